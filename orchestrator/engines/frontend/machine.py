@@ -1,0 +1,94 @@
+"""What the .mpc language asks of an engine: the interface between the front end and a protocol.
+
+The front end knows names, types and shapes; a Machine knows how to compute on shares. All values are elements of
+Z_2^64, uint64. A Secret is whatever the engine holds for a secret array; it is indexed like a NumPy array (basic
+indexing gives a view, assignment writes through it).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+
+class Secret(Protocol):
+    """A secret array in the engine's own form."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __getitem__(self, key: Any) -> Self: ...
+    def __setitem__(self, key: Any, value: Self) -> None: ...
+    def reshape(self, *shape: int) -> Self: ...
+    def copy(self) -> Self: ...
+
+
+class Machine[S: Secret](Protocol):
+    """Local operations are free; the others cost rounds and bytes. Shapes are checked by the front end."""
+
+    # local
+    def share_public(self, values: np.ndarray) -> S:
+        """The trivial sharing of public values, uint64. Writable memory of its own."""
+        ...
+
+    def add(self, x: S, y: S) -> S: ...
+    def sub(self, x: S, y: S) -> S: ...
+    def add_public(self, x: S, c: np.ndarray) -> S: ...
+    def scale(self, x: S, c: np.ndarray) -> S:
+        """x times public c, elementwise with broadcasting."""
+        ...
+
+    # interactive
+    def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> S:
+        """The owner's next prod(shape) integers. Raises DataError where its file ends or is malformed."""
+        ...
+
+    def mul(self, x: S, y: S) -> S:
+        """Elementwise, equal shapes."""
+        ...
+
+    def matmul(self, x: S, y: S) -> S:
+        """(a, b) times (b, c)."""
+        ...
+
+    def trans_matmul(self, x: S, y: S) -> S:
+        """The transpose of x (b, a) times y (b, c)."""
+        ...
+
+    def dot(self, x: S, y: S) -> S:
+        """Row-wise dot products of two (a, b) arrays: (a,)."""
+        ...
+
+    def less_than_zero(self, x: S, k: int) -> S:
+        """Bit k - 1 of x mod 2^k as an integer 0 or 1; 2 <= k <= 64."""
+        ...
+
+    def right_shift(self, x: S, t: int) -> S:
+        """floor(x / 2^t) of the signed 64-bit value, exact; 0 <= t <= 63."""
+        ...
+
+    def open(self, x: S) -> np.ndarray:
+        """The value, uint64, public to all parties."""
+        ...
+
+    # persistence: share files in MP-SPDZ's layout, one per party and run
+    def write_shares(self, x: S, position: int | None) -> None:
+        """Append (position None) or overwrite from a position, counted in shares."""
+        ...
+
+    def read_shares(self, position: int, count: int) -> tuple[S, int]:
+        """count shares from a position on, and the position after them."""
+        ...
+
+    # steps
+    def start_timer(self, number: int) -> None: ...
+    def stop_timer(self, number: int) -> None: ...
+
+    # output
+    def emit(self, text: str) -> None:
+        """Program output, as printed by party 0."""
+        ...
+
+    def emit_binary(self, values: np.ndarray) -> None:
+        """binary_output() of public values, uint64."""
+        ...

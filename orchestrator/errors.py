@@ -1,0 +1,100 @@
+"""Every exception that this software raises on purpose.
+
+    TamperError
+      UsageError             a bad argument, file or parameter; nothing was started
+        ParameterError         a number out of range, or a public bound too wide for a primitive
+        DataError              a data set or input file that is missing, malformed or mislabelled
+        PlanError              an additive-error plan that cannot be read or names no such place
+        EngineUnavailable      an engine or optional package that is not installed
+        PortInUse              a listening port that another process holds
+      ProgramError           the .mpc program, with its file and line
+        UnsupportedName        a name outside the part of the language that the embedded engine runs
+        CompileTimeState       Python state changed, or a run-time value used, where MP-SPDZ compiles once
+        ShapeError             operands of unequal or wrong shape
+        ProgramCrash           the program called crash()
+      PartyError             a run that had started
+        PeerLost               a connection to another party closed, or the party died
+        PeerTimeout            a party sent nothing for too long
+        HandshakeError         wrong certificate, program, arguments, version or session
+        FrameError             a frame that is truncated, oversized, out of order or wrongly tagged
+        OpeningError           the two copies of an opened component differ
+        ShareFileError         a share file that is missing, foreign, too short or edited
+
+Every message says what was expected, what came, and what the user can do.
+"""
+
+
+class TamperError(Exception):
+    """Base of all."""
+
+
+class UsageError(TamperError):
+    """A bad argument, file or parameter; nothing was started."""
+
+
+class ParameterError(UsageError, ValueError):
+    """A number out of range, or a public bound too wide for a primitive."""
+
+
+class DataError(UsageError):
+    """A data set or input file that is missing, malformed or mislabelled."""
+
+
+class PlanError(UsageError):
+    """An additive-error plan that cannot be read or names no such place."""
+
+
+class EngineUnavailable(UsageError):
+    """An engine or optional package that is not installed."""
+
+
+class PortInUse(UsageError):
+    """A listening port that another process holds."""
+
+
+class ProgramError(TamperError):
+    """The .mpc program is at fault; the message carries its file and line."""
+
+
+class UnsupportedName(ProgramError):
+    """A name outside the part of the language that the embedded engine runs."""
+
+
+class CompileTimeState(ProgramError):
+    """Something that MP-SPDZ refuses, or compiles to other than eager Python would do."""
+
+
+class ShapeError(ProgramError):
+    """Operands of unequal or wrong shape."""
+
+
+class ProgramCrash(ProgramError):
+    """The program called crash()."""
+
+
+class PartyError(TamperError):
+    """A run that had started cannot go on."""
+
+
+class PeerLost(PartyError):
+    """A connection to another party closed, or the party died."""
+
+
+class PeerTimeout(PartyError):
+    """A party sent nothing for too long."""
+
+
+class HandshakeError(PartyError):
+    """Wrong certificate, program, arguments, version or session."""
+
+
+class FrameError(PartyError):
+    """A frame that is truncated, oversized, out of order or wrongly tagged."""
+
+
+class OpeningError(PartyError):
+    """The two copies of an opened component differ."""
+
+
+class ShareFileError(PartyError):
+    """A share file that is missing, foreign, too short or edited."""
