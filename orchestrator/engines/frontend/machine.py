@@ -7,7 +7,7 @@ indexing gives a view, assignment writes through it).
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -23,7 +23,10 @@ class Secret(Protocol):
     def copy(self) -> Self: ...
 
 
-class Machine[S: Secret](Protocol):
+S = TypeVar("S", bound=Secret)
+
+
+class Machine(Protocol[S]):
     """Local operations are free; the others cost rounds and bytes. Shapes are checked by the front end."""
 
     # local

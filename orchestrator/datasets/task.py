@@ -1,0 +1,28 @@
+"""A two-class image task, the unit that every experiment works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """Two classes of images.
+
+    x_train (m, n), x_test (m', n): uint8 pixels 0..255, row-major over image_shape, n = prod(image_shape).
+    y_train (m,), y_test (m',): uint8 labels 0 and 1, both present in each.
+    image_shape: (height, width) or (channels, height, width).
+    classes: what labels 0 and 1 stand for.  source: where the pixels came from, for the record of a run.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    image_shape: tuple[int, ...]
+    classes: tuple[str, str]
+    source: str
+    sha256: str
