@@ -73,7 +73,11 @@ class ProgramCrash(ProgramError):
 
 
 class PartyError(TamperError):
-    """A run that had started cannot go on."""
+    """A run that had started cannot go on. party: the id of the party at fault, where it is known."""
+
+    def __init__(self, message: str, party: int | None = None) -> None:
+        super().__init__(message)
+        self.party = party
 
 
 class PeerLost(PartyError):
