@@ -100,29 +100,21 @@ def _array(value: Any, path: Path) -> tuple[bytes, int]:
 
 
 def _bytes(data: Any, path: Path) -> bytes:
-    """Python 2 strings are parsed as Latin-1; Python 3 at protocol 2 writes _codecs.encode(str, 'latin1')."""
-    match data:
-        case bytes() | bytearray():
-            return bytes(data)
-        case str():
-            text = data
-        case Call(Global("_codecs", "encode"), (str(text), "latin1"), None):
-            pass
-        case _:
-            raise _malformed(path, "the pixels as a byte string", type(data).__name__)
+    """Python 2's byte strings are parsed as Latin-1."""
     try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError as exc:
-        raise _malformed(path, "the pixels as a byte string", "text") from exc
+        match data:
+            case bytes() | bytearray():
+                return bytes(data)
+            case str():
+                return data.encode("latin-1")
+    except UnicodeEncodeError:
+        pass
+    raise _malformed(path, "the pixels as a byte string", _kind(data))
 
 
 def _kind(value: Any) -> str:
-    """What a value is, in a few words: its text may be megabytes."""
-    match value:
-        case Call(Global(module, name)):
-            return f"a call of {module}.{name}"
-        case _:
-            return type(value).__name__
+    """What a value is, in a word: its text may be megabytes."""
+    return type(value).__name__.lower()
 
 
 def _malformed(path: Path, expected: str, got: str) -> DataError:

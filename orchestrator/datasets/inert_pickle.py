@@ -127,7 +127,7 @@ class _Machine:
                 stack.append(Global(module, attribute))
             case "REDUCE":
                 arguments, function = stack.pop(), stack.pop()
-                stack.append(Call(function, arguments))
+                stack.append(_called(function, arguments))
             case "BUILD":
                 state = stack.pop()
                 _of(Call, stack[-1]).state = state
@@ -147,6 +147,15 @@ class _Machine:
                 del self._stack[position:]
                 return items
         raise IndexError("its stack has no mark")
+
+
+def _called(function: Any, arguments: Any) -> Any:
+    """A record of the call, but for the one that Python 3 writes for bytes at protocol 2: its value."""
+    match function, arguments:
+        case Global("_codecs", "encode"), (str(text), "latin1"):
+            return text.encode("latin-1")
+        case _:
+            return Call(function, arguments)
 
 
 def _pairs(items: list[Any]) -> dict[Any, Any]:
