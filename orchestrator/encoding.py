@@ -1,0 +1,93 @@
+"""From images and labels to the integers that owners enter into the computation.
+
+A row is attribute 0 (constant, 2^8) and the pixels 0..255, all at scale 2^8. An owner who holds a row's label -1 or 1
+multiplies the row by it; otherwise another party enters the labels and they are multiplied in the computation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from orchestrator.errors import DataError, ParameterError
+from orchestrator.files import write_atomically
+from orchestrator.records import PARTIES, InputFiles
+from orchestrator.svm import BIAS
+
+
+@dataclass(frozen=True)
+class Owners:
+    """Who holds the training data. rows: of party 0, 1, ..., in the order of the data. labels: None where every owner
+    knows its own rows' labels, else the party that knows them all."""
+
+    rows: tuple[int, ...]
+    labels: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.rows) <= PARTIES or min(self.rows) < 1:
+            raise ParameterError(f"owners: expected one to {PARTIES} owners with at least a row each, got {self.rows}")
+        if self.labels is not None and not 0 <= self.labels < PARTIES:
+            raise ParameterError(f"labels owner: expected party 0 to {PARTIES - 1}, got {self.labels}")
+
+    @classmethod
+    def share_equally(cls, rows: int, owners: int = 1, labels: int | None = None) -> Owners:
+        """Split rows among 1 to 3 owners, the first ones having one more where it does not divide."""
+        if not 1 <= owners <= PARTIES:
+            raise ParameterError(f"owners: expected 1 to {PARTIES}, got {owners}")
+        return cls(tuple(rows // owners + (i < rows % owners) for i in range(owners)), labels)
+
+
+def integer_rows(x: np.ndarray) -> np.ndarray:
+    """(m, n) pixels, uint8, to (m, n + 1) int64 at scale 2^8, constant attribute first."""
+    if x.ndim != 2 or x.dtype != np.uint8:
+        raise DataError(f"expected images as a (rows, pixels) array of uint8, got {x.dtype} of shape {x.shape}")
+    rows = np.empty((len(x), x.shape[1] + 1), dtype=np.int64)
+    rows[:, 0] = BIAS
+    rows[:, 1:] = x
+    return rows
+
+
+def signs(y: np.ndarray) -> np.ndarray:
+    """(m,) labels 0 and 1 to -1 and 1, int64."""
+    if y.ndim != 1 or not np.isin(y, (0, 1)).all():
+        got = np.unique(y[~np.isin(y, (0, 1))])[:5].tolist() if y.ndim == 1 else f"shape {y.shape}"
+        raise DataError(f"expected a list of labels 0 and 1, got {got}")
+    return 2 * y.astype(np.int64) - 1
+
+
+def check_row_norm(x: np.ndarray, bound: int) -> None:
+    """What owners check before they enter rows: no squared norm, scale 2^16, above the public bound."""
+    largest = max(int((part.astype(np.int64) ** 2).sum(axis=1).max()) for part in np.array_split(x, len(x) // 1000 + 1))
+    if BIAS**2 + largest > bound:
+        raise ParameterError(
+            f"max_row_norm: expected at least {np.sqrt(BIAS**2 + largest) / BIAS:.4f}, the largest norm of a row, "
+            f"got {np.sqrt(bound) / BIAS:.4f}. Raise it"
+        )
+
+
+def write_inputs(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    """Write each owner's binary input for svm_train.mpc: its rows, then the labels if it holds them.
+
+    x: (m, n) uint8.  y: (m,) labels 0 and 1.  Raises DataError where they do not fit each other or the owners.
+    """
+    if not len(x) == len(y) == sum(owners.rows):
+        raise DataError(f"expected {sum(owners.rows)} images and labels, got {len(x)} images and {len(y)} labels")
+    rows, sign = integer_rows(x), signs(y)
+    if owners.labels is None:
+        rows *= sign[:, None]
+    blocks: dict[int, list[np.ndarray]] = {}
+    ends = np.cumsum(owners.rows)
+    for party, (block, _) in enumerate(zip(np.split(rows, ends[:-1]), owners.rows, strict=True)):
+        blocks.setdefault(party, []).append(block)
+    if owners.labels is not None:
+        blocks.setdefault(owners.labels, []).append(sign)
+    return {party: InputFiles(binary=_write(folder / f"owner-{party}.bin", parts)) for party, parts in blocks.items()}
+
+
+def _write(path: Path, parts: Sequence[np.ndarray]) -> Path:
+    """Little-endian int64, no header; readable by the owner alone."""
+    write_atomically(path, b"".join(part.astype("<i8", copy=False).tobytes() for part in parts), mode=0o600)
+    return path
