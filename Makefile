@@ -1,0 +1,49 @@
+# Every target sets up .venv from pyproject.toml by itself; the second time there is nothing to set up.
+# Arguments for the command behind a target go into ARGS: make reproduce ARGS="--engine clear"
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help reproduce bench test lint clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+reproduce: $(INSTALLED)  ## the MNIST half of the paper's Table 1, and Figure 1, into results/
+	$(BIN)/mpc-tamper reproduce $(ARGS)
+
+bench: $(INSTALLED)  ## time the training step against NumPy, into results/bench.json
+	$(BIN)/mpc-tamper bench $(ARGS)
+
+test: $(INSTALLED_DEV)  ## all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(INSTALLED_DEV)  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:  ## remove .venv, caches and runs/; results/ and data/ stay
+	rm -rf $(VENV) runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info
+	find orchestrator tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: expected Python 3.11 or newer, got $$($(PYTHON) --version 2>&1); say which: make PYTHON=python3.11 ..." >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: expected Python's venv module, got none; install it (Debian, Ubuntu: apt install python3-venv)" >&2; \
+	  exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --editable .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml $(INSTALLED)
+	$(PIP) install --quiet --editable ".[dev]"
+	@touch $@
