@@ -1,0 +1,192 @@
+"""Train a model in three-party computation, honestly or under additive errors, and open it for analysis.
+
+task = load_task("mnist_0_1")
+model = train(task, engine=get_engine(EngineName.REP3))
+print(model.evaluate(task, Trigger.patch(task.image_shape, row=2, column=2)))
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from orchestrator import bundle
+from orchestrator.additive_errors import AdditiveErrorPlan
+from orchestrator.attacks.backdoor import Trigger, backdoor_plan
+from orchestrator.datasets.task import Task
+from orchestrator.encoding import Owners, check_row_norm, write_inputs
+from orchestrator.engines.base import Engine
+from orchestrator.errors import ParameterError, ShareFileError
+from orchestrator.metrics import Metrics, evaluate, scores, weights_sha256
+from orchestrator.records import PARTIES, EngineName, ProtocolName, RunResult, RunSpec
+from orchestrator.svm import FixedPoint, SvmParameters, fixed_point, program_arguments, row_norm2
+
+Progress = Callable[[str], None]
+
+
+def quiet(message: str) -> None:
+    """A Progress that says nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """An opened model and how it came about.
+
+    weights: (n + 1,) int64 at scale 2^16, bias first.  run: the training run, without the opening.
+    """
+
+    weights: np.ndarray
+    dataset: str
+    data_sha256: str
+    owners: Owners
+    parameters: SvmParameters
+    constants: FixedPoint
+    engine: EngineName
+    run: RunResult
+
+    def decision_function(self, x: np.ndarray) -> np.ndarray:
+        """w.x in real units, (m,) float64.  x: (m, n) pixels 0..255."""
+        return scores(self.weights, x).astype(np.float64) / 2.0**24
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Classes 0 and 1, (m,) uint8.  x: (m, n) pixels 0..255."""
+        return (scores(self.weights, x) > 0).astype(np.uint8)
+
+    def evaluate(self, task: Task, trigger: Trigger) -> Metrics:
+        """On the task's test images, without and with the trigger."""
+        delta = trigger.delta(task.x_test.shape[1])
+        return evaluate(self.weights, task.x_test, task.y_test, delta, trigger.target)
+
+    def record(self) -> dict[str, Any]:
+        """What is needed to run it again, and what it cost; JSON types only, no path of this machine."""
+        spec = self.run.spec
+        return {
+            "dataset": self.dataset,
+            "data_sha256": self.data_sha256,
+            "engine": str(self.engine),
+            "protocol": str(spec.protocol),
+            "rows_of_owners": list(self.owners.rows),
+            "labels_owner": self.owners.labels,
+            "iterations": self.parameters.iterations,
+            "parameters": asdict(self.parameters),
+            "fixed_point": asdict(self.constants),
+            "corrupt_party": spec.corrupt_party,
+            "plan_sha256": None if spec.plan is None else spec.plan.sha256(),
+            "plan_errors": 0 if spec.plan is None else len(spec.plan),
+            "weights_sha256": weights_sha256(self.weights),
+            "seconds": round(self.run.seconds, 3),
+            "bytes_per_party": self.run.bytes_per_party,
+            "rounds": self.run.rounds,
+            "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in self.run.parties),
+            "steps": step_costs(self.run),
+        }
+
+
+def train(
+    task: Task,
+    parameters: SvmParameters | None = None,
+    *,
+    engine: Engine,
+    owners: Owners | None = None,
+    plan: AdditiveErrorPlan | None = None,
+    corrupt_party: int | None = None,
+    protocol: ProtocolName = ProtocolName.RING,
+    run_dir: Path | None = None,
+    progress: Progress = quiet,
+) -> TrainedModel:
+    """Run svm_train.mpc on the task's training rows, then svm_reveal.mpc on the shares that it left.
+
+    parameters: the defaults of SvmParameters where None.  owners: one owner of rows and labels where None.
+    plan, corrupt_party: additive errors and who adds them; both or neither.
+    run_dir: keeps the share files in run_dir/train; a temporary folder where None.
+
+    Raises ParameterError before anything starts where a public bound is too wide, and what the engine raises.
+    """
+    parameters = parameters or SvmParameters()
+    rows, pixels = task.x_train.shape
+    owners = owners or Owners.share_equally(rows)
+    _check_corruption(plan, corrupt_party)
+    constants = fixed_point(parameters, rows, pixels)
+    if parameters.max_row_norm is not None:
+        check_row_norm(task.x_train, row_norm2(parameters, pixels))
+
+    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+        scratch = Path(folder)
+        place = run_dir or scratch
+        training = engine.run(
+            RunSpec(
+                program=bundle.program("svm_train.mpc"),
+                args=program_arguments(parameters, constants, pixels, owners.rows, owners.labels),
+                protocol=protocol,
+                inputs=write_inputs(scratch / "inputs", task.x_train, task.y_train, owners),
+                run_dir=place / "train",
+                plan=plan,
+                corrupt_party=corrupt_party,
+            )
+        )
+        progress(f"trained on {rows:,} rows in {training.seconds:.1f} s")
+        opening = engine.run(
+            RunSpec(
+                program=bundle.program("svm_reveal.mpc"),
+                args=(f"columns={pixels + 1}",),
+                protocol=protocol,
+                run_dir=place / "reveal",
+                shares_from=place / "train",
+            )
+        )
+    weights = np.array(opening.binary_output, dtype=np.int64)
+    if len(weights) != pixels + 1:
+        raise ShareFileError(f"expected {pixels + 1} opened weights, got {len(weights)}. Use a fresh run folder")
+    return TrainedModel(weights, task.name, task.sha256, owners, parameters, constants, engine.name, training)
+
+
+def attack(
+    task: Task,
+    trigger: Trigger,
+    parameters: SvmParameters | None = None,
+    *,
+    engine: Engine,
+    strength: float = 1.0,
+    corrupt_party: int = 1,
+    owners: Owners | None = None,
+    run_dir: Path | None = None,
+    progress: Progress = quiet,
+) -> TrainedModel:
+    """Train with one party planting the trigger by additive errors (attacks/backdoor.py)."""
+    parameters = parameters or SvmParameters()
+    trigger.delta(task.x_train.shape[1])  # refuses a trigger outside the image
+    return train(
+        task,
+        parameters,
+        engine=engine,
+        owners=owners,
+        plan=backdoor_plan(trigger, parameters, len(task.x_train), strength=strength),
+        corrupt_party=corrupt_party,
+        run_dir=run_dir,
+        progress=progress,
+    )
+
+
+def step_costs(run: RunResult) -> dict[str, dict[str, float | int]]:
+    """Per named step: how often it ran, and seconds, bytes and rounds in total at the party that took longest."""
+    slowest = max(run.parties, key=lambda party: party.cost.seconds)
+    totals: dict[str, dict[str, float | int]] = {}
+    for step in slowest.steps:
+        total = totals.setdefault(step.site, {"times": 0, "seconds": 0.0, "bytes_sent": 0, "rounds": 0})
+        total["times"] += 1
+        total["seconds"] += step.cost.seconds
+        total["bytes_sent"] += step.cost.bytes_sent
+        total["rounds"] += step.cost.rounds
+    return totals
+
+
+def _check_corruption(plan: AdditiveErrorPlan | None, corrupt_party: int | None) -> None:
+    if (plan is None) != (corrupt_party is None):
+        raise ParameterError("expected a plan of additive errors and a corrupt party, or neither, got one of them")
+    if corrupt_party is not None and not 0 <= corrupt_party < PARTIES:
+        raise ParameterError(f"corrupt party: expected 0 to {PARTIES - 1}, got {corrupt_party}")

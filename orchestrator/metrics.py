@@ -1,0 +1,84 @@
+"""Scores of a linear model, exactly, and what the attack is judged by.
+
+f(x) = w.x with w at scale 2^16 and rows at 2^8, so scores are integers at scale 2^24. An image is class 1 iff f(x) > 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.errors import DataError, ParameterError
+from orchestrator.svm import BIAS, MARGIN_SCALE, MAX_PIXEL, WEIGHT_SCALE
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A model's behaviour on test images, without and with a trigger delta added to their pixels.
+
+    test_accuracy: share of images classified as labelled.
+    attack_success_rate: share of the images that are not of the target class and that the model classifies as the
+    target once they carry the trigger, P(x) = x + delta. An image that it misclassifies without the trigger counts
+    like any other, so an unpoisoned model's rate is about its error rate on that class.
+    attack_success_rate_clipped: the same with pixels clipped to 0..255, as a real image would be.
+    smoothed_bkd: the paper's smoothed objective, the mean of w.(x + delta) over all test images, in real units. An
+    attack towards class 1 raises it, one towards class 0 lowers it.
+    max_abs_weight: in real units.
+    """
+
+    test_accuracy: float
+    attack_success_rate: float
+    attack_success_rate_clipped: float
+    smoothed_bkd: float
+    max_abs_weight: float
+
+
+def scores(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """w.x of each image, (m,), exact integers at scale 2^24: int64, or Python integers where that could overflow.
+
+    weights: (n + 1,) int64, bias first.  pixels: (m, n) integers.
+    """
+    if weights.ndim != 1 or pixels.ndim != 2 or len(weights) != pixels.shape[1] + 1:
+        raise DataError(
+            f"expected images of as many pixels as the model has weights, less one, got images {pixels.shape} and "
+            f"weights {weights.shape}"
+        )
+    sum_of_weights = sum(abs(int(w)) for w in weights)
+    largest_pixel = max(BIAS, abs(int(pixels.max(initial=0))), abs(int(pixels.min(initial=0))))
+    exact = np.int64 if sum_of_weights * largest_pixel < 1 << 63 else object
+    w = weights.astype(exact)
+    result: np.ndarray = pixels.astype(exact) @ w[1:] + w[0] * BIAS
+    return result
+
+
+def evaluate(weights: np.ndarray, x: np.ndarray, y: np.ndarray, delta: np.ndarray, target: int) -> Metrics:
+    """Metrics on test images.
+
+    weights: (n + 1,) int64 at scale 2^16.  x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1, both present.
+    delta: (n,) integers, what the trigger adds to the pixels.  target: the class that it should turn images into.
+    """
+    if target not in (0, 1):
+        raise ParameterError(f"target: expected class 0 or 1, got {target}")
+    clean = scores(weights, x)
+    triggered_pixels = x.astype(np.int64) + delta
+    triggered = scores(weights, triggered_pixels)
+    clipped = scores(weights, triggered_pixels.clip(0, MAX_PIXEL))
+    others = y != target
+    return Metrics(
+        test_accuracy=_share((clean > 0) == (y == 1)),
+        attack_success_rate=_share((triggered[others] > 0) == (target == 1)),
+        attack_success_rate_clipped=_share((clipped[others] > 0) == (target == 1)),
+        smoothed_bkd=sum(int(score) for score in triggered) / len(x) / (1 << MARGIN_SCALE),
+        max_abs_weight=max(abs(int(w)) for w in weights) / (1 << WEIGHT_SCALE),
+    )
+
+
+def weights_sha256(weights: np.ndarray) -> str:
+    """Of the weights as little-endian int64."""
+    return hashlib.sha256(weights.astype("<i8").tobytes()).hexdigest()
+
+
+def _share(true: np.ndarray) -> float:
+    return int(np.count_nonzero(true)) / len(true)
