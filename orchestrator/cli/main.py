@@ -1,0 +1,36 @@
+"""mpc-tamper: parse, call, print. The commands import what they need when they run, so that --help is quick."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestrator.cli import datasets, program
+from orchestrator.cli.errors import ReportingGroup
+
+app = typer.Typer(
+    name="mpc-tamper",
+    cls=ReportingGroup,
+    help="What a cheating server can do to a model trained in multi-party computation, and what stops it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(program.run)
+app.add_typer(datasets.app, name="datasets")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("mpc-tamper"))
+
+
+def run() -> None:
+    """The entry point of the mpc-tamper command."""
+    app()
+
+
+if __name__ == "__main__":
+    run()

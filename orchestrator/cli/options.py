@@ -1,0 +1,54 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.errors import ParameterError
+from orchestrator.records import PARTIES, EngineName, ProtocolName
+
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="clear is the oracle without secrecy.")]
+ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="MP-SPDZ's script name.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for a message.")]
+PortBaseOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port-base", min=1024, max=65535 - PARTIES + 1, help="Parties listen from here on. (default: any free port)"
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")]
+CorruptPartyOption = Annotated[
+    int | None, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+]
+ClassesOption = Annotated[
+    str | None, typer.Option("--classes", metavar="A,B", help="Two of ten classes, by number or CIFAR-10 name.")
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Where mnist or cifar10 is or goes. (default: data/downloads)")
+]
+DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch mnist or cifar10 through torchvision.")]
+
+
+def two_classes(text: str | None) -> tuple[str, str] | None:
+    """'3,7' as ('3', '7')."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != 2 or not all(names):
+        raise ParameterError(f"expected --classes A,B, got {text!r}; name two classes, such as 3,7 or cat,dog")
+    return names[0], names[1]
+
+
+def integers(text: str, option: str, form: str) -> tuple[int, ...]:
+    """'14,14' as (14, 14). form: what the option looks like, such as 'ROW,COL'; its commas say how many."""
+    words = text.split(",")
+    try:
+        if len(words) == len(form.split(",")):
+            return tuple(int(word) for word in words)
+    except ValueError:
+        pass
+    raise ParameterError(f"expected {option} {form} in integers, got {text!r}; write them without spaces")
