@@ -1,4 +1,9 @@
-"""Arrays in, arrays out: no I/O, no randomness, no party. Integers are uint64 modulo 2^64.
+"""Arrays in, arrays out: no I/O, no randomness, no party. Integers are uint64 modulo 2^64."""
 
-Numba's cache keeps the compiled code on disk; importing the package compiles what is missing.
-"""
+import importlib
+
+
+def compile_all() -> None:
+    """Compile what Numba's cache on disk does not hold yet, so that the three parties need not do it three times."""
+    for name in ("matmul", "bit_ops"):
+        importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,1 @@
+"""Comparison, shift and conversion, built from the protocol's gates."""

@@ -1,0 +1,1 @@
+"""Replicated secret sharing among three parties: sharings, pads, inputs, openings, multiplication."""

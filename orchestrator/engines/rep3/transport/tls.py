@@ -21,6 +21,7 @@ from orchestrator.errors import HandshakeError, PeerTimeout
 
 _RECORD = 1 << 14
 _RETRY_SECONDS = 0.05
+_STRANGER_SECONDS = 5.0  # a connection that says nothing holds up the others no longer than this
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _accept(identity: Identity, listener: socket.socket, deadline: float) -> Map
         if not select.select([listener], [], [], max(0.0, deadline - time.monotonic()))[0]:
             raise PeerTimeout(_missing(waiting, refused), min(waiting))
         raw, _ = listener.accept()
-        raw.settimeout(max(0.01, deadline - time.monotonic()))
+        raw.settimeout(max(0.01, min(_STRANGER_SECONDS, deadline - time.monotonic())))
         try:
             tls = context.wrap_socket(raw, server_side=True)
         except (ssl.SSLError, OSError):

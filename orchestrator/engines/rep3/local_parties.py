@@ -1,0 +1,58 @@
+"""Three parties in threads of one process, for tests of protocols: no TLS, no files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
+from orchestrator.engines.frontend.steps import StepClock
+from orchestrator.engines.rep3.handshake import agree_on_keys
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.transport.memory import memory_channels
+from orchestrator.errors import PartyError
+
+T = TypeVar("T")
+
+
+def run_in_threads(
+    program: Callable[[Party], T],
+    *,
+    sites: dict[int, str] | None = None,
+    plan: AdditiveErrorPlan | None = None,
+    corrupt_party: int | None = None,
+    insecure_fixed_seed: int | None = None,
+) -> tuple[T, T, T]:
+    """Run `program` as each party; return the three results or raise the first party's error."""
+    results: list[T | None] = [None] * 3
+    failures: list[BaseException | None] = [None] * 3
+    channels = memory_channels()
+
+    def run(party_id: int) -> None:
+        channel = channels[party_id]
+        try:
+            prss = agree_on_keys(channel, insecure_fixed_seed=insecure_fixed_seed)
+            injector = ErrorInjector(plan) if plan is not None and party_id == corrupt_party else None
+            results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector))
+            if injector is not None:
+                injector.finish()
+            channel.finish()
+        except BaseException as exc:
+            failures[party_id] = exc
+            channel.abort(party_id)
+
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _raise_first(failures)
+    return results[0], results[1], results[2]  # type: ignore[return-value]
+
+
+def _raise_first(failures: Sequence[BaseException | None]) -> None:
+    """Of several parties' errors, the one that is not merely the echo of another's."""
+    found = [f for f in failures if f is not None]
+    for failure in sorted(found, key=lambda f: isinstance(f, PartyError)):
+        raise failure

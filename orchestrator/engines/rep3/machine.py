@@ -1,0 +1,99 @@
+"""The rep3 machine: what the .mpc language asks for, computed on replicated shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from orchestrator.engines.rep3 import share_files
+from orchestrator.engines.rep3.input_reader import InputReader
+from orchestrator.engines.rep3.primitives.comparison import less_than_zero
+from orchestrator.engines.rep3.primitives.shift import right_shift
+from orchestrator.engines.rep3.protocol import passive
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.inputs import share_input
+from orchestrator.engines.rep3.protocol.opening import open_to_all
+from orchestrator.engines.rep3.protocol.share import RepShare, public
+
+
+class Rep3Machine:
+    """Implements frontend.machine.Machine for one party.
+
+    emit: where program output goes, at party 0.  run_dir: this run's share files and binary output.
+    """
+
+    def __init__(self, party: Party, reader: InputReader | None, run_dir: Path, emit: Callable[[str], None]) -> None:
+        self.party = party
+        self._reader = reader
+        self._shares = share_files.share_file(run_dir, party.party_id)
+        self._binary_output = run_dir / "Player-Data" / f"Binary-Output-P{party.party_id}-0"
+        self._emit = emit
+
+    def share_public(self, values: np.ndarray) -> RepShare:
+        return public(values, self.party.party_id)
+
+    def add(self, x: RepShare, y: RepShare) -> RepShare:
+        return x + y
+
+    def sub(self, x: RepShare, y: RepShare) -> RepShare:
+        return x - y
+
+    def add_public(self, x: RepShare, c: np.ndarray) -> RepShare:
+        own = x.own + c if self.party.party_id == 0 else x.own + np.zeros_like(c)
+        previous = x.previous + c if self.party.party_id == 1 else x.previous + np.zeros_like(c)
+        return RepShare(own, previous)
+
+    def scale(self, x: RepShare, c: np.ndarray) -> RepShare:
+        return x.scale(c)
+
+    def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:
+        def read(count: int) -> np.ndarray:
+            assert self._reader is not None  # share_input calls it at the owner only
+            return self._reader.read(count, binary=binary)
+
+        return share_input(self.party, owner, shape, read)
+
+    def mul(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.mul(self.party, x, y)
+
+    def dot(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.dot(self.party, x, y)
+
+    def matmul(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.matmul(self.party, x, y)
+
+    def trans_matmul(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.trans_matmul(self.party, x, y)
+
+    def less_than_zero(self, x: RepShare, k: int) -> RepShare:
+        return less_than_zero(self.party, x.reshape(-1), k).reshape(*x.shape)
+
+    def right_shift(self, x: RepShare, t: int) -> RepShare:
+        return right_shift(self.party, x.reshape(-1), t).reshape(*x.shape)
+
+    def open(self, x: RepShare) -> np.ndarray:
+        return open_to_all(self.party, x)
+
+    def write_shares(self, x: RepShare, position: int | None) -> None:
+        share_files.write(self._shares, x, position)
+
+    def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
+        shares = share_files.read(self._shares, position, count)
+        stop = position + count
+        return shares, -1 if stop == share_files.count(self._shares) else stop
+
+    def start_timer(self, number: int) -> None:
+        self.party.steps.start(number)
+
+    def stop_timer(self, number: int) -> None:
+        self.party.steps.stop(number)
+
+    def emit(self, text: str) -> None:
+        self._emit(text)
+
+    def emit_binary(self, values: np.ndarray) -> None:
+        self._binary_output.parent.mkdir(parents=True, exist_ok=True)
+        with self._binary_output.open("ab") as file:
+            file.write(values.astype("<u8").tobytes())

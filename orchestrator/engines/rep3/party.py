@@ -1,0 +1,140 @@
+"""One party's process: connect, agree, run the program, report.
+
+    python -m orchestrator.engines.rep3.party CONFIG.json --listen-fd N [--alive-fd N] [--progress-fd N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
+from orchestrator.engines.frontend.program import load_program, run_program
+from orchestrator.engines.frontend.steps import StepClock
+from orchestrator.engines.rep3 import share_files
+from orchestrator.engines.rep3.config import PartyConfig, report_file
+from orchestrator.engines.rep3.handshake import agree, agree_on_keys
+from orchestrator.engines.rep3.input_reader import InputReader
+from orchestrator.engines.rep3.machine import Rep3Machine
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.transport.channel import Channel
+from orchestrator.engines.rep3.transport.tls import connect
+from orchestrator.errors import PartyError, TamperError
+from orchestrator.files import write_atomically
+from orchestrator.records import Cost
+
+EXIT_FAILED = 1
+_EXIT_ORPHANED = 70
+_PROGRESS_SECONDS = 0.1
+
+
+def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[str, int], None] | None = None) -> None:
+    """Run the program as this party and write its report. Raises what ended the run, after telling the peers."""
+    channel = connect(config.identity, listener, config.addresses, config.timeout_seconds)
+    try:
+        report = _run(config, channel, on_step)
+        channel.finish()
+    except BaseException as exc:
+        culprit = exc.party if isinstance(exc, PartyError) and exc.party is not None else config.party_id
+        channel.abort(culprit)
+        raise
+    write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(report))
+
+
+def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], None] | None) -> dict[str, Any]:
+    run_dir = Path(config.run_dir)
+    program = load_program(Path(config.program))
+    agree(channel, config.session)
+    prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
+    if config.shares_from is not None:
+        _take_over_shares(Path(config.shares_from), run_dir, config.party_id)
+    injector = ErrorInjector(AdditiveErrorPlan.read(Path(config.plan))) if config.plan is not None else None
+
+    begin = time.perf_counter()
+
+    def spent() -> Cost:
+        return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
+
+    lines: list[str] = []
+    party = Party(channel, prss, StepClock(program.sites, measure=spent, on_start=on_step), injector)
+    emit = lines.append if config.party_id == 0 else _discard
+    run_program(program, config.args, Rep3Machine(party, InputReader(config.party_id, config.inputs), run_dir, emit))
+    if injector is not None:
+        injector.finish()
+    return {
+        "lines": lines,
+        "cost": asdict(spent()),
+        "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "insecure_fixed_seed": config.insecure_fixed_seed,
+    }
+
+
+def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> None:
+    source, target = share_files.share_file(earlier_run, party_id), share_files.share_file(run_dir, party_id)
+    share_files.count(source)
+    share_files.create(target)
+    shutil.copyfile(source, target)
+
+
+def _discard(line: str) -> None:
+    """Program output is party 0's to print."""
+
+
+def _die_with_parent(alive_fd: int) -> None:
+    """The parent holds the other end of this pipe: when it closes, by whatever cause, this party is an orphan."""
+
+    def watch() -> None:
+        os.read(alive_fd, 1)
+        os._exit(_EXIT_ORPHANED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
+    last = 0.0
+
+    def write(site: str, occurrence: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PROGRESS_SECONDS:
+            last = now
+            os.write(progress_fd, f"{site} {occurrence}\n".encode())
+
+    return write
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--alive-fd", type=int)
+    parser.add_argument("--progress-fd", type=int)
+    arguments = parser.parse_args(argv)
+    if arguments.alive_fd is not None:
+        _die_with_parent(arguments.alive_fd)
+    on_step = _progress_writer(arguments.progress_fd) if arguments.progress_fd is not None else None
+    config = PartyConfig.read(arguments.config)
+    try:
+        run_party(config, socket.socket(fileno=arguments.listen_fd), on_step)
+    except TamperError as exc:
+        error = {"error": type(exc).__name__, "message": str(exc), "party": getattr(exc, "party", None)}
+        write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
+        print(f"party {config.party_id}: {exc}", file=sys.stderr)
+        return EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

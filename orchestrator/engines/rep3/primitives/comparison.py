@@ -1,0 +1,25 @@
+"""The sign of a sharing, without opening anything.
+
+MP-SPDZ compiles x > y at bit length b to bit b of (y - x) mod 2^(b+1), whether or not the difference is in range;
+so does this.
+"""
+
+from __future__ import annotations
+
+
+from orchestrator.engines.rep3.primitives.adder import carries_into, carry_save
+from orchestrator.engines.rep3.primitives.conversion import bits_to_integers
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.share import RepShare
+
+
+def less_than_zero(party: Party, x: RepShare, k: int) -> RepShare:
+    """Bit k - 1 of x mod 2^k as an integer 0 or 1; 2 <= k <= 64. x: (m,). 4 + ceil(log2(k - 2)) rounds for k > 3."""
+    lanes = x.shape[0]
+    s, c = carry_save(party, x, k, k - 1)
+    sign = s[k - 1 : k] ^ c[k - 2 : k - 1]
+    if k > 2:
+        sign = sign ^ carries_into(party, s, c, [k - 1], lanes)[0]
+    return bits_to_integers(party, sign, lanes)
+
+

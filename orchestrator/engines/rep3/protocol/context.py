@@ -1,0 +1,70 @@
+"""What a protocol knows of the party that runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from orchestrator.additive_errors import ErrorInjector
+from orchestrator.engines.frontend.steps import StepClock
+from orchestrator.engines.rep3.protocol.prss import Prss
+from orchestrator.engines.rep3.transport.channel import Channel
+from orchestrator.errors import PlanError
+
+
+@dataclass
+class Party:
+    """One party of a run. injector: the additive errors, in the process of the corrupt party only."""
+
+    channel: Channel
+    prss: Prss
+    steps: StepClock
+    injector: ErrorInjector | None = None
+
+    @property
+    def party_id(self) -> int:
+        return self.channel.party_id
+
+    def shift(self, tag: str, values: np.ndarray, receive: int | None = None) -> np.ndarray:
+        """Send values to the next party, return the previous party's: of equal shape, or `receive` words. One round."""
+        received = np.empty(values.shape if receive is None else receive, np.uint64)
+        self.channel.shift(self.steps.tag(tag), as_bytes(values), as_bytes(received))
+        return received
+
+    def add_errors(self, outputs: np.ndarray) -> None:
+        """Where the corrupt party cheats: add the plan's errors to what it is about to reshare, in place.
+
+        outputs: all outputs of one operation, uint64.
+        """
+        place = self.steps.take(outputs.size)
+        if self.injector is not None and place is not None:
+            for site in place.sites:
+                self.injector.add_to(outputs, site, place.occurrence, place.start)
+
+    def add_errors_at(self, parts: list[tuple[slice, np.ndarray]], count: int, gate: str) -> None:
+        """The same for a message inside a primitive, of which this party sends parts: (where, words), of `count`."""
+        place = self.steps.take(count, gate)
+        if self.injector is not None and place is not None:
+            for site in place.sites:
+                for where, words in parts:
+                    self.injector.add_to(words, site, place.occurrence, place.start + where.start)
+
+    def flip_errors(self, planes: np.ndarray, lanes: int, gate: str) -> None:
+        """The same for AND gates: planes (p, words) hold p * lanes gates, gate index = plane * lanes + lane."""
+        place = self.steps.take(planes.shape[0] * lanes, gate)
+        if self.injector is None or place is None:
+            return
+        for site in place.sites:
+            errors = self.injector.errors(site, place.occurrence, place.start, planes.shape[0] * lanes)
+            if errors is None:
+                continue
+            if (errors[1] > 1).any():
+                raise PlanError(f"expected the value 1 for errors at {site}, an AND gate, got {int(errors[1].max())}")
+            plane, lane = np.divmod(errors[0][errors[1] == 1], lanes)
+            np.bitwise_xor.at(planes, (plane, lane >> 6), np.uint64(1) << (lane & 63).astype(np.uint64))
+
+
+def as_bytes(array: np.ndarray) -> memoryview:
+    """The memory of a contiguous array."""
+    return memoryview(array.reshape(-1).view(np.uint8))

@@ -1,0 +1,37 @@
+"""Private input by party i: x_{i+1} = 0, x_{i-1} is a pad known to parties i-1 and i, x_i = x - x_{i-1} goes to i+1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from orchestrator.engines.rep3.protocol.context import Party, as_bytes
+from orchestrator.engines.rep3.protocol.prss import Purpose
+from orchestrator.engines.rep3.protocol.share import RepShare, zeros
+from orchestrator.records import Cost
+
+COSTS = {"input": Cost(rounds=1, bytes_sent=8)}
+
+_CHUNK = 1 << 20  # values per message: bounds the memory beyond the shares themselves
+
+
+def share_input(party: Party, owner: int, shape: tuple[int, ...], read: Callable[[int], np.ndarray]) -> RepShare:
+    """Shares of prod(shape) integers of the owner; read(count) yields the next ones, at the owner only."""
+    count = int(np.prod(shape))
+    role = (party.party_id - owner) % 3
+    own = zeros(shape) if role == 1 else np.empty(shape, np.uint64)  # x_{owner+1} = 0
+    previous = zeros(shape) if role == 2 else np.empty(shape, np.uint64)
+    for start in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - start)
+        part = slice(start, start + size)
+        if role == 0:
+            pad = party.prss.previous[Purpose.INPUT].draw(size)
+            previous.reshape(-1)[part] = pad
+            own.reshape(-1)[part] = read(size) - pad
+            party.channel.exchange("input", {party.channel.next: as_bytes(own.reshape(-1)[part])}, {})
+        elif role == 1:
+            party.channel.exchange("input", {}, {party.channel.previous: as_bytes(previous.reshape(-1)[part])})
+        else:
+            own.reshape(-1)[part] = party.prss.own[Purpose.INPUT].draw(size)
+    return RepShare(own, previous)

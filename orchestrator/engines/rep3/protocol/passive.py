@@ -1,0 +1,82 @@
+"""Passive multiplication over Z_2^64 and GF(2).
+
+Party i's additive share of x y is z_i = x_i y_i + x_i y_{i-1} + x_{i-1} y_i + alpha_i; it sends z_i to party i+1. One
+ring element per output and party and one round, whatever the length of a dot product. Two products suffice:
+x_i (y_i + y_{i-1}) + x_{i-1} y_i. (Araki et al., CCS'16, https://eprint.iacr.org/2016/768)
+
+Everything sent is masked by a pad that its receiver lacks: the protocol stays private against a corrupt party until
+something is opened, and what that party can do is to add an error to z_i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from orchestrator.engines.rep3.kernels import matmul as kernel
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.share import RepShare, is_zeros
+from orchestrator.records import Cost
+
+# sent per party and output: bytes are 8 per ring element; gates are bits
+COSTS = {"mul": Cost(rounds=1, bytes_sent=8), "dot": Cost(rounds=1, bytes_sent=8), "matmul": Cost(rounds=1, bytes_sent=8)}
+
+_Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """x * y, elementwise; equal shapes."""
+    return _multiply(party, x, y, np.multiply, x.shape, "mul")
+
+
+def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """Row-wise dot products: (a, b), (a, b) -> (a,)."""
+    return _multiply(party, x, y, lambda a, b: np.einsum("ij,ij->i", a, b), x.shape[:1], "dot")
+
+
+def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """(a, b) times (b, c): (a, c)."""
+    return _multiply(party, x, y, kernel.matmul, (x.shape[0], y.shape[1]), "matmul")
+
+
+def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """The transpose of (b, a) times (b, c): (a, c)."""
+    return _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
+
+
+def _multiply(
+    party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str
+) -> RepShare:
+    z = party.prss.zero_share(shape)
+    if not is_zeros(x.own):
+        z += product(x.own, y.own + y.previous)
+    if not is_zeros(x.previous):
+        z += product(x.previous, y.own)
+    party.add_errors(z)
+    return reshare(party, z, tag)
+
+
+def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> RepShare:
+    """x & y of bit planes (p, words) with `lanes` bits in use per plane. A bit per gate, one round."""
+    z = party.prss.zero_bits(x.shape)
+    z ^= x.own & (y.own ^ y.previous)
+    z ^= x.previous & y.own
+    party.flip_errors(z, lanes, gate)
+    return reshare(party, z, gate)
+
+
+def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> RepShare:
+    """The majority of the three components of x, bit by bit: the carries of a carry-save adder.
+
+    It is the xor over i of x_i & x_{i-1}, so party i multiplies just what it holds.
+    """
+    z = party.prss.zero_bits(x.shape)
+    z ^= x.own & x.previous
+    party.flip_errors(z, lanes, gate)
+    return reshare(party, z, gate)
+
+
+def reshare(party: Party, z: np.ndarray, tag: str) -> RepShare:
+    """An additive (or xor) share z_i, sent to party i+1, becomes a replicated one."""
+    return RepShare(z, party.shift(tag, z))

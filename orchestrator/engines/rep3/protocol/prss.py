@@ -1,0 +1,64 @@
+"""Pseudorandom pads from keys that two parties share (Araki et al., CCS'16, https://eprint.iacr.org/2016/768).
+
+Key kappa_i is known to parties i and i+1: party i holds kappa_i and kappa_{i-1}, and lacks kappa_{i+1}. Each purpose
+has an AES-CTR stream of its own under a key derived from kappa by HKDF; the parties draw in lockstep, and a stream
+only moves forward, so that no pad is used twice.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+KEY_BYTES = 32
+_AES_BYTES = 16
+
+
+class Purpose(Enum):
+    """One stream per purpose; the values enter the key derivation."""
+
+    ZERO = b"zero share, Z_2^64"
+    ZERO_BITS = b"zero share, GF(2)"
+    INPUT = b"input mask"
+    B2A = b"bit to arithmetic"
+
+
+class Stream:
+    """The pads of one key and purpose."""
+
+    def __init__(self, kappa: bytes, purpose: Purpose) -> None:
+        key = HKDF(algorithm=hashes.SHA256(), length=_AES_BYTES, salt=None, info=purpose.value).derive(kappa)
+        self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(_AES_BYTES))).encryptor()
+
+    def draw(self, count: int) -> np.ndarray:
+        """The next `count` words, uint64, writable."""
+        pad = np.zeros(count, np.uint64)
+        out = np.empty(count * 8 + _AES_BYTES - 1, np.uint8)
+        self._encryptor.update_into(pad.view(np.uint8).data, out.data)
+        return out[: count * 8].view(np.uint64)
+
+
+class Prss:
+    """Party i's streams from kappa_i (own) and kappa_{i-1} (previous)."""
+
+    def __init__(self, own_key: bytes, previous_key: bytes) -> None:
+        self.own = {purpose: Stream(own_key, purpose) for purpose in Purpose}
+        self.previous = {purpose: Stream(previous_key, purpose) for purpose in Purpose}
+
+    def zero_share(self, shape: tuple[int, ...]) -> np.ndarray:
+        """alpha_i = F(kappa_i) - F(kappa_{i-1}): an additive sharing of zero, uniform to each other party."""
+        count = int(np.prod(shape))
+        alpha = self.own[Purpose.ZERO].draw(count)
+        alpha -= self.previous[Purpose.ZERO].draw(count)
+        return alpha.reshape(shape)
+
+    def zero_bits(self, shape: tuple[int, ...]) -> np.ndarray:
+        """The same for bits packed in words: xor in place of addition."""
+        count = int(np.prod(shape))
+        alpha = self.own[Purpose.ZERO_BITS].draw(count)
+        alpha ^= self.previous[Purpose.ZERO_BITS].draw(count)
+        return alpha.reshape(shape)

@@ -1,0 +1,75 @@
+"""Replicated sharings: x = x_0 + x_1 + x_2 modulo 2^64, or by xor; party i holds (x_i, x_{i-1}).
+
+A component that is publicly zero, as one of the three is after an input, stands as a broadcast zero: it has a shape
+but no memory, and matrix kernels skip it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_ZERO = np.zeros((), np.uint64)
+
+
+def zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """A read-only zero array without memory."""
+    return np.broadcast_to(_ZERO, shape)
+
+
+def is_zeros(array: np.ndarray) -> bool:
+    """Whether the array is such a broadcast zero (dense zeros are not looked for)."""
+    return array.ndim > 0 and not any(array.strides) and not array.flags.writeable and array.size > 0
+
+
+@dataclass
+class RepShare:
+    """One party's part of a sharing. own: x_i, previous: x_{i-1}; uint64, equal shapes."""
+
+    own: np.ndarray
+    previous: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.own.shape
+
+    def __getitem__(self, key: Any) -> RepShare:
+        return RepShare(self.own[key], self.previous[key])
+
+    def __setitem__(self, key: Any, value: RepShare) -> None:
+        self.own[key] = value.own
+        self.previous[key] = value.previous
+
+    def reshape(self, *shape: int) -> RepShare:
+        return RepShare(self.own.reshape(*shape), self.previous.reshape(*shape))
+
+    def copy(self) -> RepShare:
+        """Writable memory of its own, broadcast zeros included."""
+        return RepShare(np.array(self.own), np.array(self.previous))
+
+    def __add__(self, other: RepShare) -> RepShare:
+        return RepShare(self.own + other.own, self.previous + other.previous)
+
+    def __sub__(self, other: RepShare) -> RepShare:
+        return RepShare(self.own - other.own, self.previous - other.previous)
+
+    def __xor__(self, other: RepShare) -> RepShare:
+        return RepShare(self.own ^ other.own, self.previous ^ other.previous)
+
+    def scale(self, c: np.ndarray) -> RepShare:
+        """Times a public constant."""
+        return RepShare(self.own * c, self.previous * c)
+
+
+def concatenate(shares: list[RepShare]) -> RepShare:
+    return RepShare(np.concatenate([s.own for s in shares]), np.concatenate([s.previous for s in shares]))
+
+
+def public(values: np.ndarray, party_id: int) -> RepShare:
+    """The trivial sharing of a public value: component 0 holds it, as in MP-SPDZ."""
+    nothing = np.zeros(values.shape, np.uint64)
+    own = values.copy() if party_id == 0 else nothing
+    previous = values.copy() if party_id == 1 else nothing.copy()
+    return RepShare(own, previous)
