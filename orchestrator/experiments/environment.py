@@ -19,7 +19,7 @@ def environment() -> dict[str, str | int | None]:
     return {
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "os": f"{platform.system()} {platform.release()}",
+        "os": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "machine": platform.machine(),
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),
