@@ -49,7 +49,7 @@ class InputReader:
     def _path(self, path: Path | None, form: str) -> Path:
         if path is None:
             raise DataError(
-                f"the program reads {form} input of party {self._owner}, which has none: give --input {self._owner}=FILE"
+                f"the program reads {form} input of party {self._owner}: give --input {self._owner}=FILE"
             )
         return path
 

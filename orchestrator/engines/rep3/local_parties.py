@@ -11,7 +11,7 @@ from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.rep3.handshake import agree_on_keys
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.transport.memory import memory_channels
-from orchestrator.errors import PartyError
+from orchestrator.errors import PeerLost
 
 T = TypeVar("T")
 
@@ -54,5 +54,5 @@ def run_in_threads(
 def _raise_first(failures: Sequence[BaseException | None]) -> None:
     """Of several parties' errors, the one that is not merely the echo of another's."""
     found = [f for f in failures if f is not None]
-    for failure in sorted(found, key=lambda f: isinstance(f, PartyError)):
+    for failure in sorted(found, key=lambda f: isinstance(f, PeerLost)):
         raise failure

@@ -1,6 +1,6 @@
 """One party's process: connect, agree, run the program, report.
 
-    python -m orchestrator.engines.rep3.party CONFIG.json --listen-fd N [--alive-fd N] [--progress-fd N]
+python -m orchestrator.engines.rep3.party CONFIG.json --listen-fd N [--alive-fd N] [--progress-fd N]
 """
 
 from __future__ import annotations

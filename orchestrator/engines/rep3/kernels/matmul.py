@@ -81,16 +81,16 @@ def trans_matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x (a, b) times y (b, c): (a, c), by the kernel that suits c."""
     if y.shape[1] == 1:
-        return matvec(_rows(x), np.ascontiguousarray(y[:, 0])).reshape(-1, 1)
+        return matvec(_rows(x), _rows(y[:, 0])).reshape(-1, 1)
     return matmat(_rows(x), _rows(y))
 
 
 def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a) times y (b, c): (a, c)."""
     if y.shape[1] == 1:
-        return trans_matvec(_rows(x), np.ascontiguousarray(y[:, 0])).reshape(-1, 1)
+        return trans_matvec(_rows(x), _rows(y[:, 0])).reshape(-1, 1)
     return trans_matmat(_rows(x), _rows(y))
 
 
 def _rows(x: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(x)
+    return np.require(x, requirements="CW")  # the compiled signatures take writable arrays; a copy only if need be

@@ -14,8 +14,18 @@ import numpy as np
 
 from orchestrator.engines.rep3.kernels import bit_ops
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.costs import WORD_BYTES
 from orchestrator.engines.rep3.protocol.passive import and_planes, majority_planes
 from orchestrator.engines.rep3.protocol.share import RepShare, concatenate
+
+
+def message_bytes(carries: int, positions: Sequence[int], lanes: int) -> list[int]:
+    """What a party sends in each round of carry_save and carries_into."""
+    top = max(positions, default=1) - 1
+    gates = [carries, top]
+    for level, targets in enumerate(_sklansky(top, [p - 2 for p in positions])):
+        gates.append(len(targets) + sum(q >> (level + 1) != 0 for q in targets))
+    return [WORD_BYTES * bit_ops.words_for(lanes) * planes for planes in gates if planes]
 
 
 def carry_save(party: Party, x: RepShare, k: int, carries: int) -> tuple[RepShare, RepShare]:
@@ -23,7 +33,7 @@ def carry_save(party: Party, x: RepShare, k: int, carries: int) -> tuple[RepShar
 
     x: (m,). The low `carries` <= k bits of c are computed.
     """
-    planes = RepShare(*(bit_ops.to_planes(np.ascontiguousarray(part), k) for part in (x.own, x.previous)))
+    planes = RepShare(*(bit_ops.to_planes(np.require(part, requirements="CW"), k) for part in (x.own, x.previous)))
     return planes, majority_planes(party, planes[:carries], x.shape[0], "csa")
 
 

@@ -6,11 +6,19 @@ so does this.
 
 from __future__ import annotations
 
-
+from orchestrator.engines.rep3.primitives import adder, conversion
 from orchestrator.engines.rep3.primitives.adder import carries_into, carry_save
 from orchestrator.engines.rep3.primitives.conversion import bits_to_integers
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.costs import messages
 from orchestrator.engines.rep3.protocol.share import RepShare
+from orchestrator.records import Cost
+
+
+def cost(party_id: int, k: int, values: int) -> Cost:
+    positions = [k - 1] if k > 2 else []
+    gates = adder.message_bytes(k - 1, positions, values)
+    return messages(*gates, *conversion.message_bytes(party_id, values))
 
 
 def less_than_zero(party: Party, x: RepShare, k: int) -> RepShare:
@@ -21,5 +29,3 @@ def less_than_zero(party: Party, x: RepShare, k: int) -> RepShare:
     if k > 2:
         sign = sign ^ carries_into(party, s, c, [k - 1], lanes)[0]
     return bits_to_integers(party, sign, lanes)
-
-

@@ -13,13 +13,17 @@ import numpy as np
 
 from orchestrator.engines.rep3.kernels import bit_ops
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.costs import WORD_BYTES
 from orchestrator.engines.rep3.protocol.prss import Purpose
 from orchestrator.engines.rep3.protocol.share import RepShare
-from orchestrator.records import Cost
-
-COSTS = {"b2a": Cost(rounds=2, bytes_sent=8)}  # per party and bit
 
 _TWO = np.uint64(2)
+
+
+def message_bytes(party_id: int, bits: int) -> list[int]:
+    """What a party sends in each of the two rounds; in all, a ring element a bit."""
+    as_role_0, as_role_1, as_role_2 = (_length(_part(bits, party_id - role)) for role in range(3))
+    return [WORD_BYTES * as_role_1, WORD_BYTES * (as_role_0 + as_role_2)]
 
 
 def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> RepShare:

@@ -12,12 +12,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from orchestrator.engines.rep3.primitives import adder, conversion
 from orchestrator.engines.rep3.primitives.adder import carries_into, carry_save
 from orchestrator.engines.rep3.primitives.conversion import bits_to_integers
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.costs import messages
 from orchestrator.engines.rep3.protocol.share import RepShare, concatenate, public
+from orchestrator.records import Cost
 
 _BITS = 64
+
+
+def cost(party_id: int, t: int, values: int) -> Cost:
+    positions = _positions(t)
+    gates = adder.message_bytes(_BITS, positions, values)
+    return messages(*gates, *conversion.message_bytes(party_id, values * (len(positions) + 2)))
 
 
 def right_shift(party: Party, x: RepShare, t: int) -> RepShare:
@@ -27,7 +36,7 @@ def right_shift(party: Party, x: RepShare, t: int) -> RepShare:
     lanes = x.shape[0]
     offset = x + public(np.full(lanes, 1 << 63, np.uint64), party.party_id)
     s, c = carry_save(party, offset, _BITS, _BITS)
-    positions = [_BITS] if t == 1 else [t, _BITS]  # nothing is carried into bit 1: bit 0 of 2 c is zero
+    positions = _positions(t)
     carries = carries_into(party, s, c, positions, lanes)
     planes = concatenate([c[t - 1 : t], *carries[:-1], c[_BITS - 1 :], carries[-1]])
     counts = bits_to_integers(party, planes, lanes).reshape(-1, lanes)
@@ -37,3 +46,8 @@ def right_shift(party: Party, x: RepShare, t: int) -> RepShare:
     shifted = RepShare(offset.own >> shift, offset.previous >> shift)
     unsigned = shifted + low - overflow.scale(np.uint64(1 << (_BITS - t)))
     return unsigned - public(np.full(lanes, 1 << (63 - t), np.uint64), party.party_id)
+
+
+def _positions(t: int) -> list[int]:
+    """Whose carries are wanted. Nothing is carried into bit 1, as bit 0 of twice the majorities is zero."""
+    return [_BITS] if t == 1 else [t, _BITS]

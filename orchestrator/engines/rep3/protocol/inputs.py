@@ -7,13 +7,19 @@ from collections.abc import Callable
 import numpy as np
 
 from orchestrator.engines.rep3.protocol.context import Party, as_bytes
+from orchestrator.engines.rep3.protocol.costs import WORD_BYTES
 from orchestrator.engines.rep3.protocol.prss import Purpose
 from orchestrator.engines.rep3.protocol.share import RepShare, zeros
+from orchestrator.engines.rep3.transport.frame import HEADER_BYTES
 from orchestrator.records import Cost
 
-COSTS = {"input": Cost(rounds=1, bytes_sent=8)}
-
 _CHUNK = 1 << 20  # values per message: bounds the memory beyond the shares themselves
+
+
+def cost(values: int) -> Cost:
+    """Of the owner; it waits for nothing. The next party counts a round per message, the third none."""
+    chunks = -(-values // _CHUNK)
+    return Cost(rounds=0, bytes_sent=WORD_BYTES * values + HEADER_BYTES * chunks)
 
 
 def share_input(party: Party, owner: int, shape: tuple[int, ...], read: Callable[[int], np.ndarray]) -> RepShare:

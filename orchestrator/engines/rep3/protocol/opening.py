@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from orchestrator.engines.rep3.protocol.context import Party, as_bytes
+from orchestrator.engines.rep3.protocol.costs import WORD_BYTES, messages
 from orchestrator.engines.rep3.protocol.share import RepShare
 from orchestrator.errors import OpeningError
 from orchestrator.records import Cost
 
-COSTS = {"open": Cost(rounds=1, bytes_sent=16)}
+
+def cost(values: int) -> Cost:
+    """Each party sends a component to each other party, in one round."""
+    return Cost(rounds=1, bytes_sent=2 * messages(WORD_BYTES * values).bytes_sent)
 
 
 def open_to_all(party: Party, x: RepShare) -> np.ndarray:

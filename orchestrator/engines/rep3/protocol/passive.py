@@ -16,13 +16,16 @@ import numpy as np
 
 from orchestrator.engines.rep3.kernels import matmul as kernel
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.costs import WORD_BYTES, messages
 from orchestrator.engines.rep3.protocol.share import RepShare, is_zeros
 from orchestrator.records import Cost
 
-# sent per party and output: bytes are 8 per ring element; gates are bits
-COSTS = {"mul": Cost(rounds=1, bytes_sent=8), "dot": Cost(rounds=1, bytes_sent=8), "matmul": Cost(rounds=1, bytes_sent=8)}
-
 _Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+def cost(outputs: int) -> Cost:
+    """Of a product, dot product or matrix product with so many outputs."""
+    return messages(WORD_BYTES * outputs)
 
 
 def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
@@ -45,9 +48,7 @@ def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     return _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
 
 
-def _multiply(
-    party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str
-) -> RepShare:
+def _multiply(party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str) -> RepShare:
     z = party.prss.zero_share(shape)
     if not is_zeros(x.own):
         z += product(x.own, y.own + y.previous)

@@ -130,8 +130,10 @@ class Channel:
         header = frame.pack_header(tag, self._sent[peer], len(payload))
         self._sent[peer] += 1
         self.bytes_sent += len(header) + len(payload)
-        return _Outgoing(self._links[peer], [memoryview(header + payload)] if len(payload) < 1 << 16 else
-                         [memoryview(header), payload])
+        return _Outgoing(
+            self._links[peer],
+            [memoryview(header + payload)] if len(payload) < 1 << 16 else [memoryview(header), payload],
+        )
 
     def _pump(self, outgoing: dict[int, _Outgoing], incoming: dict[int, _Incoming]) -> None:
         """Move bytes both ways until all is sent and all has come."""
