@@ -48,9 +48,7 @@ class InputReader:
 
     def _path(self, path: Path | None, form: str) -> Path:
         if path is None:
-            raise DataError(
-                f"the program reads {form} input of party {self._owner}: give --input {self._owner}=FILE"
-            )
+            raise DataError(f"the program reads {form} input of party {self._owner}: give --input {self._owner}=FILE")
         return path
 
     def _check_count(self, path: Path, expected: int, got: int) -> None:

@@ -21,15 +21,24 @@ from orchestrator.engines.rep3.protocol.share import RepShare, public
 class Rep3Machine:
     """Implements frontend.machine.Machine for one party.
 
-    emit: where program output goes, at party 0.  run_dir: this run's share files and binary output.
+    run_dir: this run's share files and binary output.  emit: where program output goes.
+    on_step: told the site and occurrence of each step that begins.
     """
 
-    def __init__(self, party: Party, reader: InputReader | None, run_dir: Path, emit: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        party: Party,
+        reader: InputReader,
+        run_dir: Path,
+        emit: Callable[[str], None],
+        on_step: Callable[[str, int], None] | None = None,
+    ) -> None:
         self.party = party
         self._reader = reader
         self._shares = share_files.share_file(run_dir, party.party_id)
         self._binary_output = run_dir / "Player-Data" / f"Binary-Output-P{party.party_id}-0"
         self._emit = emit
+        self._on_step = on_step
 
     def share_public(self, values: np.ndarray) -> RepShare:
         return public(values, self.party.party_id)
@@ -50,7 +59,6 @@ class Rep3Machine:
 
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:
         def read(count: int) -> np.ndarray:
-            assert self._reader is not None  # share_input calls it at the owner only
             return self._reader.read(count, binary=binary)
 
         return share_input(self.party, owner, shape, read)
@@ -85,7 +93,10 @@ class Rep3Machine:
         return shares, -1 if stop == share_files.count(self._shares) else stop
 
     def start_timer(self, number: int) -> None:
-        self.party.steps.start(number)
+        steps = self.party.steps
+        steps.start(number)
+        if self._on_step is not None:
+            self._on_step(steps.name(number), steps.occurrence)
 
     def stop_timer(self, number: int) -> None:
         self.party.steps.stop(number)

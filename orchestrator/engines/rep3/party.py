@@ -67,9 +67,10 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
         return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
 
     lines: list[str] = []
-    party = Party(channel, prss, StepClock(program.sites, measure=spent, on_start=on_step), injector)
+    party = Party(channel, prss, StepClock(program.sites, spent), injector)
     emit = lines.append if config.party_id == 0 else _discard
-    run_program(program, config.args, Rep3Machine(party, InputReader(config.party_id, config.inputs), run_dir, emit))
+    reader = InputReader(config.party_id, config.inputs)
+    run_program(program, config.args, Rep3Machine(party, reader, run_dir, emit, on_step))
     if injector is not None:
         injector.finish()
     return {
