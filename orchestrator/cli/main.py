@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli import datasets, program
+from orchestrator.cli import datasets, program, results, training
 from orchestrator.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -15,7 +15,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("reproduce")(results.reproduce)
 app.command("run")(program.run)
+app.command("train")(training.train)
+app.command("attack")(training.attack)
 app.add_typer(datasets.app, name="datasets")
 
 

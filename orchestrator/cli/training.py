@@ -1,0 +1,207 @@
+"""mpc-tamper train and attack: a model on any data set, honestly or with a backdoor planted by one party."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli.options import (
+    ClassesOption,
+    DownloadOption,
+    EngineOption,
+    JsonOption,
+    ProtocolOption,
+    QuietOption,
+    RootOption,
+    integers,
+    two_classes,
+)
+from orchestrator.errors import ParameterError
+from orchestrator.records import PARTIES, EngineName, ProtocolName
+from orchestrator.svm import Loss, SvmParameters
+
+if TYPE_CHECKING:
+    from orchestrator.attacks.backdoor import Trigger
+    from orchestrator.datasets import Task
+    from orchestrator.experiments.training import TrainedModel
+
+_DEFAULTS = SvmParameters()
+
+DataOption = Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")]
+IterationsOption = Annotated[int, typer.Option("--iterations", help="Passes over all rows.")]
+BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", help="Rows of a step. (default: all)")]
+LearningRateOption = Annotated[float, typer.Option("--learning-rate", help="alpha, for the mean loss.")]
+RegularisationOption = Annotated[float, typer.Option("--regularisation", help="lambda, for the mean loss.")]
+LossOption = Annotated[Loss, typer.Option("--loss", help="hinge is the paper's equation (1).")]
+MaxRowNormOption = Annotated[
+    float | None,
+    typer.Option(
+        "--max-row-norm", help="A public bound on rows' norms, features in [0, 1]. (default: a white image's)"
+    ),
+]
+OwnersOption = Annotated[
+    int, typer.Option("--owners", min=1, max=PARTIES, help="Parties that the training rows are split among.")
+]
+LabelsOwnerOption = Annotated[
+    int | None,
+    typer.Option("--labels-owner", min=0, max=PARTIES - 1, help="Who holds all labels. (default: each row's owner)"),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Write record.json and weights.npy there.")
+]
+RunDirOption = Annotated[
+    Path | None, typer.Option("--run-dir", help="A new folder that keeps the share files. (default: none is kept)")
+]
+
+
+def train(
+    data: DataOption = "mnist_0_1",
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    download: DownloadOption = False,
+    engine: EngineOption = EngineName.REP3,
+    protocol: ProtocolOption = ProtocolName.RING,
+    iterations: IterationsOption = _DEFAULTS.iterations,
+    batch_size: BatchSizeOption = _DEFAULTS.batch_size,
+    learning_rate: LearningRateOption = _DEFAULTS.learning_rate,
+    regularisation: RegularisationOption = _DEFAULTS.regularisation,
+    loss: LossOption = _DEFAULTS.loss,
+    max_row_norm: MaxRowNormOption = _DEFAULTS.max_row_norm,
+    owners: OwnersOption = 1,
+    labels_owner: LabelsOwnerOption = None,
+    out: OutOption = None,
+    run_dir: RunDirOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a linear SVM in three-party computation, open it and test it."""
+    from orchestrator.datasets import load_task
+    from orchestrator.encoding import Owners
+    from orchestrator.engines.registry import get_engine
+    from orchestrator.experiments import training
+
+    task = load_task(data, classes=two_classes(classes), root=root, download=download)
+    model = training.train(
+        task,
+        SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm),
+        engine=get_engine(engine),
+        owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
+        protocol=protocol,
+        run_dir=run_dir,
+        progress=_progress(quiet),
+    )
+    metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
+    _finish(model, metrics, out, as_json)
+
+
+def attack(
+    data: DataOption = "mnist_0_1",
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    download: DownloadOption = False,
+    engine: EngineOption = EngineName.REP3,
+    protocol: ProtocolOption = ProtocolName.RING,
+    iterations: IterationsOption = _DEFAULTS.iterations,
+    batch_size: BatchSizeOption = _DEFAULTS.batch_size,
+    learning_rate: LearningRateOption = _DEFAULTS.learning_rate,
+    regularisation: RegularisationOption = _DEFAULTS.regularisation,
+    loss: LossOption = _DEFAULTS.loss,
+    max_row_norm: MaxRowNormOption = _DEFAULTS.max_row_norm,
+    owners: OwnersOption = 1,
+    labels_owner: LabelsOwnerOption = None,
+    pixel: Annotated[
+        list[str] | None, typer.Option("--pixel", metavar="ROW,COL", help="Of the trigger; repeatable. (default: 2,2)")
+    ] = None,
+    patch: Annotated[
+        list[str] | None,
+        typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="Of the trigger; repeatable."),
+    ] = None,
+    target: Annotated[int, typer.Option("--target", min=0, max=1, help="The class that the trigger stands for.")] = 1,
+    amplitude: Annotated[float, typer.Option("--amplitude", help="Added to each pixel, in [0, 1] units.")] = 1.0,
+    strength: Annotated[float, typer.Option("--strength", help="1 is a batch of images with the trigger.")] = 1.0,
+    corrupt_party: Annotated[
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+    ] = 1,
+    out: OutOption = None,
+    run_dir: RunDirOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train while one party plants a backdoor by additive errors; open the model and test it with the trigger."""
+    from dataclasses import asdict
+
+    from orchestrator.attacks.backdoor import backdoor_plan
+    from orchestrator.datasets import load_task
+    from orchestrator.encoding import Owners
+    from orchestrator.engines.registry import get_engine
+    from orchestrator.experiments import training
+
+    task = load_task(data, classes=two_classes(classes), root=root, download=download)
+    where = trigger(task, pixel or [], patch or [], amplitude, target)
+    parameters = SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm)
+    model = training.train(
+        task,
+        parameters,
+        engine=get_engine(engine),
+        owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
+        plan=backdoor_plan(where, parameters, len(task.x_train), strength=strength),
+        corrupt_party=corrupt_party,
+        protocol=protocol,
+        run_dir=run_dir,
+        progress=_progress(quiet),
+    )
+    attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
+    _finish(model, attacked | asdict(model.evaluate(task, where)), out, as_json)
+
+
+def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float, target: int) -> Trigger:
+    """All pixels of --pixel and --patch, in every channel; (2, 2) where neither is given."""
+    from orchestrator.attacks.backdoor import Trigger
+
+    if not pixels and not patches:
+        pixels = ["2,2"]
+    corners = [(*integers(text, "--pixel", "ROW,COL"), 1, 1) for text in pixels]
+    corners += [integers(text, "--patch", "ROW,COL,HEIGHT,WIDTH") for text in patches]
+    indices: set[int] = set()
+    for row, column, height, width in corners:
+        if not (1 <= height <= task.image_shape[-2] and 1 <= width <= task.image_shape[-1]):
+            raise ParameterError(
+                f"expected a patch of 1 x 1 to {' x '.join(map(str, task.image_shape[-2:]))} pixels, "
+                f"got {height} x {width}; choose a smaller --patch"
+            )
+        for i in range(height):
+            for j in range(width):
+                indices |= set(Trigger.patch(task.image_shape, row + i, column + j).pixels)
+    return Trigger(tuple(sorted(indices)), amplitude, target)
+
+
+def _progress(quiet: bool) -> Any:
+    return (lambda message: None) if quiet else (lambda message: typer.echo(message, err=True))
+
+
+def _finish(model: TrainedModel, findings: dict[str, Any], out: Path | None, as_json: bool) -> None:
+    """Print what was found, and write the record and the weights."""
+    import json
+
+    import numpy as np
+
+    from orchestrator.experiments.environment import environment
+    from orchestrator.files import atomic_path, write_atomically
+
+    record = json.dumps(findings | model.record() | {"environment": environment()}, indent=2)
+    if out is not None:
+        write_atomically(out / "record.json", record + "\n")
+        with atomic_path(out / "weights.npy") as temporary:
+            np.save(temporary, model.weights, allow_pickle=False)
+            temporary.chmod(0o644)
+    if as_json:
+        typer.echo(record)
+        return
+    run = model.run
+    for key, value in findings.items():
+        typer.echo(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
+    typer.echo(f"{'seconds':<28} {run.seconds:.1f}")
+    typer.echo(f"{'bytes per party':<28} {run.bytes_per_party:,}")
+    typer.echo(f"{'rounds':<28} {run.rounds:,}")
