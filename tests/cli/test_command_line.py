@@ -1,0 +1,205 @@
+"""The command line with an engine that only records what it is asked: parsing, exit codes, what is printed where."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from orchestrator import errors
+from orchestrator.cli.errors import exit_code
+from orchestrator.engines import registry
+from orchestrator.records import Cost, EngineName, InputFiles, PartyReport, ProtocolName, RunResult, RunSpec, StepRecord
+
+Invoke = Callable[..., Result]
+
+
+class RecordingEngine:
+    name = EngineName.REP3
+    protocols = frozenset(ProtocolName)
+
+    def __init__(self) -> None:
+        self.specs: list[RunSpec] = []
+        self.error: BaseException | None = None
+
+    def run(self, spec: RunSpec) -> RunResult:
+        self.specs.append(spec)
+        if self.error is not None:
+            raise self.error
+        steps = tuple(StepRecord("GRADIENT", i, 0.5 * i, Cost(0.25, 1000, 2)) for i in range(3))
+        parties = tuple(PartyReport(i, Cost(1.5 + i, 5000, 7), steps, 64_000_000) for i in range(3))
+        return RunResult(spec, ("hello", "world"), (-1, 2), parties)
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RecordingEngine:
+    """Stands for both engines; commands run in a folder of their own."""
+    recording = RecordingEngine()
+    monkeypatch.setattr(registry, "get_engine", lambda name: recording)
+    monkeypatch.chdir(tmp_path)
+    Path("hello.mpc").write_text("print_ln('hello')\n")
+    Path("rows.txt").write_text("1 2 3\n")
+    Path("rows.bin").write_bytes(bytes(8))
+    Path("plan.txt").write_text("additive-error-plan 1\nGRADIENT * 0 5\n")
+    return recording
+
+
+def test_run_passes_everything_on(engine: RecordingEngine, invoke: Invoke) -> None:
+    result = invoke(
+        *("run", "hello.mpc", "rows=3", "columns=4", "--engine", "clear", "--protocol", "ring"),
+        *("--input", "0=rows.txt", "--input", "0=rows.bin", "--input", "2=rows.bin"),
+        *("--plan", "plan.txt", "--corrupt-party", "1", "--run-dir", "here", "--shares-from", "earlier"),
+        *("--timeout", "2.5", "--port-base", "14000"),
+    )
+    assert result.exit_code == 0
+    (spec,) = engine.specs
+    assert (spec.program, spec.args) == (Path("hello.mpc"), ("rows=3", "columns=4"))
+    assert spec.inputs == {0: InputFiles(Path("rows.txt"), Path("rows.bin")), 2: InputFiles(binary=Path("rows.bin"))}
+    assert spec.plan is not None
+    assert spec.plan.text() == Path("plan.txt").read_text()
+    assert (spec.corrupt_party, spec.timeout_seconds, spec.port_base) == (1, 2.5, 14000)
+    assert (spec.run_dir, spec.shares_from) == (Path("here"), Path("earlier"))
+
+
+def test_output_and_cost_go_to_different_streams(engine: RecordingEngine, invoke: Invoke) -> None:
+    result = invoke("run", "hello.mpc")
+    assert result.stdout == "hello\nworld\n"
+    assert "GRADIENT" in result.stderr
+    assert "0.750" in result.stderr
+    assert "3,000" in result.stderr
+
+
+def test_quiet_prints_the_programs_lines_alone(engine: RecordingEngine, invoke: Invoke) -> None:
+    result = invoke("run", "hello.mpc", "--quiet")
+    assert (result.stdout, result.stderr) == ("hello\nworld\n", "")
+
+
+def test_json_is_the_record_of_the_run(engine: RecordingEngine, invoke: Invoke) -> None:
+    result = invoke("run", "hello.mpc", "a=1", "--json", "--engine", "clear")
+    record = json.loads(result.stdout)
+    assert result.stderr == ""
+    assert record["lines"] == ["hello", "world"]
+    assert record["binary_output"] == [-1, 2]
+    assert (record["engine"], record["args"]) == ("clear", ["a=1"])
+    assert (record["seconds"], record["bytes_per_party"], record["rounds"]) == (3.5, 5000, 7)
+    step = record["parties"][1]["steps"]["GRADIENT"]
+    assert step == {"occurrences": 3, "seconds": 0.75, "bytes_sent": 3000, "rounds": 6}
+
+
+def test_each_run_has_a_folder_of_its_own(engine: RecordingEngine, invoke: Invoke) -> None:
+    for _ in range(3):
+        invoke("run", "hello.mpc")
+        engine.specs[-1].run_dir.mkdir(parents=True)
+    folders = {spec.run_dir for spec in engine.specs}
+    assert len(folders) == 3
+    assert {folder.parent for folder in folders} == {Path("runs")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.mpc"], "missing.mpc: expected a program, got no such file"),
+        (["hello.mpc", "--input", "rows.txt"], "expected --input PARTY=FILE with a party from 0 to 2, got 'rows.txt'"),
+        (["hello.mpc", "--input", "3=rows.txt"], "expected --input PARTY=FILE"),
+        (["hello.mpc", "--input", "0="], "expected --input PARTY=FILE"),
+        (["hello.mpc", "--input", "1=absent.bin"], "absent.bin: expected the input file of party 1, got no such file"),
+        (["hello.mpc", "--input", "1=rows.txt", "--input", "1=plan.txt"], "expected one text input file for party 1"),
+        (["hello.mpc", "--plan", "plan.txt"], "expected --plan and --corrupt-party together"),
+        (["hello.mpc", "--corrupt-party", "0"], "expected --plan and --corrupt-party together"),
+        (["hello.mpc", "--plan", "rows.txt", "--corrupt-party", "0"], "expected 'additive-error-plan 1'"),
+    ],
+)
+def test_what_the_user_got_wrong_is_one_line(
+    engine: RecordingEngine, invoke: Invoke, arguments: list[str], message: str
+) -> None:
+    result = invoke("run", *arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert engine.specs == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run"],
+        ["run", "hello.mpc", "--engine", "nix"],
+        ["run", "hello.mpc", "--corrupt-party", "3"],
+        ["run", "hello.mpc", "--port-base", "65535"],
+        ["train", "--owners", "4"],
+        ["attack", "--target", "2"],
+        ["nix"],
+    ],
+)
+def test_what_does_not_parse(engine: RecordingEngine, invoke: Invoke, arguments: list[str]) -> None:
+    assert invoke(*arguments).exit_code == 2
+    assert engine.specs == []
+
+
+def test_every_error_has_the_exit_code_of_its_branch() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.TamperError)]
+    assert len(kinds) > 10
+    for kind in kinds:
+        branch = {errors.UsageError: 2, errors.ProgramError: 3, errors.PartyError: 4}
+        expected = next((code for base, code in branch.items() if issubclass(kind, base)), 1)
+        assert exit_code(kind("what")) == expected
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (errors.PortInUse("port 1 is\n  taken"), 2, "error: port 1 is taken\n"),
+        (errors.ProgramCrash("a.mpc:3: crash()"), 3, "error: a.mpc:3: crash()\n"),
+        (errors.PeerLost("party 2 was killed"), 4, "error: party 2 was killed\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_errors_of_a_run(engine: RecordingEngine, invoke: Invoke, error: BaseException, code: int, line: str) -> None:
+    engine.error = error
+    result = invoke("run", "hello.mpc")
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", line)
+
+
+def test_faults_of_ours_are_not_dressed_up(engine: RecordingEngine, invoke: Invoke) -> None:
+    engine.error = ZeroDivisionError("ours")
+    with pytest.raises(ZeroDivisionError):
+        invoke("run", "hello.mpc")
+
+
+def test_datasets(invoke: Invoke) -> None:
+    listed = invoke("datasets", "list").stdout
+    assert all(name in listed for name in ("mnist_0_1", "mnist", "cifar10", "FILE.npz"))
+    inspected = invoke("datasets", "inspect", "mnist_0_1").stdout
+    assert "12,665 images: 5,923 of class 0 (0), 6,742 of class 1 (1)" in inspected
+    assert "28 x 28" in inspected
+
+
+@pytest.mark.parametrize("classes", ["3", "3,4,5", ",", ""])
+def test_classes_that_are_not_two(invoke: Invoke, classes: str) -> None:
+    result = invoke("datasets", "inspect", "mnist", "--classes", classes)
+    assert result.exit_code == 2
+    assert "expected --classes A,B" in result.stderr
+
+
+def test_version(invoke: Invoke) -> None:
+    assert invoke("version").stdout.strip()
+
+
+def test_help_lists_the_commands_quickly() -> None:
+    command = [sys.executable, "-m", "orchestrator.cli.main", "--help"]
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert time.perf_counter() - start < 5  # 0.3 s where nothing else runs
+    for name in ("run", "train", "attack", "reproduce", "bench", "datasets", "version"):
+        assert f" {name} " in done.stdout
+    loaded = "import sys, orchestrator.cli.main; print([m for m in ('numpy', 'numba', 'pandas') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
