@@ -1,0 +1,93 @@
+"""print_ln and its kin, crash and errors: what a program says, in MP-SPDZ's format."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.engines.frontend.containers import Array, Container
+from orchestrator.engines.frontend.fixed import cfix, sfix
+from orchestrator.engines.frontend.runtime import machine
+from orchestrator.engines.frontend.values import Public, public_int, read, regint, signed, sint
+from orchestrator.errors import ProgramCrash, ProgramError
+
+
+def text(value: Any) -> str:
+    """One argument of print_str."""
+    value = read(value)
+    if isinstance(value, (sint, sfix)):
+        raise ProgramError(f"cannot print a secret {type(value).__name__}: reveal() it first")
+    if isinstance(value, cfix):
+        return _vector([_decimal(x) for x in value.floats()])
+    if isinstance(value, regint):
+        # MP-SPDZ prints the first element of a vector of regint
+        return str(int(signed(value.v)[0]))
+    if isinstance(value, Public):
+        return _vector([str(x) for x in signed(value.v).tolist()])
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(text(element) for element in value) + "]"
+    if isinstance(value, Array):
+        return text(value.get_vector())
+    if isinstance(value, Container):
+        return "[" + ", ".join(text(part) for part in value) + "]"
+    return str(value)
+
+
+def _vector(elements: list[str]) -> str:
+    return elements[0] if len(elements) == 1 else "[" + ", ".join(elements) + "]"
+
+
+def _decimal(x: float) -> str:
+    """As C++ prints a double: six significant digits."""
+    return f"{x:.6g}"
+
+
+def _format(template: Any, args: tuple[Any, ...]) -> str:
+    parts = str(template).split("%s")
+    if len(parts) != len(args) + 1:
+        raise ProgramError(f"expected {len(parts) - 1} values for {template!r}, got {len(args)}")
+    return parts[0] + "".join(text(arg) + part for arg, part in zip(args, parts[1:], strict=True))
+
+
+def print_str(template: Any, *args: Any, print_secrets: bool = False) -> None:
+    if print_secrets:
+        raise ProgramError("printing shares is not supported: reveal() the value first")
+    machine().emit(_format(template, args))
+
+
+def print_ln(template: Any = "", *args: Any, print_secrets: bool = False) -> None:
+    print_str(str(template) + "\n", *args, print_secrets=print_secrets)
+
+
+def print_str_if(condition: Any, template: str, *args: Any) -> None:
+    formatted = _format(template, args)
+    if public_int(condition):
+        machine().emit(formatted)
+
+
+def print_ln_if(condition: Any, template: str, *args: Any) -> None:
+    print_str_if(condition, template + "\n", *args)
+
+
+def crash(condition: Any = None) -> None:
+    """Ends the program in error, if the condition (default: true) holds."""
+    if condition is None or public_int(condition):
+        raise ProgramCrash("the program called crash()")
+
+
+def runtime_error(message: str = "", *args: Any) -> None:
+    formatted = _format(message, args)
+    machine().emit(f"User exception: {formatted}\n")
+    raise ProgramCrash(formatted)
+
+
+def runtime_error_if(condition: Any, message: str = "", *args: Any) -> None:
+    formatted = _format(message, args)
+    if public_int(condition):
+        machine().emit(formatted + "\n")
+        raise ProgramCrash(formatted)
+
+
+def reveal(secret: Any) -> Any:
+    return secret.reveal()
+
+

@@ -1,0 +1,79 @@
+"""Read a data owner's private input in MP-SPDZ's two formats.
+
+text: decimal integers between white space.  binary: little-endian int64, no header. The two are read independently,
+each from its beginning on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from orchestrator.errors import DataError
+from orchestrator.records import InputFiles
+
+WORD_BYTES = 8
+_MODULUS = 1 << 64
+
+
+def read_text(path: Path) -> np.ndarray:
+    """All integers of a text input, from -2^63 to 2^64 - 1, as uint64."""
+    words = _contents(path).split()
+    try:
+        return np.array(words, dtype=np.bytes_).astype(np.int64).view(np.uint64) if words else np.zeros(0, np.uint64)
+    except (ValueError, OverflowError):
+        return np.array([_integer(path, number, word) for number, word in enumerate(words)], dtype=np.uint64)
+
+
+def read_binary(path: Path) -> np.ndarray:
+    """All words of a binary input as uint64."""
+    content = _contents(path)
+    if len(content) % WORD_BYTES:
+        raise DataError(f"{path}: expected little-endian int64, {WORD_BYTES} bytes each, got {len(content)} bytes")
+    return np.frombuffer(content, dtype="<u8")
+
+
+class OwnerInput:
+    """One owner's inputs, handed out in order."""
+
+    def __init__(self, owner: int, files: InputFiles | None) -> None:
+        self._owner = owner
+        self._files = files or InputFiles()
+        self._words: dict[bool, np.ndarray] = {}
+        self._next = {False: 0, True: 0}
+
+    def take(self, count: int, *, binary: bool) -> np.ndarray:
+        """The next `count` integers, uint64. Raises DataError where the file ends."""
+        form = "binary" if binary else "text"
+        path = self._files.binary if binary else self._files.text
+        if path is None:
+            raise DataError(f"expected a {form} input of owner {self._owner}, got none: give one with --input")
+        if binary not in self._words:
+            self._words[binary] = read_binary(path) if binary else read_text(path)
+        start = self._next[binary]
+        words = self._words[binary][start : start + count]
+        if words.size < count:
+            raise DataError(
+                f"{path}: expected {count} integers from number {start} on, got {words.size}: the program reads more "
+                "than the file holds"
+            )
+        self._next[binary] = start + count
+        return words
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise DataError(f"{path}: expected a readable input file: {exc.strerror}") from exc
+
+
+def _integer(path: Path, number: int, word: bytes) -> int:
+    try:
+        value = int(word)
+    except ValueError as exc:
+        raise DataError(f"{path}: expected an integer as number {number}, got {word[:40]!r}") from exc
+    if not -(_MODULUS >> 1) <= value < _MODULUS:
+        raise DataError(f"{path}: expected an integer from -2^63 to 2^64 - 1 as number {number}, got {value}")
+    return value % _MODULUS
