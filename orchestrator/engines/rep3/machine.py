@@ -21,7 +21,7 @@ from orchestrator.engines.rep3.protocol.share import RepShare, public
 class Rep3Machine:
     """Implements frontend.machine.Machine for one party.
 
-    run_dir: this run's share files and binary output.  emit: where program output goes.
+    run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
     on_step: told the site and occurrence of each step that begins.
     """
 

@@ -66,15 +66,15 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
     def spent() -> Cost:
         return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
 
-    lines: list[str] = []
+    printed: list[str] = []
     party = Party(channel, prss, StepClock(program.sites, spent), injector)
-    emit = lines.append if config.party_id == 0 else _discard
+    emit = printed.append if config.party_id == 0 else _discard
     reader = InputReader(config.party_id, config.inputs)
     run_program(program, config.args, Rep3Machine(party, reader, run_dir, emit, on_step))
     if injector is not None:
         injector.finish()
     return {
-        "lines": lines,
+        "lines": "".join(printed).splitlines(),
         "cost": asdict(spent()),
         "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
