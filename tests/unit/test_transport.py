@@ -1,0 +1,271 @@
+"""Frames, channels and TLS: what is not the expected message from the expected party is refused, with a typed error."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestrator.engines.rep3.handshake import Session, agree
+from orchestrator.engines.rep3.transport import frame
+from orchestrator.engines.rep3.transport.certificates import make_certificate
+from orchestrator.engines.rep3.transport.channel import Channel
+from orchestrator.engines.rep3.transport.link import SocketLink
+from orchestrator.engines.rep3.transport.memory import memory_channels
+from orchestrator.engines.rep3.transport.tls import Identity, connect
+from orchestrator.errors import FrameError, HandshakeError, PeerLost, PeerTimeout
+
+HEADER = struct.Struct("<8sII")
+
+
+def in_threads(*functions: Callable[[], object]) -> list[object]:
+    """Results, or the exceptions raised."""
+    results: list[object] = [None] * len(functions)
+
+    def call(i: int) -> None:
+        try:
+            results[i] = functions[i]()
+        except Exception as exc:
+            results[i] = exc
+
+    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    return results
+
+
+@pytest.fixture
+def wire() -> tuple[Channel, socket.socket]:
+    """A channel of party 0 that listens to party 1, and the raw other end."""
+    a, b = socket.socketpair()
+    return Channel(0, {1: SocketLink(a)}, timeout_seconds=0.3), b
+
+
+def receive(channel: Channel, tag: str, length: int) -> bytes:
+    buffer = bytearray(length)
+    channel.exchange(tag, {}, {1: memoryview(buffer)})
+    return bytes(buffer)
+
+
+def test_a_message_goes_through_and_is_counted():
+    first, second, _ = memory_channels()
+    buffer = bytearray(5)
+    in_threads(
+        lambda: first.exchange("greeting", {1: memoryview(b"hello")}, {}),
+        lambda: second.exchange("greeting", {}, {0: memoryview(buffer)}),
+    )
+    assert bytes(buffer) == b"hello"
+    assert (first.bytes_sent, first.rounds) == (5 + frame.HEADER_BYTES, 0)
+    assert (second.bytes_sent, second.rounds) == (0, 1)
+
+
+def test_three_parties_shift_more_than_the_sockets_hold():
+    size = 8 << 20
+    channels = memory_channels()
+    buffers = [bytearray(size) for _ in range(3)]
+    results = in_threads(
+        *(
+            lambda i=i: channels[i].shift("big", memoryview(bytes([i]) * size), memoryview(buffers[i]))
+            for i in range(3)
+        )
+    )
+    assert results == [None] * 3
+    assert [b[0] for b in buffers] == [2, 0, 1]
+    assert all(b.count(b[0]) == size for b in buffers)
+
+
+@pytest.mark.parametrize(
+    ("tag", "sequence", "length", "message"),
+    [
+        ("other", 0, 4, "expected 'values'"),
+        ("values", 1, 4, "expected number 0"),
+        ("values", 0, 3, "truncated"),
+        ("values", 0, 5, "oversized"),
+        ("values", 0, 2**32 - 1, "oversized"),
+    ],
+)
+def test_a_wrong_header_is_refused_before_its_payload(wire, tag, sequence, length, message):
+    channel, raw = wire
+    raw.sendall(HEADER.pack(frame.tag_bytes(tag), sequence, length) + b"abcd")
+    with pytest.raises(FrameError, match=message) as caught:
+        receive(channel, "values", 4)
+    assert caught.value.party == 1
+
+
+def test_random_bytes_are_refused(wire):
+    channel, raw = wire
+    raw.sendall(bytes(range(64)))
+    with pytest.raises(FrameError):
+        receive(channel, "values", 4)
+
+
+def test_a_replayed_message_is_refused(wire):
+    channel, raw = wire
+    message = frame.pack_header("values", 0, 4) + b"abcd"
+    raw.sendall(message + message)
+    assert receive(channel, "values", 4) == b"abcd"
+    with pytest.raises(FrameError, match="sent message 0"):
+        receive(channel, "values", 4)
+
+
+def test_a_payload_cut_short_is_a_lost_peer(wire):
+    channel, raw = wire
+    raw.sendall(frame.pack_header("values", 0, 4) + b"ab")
+    raw.close()
+    with pytest.raises(PeerLost, match="party 1"):
+        receive(channel, "values", 4)
+
+
+def test_silence_is_a_timeout_that_names_the_party(wire):
+    channel, _ = wire
+    with pytest.raises(PeerTimeout, match="party 1 sent nothing for 0.3 s"):
+        receive(channel, "values", 4)
+
+
+def test_an_abort_names_who_is_at_fault(wire):
+    channel, raw = wire
+    raw.sendall(frame.pack_abort(2))
+    with pytest.raises(PeerLost, match="party 1 gave up because of party 2") as caught:
+        receive(channel, "values", 4)
+    assert caught.value.party == 2
+
+
+def test_a_peer_that_nothing_is_expected_from_is_missed_at_once():
+    first, second, third = memory_channels(timeout_seconds=20)
+    start = time.monotonic()
+    third.close()
+    (result,) = in_threads(lambda: first.exchange("values", {}, {1: memoryview(bytearray(4))}))
+    assert isinstance(result, PeerLost)
+    assert result.party == 2
+    assert time.monotonic() - start < 2
+    second.close()
+
+
+def test_parties_finish_together_whoever_is_first():
+    channels = memory_channels()
+    assert in_threads(*(c.finish for c in channels)) == [None] * 3
+
+
+def test_a_message_too_long_for_the_header_is_refused():
+    with pytest.raises(FrameError, match="2\\^32"):
+        frame.pack_header("values", 0, 2**32)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"program_sha256": "11" * 32}, "program and arguments"),
+        ({"protocol": "other"}, "protocol"),
+        ({"session_id": "22" * 16}, "session"),
+    ],
+)
+def test_a_party_that_runs_something_else_is_named(change, message):
+    channels = memory_channels()
+    same = {"session_id": "00" * 16, "program_sha256": "00" * 32, "protocol": "ring"}
+    sessions = [Session(**same), Session(**{**same, **change}), Session(**same)]
+    results = in_threads(*(lambda i=i: agree(channels[i], sessions[i]) for i in range(3)))
+    assert all(isinstance(r, HandshakeError) and message in str(r) for r in results)
+    assert [r.party for r in results] == [1, 2, 1]
+
+
+class Tls:
+    """Certificates and listeners for three parties on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keys, self.certificates = zip(*(make_certificate(i, folder) for i in range(3)), strict=True)
+        self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        self.addresses = [listener.getsockname() for listener in self.listeners]
+
+    def join(self, party_id: int, key: Path | None = None, certificate: Path | None = None, seconds: float = 10):
+        certificates = list(self.certificates)
+        if certificate is not None:
+            certificates[party_id] = certificate
+        identity = Identity(party_id, key or self.keys[party_id], tuple(certificates))
+        return connect(identity, self.listeners[party_id], self.addresses, seconds)
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Tls:
+    return Tls(tmp_path)
+
+
+def test_three_parties_connect_and_exchange_over_tls(tls):
+    def party(i: int) -> bytes:
+        channel, buffer = tls.join(i), bytearray(200_000)
+        channel.shift("values", memoryview(bytes([i]) * 200_000), memoryview(buffer))
+        channel.finish()
+        return bytes(buffer)
+
+    results = in_threads(*(lambda i=i: party(i) for i in range(3)))
+    assert [r[0] for r in results] == [2, 0, 1]
+    assert all(r == r[:1] * 200_000 for r in results)
+
+
+def test_keys_are_readable_by_their_owner_only(tls):
+    assert all(key.stat().st_mode & 0o077 == 0 for key in tls.keys)
+
+
+def test_a_third_certificate_is_refused(tls, tmp_path):
+    """Party 2 shows a certificate that the others have not pinned: all three say so, and none goes on."""
+    key, certificate = make_certificate(2, tmp_path / "stranger")
+    results = in_threads(
+        lambda: tls.join(0, seconds=2),
+        lambda: tls.join(1, seconds=2),
+        lambda: tls.join(2, key, certificate, seconds=2).finish(),
+    )
+    assert isinstance(results[0], PeerTimeout)
+    assert "another certificate" in str(results[0])
+    assert isinstance(results[1], PeerTimeout)
+    assert isinstance(results[2], HandshakeError | PeerLost)
+
+
+def test_a_party_in_anothers_place_is_refused(tls):
+    """Party 2's certificate is pinned, but not for party 1."""
+    results = in_threads(
+        lambda: tls.join(0, seconds=2),
+        lambda: tls.join(1, tls.keys[2], tls.certificates[2], seconds=2),
+    )
+    assert isinstance(results[0], PeerTimeout)
+
+
+def test_a_server_with_another_certificate_is_refused(tls, tmp_path):
+    key, certificate = make_certificate(0, tmp_path / "stranger")
+    results = in_threads(lambda: tls.join(0, key, certificate, seconds=2), lambda: tls.join(1, seconds=2))
+    assert isinstance(results[1], HandshakeError)
+    assert "pinned certificate of party 0" in str(results[1])
+
+
+def test_a_stranger_cannot_keep_the_parties_apart(tls):
+    """Connections without TLS, and without a certificate, are turned away while the parties still meet."""
+    with socket.create_connection(tls.addresses[0]) as plain:
+        plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        results = in_threads(*(lambda i=i: tls.join(i) for i in range(3)))
+    assert all(isinstance(r, Channel) for r in results), results
+
+
+def test_nothing_but_tls_1_3_is_spoken(tls):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def old_client() -> str:
+        with socket.create_connection(tls.addresses[0]) as raw, context.wrap_socket(raw):
+            return "connected"
+
+    results = in_threads(old_client, lambda: tls.join(0, seconds=1))
+    assert isinstance(results[0], ssl.SSLError | OSError)
+
+
+def test_a_party_that_never_listens_is_named(tls):
+    tls.listeners[0].close()
+    (result,) = in_threads(lambda: tls.join(1, seconds=0.5))
+    assert isinstance(result, PeerTimeout)
+    assert "party 0 does not listen" in str(result)
