@@ -26,12 +26,12 @@ def read_text(path: Path) -> np.ndarray:
         return np.array([_integer(path, number, word) for number, word in enumerate(words)], dtype=np.uint64)
 
 
-def read_binary(path: Path) -> np.ndarray:
-    """All words of a binary input as uint64."""
-    content = _contents(path)
-    if len(content) % WORD_BYTES:
-        raise DataError(f"{path}: expected little-endian int64, {WORD_BYTES} bytes each, got {len(content)} bytes")
-    return np.frombuffer(content, dtype="<u8")
+def read_binary(path: Path, start: int, count: int) -> np.ndarray:
+    """Up to `count` words of a binary input from word `start` on, as uint64; fewer where the file ends."""
+    try:
+        return np.fromfile(path, "<u8", count, offset=WORD_BYTES * start).astype(np.uint64, copy=False)
+    except OSError as exc:
+        raise DataError(f"{path}: expected a readable input file: {exc.strerror}") from exc
 
 
 class OwnerInput:
@@ -40,7 +40,7 @@ class OwnerInput:
     def __init__(self, owner: int, files: InputFiles | None) -> None:
         self._owner = owner
         self._files = files or InputFiles()
-        self._words: dict[bool, np.ndarray] = {}
+        self._text: np.ndarray | None = None
         self._next = {False: 0, True: 0}
 
     def take(self, count: int, *, binary: bool) -> np.ndarray:
@@ -49,10 +49,12 @@ class OwnerInput:
         path = self._files.binary if binary else self._files.text
         if path is None:
             raise DataError(f"expected a {form} input of owner {self._owner}, got none: give one with --input")
-        if binary not in self._words:
-            self._words[binary] = read_binary(path) if binary else read_text(path)
         start = self._next[binary]
-        words = self._words[binary][start : start + count]
+        if binary:
+            words = read_binary(path, start, count)  # part by part: it may be as large as the shares
+        else:
+            self._text = read_text(path) if self._text is None else self._text
+            words = self._text[start : start + count]
         if words.size < count:
             raise DataError(
                 f"{path}: expected {count} integers from number {start} on, got {words.size}: the program reads more "

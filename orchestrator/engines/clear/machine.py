@@ -11,14 +11,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
-from orchestrator.engines.frontend.machine import Machine
 from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.errors import PlanError, ShareFileError
 from orchestrator.records import PARTIES, InputFiles
 
 
-class ClearMachine(Machine[np.ndarray]):
+class ClearMachine:
     """shares: what share files held before the run.  written: what the run leaves, or None."""
 
     def __init__(

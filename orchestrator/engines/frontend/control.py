@@ -11,23 +11,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from orchestrator.engines.frontend.public import Public, public_int, regint
 from orchestrator.engines.frontend.python_state import PythonState
 from orchestrator.engines.frontend.runtime import machine, runtime
-from orchestrator.engines.frontend.values import (
-    Integer,
-    Number,
-    Public,
-    public_int,
-    read,
-    regint,
-    unsupported,
-)
+from orchestrator.engines.frontend.values import Integer, Number, read, unsupported
 from orchestrator.errors import CompileTimeState, ProgramError
 
 Body = Callable[..., Any]
 
 
-class _Break(Exception):
+class _Break(Exception):  # noqa: N818, a signal
     """break_loop()."""
 
 
@@ -124,9 +117,7 @@ def for_range_multithread(
     return decorator
 
 
-def for_range_opt_multithread(
-    n_threads: int | None, n_loops: Any, budget: int | None = None
-) -> Callable[[Body], Body]:
+def for_range_opt_multithread(n_threads: int | None, n_loops: Any, budget: int | None = None) -> Callable[[Body], Body]:
     return for_range_multithread(n_threads, None, n_loops)
 
 

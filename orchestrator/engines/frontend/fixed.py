@@ -11,20 +11,18 @@ from typing import Any, Self
 
 import numpy as np
 
+from orchestrator.engines.frontend.public import Public, cint, regint
 from orchestrator.engines.frontend.runtime import Precision, runtime
+from orchestrator.engines.frontend.secret import sint
 from orchestrator.engines.frontend.values import (
     Fixed,
     Integer,
     Named,
-    Public,
-    cint,
     common_size,
     is_number,
     is_zero,
     read,
-    regint,
     signed,
-    sint,
     unsupported,
     word,
 )
@@ -34,30 +32,30 @@ from orchestrator.errors import ParameterError, ProgramError
 class _PerRun(Named):
     """f, k and round_nearest belong to the run, not to the class."""
 
-    def _precision(cls) -> Precision:
-        return runtime().fixed[cls.__name__]
+    def _precision(self) -> Precision:
+        return runtime().fixed[self.__name__]
 
     @property
-    def f(cls) -> int:
-        return cls._precision().f
+    def f(self) -> int:
+        return self._precision().f
 
     @property
-    def k(cls) -> int:
-        return cls._precision().k
+    def k(self) -> int:
+        return self._precision().k
 
     @property
-    def round_nearest(cls) -> bool:
+    def round_nearest(self) -> bool:
         return runtime().round_nearest
 
     @round_nearest.setter
-    def round_nearest(cls, value: bool) -> None:
+    def round_nearest(self, value: bool) -> None:
         runtime().round_nearest = bool(value)
 
-    def __setattr__(cls, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_") or name == "round_nearest":
             super().__setattr__(name, value)
         else:
-            raise unsupported(f"setting {cls.__name__}.{name}")
+            raise unsupported(f"setting {self.__name__}.{name}")
 
 
 def to_fixed(number: float, f: int, k: int) -> int:
@@ -75,7 +73,7 @@ def round_shift(v: sint, k: int, m: int) -> sint:
             "a product of sfix rounds at random by default, so that no two runs agree: set sfix.round_nearest = True"
         )
     if k > 64:
-        raise ParameterError(f"expected k + f of at most 64 bits in a fixed-point product, got {k}: lower set_precision")
+        raise ParameterError(f"expected k + f of at most 64 bits in a product of sfix, got {k}: lower set_precision")
     return v if m == 0 else (v + (1 << (m - 1))).right_shift(m, 64)
 
 
@@ -105,7 +103,7 @@ class _Fix(Fixed, metaclass=_PerRun):
             return integer(to_fixed(value or 0, self.f, self.k), size=size)
         if isinstance(value, (list, tuple)):
             return integer([type(self)(element, k=self.k, f=self.f).v for element in value])
-        if isinstance(value, Public) or isinstance(value, integer):
+        if isinstance(value, (Public, integer)):
             return integer(value * (1 << self.f), size=size)
         if isinstance(value, Fixed):
             return integer(self._rescale(value), size=size)
@@ -248,7 +246,7 @@ _MIRRORED = {
 }
 
 
-class cfix(_Fix):
+class cfix(_Fix):  # noqa: N801, MP-SPDZ's name
     """Public fixed-point. A product of two is rounded toward zero."""
 
     @classmethod
@@ -279,7 +277,7 @@ class cfix(_Fix):
         return [x / 2**self.f for x in signed(self.v.v).tolist()]
 
 
-class sfix(_Fix):
+class sfix(_Fix):  # noqa: N801, MP-SPDZ's name
     """Secret fixed-point."""
 
     @classmethod
@@ -332,7 +330,7 @@ class sfix(_Fix):
         return cls._new(round_shift(sint.dot_product([e.v for e in x], [e.v for e in y]), k + f, f), k, f)
 
     @classmethod
-    def get_input_from(cls, player: Any, binary: bool = False, n_bytes: int | None = None, size: int | None = None) -> Any:
+    def get_input_from(cls, player: Any, **_: Any) -> Any:
         raise unsupported("input of sfix (read integers with sint at scale 2^f and use sfix._new)")
 
     @classmethod

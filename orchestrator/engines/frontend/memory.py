@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.engines.frontend.public import regint
 from orchestrator.engines.frontend.runtime import machine
-from orchestrator.engines.frontend.values import Integer, Number, RunTime, regint
+from orchestrator.engines.frontend.values import Number, Stored, read
 from orchestrator.errors import ProgramError, ShapeError
 
 
@@ -54,37 +55,40 @@ class Memory:
         return part.start == 0 and part.stop == self.size and part.step in (None, 1)
 
 
-class MemValue(RunTime):
+_COMPARISONS = ("less_than", "greater_than", "less_equal", "greater_equal", "equal", "not_equal")
+_READS_FIRST = frozenset(
+    ("mod2m", "right_shift", "if_else", "bit_and", "bit_or", "bit_xor", "bit_not", "square", "min", "max")
+    + ("binary_output", "sum", "get_vector", "v", *_COMPARISONS)
+)
+_ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift", "and", "or", "xor")
+
+
+class MemValue(Stored):
     """One value in memory; any operation reads it. write() and iadd() change it for all who hold it."""
 
     __hash__ = None  # type: ignore[assignment]
-    _DELEGATED = frozenset(
-        "less_than greater_than less_equal greater_equal equal not_equal mod2m right_shift if_else bit_and bit_or "
-        "bit_xor bit_not square min max binary_output sum get_vector v f k".split()
-    )
 
     def __init__(self, value: Any) -> None:
-        value = value.read() if isinstance(value, MemValue) else value
+        value = read(value)
         if isinstance(value, int):
             value = regint(value)
         if not isinstance(value, Number):
             raise ProgramError(f"expected a basic type for MemValue, got {type(value).__name__}")
         self.value_type = type(value)
-        self._value = value.copy() if not isinstance(value, Integer) else value.wrap(value.v)
+        self._value = value.copy()
 
     @property
     def size(self) -> int:
         return int(self._value.size)
 
     def read(self) -> Any:
-        return self._value.copy() if not isinstance(self._value, Integer) else self._value.wrap(self._value.v)
+        return self._value.copy()
 
     def write(self, value: Any) -> MemValue:
-        value = value.read() if isinstance(value, MemValue) else value
-        value = self.value_type.conv(value)
+        value = self.value_type.conv(read(value))
         if value.size != self.size:
             raise ShapeError(f"expected {self.size} elements for this MemValue, got {value.size}")
-        self._value = value.copy() if not isinstance(value, Integer) else value.wrap(value.v)
+        self._value = value.copy()
         return self
 
     def iadd(self, other: Any) -> MemValue:
@@ -94,7 +98,7 @@ class MemValue(RunTime):
         return self.read().reveal()
 
     def __getattr__(self, name: str) -> Any:
-        if name in self._DELEGATED:
+        if name in _READS_FIRST:
             return getattr(self.read(), name)
         return super().__getattr__(name)
 
@@ -108,8 +112,7 @@ class MemValue(RunTime):
 def _delegate_operators() -> None:
     def forward(name: str) -> Any:
         def operation(self: MemValue, other: Any) -> Any:
-            other = other.read() if isinstance(other, MemValue) else other
-            return getattr(self.read(), name)(other)
+            return getattr(self.read(), name)(read(other))
 
         return operation
 
@@ -119,11 +122,11 @@ def _delegate_operators() -> None:
 
         return operation
 
-    for name in "add sub mul truediv floordiv mod pow lshift rshift and or xor".split():
+    for name in _ARITHMETIC:
         setattr(MemValue, f"__{name}__", forward(f"__{name}__"))
         setattr(MemValue, f"__r{name}__", forward(f"__r{name}__"))
         setattr(MemValue, f"__i{name}__", in_place(f"__{name}__"))
-    for name in "lt le gt ge eq ne".split():
+    for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         setattr(MemValue, f"__{name}__", forward(f"__{name}__"))
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.engines.frontend.containers import Array, Container
+from orchestrator.engines.frontend.array import Array
+from orchestrator.engines.frontend.container import Container
 from orchestrator.engines.frontend.fixed import cfix, sfix
+from orchestrator.engines.frontend.public import Public, public_int, regint
 from orchestrator.engines.frontend.runtime import machine
-from orchestrator.engines.frontend.values import Public, public_int, read, regint, signed, sint
+from orchestrator.engines.frontend.secret import sint
+from orchestrator.engines.frontend.values import read, signed
 from orchestrator.errors import ProgramCrash, ProgramError
 
 
@@ -89,5 +92,3 @@ def runtime_error_if(condition: Any, message: str = "", *args: Any) -> None:
 
 def reveal(secret: Any) -> Any:
     return secret.reveal()
-
-

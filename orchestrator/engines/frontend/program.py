@@ -17,12 +17,15 @@ from types import TracebackType
 from typing import Any
 
 from orchestrator.engines.frontend import control, output
-from orchestrator.engines.frontend.containers import Array, Matrix, MultiArray
+from orchestrator.engines.frontend.array import Array
 from orchestrator.engines.frontend.fixed import cfix, sfix
 from orchestrator.engines.frontend.machine import Machine
+from orchestrator.engines.frontend.matrix import Matrix, MultiArray
 from orchestrator.engines.frontend.memory import MemValue
+from orchestrator.engines.frontend.public import cint, regint
 from orchestrator.engines.frontend.runtime import Runtime, enter, leave, runtime
-from orchestrator.engines.frontend.values import INSTEAD, RunTime, cint, regint, sint
+from orchestrator.engines.frontend.secret import sint
+from orchestrator.engines.frontend.values import INSTEAD, RunTime
 from orchestrator.errors import DataError, ProgramError, TamperError, UnsupportedName
 from orchestrator.records import PARTIES
 

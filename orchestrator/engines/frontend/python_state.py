@@ -33,7 +33,7 @@ class PythonState:
             changed = _changed(container, before)
             if changed is not None:
                 raise CompileTimeState(
-                    f"expected no Python state to change inside a run-time loop or branch, got a change of {name}{changed}: "
+                    f"expected no Python state to change in a run-time loop or branch, got a change of {name}{changed}: "
                     f"{WAY_OUT}"
                 )
 

@@ -25,7 +25,7 @@ class Precision:
 
 @dataclass
 class Runtime:
-    """tape: the number of the thread that the program would be in; open_branches: conditions of @if_e without @else_."""
+    """tape: the thread that the program would be in, of `tapes`.  open_branches: conditions of @if_e without @else_."""
 
     machine: Machine[Any]
     args: tuple[str, ...] = ()

@@ -53,7 +53,7 @@ class StepClock:
     def stop(self, number: int) -> None:
         step = next((step for step in self._running if step.number == number), None)
         if step is None:
-            raise CompileTimeState(f"expected timer {self.name(number)} to be running, got stop_timer before start_timer")
+            raise CompileTimeState(f"expected timer {self.name(number)} to run, got stop_timer before start_timer")
         self._running.remove(step)
         now, began = self._measure(), step.began
         cost = Cost(now.seconds - began.seconds, now.bytes_sent - began.bytes_sent, now.rounds - began.rounds)
