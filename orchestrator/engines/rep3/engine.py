@@ -57,7 +57,7 @@ class Rep3Engine:
     def run(self, spec: RunSpec, on_step: Callable[[str, int], None] | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         program = load_program(spec.program)
-        validate(spec, program, self)
+        validate(spec, program)
         kernels.compile_all()
         spec.run_dir.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3 import share_files
-from orchestrator.engines.rep3.input_reader import InputReader
 from orchestrator.engines.rep3.primitives.comparison import less_than_zero
 from orchestrator.engines.rep3.primitives.shift import right_shift
 from orchestrator.engines.rep3.protocol import passive
@@ -28,13 +28,13 @@ class Rep3Machine:
     def __init__(
         self,
         party: Party,
-        reader: InputReader,
+        inputs: OwnerInput,
         run_dir: Path,
         emit: Callable[[str], None],
         on_step: Callable[[str, int], None] | None = None,
     ) -> None:
         self.party = party
-        self._reader = reader
+        self._inputs = inputs
         self._shares = share_files.share_file(run_dir, party.party_id)
         self._binary_output = run_dir / "Player-Data" / f"Binary-Output-P{party.party_id}-0"
         self._emit = emit
@@ -59,7 +59,7 @@ class Rep3Machine:
 
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:
         def read(count: int) -> np.ndarray:
-            return self._reader.read(count, binary=binary)
+            return self._inputs.take(count, binary=binary)
 
         return share_input(self.party, owner, shape, read)
 

@@ -22,10 +22,10 @@ from typing import Any
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.frontend.steps import StepClock
+from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3 import share_files
 from orchestrator.engines.rep3.config import PartyConfig, report_file
 from orchestrator.engines.rep3.handshake import agree, agree_on_keys
-from orchestrator.engines.rep3.input_reader import InputReader
 from orchestrator.engines.rep3.machine import Rep3Machine
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.transport.channel import Channel
@@ -69,8 +69,8 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
     printed: list[str] = []
     party = Party(channel, prss, StepClock(program.sites, spent), injector)
     emit = printed.append if config.party_id == 0 else _discard
-    reader = InputReader(config.party_id, config.inputs)
-    run_program(program, config.args, Rep3Machine(party, reader, run_dir, emit, on_step))
+    inputs = OwnerInput(config.party_id, config.inputs)
+    run_program(program, config.args, Rep3Machine(party, inputs, run_dir, emit, on_step))
     if injector is not None:
         injector.finish()
     return {
