@@ -30,7 +30,7 @@ from orchestrator.errors import PartyError, PeerLost, PortInUse, TamperError
 from orchestrator.records import PARTIES, Cost, EngineName, PartyReport, ProtocolName, RunResult, RunSpec, StepRecord
 
 _HOST = "127.0.0.1"
-_GRACE_SECONDS = 3.0  # for the other parties to notice a failure by themselves and say what they saw
+_GRACE_SECONDS = 2.0  # for the other parties to notice a failure by themselves and say what they saw
 _POLL_SECONDS = 0.02
 _LOG_LINES = 5
 
