@@ -24,6 +24,7 @@ def reproduce(
     """The MNIST half of the paper's Table 1 and its Figure 1: table1.json, .csv, .md and figure1.png."""
     from orchestrator.engines.registry import get_engine
     from orchestrator.experiments import table1
+    from orchestrator.report.table1 import FILES, TABLE_MARKDOWN
 
     table1.reproduce(
         get_engine(engine),
@@ -31,5 +32,5 @@ def reproduce(
         corrupt_party=corrupt_party,
         progress=(lambda message: None) if quiet else (lambda message: typer.echo(message, err=True)),
     )
-    typer.echo((out / "table1.md").read_text(encoding="utf-8"))
-    typer.echo(f"written to {out}: table1.json, table1.csv, table1.md, figure1.png")
+    typer.echo((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
+    typer.echo(f"written to {out}: {', '.join(FILES)}")

@@ -1,0 +1,190 @@
+"""The commands on real engines: what they print, what they write, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from orchestrator.datasets import Task
+from orchestrator.metrics import weights_sha256
+
+Invoke = Callable[..., Result]
+
+PRODUCT = """
+PRODUCT = 1
+x = sint.Array(3)
+x.input_from(0)
+start_timer(PRODUCT)
+y = x.get_vector() * x.get_vector()
+stop_timer(PRODUCT)
+print_ln('%s', y.reveal())
+"""
+ENDLESS = """
+x = sint(1)
+@for_range(10 ** 9)
+def _(i):
+    x.update(x * x)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_task: Task) -> Path:
+    """Commands run here; the tiny task is tiny.npz."""
+    monkeypatch.chdir(tmp_path)
+    t = tiny_task
+    np.savez("tiny.npz", x_train=t.x_train, y_train=t.y_train, x_test=t.x_test, y_test=t.y_test)
+    Path("product.mpc").write_text(PRODUCT)
+    Path("rows.txt").write_text("3 -4\n5")
+    Path("rows.bin").write_bytes(np.array([3, -4, 5], dtype="<i8").tobytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("engine", ["clear", "rep3"])
+def test_run(folder: Path, invoke: Invoke, engine: str) -> None:
+    result = invoke("run", "product.mpc", "--engine", engine, "--input", "0=rows.txt")
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "[9, 16, 25]\n"
+    assert "PRODUCT" in result.stderr
+
+
+@pytest.mark.parametrize("corrupt_party", [0, 1, 2])
+@pytest.mark.parametrize("engine", ["clear", "rep3"])
+def test_run_under_a_plan(folder: Path, invoke: Invoke, engine: str, corrupt_party: int) -> None:
+    Path("plan.txt").write_text("additive-error-plan 1\nPRODUCT 0 1 -20\nPRODUCT * 2 1\n")
+    errors = ("--plan", "plan.txt", "--corrupt-party", corrupt_party)
+    result = invoke("run", "product.mpc", "--engine", engine, "--input", "0=rows.txt", *errors, "--quiet")
+    assert (result.stdout, result.stderr) == ("[9, -4, 26]\n", "")
+
+
+def test_run_reads_binary_input_and_reports_in_json(folder: Path, invoke: Invoke) -> None:
+    Path("product.mpc").write_text(PRODUCT.replace("input_from(0)", "input_from(2, binary=True)"))
+    result = invoke("run", "product.mpc", "--input", "2=rows.bin", "--json", "--run-dir", "here")
+    record = json.loads(result.stdout)
+    assert record["lines"] == ["[9, 16, 25]"]
+    assert [party["party_id"] for party in record["parties"]] == [0, 1, 2]
+    assert record["parties"][0]["steps"]["PRODUCT"]["occurrences"] == 1
+    assert record["run_dir"] == "here"
+
+
+@pytest.mark.parametrize("engine", ["clear", "rep3"])
+def test_run_names_the_line_of_a_program_at_fault(folder: Path, invoke: Invoke, engine: str) -> None:
+    Path("fault.mpc").write_text("x = sint(1)\ny = sgf2n(2)\n")
+    result = invoke("run", "fault.mpc", "--engine", engine)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "fault.mpc" in result.stderr
+    assert "sgf2n" in result.stderr
+
+
+def test_train_writes_record_and_weights(folder: Path, invoke: Invoke) -> None:
+    arguments = ("--data", "tiny.npz", "--iterations", 5, "--batch-size", 7, "--owners", 3, "--labels-owner", 1)
+    records = {}
+    for engine in ("clear", "rep3"):
+        result = invoke("train", *arguments, "--engine", engine, "--out", engine, "--quiet")
+        assert result.exit_code == 0, result.stderr
+        assert result.stderr == ""
+        assert "test accuracy                1.0000" in result.stdout
+        records[engine] = json.loads(Path(engine, "record.json").read_text())
+        weights = np.load(Path(engine, "weights.npy"), allow_pickle=False)
+        assert weights.shape == (17,)
+        assert weights_sha256(weights) == records[engine]["weights_sha256"]
+    assert records["clear"]["weights_sha256"] == records["rep3"]["weights_sha256"]
+    assert records["rep3"]["rows_of_owners"] == [8, 8, 8]
+    assert (records["rep3"]["labels_owner"], records["rep3"]["engine"]) == (1, "rep3")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+@pytest.mark.parametrize("target", [0, 1])
+def test_attack_towards_either_class(folder: Path, invoke: Invoke, target: int, loss: str) -> None:
+    options = ("--loss", loss, "--learning-rate", 0.05, "--iterations", 30, "--strength", 3)
+    where = ("--pixel", "0,0", "--patch", "2,1,2,2", "--target", target, "--amplitude", 1)
+    result = invoke("attack", "--data", "tiny.npz", "--engine", "clear", *options, *where, "--json", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    record = json.loads(result.stdout)
+    assert record["trigger_pixels"] == [0, 9, 10, 13, 14]
+    assert record["attack_success_rate"] == 1
+    assert (record["target"], record["corrupt_party"], record["strength"]) == (target, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--data", "nix.npz"), "nix.npz: expected a readable .npz file"),
+        (("train", "--learning-rate", "0"), "learning_rate: expected"),
+        (("train", "--iterations", "0"), "iterations: expected"),
+        (("train", "--batch-size", "25"), "batch_size: expected"),
+        (("train", "--loss", "hinge", "--regularisation", "-1"), "regularisation: expected"),
+        (("train", "--learning-rate", "1e12"), "expected"),
+        (("attack", "--pixel", "4,0"), "expected a patch within"),
+        (("attack", "--pixel", "one"), "expected --pixel ROW,COL in integers, got 'one'"),
+        (("attack", "--patch", "0,0,2"), "expected --patch ROW,COL,HEIGHT,WIDTH in integers"),
+        (("attack", "--patch", "0,0,5,1"), "expected a patch of 1 x 1 to 4 x 4 pixels"),
+        (("attack", "--patch", "0,0,0,1"), "expected a patch of 1 x 1 to 4 x 4 pixels"),
+        (("attack", "--amplitude", "1.5"), "amplitude: expected"),
+        (("attack", "--strength", "0"), "strength: expected"),
+    ],
+)
+def test_bad_parameters_stop_before_anything_starts(
+    folder: Path, invoke: Invoke, arguments: tuple[str, ...], message: str
+) -> None:
+    command, *rest = arguments
+    data = () if "--data" in rest else ("--data", "tiny.npz")
+    before = sorted(folder.rglob("*"))
+    result = invoke(command, *data, *rest, "--engine", "rep3", "--out", "out")
+    assert (result.exit_code, result.stdout) == (2, ""), result.stderr
+    assert message in result.stderr
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_reproduce_on_the_oracle(folder: Path, invoke: Invoke) -> None:
+    result = invoke("reproduce", "--engine", "clear", "--out", "table", "--corrupt-party", "2", "--quiet")
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr == ""
+    assert "| poisoned |" in result.stdout
+    record = json.loads(Path("table", "table1.json").read_text())
+    assert [row["model"] for row in record["rows"]] == ["unpoisoned", "poisoned"]
+    assert record["rows"][1]["corrupt_party"] == 2
+    for name in ("table1.csv", "table1.md", "figure1.png"):
+        assert Path("table", name).stat().st_size > 0
+
+
+def processes_of(run_dir: Path) -> list[int]:
+    """Ids of the processes whose command line names the run's folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if str(run_dir).encode() in command:
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc to look for orphans")
+def test_interrupt_leaves_no_process_behind(folder: Path) -> None:
+    Path("endless.mpc").write_text(ENDLESS)
+    run_dir = folder / "interrupted"
+    command = [sys.executable, "-m", "orchestrator.cli.main", "run", "endless.mpc", "--run-dir", str(run_dir)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        deadline = time.monotonic() + 60
+        while len(processes_of(run_dir)) < 4 and time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.1)
+        assert len(processes_of(run_dir)) == 4, process.communicate(timeout=10)
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=10)
+    finally:
+        process.kill()
+    assert (process.returncode, output, error) == (130, "", "interrupted\n")
+    assert processes_of(run_dir) == []
