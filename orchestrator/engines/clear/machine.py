@@ -123,6 +123,7 @@ class ClearMachine:
             self._injector.finish()
 
     def _with_errors(self, outputs: np.ndarray) -> np.ndarray:
+        outputs = np.ascontiguousarray(outputs)  # indices are row-major, errors are added in place
         number, site = self.clock.number, self.clock.current
         if self._injector is not None and number is not None and site is not None:
             start = self.clock.take(outputs.size)

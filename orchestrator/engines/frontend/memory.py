@@ -56,10 +56,8 @@ class Memory:
 
 
 _COMPARISONS = ("less_than", "greater_than", "less_equal", "greater_equal", "equal", "not_equal")
-_READS_FIRST = frozenset(
-    ("mod2m", "right_shift", "if_else", "bit_and", "bit_or", "bit_xor", "bit_not", "square", "min", "max")
-    + ("binary_output", "sum", "get_vector", "v", *_COMPARISONS)
-)
+_BITS = ("if_else", "bit_and", "bit_or", "bit_xor", "bit_not", "mod2m", "right_shift")
+_READS_FIRST = frozenset((*_COMPARISONS, *_BITS, "square", "min", "max", "binary_output", "sum", "get_vector", "v"))
 _ARITHMETIC = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "lshift", "rshift", "and", "or", "xor")
 
 

@@ -1,7 +1,7 @@
 """cint and regint: public vectors of Z_2^64.
 
-The difference is the virtual machine's: >> and % of cint are those of unsigned words, those of regint are C++'s on
-int64. Comparisons are signed and give regint.
+The difference is the virtual machine's: cint shifts unsigned words and has Python's remainder,
+regint calculates as C++ does on int64. Comparisons are signed and give regint.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def divide_toward_zero(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class cint(Public):  # noqa: N801, MP-SPDZ's name
-    """A public integer in the domain of the shares. >> is logical and % unsigned, as on MP-SPDZ's rings."""
+    """A public integer in the domain of the shares. >> is logical, % has the divisor's sign, as on MP-SPDZ's rings."""
 
     def __rshift__(self, other: Any) -> Any:
         return self._binary(other, np.right_shift)
@@ -190,9 +190,10 @@ class cint(Public):  # noqa: N801, MP-SPDZ's name
 
 
 def remainder(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Of signed values, with the sign of the divisor."""
     if not y.all():
         raise ProgramError("division by zero")
-    return np.remainder(x, y)
+    return np.remainder(signed(x), signed(y)).view(np.uint64)
 
 
 class regint(Public):  # noqa: N801, MP-SPDZ's name

@@ -33,8 +33,8 @@ class PythonState:
             changed = _changed(container, before)
             if changed is not None:
                 raise CompileTimeState(
-                    f"expected no Python state to change in a run-time loop or branch, got a change of {name}{changed}: "
-                    f"{WAY_OUT}"
+                    f"expected no Python state to change in a run-time loop or branch, got a change of {name}{changed}"
+                    f": {WAY_OUT}"
                 )
 
     def _keep(self, name: str, container: Any) -> None:
