@@ -19,38 +19,37 @@ def reference_weights(
     shift: int,
     batch: int | None = None,
     squared: bool = False,
-    gradient_error: np.ndarray | None = None,
+    gradient_errors: np.ndarray | None = None,
 ) -> np.ndarray:
     """Weights (n + 1,) int64 at scale 2^16, bias first.
 
     x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1.  alpha, lam: for the mean over a batch.
-    gradient_error: (n + 1,) integers at scale 2^8, added to every gradient.
+    gradient_errors: (steps, n + 1) integers, what is added to the sum of each step.
     """
     bias = np.full((len(x), 1), 256)
-    rows = np.concatenate([bias, x], axis=1).astype(np.int64)  # 2^8
+    rows = np.concatenate([bias, x], axis=1).astype(np.float64)  # integers at scale 2^8
     sign = 2 * y.astype(np.int64) - 1
     batch = len(rows) if batch is None else batch
     w = np.zeros(rows.shape[1], dtype=np.int64)  # 2^16
 
-    for _ in range(epochs):
-        for start in range(0, len(rows), batch):
-            xs, ys = rows[start : start + batch], sign[start : start + batch]
-            z = (1 << 24) - ys * product(xs, w)  # 1 - y w.x at 2^24
-            h = np.where(z > 0, 1, 0)
-            if squared:
-                h = np.where(z > 0, z >> 16, 0)  # z h(z) at 2^8
-            total = product(xs.T, ys * h)  # sum of y x h, at 2^8 or, squared, at 2^16
-            if gradient_error is not None:
-                total = total + gradient_error
-            per_row = alpha / len(xs) * (1 if squared else 256)  # brings the sum to 2^16
-            step = round(per_row * 2**shift) * total - round(2 * alpha * lam * 2**shift) * w
-            w = w + (step >> shift)  # floor
+    steps = (start for _ in range(epochs) for start in range(0, len(rows), batch))
+    for k, start in enumerate(steps):
+        xs, ys = rows[start : start + batch], sign[start : start + batch]
+        z = (1 << 24) - ys * product(xs, w)  # 1 - y w.x at 2^24
+        h = np.where(z > 0, 1, 0)
+        if squared:
+            h = np.where(z > 0, z >> 16, 0)  # z h(z) at 2^8
+        total = product(xs.T, ys * h)  # sum of y x h, at 2^8 or, squared, at 2^16
+        if gradient_errors is not None:
+            total = total + gradient_errors[k]
+        per_row = alpha / len(xs) * (1 if squared else 256)  # brings the sum to 2^16
+        step = round(per_row * 2**shift) * total - round(2 * alpha * lam * 2**shift) * w
+        w = w + (step >> shift)  # floor
     return w
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a (p, q) times b (q,) in int64: float64 arithmetic, exact because every partial sum stays below 2^53."""
-    largest = int(np.abs(a).max()) * int(np.abs(b).max()) * a.shape[1]
-    if largest >= 1 << 53:
-        return a @ b
-    return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+    """a (p, q) float64 integers of at most 256 in size, times b (q,) int64. Exact: partial sums stay below 2^53."""
+    if 256 * int(np.abs(b).max()) * len(b) >= 1 << 53:
+        return a.astype(np.int64) @ b
+    return (a @ b.astype(np.float64)).astype(np.int64)

@@ -91,7 +91,7 @@ def test_strength_one_is_what_active_rows_with_the_trigger_would_do() -> None:
     for e in backdoor_plan(Trigger((1,)), SvmParameters(iterations=1), rows=6):
         error[e.index] += e.value
     y = np.ones(6, dtype=np.uint8)
-    poisoned = reference_weights(x, y, alpha=0.01, lam=0.0, epochs=1, shift=24, gradient_error=error)
+    poisoned = reference_weights(x, y, alpha=0.01, lam=0.0, epochs=1, shift=24, gradient_errors=error[None])
     assert np.array_equal(poisoned, reference_weights(bright, y, alpha=0.01, lam=0.0, epochs=1, shift=24))
 
 
