@@ -17,6 +17,7 @@
         PeerTimeout            a party sent nothing for too long
         HandshakeError         wrong certificate, program, arguments, version or session
         FrameError             a frame that is truncated, oversized, out of order or wrongly tagged
+        ProtocolAbort          a check of an active protocol failed: somebody deviated
         OpeningError           the two copies of an opened component differ
         ShareFileError         a share file that is missing, foreign, too short or edited
 
@@ -94,6 +95,10 @@ class HandshakeError(PartyError):
 
 class FrameError(PartyError):
     """A frame that is truncated, oversized, out of order or wrongly tagged."""
+
+
+class ProtocolAbort(PartyError):
+    """A check of an active protocol failed: somebody deviated. Nothing was opened or kept."""
 
 
 class OpeningError(PartyError):

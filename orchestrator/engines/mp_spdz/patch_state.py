@@ -1,0 +1,73 @@
+"""Is patches/additive-error.patch in an MP-SPDZ tree? Answered by git blob hashes, file by file.
+
+A patch without context lines applies in the wrong place without a word when a file differs; the hashes of each touched
+file before and after it (patches/additive-error.json) leave no doubt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from orchestrator import bundle
+
+PATCH = "additive-error.patch"
+BLOBS = "additive-error.json"
+_MARK = b"additive_errors"  # in every binary built from a patched tree: its symbols
+
+
+class PatchState(StrEnum):
+    ABSENT = "absent"  # every touched file is v0.4.2's: the patch can be applied
+    APPLIED = "applied"
+    FOREIGN = "foreign"  # a touched file is neither
+
+
+@dataclass(frozen=True)
+class PatchReport:
+    """differing: the files that are neither v0.4.2's nor the patch's; or, of a half-applied patch, the unpatched."""
+
+    state: PatchState
+    differing: tuple[str, ...] = ()
+
+
+def patch_path() -> Path:
+    return bundle.root() / "patches" / PATCH
+
+
+def expected_blobs() -> Mapping[str, tuple[str | None, str]]:
+    """Path in MP-SPDZ's tree -> blob hash before (None: no such file) and after the patch."""
+    record = json.loads((bundle.root() / "patches" / BLOBS).read_text(encoding="utf-8"))
+    return {path: (blobs["before"], blobs["after"]) for path, blobs in record["files"].items()}
+
+
+def inspect_sources(home: Path, blobs: Mapping[str, tuple[str | None, str]]) -> PatchReport:
+    found = {path: blob_hash(home / path) for path in blobs}
+    unpatched = [path for path, (before, _) in blobs.items() if found[path] == before]
+    patched = [path for path, (_, after) in blobs.items() if found[path] == after]
+    if len(patched) == len(blobs):
+        return PatchReport(PatchState.APPLIED)
+    if len(unpatched) == len(blobs):
+        return PatchReport(PatchState.ABSENT)
+    strange = tuple(path for path in blobs if path not in patched and path not in unpatched)
+    return PatchReport(PatchState.FOREIGN, strange or tuple(unpatched))
+
+
+def blob_hash(path: Path) -> str | None:
+    """git hash-object of a file, or None where there is none."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def is_built_with_patch(binary: Path) -> bool:
+    """Whether a binary was built from patched sources."""
+    try:
+        return _MARK in binary.read_bytes()
+    except OSError:
+        return False
