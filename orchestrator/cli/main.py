@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("reproduce")(results.reproduce)
+app.command("bench")(results.bench)
 app.command("run")(program.run)
 app.command("train")(training.train)
 app.command("attack")(training.attack)

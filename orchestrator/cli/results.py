@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import EngineOption, QuietOption
+from orchestrator.progress import shown
 from orchestrator.records import PARTIES, EngineName
 
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
@@ -26,11 +27,28 @@ def reproduce(
     from orchestrator.experiments import table1
     from orchestrator.report.table1 import FILES, TABLE_MARKDOWN
 
-    table1.reproduce(
-        get_engine(engine),
-        out,
-        corrupt_party=corrupt_party,
-        progress=(lambda message: None) if quiet else (lambda message: typer.echo(message, err=True)),
-    )
+    with shown(quiet=quiet) as progress:
+        table1.reproduce(get_engine(engine), out, corrupt_party=corrupt_party, progress=progress)
     typer.echo((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     typer.echo(f"written to {out}: {', '.join(FILES)}")
+
+
+def bench(
+    out: OutOption = Path("results"),
+    iterations: Annotated[int | None, typer.Option("--iterations", help="Steps to take the median of.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Time the full-batch training step on rep3 against plaintext NumPy: bench.json, bench.md."""
+    from orchestrator.engines.registry import get_engine
+    from orchestrator.experiments import bench as experiment
+    from orchestrator.report.bench import BENCH_JSON, BENCH_MARKDOWN
+
+    with shown(quiet=quiet) as progress:
+        experiment.bench(
+            get_engine(EngineName.REP3),
+            out,
+            iterations=experiment.ITERATIONS if iterations is None else iterations,
+            progress=progress,
+        )
+    typer.echo((out / BENCH_MARKDOWN).read_text(encoding="utf-8"))
+    typer.echo(f"written to {out}: {BENCH_JSON}, {BENCH_MARKDOWN}")

@@ -19,6 +19,7 @@ from orchestrator.cli.options import (
     two_classes,
 )
 from orchestrator.errors import ParameterError
+from orchestrator.progress import shown
 from orchestrator.records import PARTIES, EngineName, ProtocolName
 from orchestrator.svm import Loss, SvmParameters
 
@@ -83,15 +84,16 @@ def train(
     from orchestrator.experiments import training
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
-    model = training.train(
-        task,
-        SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm),
-        engine=get_engine(engine),
-        owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
-        protocol=protocol,
-        run_dir=run_dir,
-        progress=_progress(quiet),
-    )
+    with shown(quiet=quiet) as progress:
+        model = training.train(
+            task,
+            SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm),
+            engine=get_engine(engine),
+            owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
+            protocol=protocol,
+            run_dir=run_dir,
+            progress=progress,
+        )
     metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
     _finish(model, metrics, out, as_json)
 
@@ -141,17 +143,18 @@ def attack(
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     where = trigger(task, pixel or [], patch or [], amplitude, target)
     parameters = SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm)
-    model = training.train(
-        task,
-        parameters,
-        engine=get_engine(engine),
-        owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
-        plan=backdoor_plan(where, parameters, len(task.x_train), strength=strength),
-        corrupt_party=corrupt_party,
-        protocol=protocol,
-        run_dir=run_dir,
-        progress=_progress(quiet),
-    )
+    with shown(quiet=quiet) as progress:
+        model = training.train(
+            task,
+            parameters,
+            engine=get_engine(engine),
+            owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
+            plan=backdoor_plan(where, parameters, len(task.x_train), strength=strength),
+            corrupt_party=corrupt_party,
+            protocol=protocol,
+            run_dir=run_dir,
+            progress=progress,
+        )
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
     _finish(model, attacked | asdict(model.evaluate(task, where)), out, as_json)
 
@@ -175,10 +178,6 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
             for j in range(width):
                 indices |= set(Trigger.patch(task.image_shape, row + i, column + j).pixels)
     return Trigger(tuple(sorted(indices)), amplitude, target)
-
-
-def _progress(quiet: bool) -> Any:
-    return (lambda message: None) if quiet else (lambda message: typer.echo(message, err=True))
 
 
 def _finish(model: TrainedModel, findings: dict[str, Any], out: Path | None, as_json: bool) -> None:
