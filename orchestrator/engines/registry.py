@@ -25,6 +25,12 @@ def _rep3() -> Engine:
     return Rep3Engine()
 
 
+def _mp_spdz() -> Engine:
+    from orchestrator.engines.mp_spdz.engine import MpSpdzEngine
+
+    return MpSpdzEngine()
+
+
 _ENGINES: Mapping[EngineName, Callable[[], Engine]] = MappingProxyType(
-    {EngineName.CLEAR: _clear, EngineName.REP3: _rep3}
+    {EngineName.CLEAR: _clear, EngineName.REP3: _rep3, EngineName.MP_SPDZ: _mp_spdz}
 )

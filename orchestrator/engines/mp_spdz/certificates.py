@@ -1,7 +1,8 @@
 """Keys and certificates as MP-SPDZ expects them: Player-Data/P<i>.key, P<i>.pem and a name by subject hash.
 
-Each party trusts the certificates of its folder, self-signed with the subject CN=P<i>, and looks them up under OpenSSL's
-name for a subject, as c_rehash makes it: the first four bytes, little-endian, of the SHA-1 of the canonical subject.
+Each party trusts the certificates of its folder, self-signed with the subject CN=P<i>, and looks them up under
+OpenSSL's name for a subject, as c_rehash makes it: the first four bytes of the SHA-1 of the canonical subject,
+little-endian.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from orchestrator.engines.frontend.program import Program, load_program
@@ -29,11 +29,8 @@ class MpSpdzEngine:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = dict(os.environ if environment is None else environment)
 
-    def run(self, spec: RunSpec, on_step: Callable[[str, int], None] | None = None) -> RunResult:
-        """Raises a TamperError of the first cause; UsageErrors before any party starts.
-
-        on_step: site and occurrence, as party 0 starts a step; called from a thread.
-        """
+    def run(self, spec: RunSpec) -> RunResult:
+        """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         program = load_program(spec.program)
         validate(spec, program)
         plan = None if spec.plan is None else additive_plan.numbered(spec.plan, program.sites)
@@ -54,7 +51,7 @@ class MpSpdzEngine:
         taken = {} if spec.shares_from is None else run_folder.take_shares(spec.run_dir, spec.shares_from)
         commands = [PartyCommand(i, _words(binary, i, name), environment) for i in range(PARTIES)]
         try:
-            ends = run_parties(commands, spec.run_dir, spec.timeout_seconds, _listener(program, on_step))
+            ends = run_parties(commands, spec.run_dir, spec.timeout_seconds)
             run_folder.write_logs(spec.run_dir, ends)
             if any(end.returncode for end in ends):
                 raise first_cause(ends)
@@ -63,27 +60,13 @@ class MpSpdzEngine:
         except BaseException:
             run_folder.drop_results(spec.run_dir)
             raise
-        run_folder.drop_taken_shares(taken)
+        run_folder.keep_own_shares(spec.run_dir, taken)
         return result
 
 
 def _words(binary: Path, party_id: int, name: str) -> list[str]:
     """A party's command line. The memory dump at the end would hold all shares of the run: not wanted."""
     return [str(binary), "-p", str(party_id), "-ip", run_folder.HOSTS, "-o", "no_memory_output", name]
-
-
-def _listener(program: Program, on_step: Callable[[str, int], None] | None) -> Callable[[int, str], None] | None:
-    if on_step is None:
-        return None
-    started: dict[int, int] = {}
-
-    def listen(party_id: int, text: str) -> None:
-        timer = transcript.started_timer(text) if party_id == 0 else None
-        if timer is not None:
-            on_step(program.sites.get(timer, str(timer)), started.setdefault(timer, 0))
-            started[timer] += 1
-
-    return listen
 
 
 def _check_plan_was_read(spec: RunSpec, ends: list[PartyEnd]) -> None:

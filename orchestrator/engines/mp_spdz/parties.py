@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -76,24 +76,19 @@ class _Party:
         return PartyEnd(self.party_id, self.popen.returncode, self.stopped_by_us, transcript, self.peak_rss_bytes)
 
 
-def run_parties(
-    commands: Sequence[PartyCommand],
-    folder: Path,
-    idle_seconds: float,
-    on_output: Callable[[int, str], None] | None = None,
-) -> list[PartyEnd]:
+def run_parties(commands: Sequence[PartyCommand], folder: Path, idle_seconds: float) -> list[PartyEnd]:
     """Run the commands in `folder` until all have ended, or one has failed and the others had a moment to react.
 
-    idle_seconds: PeerTimeout where no party computes or prints for so long. on_output: party and line, from a thread.
+    idle_seconds: PeerTimeout where no party computes or prints for so long.
     """
     with _killed_at_exit() as parties:
         for command in commands:
-            parties.append(_start(command, folder, on_output))
+            parties.append(_start(command, folder))
         _wait(parties, idle_seconds)
     return [party.end() for party in parties]
 
 
-def _start(command: PartyCommand, folder: Path, on_output: Callable[[int, str], None] | None) -> _Party:
+def _start(command: PartyCommand, folder: Path) -> _Party:
     popen = subprocess.Popen(
         list(command.words),
         cwd=folder,
@@ -107,18 +102,16 @@ def _start(command: PartyCommand, folder: Path, on_output: Callable[[int, str], 
         preexec_fn=_die_with_parent,
     )
     party = _Party(command.party_id, popen)
-    for stream, lines, listener in ((popen.stdout, party.output, on_output), (popen.stderr, party.errors, None)):
-        reader = threading.Thread(target=_read, args=(stream, lines, party.party_id, listener), daemon=True)
+    for stream, lines in ((popen.stdout, party.output), (popen.stderr, party.errors)):
+        reader = threading.Thread(target=_read, args=(stream, lines), daemon=True)
         reader.start()
         party.readers.append(reader)
     return party
 
 
-def _read(stream: IO[str], lines: list[Line], party_id: int, listener: Callable[[int, str], None] | None) -> None:
+def _read(stream: IO[str], lines: list[Line]) -> None:
     for text in stream:
         lines.append(Line(time.monotonic(), text.rstrip("\n")))
-        if listener is not None:
-            listener(party_id, lines[-1].text)
     stream.close()
 
 

@@ -83,8 +83,10 @@ def take_shares(run_dir: Path, shares_from: Path) -> dict[Path, int]:
     return sizes
 
 
-def drop_taken_shares(taken: Mapping[Path, int]) -> None:
+def keep_own_shares(run_dir: Path, taken: Mapping[Path, int]) -> None:
     """Leave only what the run itself appended: MP-SPDZ writes to the files that it reads from."""
+    for path in (run_dir / _PERSISTENCE).glob("Transactions-gf2n-*"):  # headers without shares
+        path.unlink()
     for path, size in taken.items():
         content = path.read_bytes()
         header = 8 + int.from_bytes(content[:8], "little")

@@ -46,12 +46,6 @@ def program_lines(transcript: Transcript) -> tuple[str, ...]:
     return tuple(line.text for line in transcript.output if not (_START.match(line.text) or _STOP.match(line.text)))
 
 
-def started_timer(text: str) -> int | None:
-    """The timer that this line says has started."""
-    found = _START.match(text)
-    return int(found[1]) if found else None
-
-
 def report(party_id: int, transcript: Transcript, sites: Mapping[int, str], peak_rss_bytes: int) -> PartyReport:
     """Raises PartyError where the summary is missing, as after a run that did not end well."""
     seconds, ended_at = _summary(party_id, transcript.errors, _SECONDS)
@@ -82,7 +76,7 @@ def _steps(lines: Iterable[Line], sites: Mapping[int, str], began_at: float) -> 
     occurrences: dict[int, int] = {}
     for line in lines:
         if found := _START.match(line.text):
-            running[int(found[1])] = line.at - began_at, _cost(found)
+            running[int(found[1])] = max(0.0, line.at - began_at), _cost(found)
         elif found := _STOP.match(line.text):
             timer = int(found[1])
             start, before = running.pop(timer, (0.0, Cost()))
