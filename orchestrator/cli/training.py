@@ -85,6 +85,7 @@ def train(
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     with shown(quiet=quiet) as progress:
+        progress(f"training on {task.name}: {iterations} iterations, engine {engine}")
         model = training.train(
             task,
             SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm),
@@ -144,6 +145,7 @@ def attack(
     where = trigger(task, pixel or [], patch or [], amplitude, target)
     parameters = SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm)
     with shown(quiet=quiet) as progress:
+        progress(f"training on {task.name}: {iterations} iterations, engine {engine}, party {corrupt_party} corrupt")
         model = training.train(
             task,
             parameters,
