@@ -99,7 +99,8 @@ class ClearMachine:
             raise ShareFileError("Persistence not found: the program reads shares, but no earlier run is given")
         if position < 0 or position + count > held.size:
             raise ShareFileError(f"expected {count} shares from {position} on, got a file of {held.size}")
-        return held[position : position + count], position + count
+        stop = position + count
+        return held[position:stop], -1 if stop == held.size else stop
 
     # steps
 

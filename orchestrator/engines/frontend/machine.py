@@ -80,7 +80,7 @@ class Machine(Protocol[S]):
         ...
 
     def read_shares(self, position: int, count: int) -> tuple[S, int]:
-        """count shares from a position on, and the position after them."""
+        """count shares from a position on, and the position after them; -1 at the end of the file."""
         ...
 
     # steps

@@ -200,7 +200,7 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
     def read_from_file(
         cls, start: Any, n_items: int = 1, crash_if_missing: bool = True, size: int = 1
     ) -> tuple[regint, list[sint]]:
-        """The position after the last share read, and n_items vectors."""
+        """The position after the last share read, -1 at the end of the file, and n_items vectors."""
         shares, stop = machine().read_shares(public_int(start), n_items * size)
         return regint(stop), [cls.wrap(shares[i * size : (i + 1) * size].copy()) for i in range(n_items)]
 
