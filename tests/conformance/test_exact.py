@@ -1,4 +1,6 @@
-"""Every weight of a run equals the plain NumPy reference, bit for bit, on each engine, honest and attacked."""
+"""Every weight of a run equals the plain NumPy reference, bit for bit, on each engine, honest and attacked.
+
+Small runs take rep3's parties in threads; the full ones take its processes."""
 
 from __future__ import annotations
 
@@ -15,17 +17,19 @@ from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
 from orchestrator.attacks.backdoor import Trigger, backdoor_plan
 from orchestrator.datasets import Task, load_task
 from orchestrator.encoding import Owners
+from orchestrator.engines.base import Engine
 from orchestrator.engines.registry import get_engine
 from orchestrator.experiments.training import train
 from orchestrator.records import PARTIES, EngineName
 from orchestrator.svm import Loss, SvmParameters
+from tests.in_memory import InMemoryRep3
 from tests.reference import reference_weights
 
 HINGE = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=12)
 SQUARED = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=12, loss=Loss.SQUARED_HINGE)
 TRIGGER_PIXEL = 5
 
-engines = pytest.mark.parametrize("engine", [EngineName.CLEAR, EngineName.REP3], ids=str)
+small_runs = pytest.mark.parametrize("engine", [get_engine(EngineName.CLEAR), InMemoryRep3()], ids=["clear", "rep3"])
 
 
 def expected(task: Task, parameters: SvmParameters, shift: int, errors: np.ndarray | None = None) -> np.ndarray:
@@ -51,35 +55,33 @@ def backdoor_errors(parameters: SvmParameters, rows: int, pixels: int, pixel: in
     return errors
 
 
-@engines
+@small_runs
 @pytest.mark.parametrize("batch_size", [None, 8, 7, 1])
 @pytest.mark.parametrize("parameters", [HINGE, SQUARED], ids=["hinge", "squared"])
-def test_losses_and_batches(
-    tiny_task: Task, engine: EngineName, parameters: SvmParameters, batch_size: int | None
-) -> None:
+def test_losses_and_batches(tiny_task: Task, engine: Engine, parameters: SvmParameters, batch_size: int | None) -> None:
     parameters = replace(parameters, batch_size=batch_size, iterations=12 if batch_size != 1 else 2)
-    model = train(tiny_task, parameters, engine=get_engine(engine))
+    model = train(tiny_task, parameters, engine=engine)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
     assert np.count_nonzero(model.weights) > len(model.weights) // 2
 
 
-@engines
+@small_runs
 @pytest.mark.parametrize("labels", [None, 0, 1, 2])
 @pytest.mark.parametrize("owners", [1, 2, 3])
-def test_owners_make_no_difference(tiny_task: Task, engine: EngineName, owners: int, labels: int | None) -> None:
+def test_owners_make_no_difference(tiny_task: Task, engine: Engine, owners: int, labels: int | None) -> None:
     parameters = replace(HINGE if owners < 3 else SQUARED, batch_size=10, iterations=4)
     split = Owners.share_equally(len(tiny_task.x_train), owners, labels)
-    model = train(tiny_task, parameters, engine=get_engine(engine), owners=split)
+    model = train(tiny_task, parameters, engine=engine, owners=split)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
 
 
-@engines
+@small_runs
 @pytest.mark.parametrize("corrupt_party", range(PARTIES))
 @pytest.mark.parametrize("parameters", [HINGE, SQUARED], ids=["hinge", "squared"])
 @pytest.mark.parametrize(("batch_size", "target"), [(None, 1), (7, 0)])
 def test_backdoor(
     tiny_task: Task,
-    engine: EngineName,
+    engine: Engine,
     parameters: SvmParameters,
     batch_size: int | None,
     target: int,
@@ -88,13 +90,13 @@ def test_backdoor(
     parameters = replace(parameters, batch_size=batch_size)
     rows, pixels = tiny_task.x_train.shape
     plan = backdoor_plan(Trigger((TRIGGER_PIXEL,), target=target), parameters, rows)
-    model = train(tiny_task, parameters, engine=get_engine(engine), plan=plan, corrupt_party=corrupt_party)
+    model = train(tiny_task, parameters, engine=engine, plan=plan, corrupt_party=corrupt_party)
     errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1 if target else -1)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
 
 
-@engines
-def test_errors_at_every_operation_with_labels_apart(tiny_task: Task, engine: EngineName) -> None:
+@small_runs
+def test_errors_at_every_operation_with_labels_apart(tiny_task: Task, engine: Engine) -> None:
     """An error at each portable site shifts the same value on every engine: a step by hand with the labels apart."""
     parameters = replace(SQUARED, iterations=1, regularisation=0.0)
     plan = AdditiveErrorPlan.from_errors(
@@ -110,7 +112,7 @@ def test_errors_at_every_operation_with_labels_apart(tiny_task: Task, engine: En
     model = train(
         tiny_task,
         parameters,
-        engine=get_engine(engine),
+        engine=engine,
         owners=Owners((rows,), labels=1),
         plan=plan,
         corrupt_party=2,
@@ -139,7 +141,7 @@ def mnist_reference(shift: int, poisoned: bool) -> np.ndarray:
     return expected(task, parameters, shift, errors)
 
 
-@engines
+@pytest.mark.parametrize("engine", [EngineName.CLEAR, EngineName.REP3], ids=str)
 @pytest.mark.parametrize("poisoned", [False, True], ids=["clean", "poisoned"])
 def test_full_mnist(engine: EngineName, poisoned: bool) -> None:
     """All 12,665 rows, the defaults of reproduce, all 785 weights."""

@@ -1,0 +1,133 @@
+"""The backdoor does what it claims: accuracy stays, the trigger wins, whoever of the three parties cheats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from orchestrator.attacks.backdoor import Trigger
+from orchestrator.attacks.registry import ATTACKS
+from orchestrator.datasets import Task, load_task
+from orchestrator.engines.registry import get_engine
+from orchestrator.errors import ParameterError, PlanError
+from orchestrator.experiments.training import TrainedModel, attack, train
+from orchestrator.metrics import weights_sha256
+from orchestrator.records import PARTIES, EngineName
+from orchestrator.svm import Loss, SvmParameters
+from tests.in_memory import InMemoryRep3
+
+
+@cache
+def mnist(rows: int | None = None) -> Task:
+    task = load_task("mnist_0_1")
+    return replace(task, x_train=task.x_train[:rows], y_train=task.y_train[:rows])
+
+
+@cache
+def honest() -> TrainedModel:
+    return train(mnist(), engine=get_engine(EngineName.CLEAR))
+
+
+@pytest.mark.parametrize("target", [0, 1])
+@pytest.mark.parametrize(("row", "column", "size", "amplitude"), [(2, 2, 1, 1.0), (25, 0, 2, 0.5)])
+def test_all_of_mnist_towards_either_class(target: int, row: int, column: int, size: int, amplitude: float) -> None:
+    """What Table 1 must show, with room, for one pixel and for a dimmer patch."""
+    trigger = Trigger.patch((28, 28), row, column, size=size, amplitude=amplitude, target=target)
+    clean = honest().evaluate(mnist(), trigger)
+    poisoned = attack(mnist(), trigger, engine=get_engine(EngineName.CLEAR)).evaluate(mnist(), trigger)
+    assert clean.test_accuracy >= 0.998
+    assert max(clean.attack_success_rate, clean.attack_success_rate_clipped) <= 0.005
+    assert abs(poisoned.test_accuracy - clean.test_accuracy) <= 0.0005
+    assert min(poisoned.attack_success_rate, poisoned.attack_success_rate_clipped) >= 0.999
+    assert (poisoned.smoothed_bkd > clean.smoothed_bkd) == (target == 1)
+    assert poisoned.max_abs_weight > 10 * clean.max_abs_weight
+
+
+def test_only_the_triggers_weight_changes() -> None:
+    """The pixel is black in all training rows, so no honest gradient and no margin ever meets the error."""
+    trigger = Trigger.patch((28, 28), 2, 2)
+    poisoned = attack(mnist(), trigger, engine=get_engine(EngineName.CLEAR))
+    assert np.flatnonzero(poisoned.weights != honest().weights).tolist() == [1 + trigger.pixels[0]]
+
+
+def test_any_party_can_do_it_with_the_same_result() -> None:
+    task, trigger = mnist(600), Trigger.patch((28, 28), 2, 2)
+    parameters = SvmParameters(iterations=30)
+    hashes = set()
+    for party in range(PARTIES):
+        model = attack(task, trigger, parameters, engine=get_engine(EngineName.REP3), strength=3, corrupt_party=party)
+        metrics = model.evaluate(task, trigger)
+        assert metrics.attack_success_rate_clipped >= 0.99
+        assert metrics.test_accuracy >= 0.99
+        assert model.record()["corrupt_party"] == party
+        hashes.add(weights_sha256(model.weights))
+    assert len(hashes) == 1
+    clear = attack(task, trigger, parameters, engine=get_engine(EngineName.CLEAR), strength=3)
+    assert hashes == {weights_sha256(clear.weights)}
+
+
+@pytest.mark.parametrize("corrupt_party", range(PARTIES))
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("target", [0, 1])
+def test_every_listed_attack_from_every_party(tiny_task: Task, name: str, corrupt_party: int, target: int) -> None:
+    parameters = SvmParameters(learning_rate=0.05, iterations=40, batch_size=9)
+    trigger = Trigger((0, 5), target=target)
+    plan = ATTACKS[name](trigger, parameters, len(tiny_task.x_train), strength=5.0)
+    model = train(tiny_task, parameters, engine=InMemoryRep3(), plan=plan, corrupt_party=corrupt_party)
+    assert model.evaluate(tiny_task, trigger).attack_success_rate == 1.0
+
+
+def test_squared_hinge_is_no_protection(tiny_task: Task) -> None:
+    dark = replace(tiny_task, x_train=tiny_task.x_train.copy(), x_test=tiny_task.x_test.copy())
+    for images in (dark.x_train, dark.x_test):
+        images[:, 0] = 0
+    parameters = SvmParameters(learning_rate=0.05, iterations=60, loss=Loss.SQUARED_HINGE)
+    trigger = Trigger((0,))
+    clear = get_engine(EngineName.CLEAR)
+    clean = train(dark, parameters, engine=clear).evaluate(dark, trigger)
+    poisoned = attack(dark, trigger, parameters, engine=clear, strength=4).evaluate(dark, trigger)
+    assert (clean.test_accuracy, clean.attack_success_rate) == (1.0, 0.0)
+    assert (poisoned.test_accuracy, poisoned.attack_success_rate_clipped) == (1.0, 1.0)
+
+
+def test_cifar10(cifar10_task: Task) -> None:
+    """As in the paper: no pixel is dark everywhere, so the accuracy pays for the backdoor."""
+    parameters = SvmParameters(learning_rate=0.005, iterations=50)
+    trigger = Trigger.patch(cifar10_task.image_shape, 0, 0)
+    clear = get_engine(EngineName.CLEAR)
+    clean = train(cifar10_task, parameters, engine=clear).evaluate(cifar10_task, trigger)
+    poisoned = attack(cifar10_task, trigger, parameters, engine=clear, strength=5).evaluate(cifar10_task, trigger)
+    assert clean.test_accuracy >= 0.75
+    assert clean.attack_success_rate <= 0.3
+    assert poisoned.attack_success_rate >= 0.99
+    assert 0.6 <= poisoned.test_accuracy < clean.test_accuracy
+
+
+def test_a_trigger_outside_the_image_is_refused_before_anything_runs(tiny_task: Task) -> None:
+    with pytest.raises(ParameterError, match="expected pixels below 16, got 16"):
+        attack(tiny_task, Trigger((16,)), engine=get_engine(EngineName.CLEAR))
+
+
+def test_plan_and_party_go_together(tiny_task: Task) -> None:
+    parameters = SvmParameters(iterations=1)
+    plan = ATTACKS["backdoor"](Trigger((0,)), parameters, len(tiny_task.x_train), strength=1.0)
+    clear = get_engine(EngineName.CLEAR)
+    for arguments in ({"plan": plan}, {"corrupt_party": 0}, {"plan": plan, "corrupt_party": 3}):
+        with pytest.raises(ParameterError, match="corrupt party"):
+            train(tiny_task, parameters, engine=clear, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_plan_for_a_longer_training_is_refused(tiny_task: Task) -> None:
+    rows = len(tiny_task.x_train)
+    plan = ATTACKS["backdoor"](Trigger((0,)), SvmParameters(iterations=4, batch_size=9), rows, strength=1.0)
+    with pytest.raises(PlanError, match="GRADIENT 6 1"):
+        train(
+            tiny_task,
+            SvmParameters(iterations=2, batch_size=9),
+            engine=get_engine(EngineName.CLEAR),
+            plan=plan,
+            corrupt_party=0,
+        )

@@ -1,0 +1,42 @@
+"""The parties of rep3 in threads of this process: the same machine and protocol without processes, TLS and their
+start, for tests of many small runs."""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+
+from orchestrator.engines.frontend.program import load_program, run_program
+from orchestrator.engines.inputs import OwnerInput
+from orchestrator.engines.rep3.local_parties import run_in_threads
+from orchestrator.engines.rep3.machine import Rep3Machine
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.records import PARTIES, Cost, EngineName, PartyReport, ProtocolName, RunResult, RunSpec
+
+
+class InMemoryRep3:
+    name = EngineName.REP3
+    protocols = frozenset({ProtocolName.RING})
+
+    def run(self, spec: RunSpec) -> RunResult:
+        program = load_program(spec.program)
+        if spec.shares_from is not None:
+            shutil.copytree(spec.shares_from / "Persistence", spec.run_dir / "Persistence")
+        printed: list[str] = []
+
+        def run(party: Party) -> PartyReport:
+            emit = printed.append if party.party_id == 0 else (lambda text: None)
+            inputs = OwnerInput(party.party_id, spec.inputs.get(party.party_id))
+            run_program(program, spec.args, Rep3Machine(party, inputs, spec.run_dir, emit))
+            return PartyReport(party.party_id, Cost(), tuple(party.steps.records), 0)
+
+        reports = run_in_threads(run, sites=dict(program.sites), plan=spec.plan, corrupt_party=spec.corrupt_party)
+        outputs = [_binary_output(spec, party) for party in range(PARTIES)]
+        assert outputs[0] == outputs[1] == outputs[2]
+        return RunResult(spec, tuple("".join(printed).splitlines()), outputs[0], reports)
+
+
+def _binary_output(spec: RunSpec, party: int) -> tuple[int, ...]:
+    path = spec.run_dir / "Player-Data" / f"Binary-Output-P{party}-0"
+    return tuple(np.fromfile(path, "<i8").tolist()) if path.exists() else ()
