@@ -12,7 +12,7 @@ from orchestrator.engines.rep3.primitives import comparison, shift
 from orchestrator.engines.rep3.primitives.conversion import bits_to_integers
 from orchestrator.engines.rep3.protocol import inputs, opening, passive
 from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.share import RepShare, is_zeros, public, zeros
+from orchestrator.engines.rep3.protocol.share import RepShare, public
 from orchestrator.errors import OpeningError
 from orchestrator.records import Cost
 
@@ -84,7 +84,7 @@ def test_less_than_zero_is_bit_k_minus_1_in_range_or_not(x, k):
 
 @pytest.mark.parametrize("k", range(2, 65))
 def test_less_than_zero_at_every_width(k):
-    x = np.array(EDGES + [(1 << (k - 1)) % 2**64, (1 << (k - 1)) - 1], np.uint64)
+    x = np.array([*EDGES, 1 << (k - 1), (1 << (k - 1)) - 1], np.uint64)
     got = compute(lambda p, s: comparison.less_than_zero(p, s, k), x)
     assert got.tolist() == [v >> (k - 1) & 1 for v in x.tolist()]
 
@@ -99,7 +99,7 @@ def test_right_shift_is_the_exact_floor(x, t):
 
 @pytest.mark.parametrize("t", range(64))
 def test_right_shift_at_every_width(t):
-    x = np.array(EDGES + [(1 << t) - 1, 1 << t, 2**64 - (1 << t)], np.uint64)
+    x = np.array([*EDGES, (1 << t) - 1, 1 << t, 2**64 - (1 << t)], np.uint64)
     got = compute(lambda p, s: shift.right_shift(p, s, t), x)
     assert got.view(np.int64).tolist() == [v >> t for v in x.view(np.int64).tolist()]
 
@@ -126,7 +126,7 @@ def test_input_by_each_owner_leaves_one_component_zero(owner):
 
     def program(party: Party) -> tuple[np.ndarray, bool, bool]:
         share = shared(party, owner, x)
-        return opening.open_to_all(party, share), is_zeros(share.own), is_zeros(share.previous)
+        return opening.open_to_all(party, share), not share.own.any(), not share.previous.any()
 
     results = run_in_threads(program)
     assert all(np.array_equal(value, x) for value, _, _ in results)
@@ -156,8 +156,34 @@ def test_opening_checks_that_both_holders_agree():
         run_in_threads(program)
 
 
-def test_a_broadcast_zero_is_told_from_a_dense_one():
-    assert is_zeros(zeros((3, 4)))
-    assert is_zeros(zeros((3, 4))[1:])
-    assert not is_zeros(np.zeros((3, 4), np.uint64))
-    assert not is_zeros(np.zeros(1, np.uint64))
+@pytest.mark.parametrize("owner", range(3))
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize("product", [passive.matmul, passive.trans_matmul])
+@pytest.mark.parametrize("columns", [1, 3])
+def test_products_by_an_input_of_each_owner(owner, small, product, columns):
+    """The owner multiplies by what it knows, where its values are small; the other two by one component each."""
+    rng = np.random.default_rng(owner)
+    x = rng.integers(-(2**15), 2**15, (9, 5)).view(np.uint64) if small else matrix(9, 5)
+    y = matrix(5 if product is passive.matmul else 9, columns)
+    want = (x if product is passive.matmul else x.T) @ y
+
+    def program(party: Party) -> tuple[np.ndarray, bool]:
+        left = shared(party, owner, x)
+        right = passive.reshare(party, party.prss.zero_share(y.shape), "mask") + public(y, party.party_id)
+        return opening.open_to_all(party, product(party, left, right)), left.plain is not None
+
+    results = run_in_threads(program)
+    assert all(np.array_equal(value, want) for value, _ in results)
+    assert [plain for _, plain in results] == [small and i == owner for i in range(3)]
+
+
+def test_an_input_is_read_only_and_its_copy_is_not_one():
+    def program(party: Party) -> None:
+        share = shared(party, 1, matrix(3, 3))
+        with pytest.raises(ValueError, match="read-only"):
+            share[0] = share[1]
+        copy = share[1:].copy()
+        copy[0] = copy[1]
+        assert (share[1:].owner, copy.owner, copy.plain) == (1, None, None)
+
+    run_in_threads(program)

@@ -6,9 +6,11 @@ Value e stands in word e // 64 at bit e % 64; the lanes after the last value are
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 WORD = 64
+
+_WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 
 
 def words_for(lanes: int) -> int:
@@ -33,7 +35,7 @@ def _transpose(block: np.ndarray) -> None:
         mask ^= mask << np.uint64(width)
 
 
-@njit("uint64[:,::1](uint64[::1], int64)", cache=True, nogil=True)
+@njit(types.uint64[:, ::1](_WORDS, types.int64), cache=True, nogil=True)
 def to_planes(values: np.ndarray, k: int) -> np.ndarray:
     """The low k bits of values (m,) as planes (k, ceil(m / 64)). 1 <= k <= 64."""
     words = (values.size + 63) // 64
@@ -51,7 +53,7 @@ def to_planes(values: np.ndarray, k: int) -> np.ndarray:
     return planes
 
 
-@njit("uint64[::1](uint64[::1], int64)", cache=True, nogil=True)
+@njit(types.uint64[::1](_WORDS, types.int64), cache=True, nogil=True)
 def from_plane(plane: np.ndarray, lanes: int) -> np.ndarray:
     """One plane as `lanes` integers 0 or 1."""
     bits = np.empty(lanes, np.uint64)

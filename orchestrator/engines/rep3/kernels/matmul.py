@@ -1,18 +1,27 @@
-"""Matrix products modulo 2^64 over row-major uint64 arrays.
+"""Matrix products modulo 2^64 over row-major arrays.
 
-The hot path of training is one product by a vector each way per iteration, over a matrix much larger than the caches:
-each kernel reads the matrix once, four rows at a time so that a core's loads keep its memory channel busy.
+x may hold small signed integers, int16: a private input at its owner. The hot path of training is one product by a
+vector each way per iteration, over a matrix larger than the caches: each kernel reads the matrix once, four rows at a
+time so that a core's loads keep its memory channel busy.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 _ROWS = 4
 
+_OUT1 = types.uint64[::1]
+_OUT2 = types.uint64[:, ::1]
+_V = types.Array(types.uint64, 1, "C", readonly=True)
+_Y = types.Array(types.uint64, 2, "C", readonly=True)
+_X = [types.Array(kind, 2, "C", readonly=True) for kind in (types.uint64, types.int16)]
+_MATRIX_VECTOR = [_OUT1(x, _V) for x in _X]
+_MATRIX_MATRIX = [_OUT2(x, _Y) for x in _X]
 
-@njit("uint64[::1](uint64[:,::1], uint64[::1])", cache=True, nogil=True)
+
+@njit(_MATRIX_VECTOR, cache=True, nogil=True)
 def matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
     """x (a, b) times v (b,): (a,)."""
     rows, columns = x.shape
@@ -23,20 +32,20 @@ def matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
         s0 = s1 = s2 = s3 = np.uint64(0)
         for j in range(columns):
             vj = v[j]
-            s0 += x0[j] * vj
-            s1 += x1[j] * vj
-            s2 += x2[j] * vj
-            s3 += x3[j] * vj
+            s0 += np.uint64(x0[j]) * vj
+            s1 += np.uint64(x1[j]) * vj
+            s2 += np.uint64(x2[j]) * vj
+            s3 += np.uint64(x3[j]) * vj
         out[i], out[i + 1], out[i + 2], out[i + 3] = s0, s1, s2, s3
     for i in range(blocked, rows):
         s = np.uint64(0)
         for j in range(columns):
-            s += x[i, j] * v[j]
+            s += np.uint64(x[i, j]) * v[j]
         out[i] = s
     return out
 
 
-@njit("uint64[::1](uint64[:,::1], uint64[::1])", cache=True, nogil=True)
+@njit(_MATRIX_VECTOR, cache=True, nogil=True)
 def trans_matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a) times v (b,): (a,)."""
     rows, columns = x.shape
@@ -46,33 +55,34 @@ def trans_matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
         x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
         v0, v1, v2, v3 = v[i], v[i + 1], v[i + 2], v[i + 3]
         for j in range(columns):
-            out[j] += x0[j] * v0 + x1[j] * v1 + x2[j] * v2 + x3[j] * v3
+            upper = np.uint64(x0[j]) * v0 + np.uint64(x1[j]) * v1
+            out[j] += upper + np.uint64(x2[j]) * v2 + np.uint64(x3[j]) * v3
     for i in range(blocked, rows):
         vi = v[i]
         for j in range(columns):
-            out[j] += x[i, j] * vi
+            out[j] += np.uint64(x[i, j]) * vi
     return out
 
 
-@njit("uint64[:,::1](uint64[:,::1], uint64[:,::1])", cache=True, nogil=True)
+@njit(_MATRIX_MATRIX, cache=True, nogil=True)
 def matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x (a, b) times y (b, c): (a, c)."""
     out = np.zeros((x.shape[0], y.shape[1]), np.uint64)
     for i in range(x.shape[0]):
         for k in range(x.shape[1]):
-            xik = x[i, k]
+            xik = np.uint64(x[i, k])
             for j in range(y.shape[1]):
                 out[i, j] += xik * y[k, j]
     return out
 
 
-@njit("uint64[:,::1](uint64[:,::1], uint64[:,::1])", cache=True, nogil=True)
+@njit(_MATRIX_MATRIX, cache=True, nogil=True)
 def trans_matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a) times y (b, c): (a, c)."""
     out = np.zeros((x.shape[1], y.shape[1]), np.uint64)
     for k in range(x.shape[0]):
         for i in range(x.shape[1]):
-            xki = x[k, i]
+            xki = np.uint64(x[k, i])
             for j in range(y.shape[1]):
                 out[i, j] += xki * y[k, j]
     return out
@@ -81,16 +91,12 @@ def trans_matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x (a, b) times y (b, c): (a, c), by the kernel that suits c."""
     if y.shape[1] == 1:
-        return matvec(_rows(x), _rows(y[:, 0])).reshape(-1, 1)
-    return matmat(_rows(x), _rows(y))
+        return matvec(np.ascontiguousarray(x), np.ascontiguousarray(y[:, 0])).reshape(-1, 1)
+    return matmat(np.ascontiguousarray(x), np.ascontiguousarray(y))
 
 
 def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a) times y (b, c): (a, c)."""
     if y.shape[1] == 1:
-        return trans_matvec(_rows(x), _rows(y[:, 0])).reshape(-1, 1)
-    return trans_matmat(_rows(x), _rows(y))
-
-
-def _rows(x: np.ndarray) -> np.ndarray:
-    return np.require(x, requirements="CW")  # the compiled signatures take writable arrays; a copy only if need be
+        return trans_matvec(np.ascontiguousarray(x), np.ascontiguousarray(y[:, 0])).reshape(-1, 1)
+    return trans_matmat(np.ascontiguousarray(x), np.ascontiguousarray(y))

@@ -1,4 +1,7 @@
-"""Private input by party i: x_{i+1} = 0, x_{i-1} is a pad known to parties i-1 and i, x_i = x - x_{i-1} goes to i+1."""
+"""Private input by party i: x_{i+1} = 0, x_{i-1} is a pad known to parties i-1 and i, x_i = x - x_{i-1} goes to i+1.
+
+The owner also keeps small values as they are: passive.py multiplies by them.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from orchestrator.engines.rep3.protocol.share import RepShare, zeros
 from orchestrator.engines.rep3.transport.frame import HEADER_BYTES
 from orchestrator.records import Cost
 
+_INT16 = np.iinfo(np.int16)
 _CHUNK = 1 << 20  # values per message: bounds the memory beyond the shares themselves
 
 
@@ -28,16 +32,28 @@ def share_input(party: Party, owner: int, shape: tuple[int, ...], read: Callable
     role = (party.party_id - owner) % 3
     own = zeros(shape) if role == 1 else np.empty(shape, np.uint64)  # x_{owner+1} = 0
     previous = zeros(shape) if role == 2 else np.empty(shape, np.uint64)
+    plain = np.empty(shape, np.int16) if role == 0 else None
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
         part = slice(start, start + size)
         if role == 0:
             pad = party.prss.previous[Purpose.INPUT].draw(size)
             previous.reshape(-1)[part] = pad
-            own.reshape(-1)[part] = read(size) - pad
+            values = read(size)
+            own.reshape(-1)[part] = values - pad
+            plain = _keep_small(plain, part, values.view(np.int64))
             party.channel.exchange("input", {party.channel.next: as_bytes(own.reshape(-1)[part])}, {})
         elif role == 1:
             party.channel.exchange("input", {}, {party.channel.previous: as_bytes(previous.reshape(-1)[part])})
         else:
             own.reshape(-1)[part] = party.prss.own[Purpose.INPUT].draw(size)
-    return RepShare(own, previous)
+    own.flags.writeable = previous.flags.writeable = False
+    return RepShare(own, previous, owner, plain)
+
+
+def _keep_small(plain: np.ndarray | None, part: slice, values: np.ndarray) -> np.ndarray | None:
+    """plain with the values in its part, or None once some do not fit."""
+    if plain is None or values.min() < _INT16.min or values.max() > _INT16.max:
+        return None
+    plain.reshape(-1)[part] = values
+    return plain

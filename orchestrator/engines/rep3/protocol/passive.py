@@ -4,6 +4,11 @@ Party i's additive share of x y is z_i = x_i y_i + x_i y_{i-1} + x_{i-1} y_i + a
 ring element per output and party and one round, whatever the length of a dot product. Two products suffice:
 x_i (y_i + y_{i-1}) + x_{i-1} y_i. (Araki et al., CCS'16, https://eprint.iacr.org/2016/768)
 
+If x is a private input of party o, then x_{o+1} = 0 and x y = x (y_o + y_{o-1}) + (x_o + x_{o-1}) y_{o+1}: the owner
+multiplies what it knows by the two components that it holds, and the other two each multiply the component of x that
+they hold by the one that the owner lacks. The same terms in other hands: x_{o-1} y_{o-1} is computed by party o, not
+o - 1. Three products in all instead of six, and the owner's reads a quarter of the memory.
+
 Everything sent is masked by a pad that its receiver lacks: the protocol stays private against a corrupt party until
 something is opened, and what that party can do is to add an error to z_i.
 """
@@ -17,7 +22,7 @@ import numpy as np
 from orchestrator.engines.rep3.kernels import matmul as kernel
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.protocol.costs import WORD_BYTES, messages
-from orchestrator.engines.rep3.protocol.share import RepShare, is_zeros
+from orchestrator.engines.rep3.protocol.share import RepShare
 from orchestrator.records import Cost
 
 _Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -30,12 +35,12 @@ def cost(outputs: int) -> Cost:
 
 def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """x * y, elementwise; equal shapes."""
-    return _multiply(party, x, y, np.multiply, x.shape, "mul")
+    return _multiply(party, x, y, lambda a, b: a.astype(np.uint64, copy=False) * b, x.shape, "mul")
 
 
 def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """Row-wise dot products: (a, b), (a, b) -> (a,)."""
-    return _multiply(party, x, y, lambda a, b: np.einsum("ij,ij->i", a, b), x.shape[:1], "dot")
+    return _multiply(party, x, y, lambda a, b: np.einsum("ij,ij->i", a.astype(np.uint64, copy=False), b), x.shape[:1], "dot")
 
 
 def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
@@ -50,12 +55,23 @@ def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
 
 def _multiply(party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str) -> RepShare:
     z = party.prss.zero_share(shape)
-    if not is_zeros(x.own):
-        z += product(x.own, y.own + y.previous)
-    if not is_zeros(x.previous):
-        z += product(x.previous, y.own)
+    for left, right in _local_terms(party.party_id, x, y):
+        z += product(left, right)
     party.add_errors(z)
     return reshare(party, z, tag)
+
+
+def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The products whose sum is this party's additive share of x y, before the pad."""
+    if x.owner is None:
+        return [(x.own, y.own + y.previous), (x.previous, y.own)]
+    role = (party_id - x.owner) % 3
+    if role == 1:
+        return [(x.previous, y.own)]
+    if role == 2:
+        return [(x.own, y.previous)]
+    both = y.own + y.previous
+    return [(x.own, both), (x.previous, both)] if x.plain is None else [(x.plain, both)]
 
 
 def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> RepShare:

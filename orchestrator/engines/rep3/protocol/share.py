@@ -1,7 +1,7 @@
 """Replicated sharings: x = x_0 + x_1 + x_2 modulo 2^64, or by xor; party i holds (x_i, x_{i-1}).
 
-A component that is publicly zero, as one of the three is after an input, stands as a broadcast zero: it has a shape
-but no memory, and matrix kernels skip it.
+Private inputs have more structure, and it is public: component owner + 1 is zero, and the owner knows the value. The
+zero component stands as a broadcast zero, which has a shape but no memory; passive.py multiplies by inputs cheaply.
 """
 
 from __future__ import annotations
@@ -19,34 +19,37 @@ def zeros(shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(_ZERO, shape)
 
 
-def is_zeros(array: np.ndarray) -> bool:
-    """Whether the array is such a broadcast zero (dense zeros are not looked for)."""
-    return array.ndim > 0 and not any(array.strides) and not array.flags.writeable and array.size > 0
-
-
 @dataclass
 class RepShare:
-    """One party's part of a sharing. own: x_i, previous: x_{i-1}; uint64, equal shapes."""
+    """One party's part of a sharing. own: x_i, previous: x_{i-1}; uint64, equal shapes.
+
+    owner: whose private input this is, for unchanged inputs (read-only) and their parts; else None.
+    plain: the value itself, int16, at the owner of an input whose values fit.
+    """
 
     own: np.ndarray
     previous: np.ndarray
+    owner: int | None = None
+    plain: np.ndarray | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
         return self.own.shape
 
     def __getitem__(self, key: Any) -> RepShare:
-        return RepShare(self.own[key], self.previous[key])
+        plain = None if self.plain is None else self.plain[key]
+        return RepShare(self.own[key], self.previous[key], self.owner, plain)
 
     def __setitem__(self, key: Any, value: RepShare) -> None:
         self.own[key] = value.own
         self.previous[key] = value.previous
 
     def reshape(self, *shape: int) -> RepShare:
-        return RepShare(self.own.reshape(*shape), self.previous.reshape(*shape))
+        plain = None if self.plain is None else self.plain.reshape(*shape)
+        return RepShare(self.own.reshape(*shape), self.previous.reshape(*shape), self.owner, plain)
 
     def copy(self) -> RepShare:
-        """Writable memory of its own, broadcast zeros included."""
+        """Writable memory of its own, broadcast zeros included; no longer an input."""
         return RepShare(np.array(self.own), np.array(self.previous))
 
     def __add__(self, other: RepShare) -> RepShare:

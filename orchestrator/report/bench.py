@@ -1,0 +1,42 @@
+"""The benchmark's record as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+BENCH_JSON, BENCH_MARKDOWN = "bench.json", "bench.md"
+
+
+def bench_table(record: Mapping[str, Any]) -> str:
+    """Ratios first: absolute seconds move with the machine."""
+    environment = record["environment"]
+    base = record["scaling"][0]["seconds"]
+    lines = [
+        f"One full-batch step of {record['dataset']}, {record['rows']:,} x {record['columns']}, "
+        f"median of {record['iterations']} iterations.",
+        "",
+        "| | per iteration |",
+        "|---|---:|",
+        f"| NumPy float64, plaintext | {record['numpy_float64_seconds'] * 1e3:.2f} ms |",
+        f"| rep3 ring, three parties | {record['rep3_ring_seconds'] * 1e3:.2f} ms |",
+        f"| ratio | {record['ratio_to_numpy']:.1f} |",
+        f"| sent per party | {record['bytes_per_iteration_per_party']:,} bytes |",
+        f"| rounds | {record['rounds_per_iteration']} |",
+        f"| peak memory of a party, whole run | {record['peak_rss_bytes_per_party'] / 1e6:.0f} MB |",
+        "",
+        "| step | ms | share |",
+        "|---|---:|---:|",
+        *(
+            f"| {site} | {seconds * 1e3:.2f} | {seconds / sum(record['phases'].values()):.0%} |"
+            for site, seconds in record["phases"].items()
+        ),
+        "",
+        "| rows | columns | ratio to the first |",
+        "|---:|---:|---:|",
+        *(f"| {p['m']:,} | {p['n']:,} | {p['seconds'] / base:.2f} |" for p in record["scaling"]),
+        "",
+        f"{environment['cpu']}, {environment['cores']} cores, {environment['os']}, Python {environment['python']}, "
+        f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}.",
+    ]
+    return "\n".join(lines) + "\n"
