@@ -30,12 +30,12 @@ _CAUSES: tuple[tuple[re.Pattern[str], type[TamperError], str], ...] = tuple(
             ProtocolAbort,
             "a check of the active protocol failed: a party deviated; nothing of this run was kept",
         ),
-        (r"Crash requested by program", ProgramCrash, "the program called crash()"),
         (
-            r"persistence file|Persistence/|Got to EOF when reading from disk",
+            r"persistence file|Persistence/|Persistence not found|Got to EOF when reading from disk",
             ShareFileError,
             "check the run whose share files are read, its protocol, and how many shares it wrote",
         ),
+        (r"Crash requested by program", ProgramCrash, "the program called crash()"),
         (r"Player-Data/Input|not enough inputs", DataError, "check the input file of this party"),
         (r"handshake with|SSL error|key values mismatch|Cannot access .*\.(pem|key)", HandshakeError, "certificates"),
         (r"Address already in use", PortInUse, "choose other ports with --port-base"),
@@ -54,6 +54,7 @@ class _Explained:
 
     def __init__(self, end: PartyEnd) -> None:
         words = end.transcript.last_words()
+        said = words + "".join(f"\n{line.text}" for line in end.transcript.output[-1:])
         if end.returncode < 0 and end.returncode != -signal.SIGABRT:
             name = signal.Signals(-end.returncode).name
             self.rank = 0
@@ -62,7 +63,7 @@ class _Explained:
             )
             return
         for rank, (pattern, kind, advice) in enumerate(_CAUSES, start=1):
-            if pattern.search(words):
+            if pattern.search(said):
                 message = f"party {end.party_id}: {advice}. Its last words: {words}"
                 self.rank = rank
                 self.error = kind(message, end.party_id) if issubclass(kind, PartyError) else kind(message)

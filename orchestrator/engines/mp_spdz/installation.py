@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.engines.mp_spdz.patch_state import (
+    Patch,
     PatchReport,
     PatchState,
+    adds_errors,
     expected_blobs,
     inspect_sources,
-    is_built_with_patch,
     patch_path,
 )
 from orchestrator.engines.mp_spdz.protocols import SETTINGS, PlanEffect
@@ -35,12 +36,13 @@ _COMPILER_SECONDS = 60
 
 @dataclass(frozen=True)
 class ProtocolStatus:
-    """problems: why it cannot run; plan_problems: why it can but an additive-error plan cannot be used."""
+    """problems: why it cannot run.  plan_problems: why it can, but not with additive errors.  warnings: neither."""
 
     protocol: ProtocolName
     binary: Path
     problems: tuple[str, ...]
     plan_problems: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,8 @@ class Installation:
     def version_text(self) -> str:
         return "v" + ".".join(map(str, self.version))
 
-    def patch_report(self) -> PatchReport:
-        return inspect_sources(self.home, expected_blobs())
+    def patch_report(self, patch: Patch) -> PatchReport:
+        return inspect_sources(self.home, expected_blobs(patch))
 
     def compiler_problem(self) -> str | None:
         """Why the compiler does not start, such as a Python package that it lacks."""
@@ -101,7 +103,9 @@ class Installation:
             problems.append(f"{settings.binary} is not built: run `make {settings.binary}` in {self.home}")
         if not (self.home / _LIBRARY).is_file():
             problems.append(f"{_LIBRARY} is not built: run `make {settings.binary}` in {self.home}")
-        return ProtocolStatus(protocol, binary, tuple(problems), self._plan_problems(protocol, built=not problems))
+        warnings = self._repair_problems(protocol, built=not problems)
+        plan_problems = self._plan_problems(protocol, built=not problems) + warnings
+        return ProtocolStatus(protocol, binary, tuple(problems), plan_problems, warnings)
 
     def require(self, protocol: ProtocolName, *, plan: bool) -> Path:
         """The party binary of a protocol. Raises EngineUnavailable with every reason why it cannot be used."""
@@ -116,17 +120,36 @@ class Installation:
         settings = SETTINGS[protocol]
         if settings.plan is PlanEffect.UNSUPPORTED:
             return (f"additive errors are not supported in {protocol}: use ring, shamir or rep-field",)
-        report = self.patch_report()
+        missing = self._source_problems(Patch.ADDITIVE_ERROR)
+        stale = [name for name in (settings.binary, _LIBRARY) if not adds_errors(self.home / name)]
+        if built and stale and not missing:
+            return (f"{' and '.join(stale)} was built without the patch: run `make {settings.binary}` in {self.home}",)
+        return missing
+
+    def _repair_problems(self, protocol: ProtocolName, *, built: bool) -> tuple[str, ...]:
+        settings = SETTINGS[protocol]
+        if settings.repair is None:
+            return ()
+        missing = self._source_problems(settings.repair)
+        if missing:
+            return (f"{protocol} of {SUPPORTED} does not notice additive errors (patches/README.md)", *missing)
+        sources = [self.home / path for path in expected_blobs(settings.repair)]
+        if built and (self.home / settings.binary).stat().st_mtime < max(path.stat().st_mtime for path in sources):
+            return (f"{settings.binary} is older than its repair: run `make {settings.binary}` in {self.home}",)
+        return ()
+
+    def _source_problems(self, patch: Patch) -> tuple[str, ...]:
+        report = self.patch_report(patch)
         if report.state is PatchState.ABSENT:
-            return (f"the additive-error patch is missing: run `git apply --unidiff-zero {patch_path()}`, then make",)
+            return (
+                f"the patch {patch} is missing: run `git apply --unidiff-zero {patch_path(patch)}` in {self.home}, "
+                "then make again",
+            )
         if report.state is PatchState.FOREIGN:
             return (
-                f"{', '.join(report.differing)}: expected the files of {SUPPORTED}, with the additive-error patch or "
-                "without, got others; check out the tag afresh and apply the patch",
+                f"{', '.join(report.differing)}: expected the files of {SUPPORTED}, with the patch {patch} or without, "
+                "got others; check out the tag afresh and apply the patch",
             )
-        stale = [name for name in (settings.binary, _LIBRARY) if not is_built_with_patch(self.home / name)]
-        if built and stale:
-            return (f"{' and '.join(stale)} was built without the patch: run `make {settings.binary}` in {self.home}",)
         return ()
 
 

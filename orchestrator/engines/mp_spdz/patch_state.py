@@ -1,7 +1,7 @@
-"""Is patches/additive-error.patch in an MP-SPDZ tree? Answered by git blob hashes, file by file.
+"""Is one of our patches in an MP-SPDZ tree? Answered by git blob hashes, file by file.
 
 A patch without context lines applies in the wrong place without a word when a file differs; the hashes of each touched
-file before and after it (patches/additive-error.json) leave no doubt.
+file before and after it (patches/NAME.json) leave no doubt.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ from pathlib import Path
 
 from orchestrator import bundle
 
-PATCH = "additive-error.patch"
-BLOBS = "additive-error.json"
 _MARK = b"additive_errors"  # in every binary built from a patched tree: its symbols
+
+
+class Patch(StrEnum):
+    """The names of patches/NAME.patch."""
+
+    ADDITIVE_ERROR = "additive-error"
+    ZERO_CHECK = "sy-rep-ring-zero-check"
 
 
 class PatchState(StrEnum):
@@ -34,13 +39,13 @@ class PatchReport:
     differing: tuple[str, ...] = ()
 
 
-def patch_path() -> Path:
-    return bundle.root() / "patches" / PATCH
+def patch_path(patch: Patch) -> Path:
+    return bundle.root() / "patches" / f"{patch}.patch"
 
 
-def expected_blobs() -> Mapping[str, tuple[str | None, str]]:
+def expected_blobs(patch: Patch) -> Mapping[str, tuple[str | None, str]]:
     """Path in MP-SPDZ's tree -> blob hash before (None: no such file) and after the patch."""
-    record = json.loads((bundle.root() / "patches" / BLOBS).read_text(encoding="utf-8"))
+    record = json.loads(patch_path(patch).with_suffix(".json").read_text(encoding="utf-8"))
     return {path: (blobs["before"], blobs["after"]) for path, blobs in record["files"].items()}
 
 
@@ -65,8 +70,8 @@ def blob_hash(path: Path) -> str | None:
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
-def is_built_with_patch(binary: Path) -> bool:
-    """Whether a binary was built from patched sources."""
+def adds_errors(binary: Path) -> bool:
+    """Whether a binary was built from sources with the additive-error patch."""
     try:
         return _MARK in binary.read_bytes()
     except OSError:

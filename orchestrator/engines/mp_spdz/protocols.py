@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from orchestrator.engines.mp_spdz.patch_state import Patch
 from orchestrator.records import ProtocolName
 
 
@@ -25,12 +26,16 @@ class PlanEffect(StrEnum):
 
 @dataclass(frozen=True)
 class ProtocolSettings:
-    """binary: in MP-SPDZ's folder.  compile_options: without the program.  active: secure with abort, else passive."""
+    """binary: in MP-SPDZ's folder.  compile_options: without the program.  active: secure with abort, else passive.
+
+    repair: the patch without which v0.4.2's protocol does not notice what it should.
+    """
 
     binary: str
     compile_options: tuple[str, ...]
     active: bool
     plan: PlanEffect
+    repair: Patch | None = None
 
 
 _RING = ("-R", "64")
@@ -42,7 +47,9 @@ SETTINGS: Mapping[ProtocolName, ProtocolSettings] = MappingProxyType(
         ProtocolName.RING: ProtocolSettings("replicated-ring-party.x", _SPLIT_RING, False, PlanEffect.SHIFTS),
         ProtocolName.PS_REP_RING: ProtocolSettings("ps-rep-ring-party.x", _SPLIT_RING, True, PlanEffect.ABORTS),
         ProtocolName.MAL_REP_RING: ProtocolSettings("malicious-rep-ring-party.x", _RING, True, PlanEffect.ABORTS),
-        ProtocolName.SY_REP_RING: ProtocolSettings("sy-rep-ring-party.x", _SPLIT_RING, True, PlanEffect.ABORTS),
+        ProtocolName.SY_REP_RING: ProtocolSettings(
+            "sy-rep-ring-party.x", _SPLIT_RING, True, PlanEffect.ABORTS, Patch.ZERO_CHECK
+        ),
         ProtocolName.SHAMIR: ProtocolSettings("shamir-party.x", _FIELD, False, PlanEffect.SHIFTS),
         ProtocolName.MAL_SHAMIR: ProtocolSettings("malicious-shamir-party.x", _FIELD, True, PlanEffect.UNSUPPORTED),
         ProtocolName.REP_FIELD: ProtocolSettings("replicated-field-party.x", _FIELD, False, PlanEffect.SHIFTS),
