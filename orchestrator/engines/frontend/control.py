@@ -20,7 +20,7 @@ from orchestrator.errors import CompileTimeState, ProgramError
 Body = Callable[..., Any]
 
 
-class _Break(Exception):  # noqa: N818, a signal
+class _Break(Exception):
     """break_loop()."""
 
 

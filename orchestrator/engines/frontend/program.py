@@ -97,6 +97,8 @@ def run_program(program: Program, args: Sequence[str], machine: Machine[Any]) ->
     except NameError as exc:
         raise _located(program, UnsupportedName, f"{exc.name} is not known here; {INSTEAD}", exc) from exc
     except (Exception, SystemExit) as exc:
+        if _in_machine(exc.__traceback__):
+            raise
         raise _located(program, ProgramError, f"{type(exc).__name__}: {exc}", exc) from exc
     finally:
         leave(token)
@@ -174,6 +176,18 @@ def _line(trace: TracebackType | None, filename: str) -> int:
             line = trace.tb_lineno
         trace = trace.tb_next
     return line
+
+
+def _in_machine(trace: TracebackType | None) -> bool:
+    """Whether an engine's code below the front end raised: its fault, to be shown as it is."""
+    frontend = __name__.rpartition(".")[0]
+    engines = frontend.rpartition(".")[0]
+    while trace is not None:
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module.startswith(f"{engines}.") and not module.startswith(f"{frontend}."):
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _parse(program: Program) -> ast.Module:
