@@ -114,6 +114,8 @@ print_ln()
 print_ln_if(cint(1), 'shown %s and %s', cint(-3), a.reveal())
 print_ln_if(regint(0), 'hidden')
 print_ln_if(cint(5) > 4, 'shown %s %s %s', cfix(1.5), 'text', [1, cint(2)])
+cfix.set_precision(16, 40)
+print_ln_if(cint(1), '%s %s', regint.inc(3, 4), cfix(2**14) * cfix(2**16))
 print_str('no newline %s;', cint(4))
 print_ln()
 print_ln('100%')
@@ -143,6 +145,7 @@ yes
 n0 n1 
 shown -3 and [2, 102, 201, 10]
 shown 1.5 text [1, 2]
+[4, 5, 6] 1.07374e+09
 no newline 4;
 100%
 True None text 2

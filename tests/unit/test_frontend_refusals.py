@@ -66,7 +66,7 @@ PYTHON_STATE = {
     "object": ("class C: pass\nd = C()\n" + loop("d.x = 1"), "'x'"),
     "nonlocal": (
         "def f():\n    n = 0\n    @for_range(2)\n    def _(i):\n        nonlocal n\n        n += 1\nf()",
-        "variable n",
+        "'n'",
     ),
     "closure's list": (
         "def f():\n    n = []\n    @for_range(2)\n    def _(i):\n        n.append(1)\nf()",
@@ -81,6 +81,22 @@ PYTHON_STATE = {
     "if_": ("@if_(c > 4)\ndef _():\n    l.append(1)", "l (list)"),
     "if_e": ("@if_e(c > 4)\ndef _():\n    l.append(1)\n@else_\ndef _():\n    pass", "l (list)"),
     "else_": ("@if_e(c > 5)\ndef _():\n    pass\n@else_\ndef _():\n    l.append(1)", "l (list)"),
+    "global in a branch not taken": ("@if_(c > 5)\ndef _():\n    global n\n    n = 1", "'n'"),
+    "global in a loop of no rounds": (loop("global n\nn = 1", "@for_range(0)"), "'n'"),
+    "global through a function": ("def g():\n    global n\n    n = 1\n" + loop("g()"), "'n'"),
+    "cell through a function": (
+        "def f():\n    n = 0\n    def g():\n        nonlocal n\n        n += 1\n"
+        "    @for_range(2)\n    def _(i):\n        g()\nf()",
+        "variable n",
+    ),
+    "in a later round of a Python loop": (
+        "for n in range(3):\n    @for_range(2)\n    def _(i):\n        if n == 2: l.append(1)",
+        "l (list)",
+    ),
+    "in an inner loop": (
+        "@for_range(2)\ndef _(i):\n    @for_range(2)\n    def _(j):\n        l.append(1)",
+        "l (list)",
+    ),
     "returned value": (loop("return i"), "return value"),
     "returned value of a branch": ("@if_(c > 4)\ndef _():\n    return 1", "return value"),
     "register of another thread": (

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from orchestrator.engines.frontend.public import Public, public_int, regint
-from orchestrator.engines.frontend.python_state import PythonState
+from orchestrator.engines.frontend.python_state import PythonState, check_assignments
 from orchestrator.engines.frontend.runtime import machine, runtime
 from orchestrator.engines.frontend.values import Integer, Number, read, unsupported
 from orchestrator.errors import CompileTimeState, ProgramError
@@ -25,8 +25,16 @@ class _Break(Exception):
 
 
 def _run(body: Body, *args: Any, first: bool, returns: bool = False) -> Any:
-    state = PythonState(body) if first else None
-    result = body(*args)
+    current = runtime()
+    # what a body inside another changes, the outer one's first run shows too: look again only outside of loops
+    code = getattr(body, "__code__", None)
+    state = PythonState(body) if first and (current.depth == 0 or code not in current.watched_bodies) else None
+    current.watched_bodies.add(code)
+    current.depth += 1
+    try:
+        result = body(*args)
+    finally:
+        current.depth -= 1
     if state is not None:
         state.check()
     if result is not None and not returns:
@@ -47,6 +55,7 @@ def _bounds(start: Any, stop: Any, step: Any) -> range:
 
 
 def _loop(body: Body, indices: Iterator[tuple[Any, ...]] | Any, *, breakable: bool = False) -> None:
+    check_assignments(body)
     for number, index in enumerate(indices):
         try:
             _run(body, *index, first=number == 0)
@@ -151,6 +160,7 @@ def while_do(condition: Callable[..., Any], *args: Any) -> Callable[[Body], Body
         raise ProgramError("expected a function as the condition of while_do")
 
     def decorator(body: Body) -> Body:
+        check_assignments(body)
         state = tuple(regint(arg) for arg in args)
         first = True
         while public_int(condition(*state)):
@@ -168,6 +178,7 @@ def while_do(condition: Callable[..., Any], *args: Any) -> Callable[[Body], Body
 
 def do_while(body: Body) -> Body:
     """Until the body returns 0."""
+    check_assignments(body)
     first = True
     while True:
         try:
@@ -200,6 +211,7 @@ def if_(condition: Any) -> Callable[[Body], None]:
     holds = _condition(condition)
 
     def decorator(body: Body) -> None:
+        check_assignments(body)
         if holds:
             _run(body, first=True)
 
@@ -210,6 +222,7 @@ def if_e(condition: Any) -> Callable[[Body], None]:
     holds = _condition(condition)
 
     def decorator(body: Body) -> None:
+        check_assignments(body)
         if holds:
             _run(body, first=True)
         runtime().open_branches.append(holds)
@@ -218,6 +231,7 @@ def if_e(condition: Any) -> Callable[[Body], None]:
 
 
 def else_(body: Body) -> None:
+    check_assignments(body)
     branches = runtime().open_branches
     if not branches:
         raise ProgramError("expected @else_ after an @if_e")

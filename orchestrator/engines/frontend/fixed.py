@@ -273,9 +273,6 @@ class cfix(_Fix):  # noqa: N801, MP-SPDZ's name
     def reveal(self) -> cfix:
         return self
 
-    def floats(self) -> list[float]:
-        return [x / 2**self.f for x in signed(self.v.v).tolist()]
-
 
 class sfix(_Fix):  # noqa: N801, MP-SPDZ's name
     """Secret fixed-point."""

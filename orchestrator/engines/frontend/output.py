@@ -14,24 +14,26 @@ from orchestrator.engines.frontend.values import read, signed
 from orchestrator.errors import ProgramCrash, ProgramError
 
 
-def text(value: Any) -> str:
-    """One argument of print_str."""
+def text(value: Any, *, conditional: bool = False) -> str:
+    """One argument of print_str; conditional: of print_str_if, which MP-SPDZ prints in another way.
+
+    Unconditionally, only the first element of a regint vector is printed, and NaN for a cfix beyond k bits.
+    """
     value = read(value)
     if isinstance(value, (sint, sfix)):
         raise ProgramError(f"cannot print a secret {type(value).__name__}: reveal() it first")
     if isinstance(value, cfix):
-        return _vector([_decimal(x) for x in value.floats()])
-    if isinstance(value, regint):
-        # MP-SPDZ prints the first element of a vector of regint
+        return _vector([_decimal(v, value, conditional) for v in signed(value.v.v).tolist()])
+    if isinstance(value, regint) and not conditional:
         return str(int(signed(value.v)[0]))
     if isinstance(value, Public):
         return _vector([str(x) for x in signed(value.v).tolist()])
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(text(element) for element in value) + "]"
+        return "[" + ", ".join(text(element, conditional=conditional) for element in value) + "]"
     if isinstance(value, Array):
-        return text(value.get_vector())
+        return text(value.get_vector(), conditional=conditional)
     if isinstance(value, Container):
-        return "[" + ", ".join(text(part) for part in value) + "]"
+        return "[" + ", ".join(text(part, conditional=conditional) for part in value) + "]"
     return str(value)
 
 
@@ -39,16 +41,19 @@ def _vector(elements: list[str]) -> str:
     return elements[0] if len(elements) == 1 else "[" + ", ".join(elements) + "]"
 
 
-def _decimal(x: float) -> str:
-    """As C++ prints a double: six significant digits."""
-    return f"{x:.6g}"
+def _decimal(v: int, precision: cfix, conditional: bool) -> str:
+    """v 2^-f as C++ prints a double: six significant digits."""
+    if not conditional and not -(1 << (precision.k - 1)) <= v < 1 << (precision.k - 1):
+        return "NaN"
+    return f"{v / 2**precision.f:.6g}"
 
 
-def _format(template: Any, args: tuple[Any, ...]) -> str:
+def _format(template: Any, args: tuple[Any, ...], *, conditional: bool = False) -> str:
     parts = str(template).split("%s")
     if len(parts) != len(args) + 1:
         raise ProgramError(f"expected {len(parts) - 1} values for {template!r}, got {len(args)}")
-    return parts[0] + "".join(text(arg) + part for arg, part in zip(args, parts[1:], strict=True))
+    shown = [text(arg, conditional=conditional) for arg in args]
+    return parts[0] + "".join(value + part for value, part in zip(shown, parts[1:], strict=True))
 
 
 def print_str(template: Any, *args: Any, print_secrets: bool = False) -> None:
@@ -62,7 +67,8 @@ def print_ln(template: Any = "", *args: Any, print_secrets: bool = False) -> Non
 
 
 def print_str_if(condition: Any, template: str, *args: Any) -> None:
-    formatted = _format(template, args)
+    # a condition known at compile time decides whether print_str is compiled
+    formatted = _format(template, args, conditional=not isinstance(condition, int))
     if public_int(condition):
         machine().emit(formatted)
 
@@ -84,7 +90,7 @@ def runtime_error(message: str = "", *args: Any) -> None:
 
 
 def runtime_error_if(condition: Any, message: str = "", *args: Any) -> None:
-    formatted = _format(message, args)
+    formatted = _format(message, args, conditional=not isinstance(condition, int))
     if public_int(condition):
         machine().emit(formatted + "\n")
         raise ProgramCrash(formatted)

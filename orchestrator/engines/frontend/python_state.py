@@ -2,18 +2,37 @@
 
 MP-SPDZ runs the body of a loop once, when it compiles: a Python variable or list changed in it changes once, and not
 in every round. Eager execution would change it every time. So it is refused: what the body can reach is compared
-before and after its first run.
+before and after its first run. Of a body that never runs only the assignments are known, and refused.
 """
 
 from __future__ import annotations
 
+import dis
+import operator
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
+from orchestrator.engines.frontend.runtime import runtime
 from orchestrator.errors import CompileTimeState
 
 WAY_OUT = "use an Array, a MemValue or update() for what changes while the program runs"
+
+
+def check_assignments(body: Callable[..., Any]) -> None:
+    """Raises CompileTimeState for a body that assigns a global or enclosing variable, whether it runs or not."""
+    checked = runtime().checked_bodies
+    if not isinstance(body, FunctionType) or body.__code__ in checked:
+        return
+    checked.add(body.__code__)
+    stores = [(step.opname, step.argval) for step in dis.get_instructions(body)]
+    outer = {name for kind, name in stores if kind == "STORE_GLOBAL"}
+    outer |= {name for kind, name in stores if kind == "STORE_DEREF" and name in body.__code__.co_freevars}
+    if outer:
+        raise CompileTimeState(
+            f"expected no assignment to {', '.join(map(repr, sorted(outer)))} in a run-time loop or branch, which "
+            f"MP-SPDZ makes once when it compiles: {WAY_OUT}"
+        )
 
 
 class PythonState:
@@ -48,7 +67,8 @@ class PythonState:
                     self._visit(f"{key}" if container is self._home else f"{name}[{key!r}]", value)
         else:
             for value in container:
-                self._visit(name, value)
+                if type(value) not in _PLAIN:
+                    self._visit(name, value)
 
     def _visit(self, name: str, value: Any) -> None:
         if isinstance(value, (list, dict, set, bytearray)):
@@ -76,6 +96,7 @@ class PythonState:
 
 
 _EMPTY = object()
+_PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
 
 
 def _cell(cell: Any) -> Any:
@@ -98,6 +119,6 @@ def _changed(container: Any, before: Any) -> str | None:
         return None
     if isinstance(container, (list, set, bytearray)):
         now = list(container)
-        same = len(now) == len(before) and all(x is y for x, y in zip(now, before, strict=True))
+        same = len(now) == len(before) and all(map(operator.is_, now, before))
         return None if same else f" ({type(container).__name__})"
     return None if _cell(container) is before else ""

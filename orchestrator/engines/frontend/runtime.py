@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 from orchestrator.engines.frontend.machine import Machine
@@ -25,7 +26,10 @@ class Precision:
 
 @dataclass
 class Runtime:
-    """tape: the thread that the program would be in, of `tapes`.  open_branches: conditions of @if_e without @else_."""
+    """tape: the thread that the program would be in, of `tapes`.  open_branches: conditions of @if_e without @else_.
+    checked_bodies, watched_bodies: code of loops and branches whose assignments were checked, whose first run was
+    watched.  depth: how many of them are running, one inside the other.
+    """
 
     machine: Machine[Any]
     args: tuple[str, ...] = ()
@@ -35,6 +39,9 @@ class Runtime:
     tape: int = 0
     tapes: int = 1
     open_branches: list[bool] = field(default_factory=list)
+    checked_bodies: set[CodeType] = field(default_factory=set)
+    watched_bodies: set[CodeType | None] = field(default_factory=set)
+    depth: int = 0
 
 
 _current: ContextVar[Runtime] = ContextVar("runtime")
