@@ -113,7 +113,8 @@ def test_a_party_that_hangs_is_a_timeout(program, run_dir):
 def test_parties_do_not_outlive_a_killed_engine(program, run_dir):
     code = (
         "import sys; from pathlib import Path; from orchestrator.engines.rep3.engine import Rep3Engine; "
-        "from orchestrator.records import RunSpec; Rep3Engine().run(RunSpec(Path(sys.argv[1]), run_dir=Path(sys.argv[2])))"
+        "from orchestrator.records import RunSpec; "
+        "Rep3Engine().run(RunSpec(Path(sys.argv[1]), run_dir=Path(sys.argv[2])))"
     )
     engine = subprocess.Popen([sys.executable, "-c", code, str(program(ENDLESS)), str(run_dir)])
     wait_for(lambda: len(parties_of(run_dir)) == 3)

@@ -72,10 +72,7 @@ def test_three_parties_shift_more_than_the_sockets_hold():
     channels = memory_channels()
     buffers = [bytearray(size) for _ in range(3)]
     results = in_threads(
-        *(
-            lambda i=i: channels[i].shift("big", memoryview(bytes([i]) * size), memoryview(buffers[i]))
-            for i in range(3)
-        )
+        *(lambda i=i: channels[i].shift("big", memoryview(bytes([i]) * size), memoryview(buffers[i])) for i in range(3))
     )
     assert results == [None] * 3
     assert [b[0] for b in buffers] == [2, 0, 1]
@@ -126,7 +123,7 @@ def test_a_payload_cut_short_is_a_lost_peer(wire):
 
 def test_silence_is_a_timeout_that_names_the_party(wire):
     channel, _ = wire
-    with pytest.raises(PeerTimeout, match="party 1 sent nothing for 0.3 s"):
+    with pytest.raises(PeerTimeout, match=r"party 1 sent nothing for 0\.3 s"):
         receive(channel, "values", 4)
 
 

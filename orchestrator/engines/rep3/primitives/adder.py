@@ -33,7 +33,8 @@ def carry_save(party: Party, x: RepShare, k: int, carries: int) -> tuple[RepShar
 
     x: (m,). The low `carries` <= k bits of c are computed.
     """
-    planes = RepShare(*(bit_ops.to_planes(np.ascontiguousarray(part), k) for part in (x.own, x.previous)))
+    own, previous = (bit_ops.to_planes(np.ascontiguousarray(part), k) for part in (x.own, x.previous))
+    planes = RepShare(own, previous)
     return planes, majority_planes(party, planes[:carries], x.shape[0], "csa")
 
 

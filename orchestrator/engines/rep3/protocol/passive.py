@@ -35,12 +35,12 @@ def cost(outputs: int) -> Cost:
 
 def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """x * y, elementwise; equal shapes."""
-    return _multiply(party, x, y, lambda a, b: a.astype(np.uint64, copy=False) * b, x.shape, "mul")
+    return _multiply(party, x, y, _products, x.shape, "mul")
 
 
 def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """Row-wise dot products: (a, b), (a, b) -> (a,)."""
-    return _multiply(party, x, y, lambda a, b: np.einsum("ij,ij->i", a.astype(np.uint64, copy=False), b), x.shape[:1], "dot")
+    return _multiply(party, x, y, _row_products, x.shape[:1], "dot")
 
 
 def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
@@ -51,6 +51,15 @@ def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
 def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """The transpose of (b, a) times (b, c): (a, c)."""
     return _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
+
+
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Elementwise; x may be int16 (RepShare.plain)."""
+    return x.astype(np.uint64, copy=False) * y
+
+
+def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _products(x, y).sum(axis=1, dtype=np.uint64)
 
 
 def _multiply(party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str) -> RepShare:

@@ -61,7 +61,7 @@ class RepShare:
     def __xor__(self, other: RepShare) -> RepShare:
         return RepShare(self.own ^ other.own, self.previous ^ other.previous)
 
-    def scale(self, c: np.ndarray) -> RepShare:
+    def scale(self, c: np.ndarray | np.uint64) -> RepShare:
         """Times a public constant."""
         return RepShare(self.own * c, self.previous * c)
 
