@@ -7,10 +7,11 @@ HOSTS           address:port of each party               additive_errors.txt
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shutil
 import socket
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ HOSTS = "HOSTS"
 _LOCALHOST = "127.0.0.1"
 _PLAYER_DATA = "Player-Data"
 _PERSISTENCE = "Persistence"
+_FIRST_PORT, _PORTS = 10_000, 20_000
+_ATTEMPTS = 20
 
 
 def write_inputs(run_dir: Path, inputs: Mapping[int, InputFiles]) -> None:
@@ -49,26 +52,38 @@ def write_hosts(run_dir: Path, addresses: Sequence[tuple[str, int]]) -> None:
 
 
 def local_addresses(port_base: int | None) -> list[tuple[str, int]]:
-    """Three ports of this machine that are free now. Raises PortInUse where one of those asked for is not."""
-    with ExitStack() as stack:
-        return [(_LOCALHOST, _free_port(stack, port_base, i)) for i in range(PARTIES)]
+    """Three ports of this machine that are free now. Raises PortInUse where one of those asked for is not.
+
+    Where the choice is ours it is below the ports that systems give to outgoing connections: the parties' own could
+    otherwise take a port before its party listens.
+    """
+    if port_base is not None:
+        return _free_ports(port_base)
+    for _ in range(_ATTEMPTS):
+        with contextlib.suppress(PortInUse):
+            return _free_ports(_FIRST_PORT + secrets.randbelow(_PORTS))
+    raise PortInUse(
+        f"expected three free ports in a row from {_FIRST_PORT} on, got none in {_ATTEMPTS} attempts; choose some "
+        "with --port-base"
+    )
 
 
-def _free_port(stack: ExitStack, port_base: int | None, party_id: int) -> int:
-    port = 0 if port_base is None else port_base + party_id
-    listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("", port))
-    except (OSError, OverflowError) as exc:
-        raise PortInUse(
-            f"expected port {port} to be free for party {party_id}: {exc}; choose another --port-base"
-        ) from exc
-    return int(listener.getsockname()[1])
+def _free_ports(base: int) -> list[tuple[str, int]]:
+    with contextlib.ExitStack() as stack:
+        for party_id in range(PARTIES):
+            listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("", base + party_id))
+            except (OSError, OverflowError) as exc:
+                raise PortInUse(
+                    f"expected port {base + party_id} to be free for party {party_id}: {exc}; choose other ports"
+                ) from exc
+    return [(_LOCALHOST, base + party_id) for party_id in range(PARTIES)]
 
 
 def take_shares(run_dir: Path, shares_from: Path) -> dict[Path, int]:
-    """Copy an earlier run's share files; return the copies and their sizes."""
+    """Copy an earlier run's share files, and the MAC keys without which some cannot be read; return their sizes."""
     folder = run_dir / _PERSISTENCE
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {}
@@ -80,6 +95,10 @@ def take_shares(run_dir: Path, shares_from: Path) -> dict[Path, int]:
         shutil.copyfile(source, folder / name)
         (folder / name).chmod(0o600)
         sizes[folder / name] = source.stat().st_size
+    for source in (shares_from / _PLAYER_DATA).glob("*/Player-MAC-Keys-*"):
+        key = run_dir / source.relative_to(shares_from)
+        key.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, key)
     return sizes
 
 

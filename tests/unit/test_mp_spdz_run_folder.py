@@ -1,0 +1,174 @@
+"""The folder that MP-SPDZ's parties run in: names, certificates, plans, share files."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cryptography import x509
+
+from orchestrator.additive_errors import AdditiveErrorPlan
+from orchestrator.engines.mp_spdz import additive_plan, run_folder
+from orchestrator.engines.mp_spdz.certificates import subject_hash
+from orchestrator.engines.mp_spdz.parties import PartyCommand, run_parties
+from orchestrator.errors import PeerTimeout, PlanError, PortInUse, ShareFileError
+from orchestrator.records import InputFiles
+
+HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
+
+
+def test_subject_hashes_are_openssls() -> None:
+    """As `openssl x509 -subject_hash` gave them."""
+    assert [subject_hash(f"P{i}") for i in range(3)] == ["690ad341", "0c19e31f", "786af600"]
+
+
+def test_certificates(tmp_path: Path) -> None:
+    run_folder.write_certificates(tmp_path)
+    folder = tmp_path / "Player-Data"
+    for party_id in range(3):
+        certificate = x509.load_pem_x509_certificate((folder / f"P{party_id}.pem").read_bytes())
+        assert certificate.subject.rfc4514_string() == f"CN=P{party_id}"
+        certificate.verify_directly_issued_by(certificate)
+        assert (folder / f"{subject_hash(f'P{party_id}')}.0").read_bytes() == (folder / f"P{party_id}.pem").read_bytes()
+        assert stat.S_IMODE((folder / f"P{party_id}.key").stat().st_mode) == 0o600
+
+
+def test_inputs_get_mp_spdzs_names(tmp_path: Path) -> None:
+    text, binary = tmp_path / "a.txt", tmp_path / "b.bin"
+    text.write_text("1 2")
+    binary.write_bytes(bytes(8))
+    run_folder.write_inputs(tmp_path / "run", {0: InputFiles(text, binary), 2: InputFiles(text)})
+    folder = tmp_path / "run" / "Player-Data"
+    assert sorted(p.name for p in folder.iterdir()) == ["Input-Binary-P0-0", "Input-P0-0", "Input-P2-0"]
+    assert (folder / "Input-P2-0").read_text() == "1 2"
+
+
+def test_hosts(tmp_path: Path) -> None:
+    run_folder.write_hosts(tmp_path, [("10.0.0.1", 5000), ("b.example", 5001), ("c.example", 5002)])
+    assert (tmp_path / "HOSTS").read_text() == "10.0.0.1:5000\nb.example:5001\nc.example:5002\n"
+
+
+def test_ports() -> None:
+    ports = [port for _, port in run_folder.local_addresses(None)]
+    assert len(set(ports)) == 3
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        with pytest.raises(PortInUse, match="party 1"):
+            run_folder.local_addresses(busy.getsockname()[1] - 1)
+
+
+def test_a_plan_in_numbers() -> None:
+    plan = AdditiveErrorPlan.parse("additive-error-plan 1\nGRADIENT 0 1 -5\nGRADIENT * * 2\n9 1 1 3\nHINGE/and 0 7 1\n")
+    numbered = additive_plan.numbered(plan, {7: "GRADIENT", 3: "HINGE"})
+    assert numbered.text() == "additive-error-plan 1\n7 0 1 -5\n7 * * 2\n9 1 1 3\n3/and 0 7 1\n"
+
+
+def test_a_name_and_its_number_add_up() -> None:
+    plan = AdditiveErrorPlan.parse("additive-error-plan 1\nGRADIENT 0 1 5\n7 0 1 6\n")
+    assert len(additive_plan.numbered(plan, {7: "GRADIENT"})) == 2
+
+
+@pytest.mark.parametrize(("site", "words"), [("HINGE/csa", "gates belong to one engine"), ("GRADEINT", "GRADIENT")])
+def test_sites_that_mp_spdz_lacks(site: str, words: str) -> None:
+    plan = AdditiveErrorPlan.parse(f"additive-error-plan 1\n{site} 0 1 1\n")
+    with pytest.raises(PlanError, match=words):
+        additive_plan.numbered(plan, {7: "GRADIENT", 3: "HINGE"})
+
+
+def test_only_runs_with_a_plan_get_its_variables(tmp_path: Path) -> None:
+    assert additive_plan.environment(None, None) == {}
+    assert additive_plan.environment(tmp_path / "p", 2) == {
+        "MPC_TAMPER_PLAN": str(tmp_path / "p"),
+        "MPC_TAMPER_CORRUPT_PARTY": "2",
+    }
+
+
+def earlier_run(folder: Path) -> Path:
+    (folder / "Persistence").mkdir(parents=True)
+    for i in range(3):
+        shares = np.arange(4, dtype="<u8") + i
+        (folder / "Persistence" / f"Transactions-P{i}.data").write_bytes(HEADER + shares.tobytes())
+    return folder
+
+
+def test_shares_of_an_earlier_run_are_copied_and_left_out_again(tmp_path: Path) -> None:
+    source, run_dir = earlier_run(tmp_path / "earlier"), tmp_path / "run"
+    taken = run_folder.take_shares(run_dir, source)
+    files = sorted((run_dir / "Persistence").iterdir())
+    assert [f.read_bytes() for f in files] == [f.read_bytes() for f in sorted((source / "Persistence").iterdir())]
+    files[0].write_bytes(files[0].read_bytes() + b"new share 16 by.")
+    (run_dir / "Persistence" / "Transactions-gf2n-P0.data").write_bytes(HEADER)
+    run_folder.keep_own_shares(run_dir, taken)
+    assert list((run_dir / "Persistence").iterdir()) == [files[0]]  # the parties that wrote
+    assert files[0].read_bytes() == HEADER + b"new share 16 by."
+
+
+def test_a_missing_share_file(tmp_path: Path) -> None:
+    source = earlier_run(tmp_path / "earlier")
+    (source / "Persistence" / "Transactions-P1.data").unlink()
+    with pytest.raises(ShareFileError, match="party 1"):
+        run_folder.take_shares(tmp_path / "run", source)
+
+
+def test_a_failed_run_leaves_no_result(tmp_path: Path) -> None:
+    earlier_run(tmp_path)
+    (tmp_path / "Player-Data").mkdir()
+    (tmp_path / "Player-Data" / "Binary-Output-P1-0").touch()
+    run_folder.drop_results(tmp_path)
+    assert [p.name for p in tmp_path.rglob("*")] == ["Player-Data"]
+
+
+def test_binary_output(tmp_path: Path) -> None:
+    assert run_folder.binary_output(tmp_path) == ()
+    (tmp_path / "Player-Data").mkdir()
+    np.array([1, -2, 2**62], "<i8").tofile(tmp_path / "Player-Data" / "Binary-Output-P0-0")
+    assert run_folder.binary_output(tmp_path) == (1, -2, 2**62)
+
+
+def command(party_id: int, code: str) -> PartyCommand:
+    return PartyCommand(party_id, [sys.executable, "-c", code], dict(os.environ))
+
+
+def test_parties_are_followed_to_their_end(tmp_path: Path) -> None:
+    code = "import sys; print('to', {i}); print('and', {i}, file=sys.stderr)"
+    ends = run_parties([command(i, code.format(i=i)) for i in range(3)], tmp_path, 30)
+    assert [(e.party_id, e.returncode, e.stopped_by_us) for e in ends] == [(i, 0, False) for i in range(3)]
+    assert [[line.text for line in e.transcript.output + e.transcript.errors] for e in ends] == [
+        [f"to {i}", f"and {i}"] for i in range(3)
+    ]
+    assert all(e.peak_rss_bytes > 1 << 20 for e in ends)
+
+
+def test_a_failing_party_ends_the_others_within_seconds(tmp_path: Path) -> None:
+    began = time.monotonic()
+    sleeper = "import time; time.sleep(60)"
+    ends = run_parties([command(0, sleeper), command(1, "raise SystemExit(7)"), command(2, sleeper)], tmp_path, 30)
+    assert time.monotonic() - began < 5
+    assert [(e.returncode, e.stopped_by_us) for e in ends] == [
+        (-signal.SIGKILL, True),
+        (7, False),
+        (-signal.SIGKILL, True),
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time of other processes is read from /proc")
+def test_parties_that_do_nothing_time_out(tmp_path: Path) -> None:
+    stopped = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    with pytest.raises(PeerTimeout, match="party 1 is suspended") as caught:
+        run_parties([command(0, "import time; time.sleep(60)"), command(1, stopped)], tmp_path, 1.0)
+    assert caught.value.party == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time of other processes is read from /proc")
+def test_a_party_that_computes_is_given_time(tmp_path: Path) -> None:
+    busy = "import time; end = time.monotonic() + 2\nwhile time.monotonic() < end: pass"
+    ends = run_parties([command(0, busy), command(1, "import time; time.sleep(2)")], tmp_path, 1.0)
+    assert [e.returncode for e in ends] == [0, 0]
