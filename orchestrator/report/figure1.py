@@ -41,11 +41,11 @@ def draw(record: Mapping[str, Any]) -> bytes:
         axes[2:],
         ("without_trigger", "with_trigger"),
         score,
-        ("Test image", "Same image, with the trigger"),
+        ("Poisoned model on a test image", "The same image with the trigger"),
         strict=True,
     ):
         axis.imshow(_picture(np.array(record["images"][key]), shape), cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"{title}\npoisoned model: score {value:+.2f}, class {names[int(value > 0)]}")
+        axis.set_title(f"{title}\nscore {value:+.2f}: class {names[int(value > 0)]}")
     for axis in (axes[1], axes[3]):
         _circle(axis, record["trigger_pixels"], shape)
     for axis in axes:
