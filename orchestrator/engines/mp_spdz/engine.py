@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from orchestrator.engines.base import OnStep
 from orchestrator.engines.frontend.program import Program, load_program
 from orchestrator.engines.mp_spdz import additive_plan, run_folder, transcript
 from orchestrator.engines.mp_spdz.compiler import compile_program
@@ -29,8 +30,9 @@ class MpSpdzEngine:
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         self._environment = dict(os.environ if environment is None else environment)
 
-    def run(self, spec: RunSpec) -> RunResult:
-        """Raises a TamperError of the first cause; UsageErrors before any party starts."""
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+        """Raises a TamperError of the first cause; UsageErrors before any party starts. on_step is never told:
+        MP-SPDZ says nothing of its timers before the end."""
         program = load_program(spec.program)
         validate(spec, program)
         plan = None if spec.plan is None else additive_plan.numbered(spec.plan, program.sites)

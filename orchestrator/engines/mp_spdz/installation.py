@@ -161,8 +161,8 @@ def explain_compiler_failure(stderr: str, python: str) -> str:
             f"MP-SPDZ's compiler needs the Python package {missing[1]}, which {python} lacks: install it there, or set "
             f"{PYTHON_VARIABLE} to a Python that has it"
         )
-    tail = [line for line in stderr.splitlines() if line.strip()][-3:]
-    return "MP-SPDZ's compiler failed: " + (" | ".join(tail) or "it said nothing")
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    return "MP-SPDZ's compiler failed: " + (lines[-1] if lines else "it said nothing")
 
 
 def _version(home: Path) -> tuple[int, int, int]:

@@ -1,0 +1,34 @@
+"""MP-SPDZ beside the engines of our own. Without MP_SPDZ_HOME these tests skip and say so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.engines.mp_spdz.engine import MpSpdzEngine
+from orchestrator.engines.mp_spdz.installation import HOME_VARIABLE, Installation
+from orchestrator.errors import EngineUnavailable
+from orchestrator.records import ProtocolName
+
+
+@pytest.fixture(scope="session")
+def installation() -> Installation:
+    if not os.environ.get(HOME_VARIABLE):
+        pytest.skip(f"set {HOME_VARIABLE} to a built tree of MP-SPDZ v0.4.2 to compare with it")
+    return Installation.locate(os.environ)
+
+
+@pytest.fixture(scope="session")
+def mp_spdz(installation: Installation) -> Callable[..., MpSpdzEngine]:
+    """mp_spdz(protocol, plan=True): the engine, where the tree can run that; skips with the reason otherwise."""
+
+    def engine(protocol: ProtocolName = ProtocolName.RING, *, plan: bool = False) -> MpSpdzEngine:
+        try:
+            installation.require(protocol, plan=plan)
+        except EngineUnavailable as missing:
+            pytest.skip(str(missing))
+        return MpSpdzEngine()
+
+    return engine
