@@ -1,49 +1,84 @@
-"""What a long command is doing: a callback that is passed down, so that nothing but the command line prints."""
+"""How far a long command has come: a callback that is passed down, so that nothing but the command line prints."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import Protocol, TextIO
 
-Progress = Callable[[str], None]  # called with what has begun or been done, a line without its end
+_STEPS = 4  # lines of one text, where there is no terminal to draw a bar on
 
 
-def silent(text: str) -> None:
+class Progress(Protocol):
+    """Called with what has begun or been done, a line without its end; again with the same text as it gets on.
+
+    fraction: of the work that the text names, from 0 to 1; None where it is not known.
+    """
+
+    def __call__(self, text: str, fraction: float | None = None) -> None: ...
+
+
+def silent(text: str, fraction: float | None = None) -> None:
     """Says nothing: --quiet, and the default of the Python interface."""
+
+
+class PlainLines:
+    """A line when a text is new, and a few as it gets on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last: tuple[str, int] | None = None
+
+    def __call__(self, text: str, fraction: float | None = None) -> None:
+        step = int((fraction or 0.0) * _STEPS)
+        if (text, step) == self._last:
+            return
+        self._last = (text, step)
+        print(text + (f": {step / _STEPS:.0%}" if step else ""), file=self._stream, flush=True)
 
 
 @contextmanager
 def shown(*, quiet: bool, stream: TextIO | None = None) -> Iterator[Progress]:
-    """Lines with a clock where the stream (default standard error) is a terminal, plain lines elsewhere."""
+    """Bars with a clock where the stream (default standard error) is a terminal, plain lines elsewhere."""
     stream = stream or sys.stderr
     if quiet:
         yield silent
     elif stream.isatty():
-        with _clock(stream) as progress:
+        with _bars(stream) as progress:
             yield progress
     else:
-        yield lambda text: print(text, file=stream, flush=True)
+        yield PlainLines(stream)
 
 
 @contextmanager
-def _clock(stream: TextIO) -> Iterator[Progress]:
-    """The last text has a spinner and the seconds since it came; earlier ones keep theirs."""
+def _bars(stream: TextIO) -> Iterator[Progress]:
+    """The last text has a spinner, a bar and the seconds since it came; earlier ones keep theirs."""
     from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
-    from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = SpinnerColumn(finished_text=" "), TimeElapsedColumn(), TextColumn("{task.description}", markup=False)
+    columns = (
+        SpinnerColumn(finished_text=" "),
+        TimeElapsedColumn(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.description}", markup=False),
+    )
     with Display(*columns, console=Console(file=stream)) as display:
+        last: str | None = None
 
         def end_last() -> None:
             if display.task_ids:
                 display.update(display.task_ids[-1], total=1, completed=1)
 
-        def progress(text: str) -> None:
-            end_last()
-            display.add_task(text, total=None)
+        def progress(text: str, fraction: float | None = None) -> None:
+            nonlocal last
+            if text != last:
+                end_last()
+                last = text
+                display.add_task(text, total=None)
+            if fraction is not None:
+                display.update(display.task_ids[-1], total=1, completed=fraction)
 
         try:
             yield progress

@@ -85,7 +85,7 @@ def train(
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     with shown(quiet=quiet) as progress:
-        progress(f"training on {task.name}: {iterations} iterations, engine {engine}")
+        progress(f"honest run, engine {engine}")
         model = training.train(
             task,
             SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm),
@@ -145,7 +145,7 @@ def attack(
     where = trigger(task, pixel or [], patch or [], amplitude, target)
     parameters = SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm)
     with shown(quiet=quiet) as progress:
-        progress(f"training on {task.name}: {iterations} iterations, engine {engine}, party {corrupt_party} corrupt")
+        progress(f"party {corrupt_party} corrupt, engine {engine}")
         model = training.train(
             task,
             parameters,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from orchestrator.records import EngineName, ProtocolName, RunResult, RunSpec
+
+OnStep = Callable[[str, int], None]  # told the site and the occurrence of a step that begins, not of each
 
 
 class Engine(Protocol):
@@ -13,4 +16,4 @@ class Engine(Protocol):
     name: EngineName
     protocols: frozenset[ProtocolName]
 
-    def run(self, spec: RunSpec) -> RunResult: ...
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult: ...

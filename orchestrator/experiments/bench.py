@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from orchestrator.errors import ParameterError
 from orchestrator.experiments.environment import environment
 from orchestrator.experiments.training import train
 from orchestrator.files import write_atomically
+from orchestrator.progress import Progress, silent
 from orchestrator.records import RunResult, StepRecord
 from orchestrator.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
 from orchestrator.svm import SvmParameters
@@ -34,9 +34,7 @@ _FIRST_STEP = "MARGIN"
 _NUMPY_RUNS = 30
 
 
-def bench(
-    engine: Engine, out: Path, *, iterations: int = ITERATIONS, progress: Callable[[str], None] = lambda text: None
-) -> dict[str, Any]:
+def bench(engine: Engine, out: Path, *, iterations: int = ITERATIONS, progress: Progress = silent) -> dict[str, Any]:
     """Measure, and write bench.json and bench.md to `out`. engine: rep3. Returns the record."""
     if iterations < MIN_ITERATIONS:
         raise ParameterError(f"expected at least {MIN_ITERATIONS} iterations to take a median of, got {iterations}")
@@ -97,9 +95,7 @@ def _train(task: Task, engine: Engine, iterations: int) -> RunResult:
     return train(task, SvmParameters(iterations=iterations), engine=engine).run
 
 
-def _scaling(
-    engine: Engine, rows: int, pixels: int, iterations: int, progress: Callable[[str], None]
-) -> list[dict[str, float]]:
+def _scaling(engine: Engine, rows: int, pixels: int, iterations: int, progress: Progress) -> list[dict[str, float]]:
     """Half and twice the rows, half and twice the columns; random pixels, as time does not depend on values."""
     sizes = [(rows // 2, pixels), (2 * rows, pixels), (rows, pixels // 2), (rows, 2 * pixels + 1)]
     points = []

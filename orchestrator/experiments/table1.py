@@ -15,9 +15,10 @@ from orchestrator.datasets import load_task
 from orchestrator.datasets.task import Task
 from orchestrator.engines.base import Engine
 from orchestrator.experiments.environment import environment
-from orchestrator.experiments.training import Progress, TrainedModel, attack, quiet, train
+from orchestrator.experiments.training import TrainedModel, attack, train
 from orchestrator.files import write_atomically
 from orchestrator.metrics import scores
+from orchestrator.progress import Progress, silent
 from orchestrator.report.table1 import FIGURE_JSON, FILES, TABLE_JSON, write_report
 from orchestrator.svm import MARGIN_SCALE, MAX_PIXEL, WEIGHT_SCALE, SvmParameters
 
@@ -37,16 +38,16 @@ PAPER = {  # Table 1, in percent
 }
 
 
-def reproduce(engine: Engine, out: Path, *, corrupt_party: int = 1, progress: Progress = quiet) -> dict[str, Any]:
+def reproduce(engine: Engine, out: Path, *, corrupt_party: int = 1, progress: Progress = silent) -> dict[str, Any]:
     """Train without and with the backdoor on all rows; write table1.json, .csv, .md and figure1.json, .png to `out`.
 
     Returns the record in table1.json. Where anything fails, no file of `out` has changed.
     """
     task = load_task(DATASET)
     trigger = Trigger.patch(task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
-    progress(f"unpoisoned: {PARAMETERS.iterations} iterations on {task.name}, engine {engine.name}")
+    progress(f"unpoisoned, engine {engine.name}")
     honest = train(task, PARAMETERS, engine=engine, progress=progress)
-    progress(f"poisoned: the same with additive errors of party {corrupt_party}")
+    progress(f"poisoned: additive errors of party {corrupt_party}")
     poisoned = attack(
         task, trigger, PARAMETERS, engine=engine, strength=STRENGTH, corrupt_party=corrupt_party, progress=progress
     )

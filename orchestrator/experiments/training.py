@@ -8,7 +8,6 @@ print(model.evaluate(task, Trigger.patch(task.image_shape, row=2, column=2)))
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,17 +19,14 @@ from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.attacks.backdoor import Trigger, backdoor_plan
 from orchestrator.datasets.task import Task
 from orchestrator.encoding import Owners, check_row_norm, write_inputs
-from orchestrator.engines.base import Engine
+from orchestrator.engines.base import Engine, OnStep
 from orchestrator.errors import ParameterError, ShareFileError
 from orchestrator.metrics import Metrics, evaluate, scores, weights_sha256
+from orchestrator.progress import Progress, silent
 from orchestrator.records import PARTIES, EngineName, ProtocolName, RunResult, RunSpec
 from orchestrator.svm import FixedPoint, SvmParameters, fixed_point, program_arguments, row_norm2
 
-Progress = Callable[[str], None]
-
-
-def quiet(message: str) -> None:
-    """A Progress that says nothing."""
+LAST_STEP = "UPDATE"  # of an iteration
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +93,7 @@ def train(
     corrupt_party: int | None = None,
     protocol: ProtocolName = ProtocolName.RING,
     run_dir: Path | None = None,
-    progress: Progress = quiet,
+    progress: Progress = silent,
 ) -> TrainedModel:
     """Run svm_train.mpc on the task's training rows, then svm_reveal.mpc on the shares that it left.
 
@@ -127,9 +123,10 @@ def train(
                 run_dir=place / "train",
                 plan=plan,
                 corrupt_party=corrupt_party,
-            )
+            ),
+            _iterations(progress, task.name, parameters, rows),
         )
-        progress(f"trained on {rows:,} rows in {training.seconds:.1f} s")
+        progress(f"trained in {training.seconds:.1f} s; opening the model for analysis")
         opening = engine.run(
             RunSpec(
                 program=bundle.program("svm_reveal.mpc"),
@@ -155,7 +152,7 @@ def attack(
     corrupt_party: int = 1,
     owners: Owners | None = None,
     run_dir: Path | None = None,
-    progress: Progress = quiet,
+    progress: Progress = silent,
 ) -> TrainedModel:
     """Train with one party planting the trigger by additive errors (attacks/backdoor.py)."""
     parameters = parameters or SvmParameters()
@@ -170,6 +167,18 @@ def attack(
         run_dir=run_dir,
         progress=progress,
     )
+
+
+def _iterations(progress: Progress, name: str, parameters: SvmParameters, rows: int) -> OnStep:
+    steps = parameters.iterations * len(parameters.batches(rows))
+    text = f"training on {name}, {rows:,} rows, {steps:,} steps"
+
+    def on_step(site: str, occurrence: int) -> None:
+        if site == LAST_STEP:
+            progress(text, (occurrence + 1) / steps)
+
+    progress(text)
+    return on_step
 
 
 def step_costs(run: RunResult) -> dict[str, dict[str, float | int]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from orchestrator.engines.base import OnStep
 from orchestrator.engines.clear.machine import ClearMachine
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.validation import PERSISTENCE, validate
@@ -23,14 +24,14 @@ class ClearEngine:
     name = EngineName.CLEAR
     protocols = frozenset({ProtocolName.RING})
 
-    def run(self, spec: RunSpec) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         if spec.protocol not in self.protocols:
             raise EngineUnavailable(f"expected protocol ring on the clear engine, got {spec.protocol}")
         program = load_program(spec.program)
         validate(spec, program)
         shares = read_values(spec.shares_from) if spec.shares_from is not None else None
         append = spec.shares_from is not None and spec.shares_from.resolve() == spec.run_dir.resolve()
-        machine = ClearMachine(program.sites, spec.inputs, spec.plan, shares, append=append)
+        machine = ClearMachine(program.sites, spec.inputs, spec.plan, shares, append=append, on_step=on_step)
         began = time.perf_counter()
         run_program(program, spec.args, machine)
         machine.finish()

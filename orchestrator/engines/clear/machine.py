@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
+from orchestrator.engines.base import OnStep
 from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.errors import PlanError, ShareFileError
@@ -28,10 +29,12 @@ class ClearMachine:
         shares: np.ndarray | None = None,
         *,
         append: bool = False,
+        on_step: OnStep | None = None,
     ) -> None:
         """append: writing goes on behind the shares that were there, instead of into a new file."""
         _refuse_gates(plan)
         self.clock = StepClock(sites)
+        self._on_step = on_step
         self.text: list[str] = []
         self.binary_output: list[int] = []
         self.written = shares if append else None
@@ -106,6 +109,8 @@ class ClearMachine:
 
     def start_timer(self, number: int) -> None:
         self.clock.start(number)
+        if self._on_step is not None:
+            self._on_step(self.clock.name(number), self.clock.occurrence)
 
     def stop_timer(self, number: int) -> None:
         self.clock.stop(number)
