@@ -18,7 +18,8 @@
         HandshakeError         wrong certificate, program, arguments, version or session
         FrameError             a frame that is truncated, oversized, out of order or wrongly tagged
         ProtocolAbort          a check of an active protocol failed: somebody deviated
-        OpeningError           the two copies of an opened component differ
+          ProofRejected        a proof of what a party sent was not accepted
+      OpeningError           the two copies of an opened component differ
         ShareFileError         a share file that is missing, foreign, too short or edited
 
 Every message says what was expected, what came, and what the user can do.
@@ -99,6 +100,10 @@ class FrameError(PartyError):
 
 class ProtocolAbort(PartyError):
     """A check of an active protocol failed: somebody deviated. Nothing was opened or kept."""
+
+
+class ProofRejected(ProtocolAbort):
+    """A proof of what a party sent was not accepted; the message names the check and the batch."""
 
 
 class OpeningError(PartyError):

@@ -9,6 +9,7 @@ from typing import TypeVar
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
 from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.rep3.handshake import agree_on_keys
+from orchestrator.engines.rep3.protocol.active import RECORD_BYTES, Active
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.transport.memory import memory_channels
 from orchestrator.errors import PeerLost
@@ -23,6 +24,8 @@ def run_in_threads(
     plan: AdditiveErrorPlan | None = None,
     corrupt_party: int | None = None,
     insecure_fixed_seed: int | None = None,
+    active: bool = False,
+    record_bytes: int = RECORD_BYTES,
 ) -> tuple[T, T, T]:
     """Run `program` as each party; return the three results or raise the first party's error."""
     results: list[T | None] = [None] * 3
@@ -34,7 +37,11 @@ def run_in_threads(
         try:
             prss = agree_on_keys(channel, insecure_fixed_seed=insecure_fixed_seed)
             injector = ErrorInjector(plan) if plan is not None and party_id == corrupt_party else None
-            results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector))
+            prover = Active(channel, prss, b"in memory", record_bytes=record_bytes) if active else None
+            results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector, prover))
+            if prover is not None:
+                prover.prove()
+                prover.finish()
             if injector is not None:
                 injector.finish()
             channel.finish()

@@ -85,10 +85,14 @@ class Rep3Machine:
         return open_to_all(self.party, x)
 
     def write_shares(self, x: RepShare, position: int | None) -> None:
+        if self.party.active is not None:
+            self.party.active.prove()
         share_files.write(self._shares, x, position)
 
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
         shares = share_files.read(self._shares, position, count)
+        if self.party.active is not None:
+            self.party.active.compare_held(shares)
         stop = position + count
         return shares, -1 if stop == share_files.count(self._shares) else stop
 

@@ -5,6 +5,11 @@ sends beta_1 = (b_0 ^ b_1) - F(kappa_0) to role 2, where beta_0 = F(kappa_0) and
 z_0 = beta_0 b_2 - F(kappa_2) to role 1, role 2 sends z_2 = beta_1 b_2 + F(kappa_2) - F(kappa_1) to role 0, and
 z_1 = F(kappa_1). The bit is beta + b_2 - 2 z. The bits are cut in three parts, and the roles rotated from part to
 part, so that the parties send equally much.
+
+What the active protocol proves of the messages, one product each, prover's side on the left:
+
+    role 0:  z_0 + F(kappa_2) = beta_0 b_2;   role 1:  beta_1 - b_1 - b_0 + F(kappa_0) = -2 b_1 b_0;
+    role 2:  z_2 - F(kappa_2) + F(kappa_1) = b_2 beta_1
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from orchestrator.engines.rep3.protocol.prss import Purpose
 from orchestrator.engines.rep3.protocol.share import RepShare
 
 _TWO = np.uint64(2)
+_MINUS_TWO = np.uint64(2**64 - 2)
 
 
 def message_bytes(party_id: int, bits: int) -> list[int]:
@@ -45,6 +51,16 @@ def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> RepShare:
     party.add_errors_at([(as_role_0, z_0), (as_role_2, z_2)], count, "b2a.z")
     received = party.shift("b2a.z", np.concatenate([z_0, z_2]), _length(as_role_1) + _length(as_role_0))
     z_0_here, z_2_here = received[: _length(as_role_1)], received[_length(as_role_1) :]
+
+    if party.active is not None:  # each prover's messages in the order of its roles
+        party.active.conversions(
+            u=np.concatenate([pad_own[as_role_0], _MINUS_TWO * own[as_role_1], own[as_role_2]]),
+            v=np.concatenate([previous[as_role_0], previous[as_role_1], beta_1_here]),
+            u_right=np.concatenate([pad_previous[as_role_1], _MINUS_TWO * previous[as_role_2], previous[as_role_0]]),
+            t_right=np.concatenate([z_0_here, beta_1_here - previous[as_role_2], z_2_here - pad_previous[as_role_0]]),
+            v_left=np.concatenate([own[as_role_2], own[as_role_0], beta_1]),
+            t_left=np.concatenate([pad_own[as_role_2], pad_own[as_role_0] - own[as_role_0], pad_own[as_role_1]]),
+        )
 
     bits = RepShare(np.empty(count, np.uint64), np.empty(count, np.uint64))
     bits.own[as_role_0] = pad_own[as_role_0] - _TWO * z_0

@@ -8,6 +8,7 @@ import numpy as np
 
 from orchestrator.additive_errors import ErrorInjector
 from orchestrator.engines.frontend.steps import StepClock
+from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.prss import Prss
 from orchestrator.engines.rep3.transport.channel import Channel
 from orchestrator.errors import PlanError
@@ -24,12 +25,16 @@ class _Place:
 
 @dataclass
 class Party:
-    """One party of a run. injector: the additive errors, in the process of the corrupt party only."""
+    """One party of a run. injector: the additive errors, in the process of the corrupt party only.
+
+    active: records and proves what this party sends; None in the passive protocol.
+    """
 
     channel: Channel
     prss: Prss
     steps: StepClock
     injector: ErrorInjector | None = None
+    active: Active | None = None
     _gate_outputs: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
     @property

@@ -22,10 +22,12 @@ import numpy as np
 from orchestrator.engines.rep3.kernels import matmul as kernel
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.protocol.costs import WORD_BYTES, messages
+from orchestrator.engines.rep3.protocol.prss import Purpose
 from orchestrator.engines.rep3.protocol.share import RepShare
 from orchestrator.records import Cost
 
 _Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_Pads = tuple[np.ndarray, np.ndarray]
 
 
 def cost(outputs: int) -> Cost:
@@ -35,22 +37,34 @@ def cost(outputs: int) -> Cost:
 
 def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """x * y, elementwise; equal shapes."""
-    return _multiply(party, x, y, _products, x.shape, "mul")
+    z, pads = _multiply(party, x, y, _products, x.shape, "mul")
+    if party.active is not None:
+        party.active.products(x, y, z, pads)
+    return z
 
 
 def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """Row-wise dot products: (a, b), (a, b) -> (a,)."""
-    return _multiply(party, x, y, _row_products, x.shape[:1], "dot")
+    z, pads = _multiply(party, x, y, _row_products, x.shape[:1], "dot")
+    if party.active is not None:
+        party.active.products(x, y, z, pads)
+    return z
 
 
 def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """(a, b) times (b, c): (a, c)."""
-    return _multiply(party, x, y, kernel.matmul, (x.shape[0], y.shape[1]), "matmul")
+    z, pads = _multiply(party, x, y, kernel.matmul, (x.shape[0], y.shape[1]), "matmul")
+    if party.active is not None:
+        party.active.matrix(x, y, z, pads, transposed=False)
+    return z
 
 
 def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """The transpose of (b, a) times (b, c): (a, c)."""
-    return _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
+    z, pads = _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
+    if party.active is not None:
+        party.active.matrix(x, y, z, pads, transposed=True)
+    return z
 
 
 def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -62,12 +76,16 @@ def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return _products(x, y).sum(axis=1, dtype=np.uint64)
 
 
-def _multiply(party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str) -> RepShare:
-    z = party.prss.zero_share(shape)
+def _multiply(
+    party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str
+) -> tuple[RepShare, _Pads]:
+    """The product, and the pads of its message: F(kappa_i), F(kappa_{i-1})."""
+    pads = party.prss.pads(Purpose.ZERO, shape)
+    z = pads[0] - pads[1]
     for left, right in _local_terms(party.party_id, x, y):
         z += product(left, right)
     party.add_errors(z)
-    return reshare(party, z, tag)
+    return reshare(party, z, tag), pads
 
 
 def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -85,11 +103,15 @@ def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarr
 
 def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> RepShare:
     """x & y of bit planes (p, words) with `lanes` bits in use per plane. A bit per gate, one round."""
-    z = party.prss.zero_bits(x.shape)
+    pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
+    z = pads[0] ^ pads[1]
     z ^= x.own & (y.own ^ y.previous)
     z ^= x.previous & y.own
     party.flip_errors(z, lanes, gate)
-    return reshare(party, z, gate)
+    product = reshare(party, z, gate)
+    if party.active is not None:
+        party.active.and_gates(x, y, product, pads)
+    return product
 
 
 def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> RepShare:
@@ -97,10 +119,14 @@ def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> RepShar
 
     It is the xor over i of x_i & x_{i-1}, so party i multiplies just what it holds.
     """
-    z = party.prss.zero_bits(x.shape)
+    pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
+    z = pads[0] ^ pads[1]
     z ^= x.own & x.previous
     party.flip_errors(z, lanes, gate)
-    return reshare(party, z, gate)
+    majorities = reshare(party, z, gate)
+    if party.active is not None:
+        party.active.majorities(x, majorities, pads)
+    return majorities
 
 
 def reshare(party: Party, z: np.ndarray, tag: str) -> RepShare:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 _AES_BYTES = 16
+_CHALLENGE = b"challenges of proofs"
 
 
 class Purpose(Enum):
@@ -25,13 +26,20 @@ class Purpose(Enum):
     ZERO_BITS = b"zero share, GF(2)"
     INPUT = b"input mask"
     B2A = b"bit to arithmetic"
+    PROOF_RIGHT = b"proof, shared with the next party"
+    PROOF_LEFT = b"proof, shared with the previous party"
+
+
+def derive_key(kappa: bytes, purpose: bytes, length: int) -> bytes:
+    """A key for one purpose alone, from one that serves several."""
+    return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=purpose).derive(kappa)
 
 
 class Stream:
     """The pads of one key and purpose."""
 
-    def __init__(self, kappa: bytes, purpose: Purpose) -> None:
-        key = HKDF(algorithm=hashes.SHA256(), length=_AES_BYTES, salt=None, info=purpose.value).derive(kappa)
+    def __init__(self, kappa: bytes, purpose: bytes) -> None:
+        key = derive_key(kappa, purpose, _AES_BYTES)
         self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(_AES_BYTES))).encryptor()
 
     def draw(self, count: int) -> np.ndarray:
@@ -46,19 +54,24 @@ class Prss:
     """Party i's streams from kappa_i (own) and kappa_{i-1} (previous)."""
 
     def __init__(self, own_key: bytes, previous_key: bytes) -> None:
-        self.own = {purpose: Stream(own_key, purpose) for purpose in Purpose}
-        self.previous = {purpose: Stream(previous_key, purpose) for purpose in Purpose}
+        self.own = {purpose: Stream(own_key, purpose.value) for purpose in Purpose}
+        self.previous = {purpose: Stream(previous_key, purpose.value) for purpose in Purpose}
+        self.own_challenge_key = derive_key(own_key, _CHALLENGE, KEY_BYTES)
+        self.previous_challenge_key = derive_key(previous_key, _CHALLENGE, KEY_BYTES)
+
+    def pads(self, purpose: Purpose, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+        """The next pads of both streams: F(kappa_i), F(kappa_{i-1})."""
+        count = int(np.prod(shape))
+        return self.own[purpose].draw(count).reshape(shape), self.previous[purpose].draw(count).reshape(shape)
 
     def zero_share(self, shape: tuple[int, ...]) -> np.ndarray:
         """alpha_i = F(kappa_i) - F(kappa_{i-1}): an additive sharing of zero, uniform to each other party."""
-        count = int(np.prod(shape))
-        alpha = self.own[Purpose.ZERO].draw(count)
-        alpha -= self.previous[Purpose.ZERO].draw(count)
-        return alpha.reshape(shape)
+        own, previous = self.pads(Purpose.ZERO, shape)
+        own -= previous
+        return own
 
     def zero_bits(self, shape: tuple[int, ...]) -> np.ndarray:
         """The same for bits packed in words: xor in place of addition."""
-        count = int(np.prod(shape))
-        alpha = self.own[Purpose.ZERO_BITS].draw(count)
-        alpha ^= self.previous[Purpose.ZERO_BITS].draw(count)
-        return alpha.reshape(shape)
+        own, previous = self.pads(Purpose.ZERO_BITS, shape)
+        own ^= previous
+        return own

@@ -10,12 +10,19 @@ import contextlib
 import select
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from orchestrator.engines.rep3.transport import frame
 from orchestrator.engines.rep3.transport.link import Link
 from orchestrator.errors import PeerLost, PeerTimeout
 
 _READABLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+
+class Digest(Protocol):
+    """A running hash."""
+
+    def update(self, data: bytes | memoryview, /) -> None: ...
 
 
 @dataclass
@@ -79,11 +86,17 @@ class Channel:
         self._received = dict.fromkeys(links, 0)
         self._finishing = False
         self._log: list[tuple[int, str, bytes]] | None = None
+        self._digests: tuple[Digest, Digest] | None = None
 
     def record_received(self) -> list[tuple[int, str, bytes]]:
         """From now on keep (sender, tag, payload) of every message, for tests of what a party sees."""
         self._log = []
         return self._log
+
+    def transcribe(self, digests: tuple[Digest, Digest] | None) -> None:
+        """From now on feed what goes to the next party to the first digest, what comes from the previous one to the
+        second: each message after its tag and length. None: no longer."""
+        self._digests = digests
 
     def shift(self, tag: str, payload: memoryview, into: memoryview) -> None:
         """Send to the next party, receive as much from the previous one: one round."""
@@ -104,6 +117,13 @@ class Channel:
             self._received[peer] += 1
         if receive:
             self.rounds += 1
+        if self._digests is not None:
+            for digest, messages, peer in zip(
+                self._digests, (send, receive), (self.next, self.previous), strict=True
+            ):
+                if peer in messages:
+                    digest.update(frame.tag_bytes(tag) + len(messages[peer]).to_bytes(8, "little"))
+                    digest.update(messages[peer])
         if self._log is not None:
             self._log += [(peer, tag, bytes(buffer)) for peer, buffer in receive.items()]
 
