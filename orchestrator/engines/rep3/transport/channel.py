@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from orchestrator.engines.rep3.transport import frame
 from orchestrator.engines.rep3.transport.link import Link
-from orchestrator.errors import PeerLost, PeerTimeout
+from orchestrator.errors import PartyError, PeerLost, PeerTimeout
 
 _READABLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
@@ -114,6 +114,10 @@ class Channel:
         self.exchange("finish", dict.fromkeys(peers, memoryview(b"")), {p: memoryview(bytearray()) for p in peers})
         self.close()
 
+    def abort_because(self, exc: BaseException) -> None:
+        """Abort: the party that the exception names is at fault, or else this one."""
+        self.abort(exc.party if isinstance(exc, PartyError) and exc.party is not None else self.party_id)
+
     def abort(self, culprit: int) -> None:
         """Tell the peers whose fault ends this run, as far as the links still carry it, and close."""
         message = frame.pack_abort(culprit)
@@ -178,7 +182,8 @@ def _losing(peer: int) -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError) as exc:
-        raise PeerLost(f"{_name(peer)} closed its connection", peer) from exc
+        reason = f": {exc}" if str(exc) else ""
+        raise PeerLost(f"{_name(peer)} closed its connection{reason}", peer) from exc
 
 
 def _name(peer: int) -> str:
