@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -99,31 +100,78 @@ def earlier_run(folder: Path) -> Path:
     return folder
 
 
-def test_shares_of_an_earlier_run_are_copied_and_left_out_again(tmp_path: Path) -> None:
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "Persistence").iterdir())}
+
+
+def test_a_run_keeps_what_it_wrote_behind_an_earlier_runs_shares(tmp_path: Path) -> None:
     source, run_dir = earlier_run(tmp_path / "earlier"), tmp_path / "run"
-    taken = run_folder.take_shares(run_dir, source)
-    files = sorted((run_dir / "Persistence").iterdir())
-    assert [f.read_bytes() for f in files] == [f.read_bytes() for f in sorted((source / "Persistence").iterdir())]
-    files[0].write_bytes(files[0].read_bytes() + b"new share 16 by.")
-    (run_dir / "Persistence" / "Transactions-gf2n-P0.data").write_bytes(HEADER)
-    run_folder.keep_own_shares(run_dir, taken)
-    assert list((run_dir / "Persistence").iterdir()) == [files[0]]  # the parties that wrote
-    assert files[0].read_bytes() == HEADER + b"new share 16 by."
+    with run_folder.share_files(run_dir, source):
+        assert contents(run_dir) == contents(source)
+        with (run_dir / "Persistence" / "Transactions-P0.data").open("ab") as file:
+            file.write(b"new share 16 by.")
+        (run_dir / "Persistence" / "Transactions-gf2n-P0.data").write_bytes(HEADER)
+    assert contents(run_dir) == {"Transactions-P0.data": HEADER + b"new share 16 by."}  # of the party that wrote
+
+
+def test_a_run_in_the_folder_of_an_earlier_one_goes_on_behind_its_shares(tmp_path: Path) -> None:
+    run_dir = earlier_run(tmp_path)
+    before = contents(run_dir)
+    with (
+        run_folder.share_files(run_dir, run_dir),
+        (run_dir / "Persistence" / "Transactions-P0.data").open("ab") as file,
+    ):
+        file.write(b"new share 16 by.")
+    assert contents(run_dir) == before | {
+        "Transactions-P0.data": before["Transactions-P0.data"] + b"new share 16 by.",
+    }
+    assert [p.name for p in run_dir.iterdir()] == ["Persistence"]
+
+
+def test_mac_keys_come_along(tmp_path: Path) -> None:
+    source = earlier_run(tmp_path / "earlier")
+    key = Path("Player-Data", "3-SYMR-64", "Player-MAC-Keys-MR-P0")
+    (source / key).parent.mkdir(parents=True)
+    (source / key).write_text("3\n1 2")
+    with run_folder.share_files(tmp_path / "run", source):
+        assert (tmp_path / "run" / key).read_text() == "3\n1 2"
 
 
 def test_a_missing_share_file(tmp_path: Path) -> None:
     source = earlier_run(tmp_path / "earlier")
     (source / "Persistence" / "Transactions-P1.data").unlink()
-    with pytest.raises(ShareFileError, match="party 1"):
-        run_folder.take_shares(tmp_path / "run", source)
+    with pytest.raises(ShareFileError, match="party 1"), run_folder.share_files(tmp_path / "run", source):
+        pass
 
 
-def test_a_failed_run_leaves_no_result(tmp_path: Path) -> None:
-    earlier_run(tmp_path)
+def fail_after_writing(run_dir: Path, shares_from: Path | None) -> None:
+    (run_dir / "Persistence").mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(KeyboardInterrupt), run_folder.share_files(run_dir, shares_from):
+        (run_dir / "Persistence" / "Transactions-P0.data").write_bytes(b"half a share")
+        raise KeyboardInterrupt
+
+
+def test_a_failed_run_leaves_no_shares(tmp_path: Path) -> None:
+    fail_after_writing(tmp_path / "a", None)
+    fail_after_writing(tmp_path / "b", earlier_run(tmp_path / "earlier"))
+    assert not list((tmp_path / "a").iterdir())
+    assert not list((tmp_path / "b").iterdir())
+
+
+def test_a_failed_run_in_an_earlier_ones_folder_leaves_its_shares(tmp_path: Path) -> None:
+    run_dir = earlier_run(tmp_path)
+    before = contents(run_dir)
+    fail_after_writing(run_dir, run_dir)
+    assert contents(run_dir) == before
+    assert [p.name for p in run_dir.iterdir()] == ["Persistence"]
+
+
+def test_output_of_a_failed_run_is_dropped(tmp_path: Path) -> None:
     (tmp_path / "Player-Data").mkdir()
-    (tmp_path / "Player-Data" / "Binary-Output-P1-0").touch()
-    run_folder.drop_results(tmp_path)
-    assert [p.name for p in tmp_path.rglob("*")] == ["Player-Data"]
+    for name in ("Binary-Output-P1-0", "Input-P0-0"):
+        (tmp_path / "Player-Data" / name).touch()
+    run_folder.drop_output(tmp_path)
+    assert [p.name for p in (tmp_path / "Player-Data").iterdir()] == ["Input-P0-0"]
 
 
 def test_binary_output(tmp_path: Path) -> None:
@@ -138,8 +186,11 @@ def command(party_id: int, code: str) -> PartyCommand:
 
 
 def test_parties_are_followed_to_their_end(tmp_path: Path) -> None:
-    code = "import sys; print('to', {i}); print('and', {i}, file=sys.stderr)"
-    ends = run_parties([command(i, code.format(i=i)) for i in range(3)], tmp_path, 30)
+    code = "import sys, time; print('to', {i}, flush=True); print('and', {i}, file=sys.stderr); time.sleep(0.5)"
+    heard: list[tuple[int, str]] = []
+    commands = [command(i, code.format(i=i)) for i in range(3)]
+    ends = run_parties(commands, tmp_path, 30, lambda party_id, text: heard.append((party_id, text)))
+    assert sorted(heard) == [(i, f"to {i}") for i in range(3)]
     assert [(e.party_id, e.returncode, e.stopped_by_us) for e in ends] == [(i, 0, False) for i in range(3)]
     assert [[line.text for line in e.transcript.output + e.transcript.errors] for e in ends] == [
         [f"to {i}", f"and {i}"] for i in range(3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from orchestrator.engines.base import OnStep
@@ -31,8 +31,7 @@ class MpSpdzEngine:
         self._environment = dict(os.environ if environment is None else environment)
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
-        """Raises a TamperError of the first cause; UsageErrors before any party starts. on_step is never told:
-        MP-SPDZ says nothing of its timers before the end."""
+        """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         program = load_program(spec.program)
         validate(spec, program)
         plan = None if spec.plan is None else additive_plan.numbered(spec.plan, program.sites)
@@ -50,25 +49,35 @@ class MpSpdzEngine:
             plan_file = spec.run_dir / "additive_errors.txt"
             plan.write(plan_file)
         environment = self._environment | additive_plan.environment(plan_file, spec.corrupt_party)
-        taken = {} if spec.shares_from is None else run_folder.take_shares(spec.run_dir, spec.shares_from)
         commands = [PartyCommand(i, _words(binary, i, name), environment) for i in range(PARTIES)]
-        try:
-            ends = run_parties(commands, spec.run_dir, spec.timeout_seconds)
-            run_folder.write_logs(spec.run_dir, ends)
-            if any(end.returncode for end in ends):
-                raise first_cause(ends)
-            _check_plan_was_read(spec, ends)
-            result = _result(spec, program, ends)
-        except BaseException:
-            run_folder.drop_results(spec.run_dir)
-            raise
-        run_folder.keep_own_shares(spec.run_dir, taken)
-        return result
+        run_folder.drop_output(spec.run_dir)
+        with run_folder.share_files(spec.run_dir, spec.shares_from):
+            try:
+                ends = run_parties(commands, spec.run_dir, spec.timeout_seconds, _listener(program, on_step))
+                return _collect(spec, program, ends)
+            except BaseException:
+                run_folder.drop_output(spec.run_dir)
+                raise
 
 
 def _words(binary: Path, party_id: int, name: str) -> list[str]:
     """A party's command line. The memory dump at the end would hold all shares of the run: not wanted."""
     return [str(binary), "-p", str(party_id), "-ip", run_folder.HOSTS, "-o", "no_memory_output", name]
+
+
+def _listener(program: Program, on_step: OnStep | None) -> Callable[[int, str], None] | None:
+    """Hands the starts of party 0's timers on."""
+    if on_step is None:
+        return None
+    started: dict[int, int] = {}
+
+    def listen(party_id: int, text: str) -> None:
+        timer = transcript.started_timer(text) if party_id == 0 else None
+        if timer is not None:
+            on_step(program.sites.get(timer, str(timer)), started.setdefault(timer, 0))
+            started[timer] += 1
+
+    return listen
 
 
 def _check_plan_was_read(spec: RunSpec, ends: list[PartyEnd]) -> None:
@@ -82,7 +91,11 @@ def _check_plan_was_read(spec: RunSpec, ends: list[PartyEnd]) -> None:
         )
 
 
-def _result(spec: RunSpec, program: Program, ends: list[PartyEnd]) -> RunResult:
+def _collect(spec: RunSpec, program: Program, ends: list[PartyEnd]) -> RunResult:
+    run_folder.write_logs(spec.run_dir, ends)
+    if any(end.returncode for end in ends):
+        raise first_cause(ends)
+    _check_plan_was_read(spec, ends)
     reports = tuple(transcript.report(end.party_id, end.transcript, program.sites, end.peak_rss_bytes) for end in ends)
     lines = transcript.program_lines(ends[0].transcript)
     return RunResult(spec, lines, run_folder.binary_output(spec.run_dir), reports)
