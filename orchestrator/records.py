@@ -126,3 +126,15 @@ class RunResult:
     @property
     def rounds(self) -> int:
         return max(p.cost.rounds for p in self.parties)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found out about a model.
+
+    check: its name.  statement: what was asked, such as "at least 2094 of 2115 examples classified rightly".
+    """
+
+    check: str
+    passed: bool
+    statement: str

@@ -25,6 +25,7 @@ class Purpose(Enum):
     ZERO_BITS = b"zero share, GF(2)"
     INPUT = b"input mask"
     B2A = b"bit to arithmetic"
+    SHARE_CHECK = b"share agreement"
 
 
 class Stream:
