@@ -30,6 +30,11 @@ _FIRST_PORT, _PORTS = 10_000, 20_000
 _ATTEMPTS = 20
 
 
+def player_data(run_dir: Path) -> Path:
+    """Inputs, outputs, keys and certificates."""
+    return run_dir / _PLAYER_DATA
+
+
 def write_inputs(run_dir: Path, inputs: Mapping[int, InputFiles]) -> None:
     """Link each owner's files to the names under which MP-SPDZ looks for them."""
     folder = run_dir / _PLAYER_DATA
@@ -83,8 +88,8 @@ def _free_ports(base: int) -> list[tuple[str, int]]:
 
 
 @contextlib.contextmanager
-def share_files(run_dir: Path, shares_from: Path | None) -> Iterator[None]:
-    """Within the block the parties find an earlier run's shares; after it, what this run wrote.
+def share_files(run_dir: Path, shares_from: Path | None, parties: Sequence[int]) -> Iterator[None]:
+    """Within the block these parties find an earlier run's shares; after it, what this run wrote.
 
     MP-SPDZ writes to the files that it reads from, so what was there before is taken out again, unless the run goes on
     in the folder of the earlier one. A run that fails leaves nothing behind, or in that folder what stood there.
@@ -94,7 +99,7 @@ def share_files(run_dir: Path, shares_from: Path | None) -> Iterator[None]:
     before = run_dir / f"{_PERSISTENCE}.before"
     if in_place:
         shutil.copytree(folder, before)
-    taken = {} if shares_from is None or in_place else _take(run_dir, shares_from)
+    taken = {} if shares_from is None or in_place else _take(run_dir, shares_from, parties)
     try:
         yield
     except BaseException:
@@ -110,12 +115,12 @@ def share_files(run_dir: Path, shares_from: Path | None) -> Iterator[None]:
         _keep_what_follows(path, size)
 
 
-def _take(run_dir: Path, shares_from: Path) -> dict[Path, int]:
+def _take(run_dir: Path, shares_from: Path, parties: Sequence[int]) -> dict[Path, int]:
     """Copy an earlier run's share files, and the MAC keys without which some cannot be read; return their sizes."""
     folder = run_dir / _PERSISTENCE
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {}
-    for party_id in range(PARTIES):
+    for party_id in parties:
         name = f"Transactions-P{party_id}.data"
         source = shares_from / _PERSISTENCE / name
         if not source.is_file():
@@ -146,9 +151,9 @@ def drop_output(run_dir: Path) -> None:
         path.unlink()
 
 
-def binary_output(run_dir: Path) -> tuple[int, ...]:
-    """The integers of binary_output(), as party 0 wrote them."""
-    path = run_dir / _PLAYER_DATA / "Binary-Output-P0-0"
+def binary_output(run_dir: Path, party_id: int) -> tuple[int, ...]:
+    """The integers of binary_output(), as this party wrote them."""
+    path = run_dir / _PLAYER_DATA / f"Binary-Output-P{party_id}-0"
     return tuple(np.fromfile(path, "<i8").tolist()) if path.exists() else ()
 
 
