@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.engines.hosts import Address, Addresses
-from orchestrator.engines.rep3.transport import frame
-from orchestrator.engines.rep3.transport.channel import Channel
+from orchestrator.engines.rep3.transport.channel import Channel, lost
 from orchestrator.engines.rep3.transport.link import WOULD_BLOCK
-from orchestrator.errors import HandshakeError, PeerLost, PeerTimeout, PortInUse
+from orchestrator.errors import HandshakeError, PeerTimeout, PortInUse
 
 _RECORD = 1 << 14
 _RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
 _ATTEMPT_SECONDS = 5.0  # a host that is down may not answer at all, and come up a moment later
+_DEAD_HOST_PART = 0.75  # of a message's time: the link to a dead host closes before others seem late because of it
 _BACKLOG = 8
 _STRANGER_SECONDS = 5.0  # a connection that says nothing holds up the others no longer than this
 
@@ -62,6 +62,14 @@ class TlsLink:
         if not received:
             raise EOFError
         return received
+
+    def give_up_after(self, seconds: float) -> None:
+        """Close when the peer's host has not answered for that long, although its process may have nothing to say."""
+        probe = max(1, int(seconds / 4))
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, probe)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, probe)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * seconds))
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -110,6 +118,8 @@ def connect(
     except BaseException as exc:
         Channel(identity.party_id, links, timeout_seconds).abort_because(exc)
         raise
+    for link in links.values():
+        link.give_up_after(_DEAD_HOST_PART * timeout_seconds)
     return Channel(identity.party_id, links, timeout_seconds)
 
 
@@ -187,17 +197,8 @@ def _wait(links: dict[int, TlsLink], seconds: float, listener: socket.socket | N
     events = dict(poll.poll(seconds * 1000))
     for peer, link in links.items():
         if link.fileno() in events:
-            _raise_farewell(peer, link)
+            raise lost(peer, link, " before all parties had met; start all three again")
     return bool(events)
-
-
-def _raise_farewell(peer: int, link: TlsLink) -> None:
-    """Raises PeerLost, with whom the party that left has blamed, if anybody."""
-    header = bytearray(frame.HEADER_BYTES)
-    with contextlib.suppress(EOFError, OSError):
-        if link.receive_into(memoryview(header)) == frame.HEADER_BYTES:
-            frame.check_abort(bytes(header), peer)
-    raise PeerLost(f"party {peer} closed its connection before all parties had met; start all three again", peer)
 
 
 def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSLContext:
@@ -214,6 +215,7 @@ def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSL
 def _tuned(tls: ssl.SSLSocket) -> ssl.SSLSocket:
     with contextlib.suppress(OSError):
         tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tls.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return tls
 
 
