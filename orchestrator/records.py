@@ -92,12 +92,18 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class PartyReport:
-    """What one party measured of itself."""
+    """What one party measured of itself.
+
+    soundness_error: of an active run of rep3, an upper bound on the probability that a wrong message was accepted, over
+    all its batches of proofs.
+    """
 
     party_id: int
     cost: Cost
     steps: tuple[StepRecord, ...]
     peak_rss_bytes: int
+    soundness_error: float | None = None
+    batches: int | None = None
 
 
 @dataclass(frozen=True)
@@ -126,3 +132,20 @@ class RunResult:
     @property
     def rounds(self) -> int:
         return max(p.cost.rounds for p in self.parties)
+
+    @property
+    def soundness_error(self) -> float | None:
+        """Of an active run of rep3; None elsewhere."""
+        return max((p.soundness_error for p in self.parties if p.soundness_error is not None), default=None)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found out about a model.
+
+    check: its name.  statement: what was asked, such as "at least 2094 of 2115 examples classified rightly".
+    """
+
+    check: str
+    passed: bool
+    statement: str

@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 
+from orchestrator.engines.base import OnStep
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3.local_parties import run_in_threads
@@ -19,7 +20,7 @@ class InMemoryRep3:
     name = EngineName.REP3
     protocols = frozenset({ProtocolName.RING})
 
-    def run(self, spec: RunSpec) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         program = load_program(spec.program)
         if spec.shares_from is not None:
             shutil.copytree(spec.shares_from / "Persistence", spec.run_dir / "Persistence")
@@ -28,7 +29,7 @@ class InMemoryRep3:
         def run(party: Party) -> PartyReport:
             emit = printed.append if party.party_id == 0 else (lambda text: None)
             inputs = OwnerInput(party.party_id, spec.inputs.get(party.party_id))
-            run_program(program, spec.args, Rep3Machine(party, inputs, spec.run_dir, emit))
+            run_program(program, spec.args, Rep3Machine(party, inputs, spec.run_dir, emit, on_step))
             return PartyReport(party.party_id, Cost(), tuple(party.steps.records), 0)
 
         reports = run_in_threads(run, sites=dict(program.sites), plan=spec.plan, corrupt_party=spec.corrupt_party)

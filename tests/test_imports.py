@@ -40,14 +40,15 @@ REP3 = [
     {"transport", "kernels"},
     {"protocol"},
     {"primitives"},
-    {"handshake", "share_files", "input_reader"},
+    {"handshake", "share_files", "share_check", "input_reader"},
     {"config", "machine", "local_parties"},
-    {"party"},
-    {"engine"},
+    {"party", "run"},
+    {"engine", "one_host"},
 ]
-SHARED_BY_ENGINES = {"base", "frontend", "inputs", "validation"}
+SHARED_BY_ENGINES = {"base", "frontend", "hosts", "inputs", "validation"}
 PARTS_OF_ENGINES = {
     "base": set(),
+    "hosts": set(),
     "inputs": set(),
     "frontend": set(),
     "validation": {"base", "frontend", "inputs"},
@@ -57,7 +58,7 @@ PARTS_OF_ENGINES = {
     "registry": {"base", "clear", "mp_spdz", "rep3"},
 }
 # What can become a package of its own knows these alone.
-EMBEDDED = {"clear", "frontend", "inputs", "rep3", "validation"}
+EMBEDDED = {"clear", "frontend", "hosts", "inputs", "rep3", "validation"}
 RECORDS = {"additive_errors", "errors", "files", "records"}
 FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal", "shelve"}
 

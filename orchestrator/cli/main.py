@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli import datasets, program, results, training
+from orchestrator.cli import datasets, hosts, program, results, training, verify
 from orchestrator.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -18,8 +18,11 @@ app = typer.Typer(
 app.command("reproduce")(results.reproduce)
 app.command("bench")(results.bench)
 app.command("run")(program.run)
+app.command("party")(hosts.party)
+app.command("certificate")(hosts.certificate)
 app.command("train")(training.train)
 app.command("attack")(training.attack)
+app.command("verify")(verify.verify)
 app.add_typer(datasets.app, name="datasets")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from orchestrator.cli.options import EngineOption, QuietOption
 from orchestrator.progress import shown
 from orchestrator.records import PARTIES, EngineName
 
+MP_SPDZ_HOME = "MP_SPDZ_HOME"
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
 
 
@@ -38,7 +40,7 @@ def bench(
     iterations: Annotated[int | None, typer.Option("--iterations", help="Steps to take the median of.")] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Time the full-batch training step on rep3 against plaintext NumPy: bench.json, bench.md."""
+    """Time the full-batch training step on rep3 against plaintext NumPy, and MP-SPDZ if MP_SPDZ_HOME names it."""
     from orchestrator.engines.registry import get_engine
     from orchestrator.experiments import bench as experiment
     from orchestrator.report.bench import BENCH_JSON, BENCH_MARKDOWN
@@ -47,6 +49,7 @@ def bench(
         experiment.bench(
             get_engine(EngineName.REP3),
             out,
+            reference=get_engine(EngineName.MP_SPDZ) if MP_SPDZ_HOME in os.environ else None,
             iterations=experiment.ITERATIONS if iterations is None else iterations,
             progress=progress,
         )

@@ -1,7 +1,8 @@
 """What a full-batch training step costs on rep3, against plaintext NumPy, in one run on one machine.
 
 The step is that of svm_train.mpc on MNIST 0/1, 12,665 x 785 with the constant attribute. NumPy does the same step in
-float64 with all threads that its BLAS has, in whichever memory layout is faster. Seconds are medians over iterations.
+float64 with all threads that its BLAS has, in whichever memory layout is faster; so does MP-SPDZ, where it is given as
+the reference, by the same program. Seconds are medians over iterations.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from orchestrator.experiments.environment import environment
 from orchestrator.experiments.training import train
 from orchestrator.files import write_atomically
 from orchestrator.progress import Progress, silent
-from orchestrator.records import RunResult, StepRecord
+from orchestrator.records import Cost, RunResult
 from orchestrator.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
-from orchestrator.svm import SvmParameters
+from orchestrator.svm import Layout, SvmParameters
 
 DATASET = "mnist_0_1"
 ITERATIONS = 30
@@ -34,8 +35,18 @@ _FIRST_STEP = "MARGIN"
 _NUMPY_RUNS = 30
 
 
-def bench(engine: Engine, out: Path, *, iterations: int = ITERATIONS, progress: Progress = silent) -> dict[str, Any]:
-    """Measure, and write bench.json and bench.md to `out`. engine: rep3. Returns the record."""
+def bench(
+    engine: Engine,
+    out: Path,
+    *,
+    reference: Engine | None = None,
+    iterations: int = ITERATIONS,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Measure, and write bench.json and bench.md to `out`. Returns the record.
+
+    engine: rep3.  reference: MP-SPDZ, or None to leave it out.
+    """
     if iterations < MIN_ITERATIONS:
         raise ParameterError(f"expected at least {MIN_ITERATIONS} iterations to take a median of, got {iterations}")
     task = load_task(DATASET)
@@ -46,7 +57,7 @@ def bench(engine: Engine, out: Path, *, iterations: int = ITERATIONS, progress: 
     run = _train(task, engine, iterations)
     numpy_seconds = statistics.median([*numpy_before, *numpy_step_seconds(task)])
     seconds = statistics.median(_iteration_seconds(run))
-    middle = _steps_of_iteration(run.parties[0].steps, _WARM_UP)
+    cost = _iteration_cost(run, iterations)
     record = {
         "dataset": task.name,
         "rows": rows,
@@ -56,14 +67,15 @@ def bench(engine: Engine, out: Path, *, iterations: int = ITERATIONS, progress: 
         "numpy_float64_seconds": numpy_seconds,
         "rep3_ring_seconds": seconds,
         "ratio_to_numpy": seconds / numpy_seconds,
-        "bytes_per_iteration_per_party": sum(step.cost.bytes_sent for step in middle),
-        "rounds_per_iteration": sum(step.cost.rounds for step in middle),
+        "bytes_per_iteration_per_party": cost["bytes_per_iteration_per_party"],
+        "rounds_per_iteration": cost["rounds_per_iteration"],
         "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in run.parties),
         "scaling": [
             {"m": rows, "n": pixels + 1, "seconds": seconds},
             *_scaling(engine, rows, pixels, iterations, progress),
         ],
         "phases": _phases(run),
+        **(_against(reference, task, iterations, seconds, cost, progress) if reference is not None else {}),
         "environment": environment(),
     }
     write_atomically(out / BENCH_JSON, json.dumps(record, indent=2) + "\n")
@@ -91,8 +103,31 @@ def _time_steps(x: np.ndarray) -> list[float]:
     return seconds[_WARM_UP:]
 
 
-def _train(task: Task, engine: Engine, iterations: int) -> RunResult:
-    return train(task, SvmParameters(iterations=iterations), engine=engine).run
+def _train(task: Task, engine: Engine, iterations: int, layout: Layout = Layout.ROWS) -> RunResult:
+    return train(task, SvmParameters(iterations=iterations), engine=engine, layout=layout).run
+
+
+def _against(
+    reference: Engine, task: Task, iterations: int, seconds: float, cost: dict[str, int], progress: Progress
+) -> dict[str, Any]:
+    """The same program on MP-SPDZ, in both layouts; the ratios are to the faster."""
+    layouts = {}
+    for layout in Layout:
+        progress(f"{reference.name} ring, layout {layout}: {iterations} iterations")
+        run = _train(task, reference, iterations, layout)
+        layouts[str(layout)] = {
+            "seconds": statistics.median(_iteration_seconds(run)),
+            **_iteration_cost(run, iterations),
+        }
+    fastest = min(layouts, key=lambda name: layouts[name]["seconds"])
+    theirs = layouts[fastest]
+    return {
+        "mp_spdz_ring_seconds": theirs["seconds"],
+        "mp_spdz_layout": fastest,
+        "mp_spdz_layouts": layouts,
+        "rep3_over_mp_spdz_seconds": seconds / theirs["seconds"],
+        "rep3_over_mp_spdz_bytes": cost["bytes_per_iteration_per_party"] / theirs["bytes_per_iteration_per_party"],
+    }
 
 
 def _scaling(engine: Engine, rows: int, pixels: int, iterations: int, progress: Progress) -> list[dict[str, float]]:
@@ -119,8 +154,13 @@ def _iteration_seconds(run: RunResult) -> list[float]:
     return [max(later) for later in zip(*(np.diff(party).tolist() for party in starts), strict=True)]
 
 
-def _steps_of_iteration(steps: tuple[StepRecord, ...], iteration: int) -> list[StepRecord]:
-    return [step for step in steps if step.occurrence == iteration]
+def _iteration_cost(run: RunResult, iterations: int) -> dict[str, int]:
+    """Bytes and rounds within steps, of the party that sends most, by iteration."""
+    totals = [sum((step.cost for step in party.steps), Cost()) for party in run.parties]
+    return {
+        "bytes_per_iteration_per_party": round(max(total.bytes_sent for total in totals) / iterations),
+        "rounds_per_iteration": round(max(total.rounds for total in totals) / iterations),
+    }
 
 
 def _phases(run: RunResult) -> dict[str, float]:

@@ -24,7 +24,7 @@ from orchestrator.errors import ParameterError, ShareFileError
 from orchestrator.metrics import Metrics, evaluate, scores, weights_sha256
 from orchestrator.progress import Progress, silent
 from orchestrator.records import PARTIES, EngineName, ProtocolName, RunResult, RunSpec
-from orchestrator.svm import FixedPoint, SvmParameters, fixed_point, program_arguments, row_norm2
+from orchestrator.svm import FixedPoint, Layout, SvmParameters, fixed_point, program_arguments, row_norm2
 
 LAST_STEP = "UPDATE"  # of an iteration
 
@@ -92,6 +92,7 @@ def train(
     plan: AdditiveErrorPlan | None = None,
     corrupt_party: int | None = None,
     protocol: ProtocolName = ProtocolName.RING,
+    layout: Layout = Layout.ROWS,
     run_dir: Path | None = None,
     progress: Progress = silent,
 ) -> TrainedModel:
@@ -117,7 +118,7 @@ def train(
         training = engine.run(
             RunSpec(
                 program=bundle.program("svm_train.mpc"),
-                args=program_arguments(parameters, constants, pixels, owners.rows, owners.labels),
+                args=program_arguments(parameters, constants, pixels, owners.rows, owners.labels, layout),
                 protocol=protocol,
                 inputs=write_inputs(scratch / "inputs", task.x_train, task.y_train, owners),
                 run_dir=place / "train",

@@ -15,6 +15,7 @@ from typer.testing import Result
 from orchestrator import errors
 from orchestrator.cli.errors import exit_code
 from orchestrator.engines import registry
+from orchestrator.engines.base import OnStep
 from orchestrator.records import Cost, EngineName, InputFiles, PartyReport, ProtocolName, RunResult, RunSpec, StepRecord
 
 Invoke = Callable[..., Result]
@@ -28,7 +29,7 @@ class RecordingEngine:
         self.specs: list[RunSpec] = []
         self.error: BaseException | None = None
 
-    def run(self, spec: RunSpec) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         self.specs.append(spec)
         if self.error is not None:
             raise self.error

@@ -21,7 +21,7 @@ from orchestrator.engines.base import Engine
 from orchestrator.engines.registry import get_engine
 from orchestrator.experiments.training import train
 from orchestrator.records import PARTIES, EngineName
-from orchestrator.svm import Loss, SvmParameters
+from orchestrator.svm import Layout, Loss, SvmParameters
 from tests.in_memory import InMemoryRep3
 from tests.reference import reference_weights
 
@@ -73,6 +73,12 @@ def test_owners_make_no_difference(tiny_task: Task, engine: Engine, owners: int,
     split = Owners.share_equally(len(tiny_task.x_train), owners, labels)
     model = train(tiny_task, parameters, engine=engine, owners=split)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
+
+
+@small_runs
+def test_a_stored_transpose_makes_no_difference(tiny_task: Task, engine: Engine) -> None:
+    model = train(tiny_task, HINGE, engine=engine, layout=Layout.BOTH)
+    assert np.array_equal(model.weights, expected(tiny_task, HINGE, model.constants.shift))
 
 
 @small_runs

@@ -103,6 +103,14 @@ def test_steps_cost_and_output(mp_spdz: EngineOf, run: Run) -> None:
     assert len(result.binary_output) == 12
 
 
+def test_steps_are_told_as_they_start(mp_spdz: EngineOf, tmp_path: Path) -> None:
+    program, told = tmp_path / "steps.mpc", list[tuple[str, int]]()
+    program.write_text(ENDLESS.replace("10 ** 9", "2000"))
+    mp_spdz().run(RunSpec(program, run_dir=tmp_path / "run"), lambda site, occurrence: told.append((site, occurrence)))
+    assert told == [("STEP", occurrence) for occurrence in range(len(told))]
+    assert told
+
+
 def test_gates_take_errors(mp_spdz: EngineOf, run: Run) -> None:
     """The sign of z - 10 is decided in AND gates: with all of them wrong some comparison is wrong."""
     engine = mp_spdz(plan=True)

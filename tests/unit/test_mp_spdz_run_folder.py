@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -16,9 +17,9 @@ from cryptography import x509
 
 from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.engines.mp_spdz import additive_plan, run_folder
-from orchestrator.engines.mp_spdz.certificates import subject_hash
+from orchestrator.engines.mp_spdz.certificates import install_certificates, make_certificate, subject_hash
 from orchestrator.engines.mp_spdz.parties import PartyCommand, run_parties
-from orchestrator.errors import PeerTimeout, PlanError, PortInUse, ShareFileError
+from orchestrator.errors import PeerTimeout, PlanError, PortInUse, ShareFileError, UsageError
 from orchestrator.records import InputFiles
 
 HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
@@ -38,6 +39,23 @@ def test_certificates(tmp_path: Path) -> None:
         certificate.verify_directly_issued_by(certificate)
         assert (folder / f"{subject_hash(f'P{party_id}')}.0").read_bytes() == (folder / f"P{party_id}.pem").read_bytes()
         assert stat.S_IMODE((folder / f"P{party_id}.key").stat().st_mode) == 0o600
+
+
+def test_certificates_from_other_hosts(tmp_path: Path) -> None:
+    for party_id in range(3):
+        make_certificate(party_id, tmp_path / f"host{party_id}")
+    certificates = [tmp_path / f"host{i}" / f"P{i}.pem" for i in range(3)]
+    install_certificates(1, tmp_path / "host1" / "P1.key", certificates, tmp_path / "run")
+    names = {f"P{i}.pem" for i in range(3)} | {f"{subject_hash(f'P{i}')}.0" for i in range(3)} | {"P1.key"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == names
+    assert stat.S_IMODE((tmp_path / "run" / "P1.key").stat().st_mode) == 0o600
+    with pytest.raises(UsageError, match=r"for the name P0.*got one for P2"):
+        install_certificates(1, tmp_path / "host1" / "P1.key", certificates[::-1], tmp_path / "other")
+    with pytest.raises(UsageError, match="party 1's key"):
+        install_certificates(1, tmp_path / "missing.key", certificates, tmp_path / "other")
+    (tmp_path / "text.pem").write_text("text")
+    with pytest.raises(UsageError, match="PEM"):
+        install_certificates(1, tmp_path / "host1" / "P1.key", [tmp_path / "text.pem"], tmp_path / "other")
 
 
 def test_inputs_get_mp_spdzs_names(tmp_path: Path) -> None:
@@ -84,8 +102,10 @@ def test_sites_that_mp_spdz_lacks(site: str, words: str) -> None:
 
 
 def test_only_runs_with_a_plan_get_its_variables(tmp_path: Path) -> None:
-    assert additive_plan.environment(None, None) == {}
-    assert additive_plan.environment(tmp_path / "p", 2) == {
+    outer = {"A": "1", "MPC_TAMPER_PLAN": "outer", "MPC_TAMPER_CORRUPT_PARTY": "0"}
+    assert additive_plan.environment(outer, None, None) == {"A": "1"}
+    assert additive_plan.environment(outer, tmp_path / "p", 2) == {
+        "A": "1",
         "MPC_TAMPER_PLAN": str(tmp_path / "p"),
         "MPC_TAMPER_CORRUPT_PARTY": "2",
     }
@@ -99,38 +119,85 @@ def earlier_run(folder: Path) -> Path:
     return folder
 
 
-def test_shares_of_an_earlier_run_are_copied_and_left_out_again(tmp_path: Path) -> None:
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted((folder / "Persistence").iterdir())}
+
+
+def test_a_run_keeps_what_it_wrote_behind_an_earlier_runs_shares(tmp_path: Path) -> None:
     source, run_dir = earlier_run(tmp_path / "earlier"), tmp_path / "run"
-    taken = run_folder.take_shares(run_dir, source)
-    files = sorted((run_dir / "Persistence").iterdir())
-    assert [f.read_bytes() for f in files] == [f.read_bytes() for f in sorted((source / "Persistence").iterdir())]
-    files[0].write_bytes(files[0].read_bytes() + b"new share 16 by.")
-    (run_dir / "Persistence" / "Transactions-gf2n-P0.data").write_bytes(HEADER)
-    run_folder.keep_own_shares(run_dir, taken)
-    assert list((run_dir / "Persistence").iterdir()) == [files[0]]  # the parties that wrote
-    assert files[0].read_bytes() == HEADER + b"new share 16 by."
+    with run_folder.share_files(run_dir, source, range(3)):
+        assert contents(run_dir) == contents(source)
+        with (run_dir / "Persistence" / "Transactions-P0.data").open("ab") as file:
+            file.write(b"new share 16 by.")
+        (run_dir / "Persistence" / "Transactions-gf2n-P0.data").write_bytes(HEADER)
+    assert contents(run_dir) == {"Transactions-P0.data": HEADER + b"new share 16 by."}  # of the party that wrote
+
+
+def test_a_run_in_the_folder_of_an_earlier_one_goes_on_behind_its_shares(tmp_path: Path) -> None:
+    run_dir = earlier_run(tmp_path)
+    before = contents(run_dir)
+    with (
+        run_folder.share_files(run_dir, run_dir, range(3)),
+        (run_dir / "Persistence" / "Transactions-P0.data").open("ab") as file,
+    ):
+        file.write(b"new share 16 by.")
+    assert contents(run_dir) == before | {
+        "Transactions-P0.data": before["Transactions-P0.data"] + b"new share 16 by.",
+    }
+    assert [p.name for p in run_dir.iterdir()] == ["Persistence"]
+
+
+def test_mac_keys_come_along(tmp_path: Path) -> None:
+    source = earlier_run(tmp_path / "earlier")
+    key = Path("Player-Data", "3-SYMR-64", "Player-MAC-Keys-MR-P0")
+    (source / key).parent.mkdir(parents=True)
+    (source / key).write_text("3\n1 2")
+    with run_folder.share_files(tmp_path / "run", source, range(3)):
+        assert (tmp_path / "run" / key).read_text() == "3\n1 2"
 
 
 def test_a_missing_share_file(tmp_path: Path) -> None:
     source = earlier_run(tmp_path / "earlier")
     (source / "Persistence" / "Transactions-P1.data").unlink()
-    with pytest.raises(ShareFileError, match="party 1"):
-        run_folder.take_shares(tmp_path / "run", source)
+    with pytest.raises(ShareFileError, match="party 1"), run_folder.share_files(tmp_path / "run", source, range(3)):
+        pass
 
 
-def test_a_failed_run_leaves_no_result(tmp_path: Path) -> None:
-    earlier_run(tmp_path)
+def fail_after_writing(run_dir: Path, shares_from: Path | None) -> None:
+    (run_dir / "Persistence").mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(KeyboardInterrupt), run_folder.share_files(run_dir, shares_from, range(3)):
+        (run_dir / "Persistence" / "Transactions-P0.data").write_bytes(b"half a share")
+        raise KeyboardInterrupt
+
+
+def test_a_failed_run_leaves_no_shares(tmp_path: Path) -> None:
+    fail_after_writing(tmp_path / "a", None)
+    fail_after_writing(tmp_path / "b", earlier_run(tmp_path / "earlier"))
+    assert not list((tmp_path / "a").iterdir())
+    assert not list((tmp_path / "b").iterdir())
+
+
+def test_a_failed_run_in_an_earlier_ones_folder_leaves_its_shares(tmp_path: Path) -> None:
+    run_dir = earlier_run(tmp_path)
+    before = contents(run_dir)
+    fail_after_writing(run_dir, run_dir)
+    assert contents(run_dir) == before
+    assert [p.name for p in run_dir.iterdir()] == ["Persistence"]
+
+
+def test_output_of_a_failed_run_is_dropped(tmp_path: Path) -> None:
     (tmp_path / "Player-Data").mkdir()
-    (tmp_path / "Player-Data" / "Binary-Output-P1-0").touch()
-    run_folder.drop_results(tmp_path)
-    assert [p.name for p in tmp_path.rglob("*")] == ["Player-Data"]
+    for name in ("Binary-Output-P1-0", "Input-P0-0"):
+        (tmp_path / "Player-Data" / name).touch()
+    run_folder.drop_output(tmp_path)
+    assert [p.name for p in (tmp_path / "Player-Data").iterdir()] == ["Input-P0-0"]
 
 
 def test_binary_output(tmp_path: Path) -> None:
-    assert run_folder.binary_output(tmp_path) == ()
+    assert run_folder.binary_output(tmp_path, 0) == ()
     (tmp_path / "Player-Data").mkdir()
     np.array([1, -2, 2**62], "<i8").tofile(tmp_path / "Player-Data" / "Binary-Output-P0-0")
-    assert run_folder.binary_output(tmp_path) == (1, -2, 2**62)
+    assert run_folder.binary_output(tmp_path, 0) == (1, -2, 2**62)
 
 
 def command(party_id: int, code: str) -> PartyCommand:
@@ -138,8 +205,11 @@ def command(party_id: int, code: str) -> PartyCommand:
 
 
 def test_parties_are_followed_to_their_end(tmp_path: Path) -> None:
-    code = "import sys; print('to', {i}); print('and', {i}, file=sys.stderr)"
-    ends = run_parties([command(i, code.format(i=i)) for i in range(3)], tmp_path, 30)
+    code = "import sys, time; print('to', {i}, flush=True); print('and', {i}, file=sys.stderr); time.sleep(0.5)"
+    heard: list[tuple[int, str]] = []
+    commands = [command(i, code.format(i=i)) for i in range(3)]
+    ends = run_parties(commands, tmp_path, 30, lambda party_id, text: heard.append((party_id, text)))
+    assert sorted(heard) == [(i, f"to {i}") for i in range(3)]
     assert [(e.party_id, e.returncode, e.stopped_by_us) for e in ends] == [(i, 0, False) for i in range(3)]
     assert [[line.text for line in e.transcript.output + e.transcript.errors] for e in ends] == [
         [f"to {i}", f"and {i}"] for i in range(3)

@@ -48,6 +48,11 @@ def test_the_programs_own_lines() -> None:
     assert transcript.program_lines(recorded("steps", 1)) == ()
 
 
+def test_starts_are_told_from_other_lines() -> None:
+    lines = [line.text for line in recorded("steps", 0).output]
+    assert [transcript.started_timer(text) for text in lines] == [None, 5, None, None, 6, None, 6, None]
+
+
 def test_cost_of_a_party() -> None:
     report = transcript.report(0, recorded("steps", 0), SITES, peak_rss_bytes=77)
     assert report.cost == Cost(0.0039726, 152, 7)

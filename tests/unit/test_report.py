@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
+from orchestrator.engines.base import OnStep
 from orchestrator.engines.registry import get_engine
 from orchestrator.errors import DataError, PartyError
 from orchestrator.experiments import table1
@@ -149,7 +150,7 @@ class FailsInTheSecondTraining:
         self._engine = get_engine(EngineName.CLEAR)
         self.name, self.protocols = self._engine.name, self._engine.protocols
 
-    def run(self, spec: RunSpec) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         if spec.plan is not None:
             raise PartyError("party 1 died")
         return self._engine.run(spec)

@@ -11,6 +11,7 @@ import pytest
 from orchestrator import bundle
 from orchestrator.datasets import Task
 from orchestrator.encoding import Owners
+from orchestrator.engines.base import OnStep
 from orchestrator.engines.registry import get_engine
 from orchestrator.errors import DataError, ParameterError, ProgramError, ShareFileError
 from orchestrator.experiments.training import train
@@ -29,6 +30,7 @@ GOOD = {
     "last_gain": "1",
     "decay": "0",
     "shift": "24",
+    "layout": "rows",
     "width": "30",
 }
 
@@ -37,7 +39,7 @@ class NeverRuns:
     name = EngineName.CLEAR
     protocols = frozenset({ProtocolName.RING})
 
-    def run(self, spec: RunSpec) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         raise AssertionError("started although a parameter was out of range")
 
 
@@ -61,10 +63,12 @@ def test_record_is_json_and_names_no_place(tiny_task: Task, run_dir: Path) -> No
 
 
 def test_progress_is_told(tiny_task: Task) -> None:
-    told: list[str] = []
-    train(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR), progress=told.append)
-    assert len(told) == 1
-    assert told[0].startswith("trained on 24 rows in ")
+    told: list[tuple[str, float | None]] = []
+    train(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR), progress=lambda *news: told.append(news))
+    steps = SHORT.iterations
+    assert [news[0] for news in told[:-1]] == [f"training on tiny, 24 rows, {steps} steps"] * (steps + 1)
+    assert [news[1] for news in told[1:-1]] == [(i + 1) / steps for i in range(steps)]
+    assert told[-1][0].startswith("trained in ")
 
 
 def test_training_twice_into_one_folder_is_refused(tiny_task: Task, run_dir: Path) -> None:
@@ -112,6 +116,8 @@ def arguments(**changes: str | None) -> list[str]:
         ([*arguments(), "width=31"], "expected each of"),
         ([*arguments(width=None), "width"], "invalid literal"),
         (arguments(loss="logistic"), "loss=hinge or loss=squared_hinge, got loss=logistic"),
+        (arguments(layout="columns"), "layout=rows or layout=both, got layout=columns"),
+        (arguments(rows="2", batch="1", layout="both"), "expected layout=rows for batches of 1 of 2 rows"),
         (arguments(labels="3"), "labels=owner or labels=0, 1 or 2, got labels=3"),
         (arguments(rows="1,1,1,1"), "one to three counts of rows"),
         (arguments(batch="2"), "batch at most all rows"),

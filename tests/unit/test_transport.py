@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.rep3.handshake import Session, agree
+from orchestrator.engines.hosts import Address
+from orchestrator.engines.rep3.handshake import Terms, agree
 from orchestrator.engines.rep3.transport import frame
 from orchestrator.engines.rep3.transport.certificates import make_certificate
 from orchestrator.engines.rep3.transport.channel import Channel
@@ -161,14 +162,13 @@ def test_a_message_too_long_for_the_header_is_refused():
     [
         ({"program_sha256": "11" * 32}, "program and arguments"),
         ({"protocol": "other"}, "protocol"),
-        ({"session_id": "22" * 16}, "session"),
     ],
 )
 def test_a_party_that_runs_something_else_is_named(change, message):
     channels = memory_channels()
-    same = {"session_id": "00" * 16, "program_sha256": "00" * 32, "protocol": "ring"}
-    sessions = [Session(**same), Session(**{**same, **change}), Session(**same)]
-    results = in_threads(*(lambda i=i: agree(channels[i], sessions[i]) for i in range(3)))
+    same = {"program_sha256": "00" * 32, "protocol": "ring"}
+    terms = [Terms(**same), Terms(**{**same, **change}), Terms(**same)]
+    results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
     assert all(isinstance(r, HandshakeError) and message in str(r) for r in results)
     assert [r.party for r in results] == [1, 2, 1]
 
@@ -179,14 +179,16 @@ class Tls:
     def __init__(self, folder: Path) -> None:
         self.keys, self.certificates = zip(*(make_certificate(i, folder) for i in range(3)), strict=True)
         self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-        self.addresses = [listener.getsockname() for listener in self.listeners]
+        self.addresses = [Address(*listener.getsockname()) for listener in self.listeners]
 
     def join(self, party_id: int, key: Path | None = None, certificate: Path | None = None, seconds: float = 10):
         certificates = list(self.certificates)
         if certificate is not None:
             certificates[party_id] = certificate
         identity = Identity(party_id, key or self.keys[party_id], tuple(certificates))
-        return connect(identity, self.listeners[party_id], self.addresses, seconds)
+        return connect(
+            identity, self.listeners[party_id], self.addresses, timeout_seconds=seconds, connect_timeout_seconds=seconds
+        )
 
 
 @pytest.fixture
@@ -220,7 +222,8 @@ def test_a_third_certificate_is_refused(tls, tmp_path):
     )
     assert isinstance(results[0], PeerTimeout)
     assert "another certificate" in str(results[0])
-    assert isinstance(results[1], PeerTimeout)
+    assert isinstance(results[1], PeerTimeout | PeerLost)
+    assert results[1].party == 2
     assert isinstance(results[2], HandshakeError | PeerLost)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from orchestrator.engines.frontend.runtime import machine, runtime
 from orchestrator.engines.frontend.values import (
+    WORD,
     Fixed,
     Integer,
     common_size,
@@ -23,13 +24,14 @@ from orchestrator.engines.frontend.values import (
 )
 from orchestrator.errors import ProgramError, ShapeError
 
-
 def public_words(value: Any, size: int | None) -> np.ndarray:
     """Python numbers and public values as words."""
     if isinstance(value, Public):
         words = value.v
     elif isinstance(value, int):
         words = np.full(1, word(value))
+    elif isinstance(value, (list, tuple)) and all(type(e) is int and -(WORD >> 1) <= e < WORD for e in value):
+        words = np.array([element % WORD for element in value], np.uint64)  # constants may be many
     elif isinstance(value, (list, tuple)):
         parts = [public_words(element, None) for element in value]
         words = np.concatenate(parts) if parts else np.zeros(0, np.uint64)

@@ -22,11 +22,12 @@ def numbered(plan: AdditiveErrorPlan, sites: Mapping[int, str]) -> AdditiveError
     )
 
 
-def environment(plan: Path | None, corrupt_party: int | None) -> dict[str, str]:
-    """What the parties' environment gets. Only the corrupt party reads the plan."""
+def environment(base: Mapping[str, str], plan: Path | None, corrupt_party: int | None) -> dict[str, str]:
+    """The parties' environment. Only the corrupt party reads the plan; variables of an outer run do not pass."""
+    own = {key: value for key, value in base.items() if key not in (PLAN_VARIABLE, PARTY_VARIABLE)}
     if plan is None or corrupt_party is None:
-        return {}
-    return {PLAN_VARIABLE: str(plan.resolve()), PARTY_VARIABLE: str(corrupt_party)}
+        return own
+    return own | {PLAN_VARIABLE: str(plan.resolve()), PARTY_VARIABLE: str(corrupt_party)}
 
 
 def _numbered_site(site: str, numbers: Mapping[str, str]) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from orchestrator.errors import UsageError
+from orchestrator.files import write_atomically
 
 _VALID_DAYS = 30  # for hosts that exchange certificates ahead of a run
 _COMMON_NAME = bytes.fromhex("0603550403")  # DER of the object identifier 2.5.4.3
@@ -40,23 +43,64 @@ def make_certificate(party_id: int, folder: Path) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )
     key_path, certificate_path = folder / f"P{party_id}.key", folder / f"P{party_id}.pem"
-    handle = os.open(key_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    write_atomically(key_path, private, mode=0o600)
+    certificate_path.write_bytes(certificate.public_bytes(pem))
     link_by_subject(party_id, folder)
     return key_path, certificate_path
 
 
+def install_certificates(party_id: int, key: Path, certificates: Sequence[Path], folder: Path) -> None:
+    """Put a party's own key and the certificates of parties 0, 1 and 2 where MP-SPDZ looks for them.
+
+    Raises UsageError for a certificate that MP-SPDZ would not take.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for other, source in enumerate(certificates):
+        content = _read(source, f"party {other}'s certificate")
+        _check_name(source, content, other)
+        (folder / f"P{other}.pem").write_bytes(content)
+        link_by_subject(other, folder)
+    write_atomically(folder / f"P{party_id}.key", _read(key, f"party {party_id}'s key"), mode=0o600)
+
+
 def link_by_subject(party_id: int, folder: Path) -> None:
     """Give the certificate of a party the name by which OpenSSL looks for it."""
-    link = folder / f"{subject_hash(f'P{party_id}')}.0"
+    certificate = x509.load_pem_x509_certificate((folder / f"P{party_id}.pem").read_bytes())
+    link = folder / f"{subject_hash(_common_name(certificate))}.0"
     link.unlink(missing_ok=True)
     link.symlink_to(f"P{party_id}.pem")
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise UsageError(f"{path}: expected {what}: {exc.strerror}") from exc
+
+
+def _check_name(path: Path, content: bytes, party_id: int) -> None:
+    """A subject of one common name, and P<i> as that name or as an alternative one, which comes first."""
+    try:
+        certificate = x509.load_pem_x509_certificate(content)
+    except ValueError as exc:
+        raise UsageError(f"{path}: expected party {party_id}'s certificate in PEM format, got something else") from exc
+    try:
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = alternatives.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        names = [_common_name(certificate)]
+    if len(list(certificate.subject)) != 1 or f"P{party_id}" not in names:
+        raise UsageError(
+            f"{path}: expected a certificate for the name P{party_id}, which MP-SPDZ asks of party {party_id}, got one "
+            f"for {', '.join(names)}; make a new one (mpc-tamper certificate)"
+        )
+
+
+def _common_name(certificate: x509.Certificate) -> str:
+    (name,) = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(name.value)
 
 
 def subject_hash(common_name: str) -> str:

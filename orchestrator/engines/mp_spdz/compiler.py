@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ def compile_program(
 
     Raises ProgramError with the compiler's last words, EngineUnavailable where the compiler itself cannot run.
     """
+    shutil.rmtree(run_dir / "Programs", ignore_errors=True)
     for folder in ("Source", "Bytecode", "Schedules", "Functions", "Public-Input"):
         (run_dir / "Programs" / folder).mkdir(parents=True, exist_ok=True)
     command = [installation.python, "-B", str(installation.compiler), *options, str(program.resolve()), *args]

@@ -12,6 +12,7 @@ from orchestrator.errors import (
     HandshakeError,
     PartyError,
     PeerLost,
+    PeerTimeout,
     PlanError,
     PortInUse,
     ProgramCrash,
@@ -21,6 +22,7 @@ from orchestrator.errors import (
 )
 
 _ECHO = re.compile(r"Fatal error in communication|another party|closed_connection|connection closed", re.IGNORECASE)
+_OTHER = re.compile(r"because party (\d) encountered a problem")
 _CAUSES: tuple[tuple[re.Pattern[str], type[TamperError], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), kind, advice)
     for pattern, kind, advice in (
@@ -38,6 +40,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], type[TamperError], str], ...] = tuple(
         (r"Crash requested by program", ProgramCrash, "the program called crash()"),
         (r"Player-Data/Input|not enough inputs", DataError, "check the input file of this party"),
         (r"handshake with|SSL error|key values mismatch|Cannot access .*\.(pem|key)", HandshakeError, "certificates"),
+        (r"cannot connect from", PeerTimeout, "the party named there did not come, or cannot be reached"),
         (r"Address already in use", PortInUse, "choose other ports with --port-base"),
     )
 )
@@ -68,6 +71,8 @@ class _Explained:
                 self.rank = rank
                 self.error = kind(message, end.party_id) if issubclass(kind, PartyError) else kind(message)
                 return
-        kind = PeerLost if _ECHO.search(words) else PartyError
+        other = _OTHER.search(words)
+        kind = PeerLost if other or _ECHO.search(words) else PartyError
         self.rank = 101 if kind is PeerLost else 100
-        self.error = kind(f"party {end.party_id} ended with exit code {end.returncode}: {words}", end.party_id)
+        said = f"party {end.party_id} ended with exit code {end.returncode}: {words}"
+        self.error = kind(said, int(other[1]) if other else end.party_id)

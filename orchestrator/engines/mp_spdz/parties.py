@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -51,6 +51,13 @@ class _Party:
     errors: list[Line] = field(default_factory=list)
     peak_rss_bytes: int = 0
     stopped_by_us: bool = False
+    reported: int = 0
+
+    def news(self) -> list[Line]:
+        """The lines of standard output since the last call."""
+        lines = self.output[self.reported :]
+        self.reported += len(lines)
+        return lines
 
     def reap(self) -> bool:
         """Whether the process has ended; takes its exit code and peak memory the first time."""
@@ -76,15 +83,20 @@ class _Party:
         return PartyEnd(self.party_id, self.popen.returncode, self.stopped_by_us, transcript, self.peak_rss_bytes)
 
 
-def run_parties(commands: Sequence[PartyCommand], folder: Path, idle_seconds: float) -> list[PartyEnd]:
+def run_parties(
+    commands: Sequence[PartyCommand],
+    folder: Path,
+    idle_seconds: float,
+    on_output: Callable[[int, str], None] | None = None,
+) -> list[PartyEnd]:
     """Run the commands in `folder` until all have ended, or one has failed and the others had a moment to react.
 
-    idle_seconds: PeerTimeout where no party computes or prints for so long.
+    idle_seconds: PeerTimeout where no party computes or prints for so long.  on_output: called with party and line.
     """
     with _killed_at_exit() as parties:
         for command in commands:
             parties.append(_start(command, folder))
-        _wait(parties, idle_seconds)
+        _wait(parties, idle_seconds, on_output or _ignore)
     return [party.end() for party in parties]
 
 
@@ -126,12 +138,19 @@ def _killed_at_exit() -> Iterator[list[_Party]]:
             party.kill()
 
 
-def _wait(parties: Sequence[_Party], idle_seconds: float) -> None:
+def _ignore(party_id: int, text: str) -> None:
+    pass
+
+
+def _wait(parties: Sequence[_Party], idle_seconds: float, on_output: Callable[[int, str], None]) -> None:
     last_sign, sign_at = _signs_of_life(parties), time.monotonic()
     while not all([party.reap() for party in parties]):
         if any(party.popen.returncode for party in parties):
             _wait_a_moment(parties)
             return
+        for party in parties:
+            for line in party.news():
+                on_output(party.party_id, line.text)
         sign = _signs_of_life(parties)
         if sign != last_sign:
             last_sign, sign_at = sign, time.monotonic()

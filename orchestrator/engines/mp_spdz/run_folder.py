@@ -11,7 +11,7 @@ import contextlib
 import secrets
 import shutil
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,11 @@ _PLAYER_DATA = "Player-Data"
 _PERSISTENCE = "Persistence"
 _FIRST_PORT, _PORTS = 10_000, 20_000
 _ATTEMPTS = 20
+
+
+def player_data(run_dir: Path) -> Path:
+    """Inputs, outputs, keys and certificates."""
+    return run_dir / _PLAYER_DATA
 
 
 def write_inputs(run_dir: Path, inputs: Mapping[int, InputFiles]) -> None:
@@ -82,12 +87,40 @@ def _free_ports(base: int) -> list[tuple[str, int]]:
     return [(_LOCALHOST, base + party_id) for party_id in range(PARTIES)]
 
 
-def take_shares(run_dir: Path, shares_from: Path) -> dict[Path, int]:
+@contextlib.contextmanager
+def share_files(run_dir: Path, shares_from: Path | None, parties: Sequence[int]) -> Iterator[None]:
+    """Within the block these parties find an earlier run's shares; after it, what this run wrote.
+
+    MP-SPDZ writes to the files that it reads from, so what was there before is taken out again, unless the run goes on
+    in the folder of the earlier one. A run that fails leaves nothing behind, or in that folder what stood there.
+    """
+    folder = run_dir / _PERSISTENCE
+    in_place = shares_from is not None and shares_from.resolve() == run_dir.resolve()
+    before = run_dir / f"{_PERSISTENCE}.before"
+    if in_place:
+        shutil.copytree(folder, before)
+    taken = {} if shares_from is None or in_place else _take(run_dir, shares_from, parties)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if in_place:
+            before.rename(folder)
+        raise
+    if in_place:
+        shutil.rmtree(before)
+    for path in folder.glob("Transactions-gf2n-*"):  # headers without shares
+        path.unlink()
+    for path, size in taken.items():
+        _keep_what_follows(path, size)
+
+
+def _take(run_dir: Path, shares_from: Path, parties: Sequence[int]) -> dict[Path, int]:
     """Copy an earlier run's share files, and the MAC keys without which some cannot be read; return their sizes."""
     folder = run_dir / _PERSISTENCE
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {}
-    for party_id in range(PARTIES):
+    for party_id in parties:
         name = f"Transactions-P{party_id}.data"
         source = shares_from / _PERSISTENCE / name
         if not source.is_file():
@@ -102,29 +135,25 @@ def take_shares(run_dir: Path, shares_from: Path) -> dict[Path, int]:
     return sizes
 
 
-def keep_own_shares(run_dir: Path, taken: Mapping[Path, int]) -> None:
-    """Leave only what the run itself appended: MP-SPDZ writes to the files that it reads from."""
-    for path in (run_dir / _PERSISTENCE).glob("Transactions-gf2n-*"):  # headers without shares
+def _keep_what_follows(path: Path, size: int) -> None:
+    """Take the first `size` bytes' shares out of a share file; remove it where nothing follows them."""
+    content = path.read_bytes()
+    header = 8 + int.from_bytes(content[:8], "little")
+    if len(content) == size:
         path.unlink()
-    for path, size in taken.items():
-        content = path.read_bytes()
-        header = 8 + int.from_bytes(content[:8], "little")
-        if len(content) == size:
-            path.unlink()
-        else:
-            write_atomically(path, content[:header] + content[size:], mode=0o600)
+    else:
+        write_atomically(path, content[:header] + content[size:], mode=0o600)
 
 
-def drop_results(run_dir: Path) -> None:
-    """After a failure: no share file and no output of a run that did not end well."""
-    shutil.rmtree(run_dir / _PERSISTENCE, ignore_errors=True)
+def drop_output(run_dir: Path) -> None:
+    """No binary output of an earlier run, or of one that did not end well."""
     for path in (run_dir / _PLAYER_DATA).glob("Binary-Output-*"):
         path.unlink()
 
 
-def binary_output(run_dir: Path) -> tuple[int, ...]:
-    """The integers of binary_output(), as party 0 wrote them."""
-    path = run_dir / _PLAYER_DATA / "Binary-Output-P0-0"
+def binary_output(run_dir: Path, party_id: int) -> tuple[int, ...]:
+    """The integers of binary_output(), as this party wrote them."""
+    path = run_dir / _PLAYER_DATA / f"Binary-Output-P{party_id}-0"
     return tuple(np.fromfile(path, "<i8").tolist()) if path.exists() else ()
 
 

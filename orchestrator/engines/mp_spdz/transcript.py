@@ -46,6 +46,12 @@ def program_lines(transcript: Transcript) -> tuple[str, ...]:
     return tuple(line.text for line in transcript.output if not (_START.match(line.text) or _STOP.match(line.text)))
 
 
+def started_timer(text: str) -> int | None:
+    """The timer that this line says has started."""
+    found = _START.match(text)
+    return int(found[1]) if found else None
+
+
 def report(party_id: int, transcript: Transcript, sites: Mapping[int, str], peak_rss_bytes: int) -> PartyReport:
     """Raises PartyError where the summary is missing, as after a run that did not end well."""
     seconds, ended_at = _summary(party_id, transcript.errors, _SECONDS)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import secrets
 import select
 import signal
 import socket
@@ -15,19 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from orchestrator import errors
-from orchestrator.engines.frontend.program import Program, load_program
-from orchestrator.engines.rep3 import kernels
-from orchestrator.engines.rep3.config import PartyConfig, report_file
-from orchestrator.engines.rep3.handshake import Session
+from orchestrator.engines.hosts import Address, Addresses
+from orchestrator.engines.rep3.config import PartyConfig, parties_folder, report_file
+from orchestrator.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
 from orchestrator.engines.rep3.transport.certificates import make_certificate
-from orchestrator.engines.validation import validate
-from orchestrator.errors import PartyError, PeerLost, PortInUse, TamperError
-from orchestrator.records import PARTIES, Cost, EngineName, PartyReport, ProtocolName, RunResult, RunSpec, StepRecord
+from orchestrator.engines.rep3.transport.tls import listen
+from orchestrator.errors import PartyError, PeerLost, TamperError
+from orchestrator.records import PARTIES, EngineName, RunResult, RunSpec
 
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0  # for the other parties to notice a failure by themselves and say what they saw
@@ -49,20 +43,18 @@ class Rep3Engine:
     """
 
     name = EngineName.REP3
-    protocols = frozenset({ProtocolName.RING})
+    protocols = PROTOCOLS
 
     def __init__(self, *, insecure_fixed_seed: int | None = None) -> None:
         self._insecure_fixed_seed = insecure_fixed_seed
 
     def run(self, spec: RunSpec, on_step: Callable[[str, int], None] | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
-        program = load_program(spec.program)
-        validate(spec, program)
-        kernels.compile_all()
-        spec.run_dir.mkdir(parents=True, exist_ok=True)
+        prepare(spec)
         with contextlib.ExitStack() as stack:
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
-            configs = self._configure(spec, program, [listener.getsockname() for listener in listeners])
+            first, second, third = (Address(*listener.getsockname()) for listener in listeners)
+            configs = self._configure(spec, (first, second, third))
             alive_read, alive_write = os.pipe()
             stack.callback(os.close, alive_write)
             processes = stack.enter_context(_killed_at_exit())
@@ -72,34 +64,21 @@ class Rep3Engine:
                 processes.append(_start(config, spec.run_dir, listener, alive_read, progress.writer))
             os.close(alive_read)
             _wait(processes, spec.run_dir, progress)
-        return _collect(spec)
+        return collect(spec, range(PARTIES))
 
-    def _configure(self, spec: RunSpec, program: Program, addresses: list[tuple[str, int]]) -> list[Path]:
+    def _configure(self, spec: RunSpec, addresses: Addresses) -> list[Path]:
         """Certificates, and a config file for each party."""
-        folder = spec.run_dir / "parties"
-        keys, certificates = zip(*(make_certificate(i, folder) for i in range(PARTIES)), strict=True)
-        session = Session(secrets.token_hex(16), program.sha256(spec.args), spec.protocol)
+        folder = parties_folder(spec.run_dir)
+        keys, (first, second, third) = zip(*(make_certificate(i, folder) for i in range(PARTIES)), strict=True)
         paths = []
         for i in range(PARTIES):
-            inputs = spec.inputs.get(i)
-            plan = None
-            if spec.plan is not None and spec.corrupt_party == i:
-                plan = folder / "additive_errors.txt"
-                spec.plan.write(plan)
-            config = PartyConfig(
-                party_id=i,
-                program=str(spec.program),
-                args=spec.args,
-                session=session,
-                run_dir=str(spec.run_dir),
-                key=str(keys[i]),
-                certificates=(str(certificates[0]), str(certificates[1]), str(certificates[2])),
-                addresses=(addresses[0], addresses[1], addresses[2]),
-                timeout_seconds=spec.timeout_seconds,
-                input_text=str(inputs.text) if inputs and inputs.text else None,
-                input_binary=str(inputs.binary) if inputs and inputs.binary else None,
-                shares_from=str(spec.shares_from) if spec.shares_from else None,
-                plan=str(plan) if plan else None,
+            config = PartyConfig.of(
+                spec,
+                i,
+                addresses,
+                keys[i],
+                (first, second, third),
+                connect_timeout_seconds=spec.timeout_seconds,
                 insecure_fixed_seed=self._insecure_fixed_seed,
             )
             paths.append(folder / f"party{i}.json")
@@ -130,18 +109,8 @@ class _Progress:
 
 
 def _listen(port_base: int | None, party_id: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     port = 0 if port_base is None else port_base + party_id
-    try:
-        listener.bind((_HOST, port))
-    except (OSError, OverflowError) as exc:
-        listener.close()
-        raise PortInUse(
-            f"party {party_id} cannot listen on {_HOST}:{port}: {exc}; choose another --port-base, or leave it out"
-        ) from exc
-    listener.listen(PARTIES)
-    return listener
+    return listen(party_id, Address(_HOST, port), "choose another --port-base, or leave it out")
 
 
 def _start(config: Path, run_dir: Path, listener: socket.socket, alive_fd: int, progress_fd: int) -> _Process:
@@ -199,7 +168,7 @@ def _failure(process: _Process, run_dir: Path) -> TamperError:
     if code < 0:
         name = signal.Signals(-code).name
         return PeerLost(f"party {process.party_id} was killed by {name}; no result was written", process.party_id)
-    report = _read_report(report_file(run_dir, process.party_id))
+    report = read_report(run_dir, process.party_id)
     if "error" in report:
         kind = getattr(errors, report["error"], PartyError)
         message = f"{report['message']} (seen by party {process.party_id})"
@@ -217,26 +186,3 @@ def _first_cause(failures: list[TamperError]) -> TamperError:
         return 2 if isinstance(failure, PeerLost) else 1
 
     return min(failures, key=rank)
-
-
-def _read_report(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError:
-        return {}
-
-
-def _collect(spec: RunSpec) -> RunResult:
-    reports = [_read_report(report_file(spec.run_dir, i)) for i in range(PARTIES)]
-    parties = tuple(
-        PartyReport(
-            party_id=i,
-            cost=Cost(**report["cost"]),
-            steps=tuple(StepRecord(s, o, start, Cost(*cost)) for s, o, start, *cost in report["steps"]),
-            peak_rss_bytes=report["peak_rss_bytes"],
-        )
-        for i, report in enumerate(reports)
-    )
-    binary = spec.run_dir / "Player-Data" / "Binary-Output-P0-0"
-    output = np.fromfile(binary, "<i8").tolist() if binary.exists() else []
-    return RunResult(spec, tuple(reports[0]["lines"]), tuple(output), parties)

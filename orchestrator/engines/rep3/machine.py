@@ -16,6 +16,7 @@ from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.protocol.inputs import share_input
 from orchestrator.engines.rep3.protocol.opening import open_to_all
 from orchestrator.engines.rep3.protocol.share import RepShare, public
+from orchestrator.engines.rep3.share_check import check_agreement
 
 
 class Rep3Machine:
@@ -92,7 +93,7 @@ class Rep3Machine:
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
         shares = share_files.read(self._shares, position, count)
         if self.party.active is not None:
-            self.party.active.compare_held(shares)
+            check_agreement(self.party, shares)
         stop = position + count
         return shares, -1 if stop == share_files.count(self._shares) else stop
 

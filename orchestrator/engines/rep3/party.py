@@ -25,14 +25,15 @@ from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3 import share_files
 from orchestrator.engines.rep3.config import PartyConfig, report_file
-from orchestrator.engines.rep3.handshake import agree, agree_on_keys
+from orchestrator.engines.rep3.handshake import Terms, agree, agree_on_keys
 from orchestrator.engines.rep3.machine import Rep3Machine
+from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.transport.channel import Channel
 from orchestrator.engines.rep3.transport.tls import connect
-from orchestrator.errors import PartyError, TamperError
+from orchestrator.errors import TamperError
 from orchestrator.files import write_atomically
-from orchestrator.records import Cost
+from orchestrator.records import Cost, ProtocolName
 
 EXIT_FAILED = 1
 _EXIT_ORPHANED = 70
@@ -41,13 +42,18 @@ _PROGRESS_SECONDS = 0.1
 
 def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[str, int], None] | None = None) -> None:
     """Run the program as this party and write its report. Raises what ended the run, after telling the peers."""
-    channel = connect(config.identity, listener, config.addresses, config.timeout_seconds)
+    channel = connect(
+        config.identity,
+        listener,
+        config.addresses,
+        timeout_seconds=config.timeout_seconds,
+        connect_timeout_seconds=config.connect_timeout_seconds,
+    )
     try:
         report = _run(config, channel, on_step)
         channel.finish()
     except BaseException as exc:
-        culprit = exc.party if isinstance(exc, PartyError) and exc.party is not None else config.party_id
-        channel.abort(culprit)
+        channel.abort_because(exc)
         raise
     write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(report))
 
@@ -55,7 +61,7 @@ def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[s
 def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], None] | None) -> dict[str, Any]:
     run_dir = Path(config.run_dir)
     program = load_program(Path(config.program))
-    agree(channel, config.session)
+    session = agree(channel, Terms(program.sha256(config.args), config.protocol))
     prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
     if config.shares_from is not None:
         _take_over_shares(Path(config.shares_from), run_dir, config.party_id)
@@ -67,10 +73,14 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
         return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
 
     printed: list[str] = []
-    party = Party(channel, prss, StepClock(program.sites, spent), injector)
+    active = Active(channel, prss, session) if config.protocol == ProtocolName.MAL_REP_RING else None
+    party = Party(channel, prss, StepClock(program.sites, spent), injector, active)
     emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
     run_program(program, config.args, Rep3Machine(party, inputs, run_dir, emit, on_step))
+    if active is not None:
+        active.prove()
+        active.finish()
     if injector is not None:
         injector.finish()
     return {
@@ -78,6 +88,9 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
         "cost": asdict(spent()),
         "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "soundness_error": active.soundness_error if active else None,
+        "batches": active.batches if active else None,
+        "session": session.hex(),
         "insecure_fixed_seed": config.insecure_fixed_seed,
     }
 

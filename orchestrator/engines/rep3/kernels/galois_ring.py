@@ -250,11 +250,15 @@ def sparse_positions(words: np.ndarray, ones: int) -> np.ndarray:
     out = np.empty((words.size, ones), np.uint8)
     kept = 0
     for word in words:
+        pairs = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+        fours = (pairs & np.uint64(0x3333333333333333)) + ((pairs >> np.uint64(2)) & np.uint64(0x3333333333333333))
+        bytes_ = (fours + (fours >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+        if (bytes_ * np.uint64(0x0101010101010101)) >> np.uint64(56) != np.uint64(ones):
+            continue
         found = 0
         for s in range(DEGREE):
             if word >> np.uint64(s) & np.uint64(1):
-                if found < ones:
-                    out[kept, found] = s
+                out[kept, found] = s
                 found += 1
-        kept += found == ones
+        kept += 1
     return out[:kept].copy()

@@ -130,26 +130,12 @@ class Active:
         if not self._record.empty:
             raise ProtocolAbort("expected every gate to be proved before the end, got unproved ones: call prove()")
 
-    def compare_held(self, x: RepShare) -> None:
-        """Shares that come from outside the protocol: do both holders of each component have the same?
-
-        x_i goes as a hash from party i to party i + 1, which knows what was hashed.
-        """
-        digest = hashlib.sha256(x.own.astype("<u8").tobytes()).digest()
-        got = bytearray(len(digest))
-        self._channel.shift("holders", memoryview(digest), memoryview(got))
-        if bytes(got) != hashlib.sha256(x.previous.astype("<u8").tobytes()).digest():
-            raise ProtocolAbort(
-                f"party {self._channel.previous} and party {self._channel.party_id} hold different shares of the same "
-                "values: a share file was edited, or belongs to another run; nothing was opened"
-            )
-
     def _account(self, statements: list[Statement], record: Record) -> None:
         """Add the batch's error, and refuse to go on above the limit."""
         sizes = {BITS: statement.sizes_of_bits(record), INTEGERS: statement.sizes_of_integers(record)}
         for each in statements:
             found = sizes[each.field]
-            self.soundness_error += 3 * proof_error(each.shape, found.weight_bits if found else ())
+            self.soundness_error += proof_error(each.shape, found.weight_bits if found else ())
         if self.soundness_error > LIMIT:
             raise ProtocolAbort(
                 f"expected a soundness error of at most 2^{math.log2(LIMIT):.0f}, got "

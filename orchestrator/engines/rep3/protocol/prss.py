@@ -26,6 +26,7 @@ class Purpose(Enum):
     ZERO_BITS = b"zero share, GF(2)"
     INPUT = b"input mask"
     B2A = b"bit to arithmetic"
+    SHARE_CHECK = b"share agreement"
     PROOF_RIGHT = b"proof, shared with the next party"
     PROOF_LEFT = b"proof, shared with the previous party"
 

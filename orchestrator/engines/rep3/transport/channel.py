@@ -14,7 +14,7 @@ from typing import Protocol
 
 from orchestrator.engines.rep3.transport import frame
 from orchestrator.engines.rep3.transport.link import Link
-from orchestrator.errors import PeerLost, PeerTimeout
+from orchestrator.errors import PartyError, PeerLost, PeerTimeout
 
 _READABLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
 
@@ -55,6 +55,12 @@ class _Incoming:
     @property
     def done(self) -> bool:
         return self.header_filled == frame.HEADER_BYTES and self.filled == len(self.payload)
+
+    @property
+    def tail(self) -> bytes:
+        """The end of what has come so far, at most as long as a header."""
+        seen = self.header[: self.header_filled] + bytes(self.payload[: self.filled][-frame.HEADER_BYTES :])
+        return bytes(seen[-frame.HEADER_BYTES :])
 
     def advance(self) -> None:
         while self.header_filled < frame.HEADER_BYTES:
@@ -134,6 +140,10 @@ class Channel:
         self.exchange("finish", dict.fromkeys(peers, memoryview(b"")), {p: memoryview(bytearray()) for p in peers})
         self.close()
 
+    def abort_because(self, exc: BaseException) -> None:
+        """Abort: the party that the exception names is at fault, or else this one."""
+        self.abort(exc.party if isinstance(exc, PartyError) and exc.party is not None else self.party_id)
+
     def abort(self, culprit: int) -> None:
         """Tell the peers whose fault ends this run, as far as the links still carry it, and close."""
         message = frame.pack_abort(culprit)
@@ -159,10 +169,10 @@ class Channel:
         """Move bytes both ways until all is sent and all has come."""
         while True:
             for peer, out in outgoing.items():
-                with _losing(peer):
+                with _losing(peer, out.link, incoming.get(peer)):
                     out.advance()
             for peer, inc in incoming.items():
-                with _losing(peer):
+                with _losing(peer, inc.link, inc):
                     inc.advance()
             sending = [p for p, out in outgoing.items() if out.parts]
             receiving = [p for p, inc in incoming.items() if not inc.done]
@@ -190,15 +200,38 @@ class Channel:
         for peer, link in self._links.items():
             hung_up = events.get(link.fileno(), 0) & (select.POLLHUP | select.POLLRDHUP | select.POLLERR)
             if hung_up and peer not in receiving and not self._finishing:
-                raise PeerLost(f"{_name(peer)} closed its connection", peer)
+                raise lost(peer, link)
 
 
 @contextlib.contextmanager
-def _losing(peer: int) -> Iterator[None]:
+def _losing(peer: int, link: Link, incoming: _Incoming | None) -> Iterator[None]:
     try:
         yield
     except (EOFError, OSError) as exc:
-        raise PeerLost(f"{_name(peer)} closed its connection", peer) from exc
+        reason = f": {exc}" if str(exc) else ""
+        raise lost(peer, link, reason, b"" if incoming is None else incoming.tail) from exc
+
+
+def lost(peer: int, link: Link, reason: str = "", seen: bytes = b"") -> PeerLost:
+    """The error for a link that has closed: its last message if that blames somebody, or else the peer itself.
+
+    An abort is the last that a party sends, perhaps after messages that nobody waits for any more.  seen: the end of
+    what has been read before.
+    """
+    buffer = bytearray(1 << 16)
+    try:
+        while received := link.receive_into(memoryview(buffer)):
+            seen = (seen + buffer[:received])[-frame.HEADER_BYTES :]
+    except EOFError:
+        pass
+    except OSError as exc:
+        reason = reason or f": {exc}"
+    try:
+        if len(seen) == frame.HEADER_BYTES:
+            frame.check_abort(seen, peer)
+    except PeerLost as abort:
+        return abort
+    return PeerLost(f"{_name(peer)} closed its connection{reason}", peer)
 
 
 def _name(peer: int) -> str:

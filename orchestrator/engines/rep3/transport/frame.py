@@ -37,22 +37,22 @@ def pack_abort(culprit: int) -> bytes:
 
 def check_header(header: bytes, tag: str, sequence: int, length: int, sender: int) -> None:
     """Raises FrameError unless the header is the one expected, PeerLost if the sender gives up."""
+    check_abort(header, sender)
     got_tag, got_sequence, got_length = _HEADER.unpack(header)
-    if got_tag == tag_bytes(ABORT):
-        if got_sequence == sender:
-            raise PeerLost(f"party {sender} gave up", sender)
-        raise PeerLost(f"party {sender} gave up because of party {got_sequence}", got_sequence)
-    _check(got_tag, got_sequence, got_length, tag, sequence, length, sender)
-
-
-def _check(
-    got_tag: bytes, got_sequence: int, got_length: int, tag: str, sequence: int, length: int, sender_id: int
-) -> None:
-    sender = f"party {sender_id}"
+    name = f"party {sender}"
     if got_tag != tag_bytes(tag):
-        raise FrameError(f"{sender} sent a message tagged {got_tag.hex()}, expected {tag!r}", sender_id)
+        raise FrameError(f"{name} sent a message tagged {got_tag.hex()}, expected {tag!r}", sender)
     if got_sequence != sequence & 0xFFFFFFFF:
-        raise FrameError(f"{sender} sent message {got_sequence} ({tag!r}), expected number {sequence}", sender_id)
+        raise FrameError(f"{name} sent message {got_sequence} ({tag!r}), expected number {sequence}", sender)
     if got_length != length:
         kind = "oversized" if got_length > length else "truncated"
-        raise FrameError(f"{sender} sent a {kind} message {tag!r}: {got_length} bytes, expected {length}", sender_id)
+        raise FrameError(f"{name} sent a {kind} message {tag!r}: {got_length} bytes, expected {length}", sender)
+
+
+def check_abort(header: bytes, sender: int) -> None:
+    """Raises PeerLost if the sender gives up, with the party at fault."""
+    tag, culprit, _ = _HEADER.unpack(header)
+    if tag == tag_bytes(ABORT):
+        if culprit == sender:
+            raise PeerLost(f"party {sender} gave up", sender)
+        raise PeerLost(f"party {sender} gave up because of party {culprit}", culprit)

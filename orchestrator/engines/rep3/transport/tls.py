@@ -1,7 +1,8 @@
 """Mutual TLS 1.3 between the three parties, each certificate pinned.
 
 Every party holds its own key and the three certificates. For a pair, the party with the higher id connects to the one
-with the lower; both check that the certificate shown is exactly the one pinned for that party.
+with the lower; both check that the certificate shown is exactly the one pinned for that party. Parties may start in any
+order, minutes apart.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.engines.rep3.transport.channel import Channel
-from orchestrator.engines.rep3.transport.link import WOULD_BLOCK, Link
-from orchestrator.errors import HandshakeError, PeerTimeout
+from orchestrator.engines.hosts import Address, Addresses
+from orchestrator.engines.rep3.transport.channel import Channel, lost
+from orchestrator.engines.rep3.transport.link import WOULD_BLOCK
+from orchestrator.errors import HandshakeError, PeerTimeout, PortInUse
 
 _RECORD = 1 << 14
-_RETRY_SECONDS = 0.05
+_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
+_ATTEMPT_SECONDS = 5.0  # a host that is down may not answer at all, and come up a moment later
+_DEAD_HOST_PART = 0.75  # of a message's time: the link to a dead host closes before others seem late because of it
+_BACKLOG = 8
 _STRANGER_SECONDS = 5.0  # a connection that says nothing holds up the others no longer than this
 
 
@@ -58,6 +63,14 @@ class TlsLink:
             raise EOFError
         return received
 
+    def give_up_after(self, seconds: float) -> None:
+        """Close when the peer's host has not answered for that long, although its process may have nothing to say."""
+        probe = max(1, int(seconds / 4))
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, probe)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, probe)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * seconds))
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -65,55 +78,100 @@ class TlsLink:
         self._socket.close()
 
 
+def listen(party_id: int, address: Address, advice: str) -> socket.socket:
+    """Take the address of a party, before anything else. Raises PortInUse, which ends with the advice."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError, UnicodeError) as exc:
+        raise PortInUse(f"party {party_id} cannot listen on {address}: {exc}; {advice}") from exc
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(place)
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as exc:
+        listener.close()
+        raise PortInUse(f"party {party_id} cannot listen on {address}: {exc}; {advice}") from exc
+    return listener
+
+
 def connect(
-    identity: Identity, listener: socket.socket, addresses: Sequence[tuple[str, int]], timeout_seconds: float
+    identity: Identity,
+    listener: socket.socket,
+    addresses: Addresses,
+    *,
+    timeout_seconds: float,
+    connect_timeout_seconds: float,
 ) -> Channel:
     """Connect to both peers; addresses[i] is where party i listens.
 
-    Raises HandshakeError where a peer shows a wrong certificate, PeerTimeout where one does not come.
+    timeout_seconds: for each message on the channel.  connect_timeout_seconds: until all three have met.
+    Raises HandshakeError where a peer shows a wrong certificate, PeerTimeout where one does not come, PeerLost where
+    one has come and gone.
     """
-    deadline = time.monotonic() + timeout_seconds
-    links: dict[int, Link] = {}
-    for peer in range(identity.party_id):
-        links[peer] = TlsLink(_dial(identity, peer, addresses[peer], deadline))
-    links |= _accept(identity, listener, deadline)
+    deadline = time.monotonic() + connect_timeout_seconds
+    links: dict[int, TlsLink] = {}
+    try:
+        for peer in range(identity.party_id):
+            links[peer] = _dial(identity, peer, addresses[peer], deadline, links)
+        _accept(identity, listener, deadline, links)
+    except BaseException as exc:
+        Channel(identity.party_id, links, timeout_seconds).abort_because(exc)
+        raise
+    for link in links.values():
+        link.give_up_after(_DEAD_HOST_PART * timeout_seconds)
     return Channel(identity.party_id, links, timeout_seconds)
 
 
-def _dial(identity: Identity, peer: int, address: tuple[str, int], deadline: float) -> ssl.SSLSocket:
+def _dial(identity: Identity, peer: int, address: Address, deadline: float, links: dict[int, TlsLink]) -> TlsLink:
+    """Try until the peer listens; where a forwarder stands before it, until it answers."""
     context = _context(identity, ssl.PROTOCOL_TLS_CLIENT, [peer])
+    pause = _RETRY_SECONDS
     while True:
         try:
-            raw = socket.create_connection(address, timeout=_left(deadline, peer))
-            break
+            return _handshake(context, address, deadline)
+        except ssl.SSLEOFError as exc:
+            failure: OSError = exc
+        except ssl.SSLError as exc:
+            raise HandshakeError(
+                f"expected the pinned certificate of party {peer} at {address}, got a failed handshake: {exc}; check "
+                "that all parties have the same three certificates",
+                peer,
+            ) from exc
         except OSError as exc:
-            if time.monotonic() + _RETRY_SECONDS > deadline:
-                raise PeerTimeout(f"party {peer} does not listen at {address[0]}:{address[1]}: {exc}", peer) from exc
-            time.sleep(_RETRY_SECONDS)
-    raw.settimeout(_left(deadline, peer))
+            failure = exc
+        if time.monotonic() + pause > deadline:
+            raise PeerTimeout(
+                f"party {peer} does not listen at {address}: {failure}; check that it runs and that no firewall is "
+                "in between",
+                peer,
+            ) from failure
+        _wait(links, pause)
+        pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+
+
+def _handshake(context: ssl.SSLContext, address: Address, deadline: float) -> TlsLink:
+    raw = socket.create_connection(address, timeout=min(_ATTEMPT_SECONDS, _left(deadline)))
     try:
-        tls = context.wrap_socket(raw)
-    except (ssl.SSLError, OSError) as exc:
+        raw.settimeout(_left(deadline))  # a peer that waits for another one answers when that one has come
+        return TlsLink(_tuned(context.wrap_socket(raw)))
+    except BaseException:
         raw.close()
-        raise HandshakeError(
-            f"expected the pinned certificate of party {peer} at {address[0]}:{address[1]}, got a failed handshake: "
-            f"{exc}; check that all parties have the same three certificates",
-            peer,
-        ) from exc
-    return _tuned(tls)
+        raise
 
 
-def _accept(identity: Identity, listener: socket.socket, deadline: float) -> Mapping[int, Link]:
+def _accept(identity: Identity, listener: socket.socket, deadline: float, links: dict[int, TlsLink]) -> None:
     """Wait for the parties with higher ids. Strangers are turned away; they cannot end the run."""
     waiting = set(range(identity.party_id + 1, 3))
-    context = _context(identity, ssl.PROTOCOL_TLS_SERVER, sorted(waiting)) if waiting else None
-    links: dict[int, Link] = {}
+    if not waiting:
+        return
+    context = _context(identity, ssl.PROTOCOL_TLS_SERVER, sorted(waiting))
     refused = 0
-    while waiting and context is not None:
-        if not select.select([listener], [], [], max(0.0, deadline - time.monotonic()))[0]:
+    while waiting:
+        if not _wait(links, max(0.0, deadline - time.monotonic()), listener):
             raise PeerTimeout(_missing(waiting, refused), min(waiting))
         raw, _ = listener.accept()
-        raw.settimeout(max(0.01, min(_STRANGER_SECONDS, deadline - time.monotonic())))
+        raw.settimeout(min(_STRANGER_SECONDS, _left(deadline)))
         try:
             tls = context.wrap_socket(raw, server_side=True)
         except (ssl.SSLError, OSError):
@@ -127,7 +185,20 @@ def _accept(identity: Identity, listener: socket.socket, deadline: float) -> Map
             continue
         waiting.remove(peer)
         links[peer] = TlsLink(_tuned(tls))
-    return links
+
+
+def _wait(links: dict[int, TlsLink], seconds: float, listener: socket.socket | None = None) -> bool:
+    """Whether somebody knocks within that time. Raises PeerLost where a party that is already here leaves."""
+    poll = select.poll()
+    for link in links.values():
+        poll.register(link.fileno(), select.POLLRDHUP)
+    if listener is not None:
+        poll.register(listener.fileno(), select.POLLIN)
+    events = dict(poll.poll(seconds * 1000))
+    for peer, link in links.items():
+        if link.fileno() in events:
+            raise lost(peer, link, " before all parties had met; start all three again")
+    return bool(events)
 
 
 def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSLContext:
@@ -144,14 +215,13 @@ def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSL
 def _tuned(tls: ssl.SSLSocket) -> ssl.SSLSocket:
     with contextlib.suppress(OSError):
         tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tls.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return tls
 
 
-def _left(deadline: float, peer: int) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise PeerTimeout(f"party {peer} did not connect in time", peer)
-    return left
+def _left(deadline: float) -> float:
+    """Seconds, for a socket: never 0, which would mean not to wait at all."""
+    return max(0.01, deadline - time.monotonic())
 
 
 def _missing(waiting: set[int], refused: int) -> str:

@@ -1,0 +1,49 @@
+"""The paper's check of a secret model: classify known examples, and compare the accuracy with a threshold.
+
+It catches errors that spoil the model. It does not catch a backdoor, which leaves the accuracy as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from orchestrator.encoding import integer_rows, signs
+from orchestrator.errors import DataError, ParameterError
+from orchestrator.records import Verdict
+
+NAME = "accuracy"
+
+
+@dataclass(frozen=True)
+class AccuracyThreshold:
+    """threshold: the least share of examples classified rightly, above 0 and at most 1."""
+
+    threshold: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.threshold <= 1:
+            raise ParameterError(f"threshold: expected a share above 0 and at most 1, got {self.threshold}")
+
+    def least(self, examples: int) -> int:
+        """How many of so many examples have to be classified rightly. 0.99 is taken for 99/100, not its binary form."""
+        return math.ceil(Fraction(repr(float(self.threshold))) * examples)
+
+    def verdict(self, enough: bool, examples: int) -> Verdict:
+        return Verdict(
+            NAME, enough, f"at least {self.least(examples)} of {examples} known examples are classified rightly"
+        )
+
+
+def example_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What svm_verify.mpc takes: (m, n + 2) int64, y_i x_i with the constant attribute first, then [class 0].
+
+    x: (m, n) pixels, uint8.  y: (m,) classes 0 and 1, both present: a model of one class only is right on all of that.
+    """
+    if len(x) != len(y) or not {0, 1} <= set(np.unique(y).tolist()):
+        raise DataError(f"expected as many classes as examples, of both classes, got {len(x)} and {np.unique(y)}")
+    sign = signs(y)
+    return np.column_stack([integer_rows(x) * sign[:, None], sign < 0])
