@@ -1,4 +1,4 @@
-"""mpc-tamper certificate and party: what is refused before a party starts. tests/adversary/test_three_hosts_rep3.py has whole runs."""
+"""mpc-tamper certificate and party: what is refused before a party starts. test_three_hosts_rep3.py has whole runs."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from orchestrator.engines.hosts import Address, read_hosts
+from orchestrator.engines.mp_spdz.certificates import install_certificates
 from orchestrator.engines.rep3.transport.certificates import (
     check_credentials,
     fingerprint,
@@ -105,6 +106,12 @@ def test_good_credentials(credentials):
     for i in range(3):
         check_credentials(i, keys[i], certificates)
         assert not readable_by_others(keys[i])
+
+
+def test_the_same_certificates_serve_mp_spdz(credentials, tmp_path):
+    keys, certificates = credentials
+    install_certificates(1, keys[1], certificates, tmp_path / "Player-Data")
+    assert (tmp_path / "Player-Data" / "P2.pem").read_bytes() == certificates[2].read_bytes()
 
 
 def test_a_fingerprint_is_of_the_whole_certificate(credentials):
