@@ -24,6 +24,7 @@ from orchestrator.engines.frontend.values import (
 )
 from orchestrator.errors import ProgramError, ShapeError
 
+
 def public_words(value: Any, size: int | None) -> np.ndarray:
     """Python numbers and public values as words."""
     if isinstance(value, Public):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from orchestrator.engines.rep3.transport.certificates import make_certificate
 from orchestrator.engines.rep3.transport.tls import listen
 from orchestrator.errors import PartyError, PeerLost, TamperError
 from orchestrator.records import PARTIES, EngineName, RunResult, RunSpec
+
+Route = Callable[[Addresses], AbstractContextManager[Addresses]]
 
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0  # for the other parties to notice a failure by themselves and say what they saw
@@ -40,13 +43,15 @@ class Rep3Engine:
     """The embedded engine: three processes, replicated secret sharing over Z_2^64, TLS on loopback.
 
     insecure_fixed_seed makes all pads repeatable, for tests only; the parties' reports carry it.
+    route: given where the parties listen, says where they reach each other while it lasts: a network between them.
     """
 
     name = EngineName.REP3
     protocols = PROTOCOLS
 
-    def __init__(self, *, insecure_fixed_seed: int | None = None) -> None:
+    def __init__(self, *, insecure_fixed_seed: int | None = None, route: Route = contextlib.nullcontext) -> None:
         self._insecure_fixed_seed = insecure_fixed_seed
+        self._route = route
 
     def run(self, spec: RunSpec, on_step: Callable[[str, int], None] | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
@@ -54,7 +59,7 @@ class Rep3Engine:
         with contextlib.ExitStack() as stack:
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
             first, second, third = (Address(*listener.getsockname()) for listener in listeners)
-            configs = self._configure(spec, (first, second, third))
+            configs = self._configure(spec, stack.enter_context(self._route((first, second, third))))
             alive_read, alive_write = os.pipe()
             stack.callback(os.close, alive_write)
             processes = stack.enter_context(_killed_at_exit())

@@ -185,6 +185,7 @@ def test_training_gives_the_weights_of_the_clear_engine(
     parties = {}
     for i in (2, 1, 0):
         own = ["--input", f"{i}={inputs[i].binary}", "--run-dir", "train"]
+        own += ["--listen", "0.0.0.0"] if i == 1 else []
         if i == corrupt_party:
             PLAN.write(hosts.host(i) / "plan.txt")
             own += ["--plan", "plan.txt"]
