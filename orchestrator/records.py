@@ -43,6 +43,18 @@ class InputFiles:
 
 
 @dataclass(frozen=True)
+class ClientAccess:
+    """How servers and clients outside them know each other.
+
+    identities: a folder with party<i>.key and party<i>.pem, which the servers show; None: those of the run.
+    known: a folder with the certificates of the clients to serve; None serves anybody.
+    """
+
+    identities: Path | None = None
+    known: Path | None = None
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """One run of one .mpc program by three parties.
 
@@ -50,6 +62,7 @@ class RunSpec:
     shares_from: the run_dir of an earlier run whose share files this program reads, or None.
     plan, corrupt_party: additive errors, and who adds them; both or neither.
     timeout_seconds: how long a party waits for a message.
+    clients: for programs that serve clients.
     port_base: parties listen on port_base + party_id of 127.0.0.1; None lets the system choose.
     """
 
@@ -63,6 +76,7 @@ class RunSpec:
     corrupt_party: int | None = None
     timeout_seconds: float = 60.0
     port_base: int | None = None
+    clients: ClientAccess = ClientAccess()
 
 
 @dataclass(frozen=True)

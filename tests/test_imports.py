@@ -40,7 +40,7 @@ REP3 = [
     {"transport", "kernels"},
     {"protocol"},
     {"primitives"},
-    {"handshake", "share_files", "share_check", "input_reader"},
+    {"handshake", "share_files", "share_check", "input_reader", "clients"},
     {"config", "machine", "local_parties"},
     {"party", "run"},
     {"engine", "one_host"},

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from orchestrator.engines.frontend.clients import client_machine
 from orchestrator.engines.frontend.public import Public, cint, public_int, public_words, regint
 from orchestrator.engines.frontend.runtime import machine, runtime
 from orchestrator.engines.frontend.values import Fixed, Integer, common_size, is_zero, read, spread, unsupported, word
@@ -182,6 +183,22 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         if n_bytes not in (None, 8):
             raise unsupported(f"binary input of {n_bytes} bytes")
         return cls.wrap(machine().input(public_int(player), (size or 1,), binary=bool(binary)))
+
+    @classmethod
+    def receive_from_client(cls, n: int, client_id: Any, size: int = 1) -> list[sint]:
+        """n vectors. The client sends their first elements, then the second ones, and so on, as to MP-SPDZ."""
+        values = client_machine().receive_from_client(public_int(client_id), n * size).reshape(size, n)
+        return [cls.wrap(values[:, i].copy()) for i in range(n)]
+
+    @classmethod
+    def reveal_to_clients(cls, clients: Iterable[Any], values: Iterable[Any]) -> None:
+        """To each of these clients, and to nobody else."""
+        vectors = [cls.conv(value).v for value in values]
+        sizes = {vector.shape[0] for vector in vectors}
+        if len(sizes) != 1:
+            raise ShapeError(f"expected vectors of equal size for the clients, got sizes {sorted(sizes)}")
+        shown = stack(vectors).reshape(sizes.pop() * len(vectors))
+        client_machine().reveal_to_clients([public_int(client) for client in clients], shown)
 
     @classmethod
     def dot_product(cls, x: Any, y: Any) -> Any:

@@ -20,6 +20,7 @@ class PartyConfig:
     three have met.  input_text, input_binary: this party's own private input.
     shares_from: the run folder whose share file is taken over.  plan: this party's additive errors, if it is corrupt.
     insecure_fixed_seed: repeatable pads, for tests only.
+    client_identities, known_clients: see records.ClientAccess.
     """
 
     party_id: int
@@ -37,6 +38,8 @@ class PartyConfig:
     shares_from: str | None = None
     plan: str | None = None
     insecure_fixed_seed: int | None = None
+    client_identities: str | None = None
+    known_clients: str | None = None
 
     @classmethod
     def of(
@@ -72,6 +75,8 @@ class PartyConfig:
             shares_from=_text(spec.shares_from),
             plan=_text(plan),
             insecure_fixed_seed=insecure_fixed_seed,
+            client_identities=_text(spec.clients.identities),
+            known_clients=_text(spec.clients.known),
         )
 
     @property

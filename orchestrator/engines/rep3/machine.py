@@ -9,6 +9,7 @@ import numpy as np
 
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3 import share_files
+from orchestrator.engines.rep3.clients.service import ClientService, Waiting
 from orchestrator.engines.rep3.primitives.comparison import less_than_zero
 from orchestrator.engines.rep3.primitives.shift import right_shift
 from orchestrator.engines.rep3.protocol import passive
@@ -17,13 +18,14 @@ from orchestrator.engines.rep3.protocol.inputs import share_input
 from orchestrator.engines.rep3.protocol.opening import open_to_all
 from orchestrator.engines.rep3.protocol.share import RepShare, public
 from orchestrator.engines.rep3.share_check import check_agreement
+from orchestrator.errors import EngineUnavailable, ProgramError
 
 
 class Rep3Machine:
     """Implements frontend.machine.Machine for one party.
 
     run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
-    on_step: told the site and occurrence of each step that begins.
+    on_step: told the site and occurrence of each step that begins.  listen: opens this server's door to clients.
     """
 
     def __init__(
@@ -33,6 +35,7 @@ class Rep3Machine:
         run_dir: Path,
         emit: Callable[[str], None],
         on_step: Callable[[str, int], None] | None = None,
+        listen: Callable[[int], Waiting] | None = None,
     ) -> None:
         self.party = party
         self._inputs = inputs
@@ -40,6 +43,8 @@ class Rep3Machine:
         self._binary_output = run_dir / "Player-Data" / f"Binary-Output-P{party.party_id}-0"
         self._emit = emit
         self._on_step = on_step
+        self._listen = listen
+        self._service: tuple[int, ClientService] | None = None
 
     def share_public(self, values: np.ndarray) -> RepShare:
         return public(values, self.party.party_id)
@@ -84,6 +89,38 @@ class Rep3Machine:
 
     def open(self, x: RepShare) -> np.ndarray:
         return open_to_all(self.party, x)
+
+    def listen_for_clients(self, port: int) -> None:
+        if self._service is not None:
+            raise ProgramError(f"expected one listen_for_clients, got ports {self._service[0]} and {port}")
+        if self._listen is None:
+            raise EngineUnavailable("expected a run that can serve clients, got one in memory: use --engine rep3")
+        self._service = port, ClientService(self.party, self._listen(port))
+
+    def accept_client(self, port: int) -> int:
+        if self._service is not None and port != self._service[0]:
+            raise ProgramError(f"expected port {self._service[0]}, on which this program listens, got {port}")
+        return self._clients.accept()
+
+    def receive_from_client(self, client: int, count: int) -> RepShare:
+        return self._clients.receive(client, count)
+
+    def reveal_to_clients(self, clients: list[int], values: RepShare) -> None:
+        self._clients.reveal(clients, values)
+
+    def close_client(self, client: int) -> None:
+        self._clients.close(client)
+
+    @property
+    def _clients(self) -> ClientService:
+        if self._service is None:
+            raise ProgramError("expected listen_for_clients(port) before a client is spoken to")
+        return self._service[1]
+
+    def close(self) -> None:
+        """No more clients."""
+        if self._service is not None:
+            self._service[1].close_all()
 
     def write_shares(self, x: RepShare, position: int | None) -> None:
         if self.party.active is not None:

@@ -6,6 +6,8 @@ python -m orchestrator.engines.rep3.party CONFIG.json --listen-fd N [--alive-fd 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 import json
 import os
 import resource
@@ -22,20 +24,24 @@ from typing import Any
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.frontend.steps import StepClock
+from orchestrator.engines.hosts import Address
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3 import share_files
+from orchestrator.engines.rep3.clients.listener import ClientListener, pinned
 from orchestrator.engines.rep3.config import PartyConfig, report_file
 from orchestrator.engines.rep3.handshake import Terms, agree, agree_on_keys
 from orchestrator.engines.rep3.machine import Rep3Machine
 from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.transport.certificates import certificate_file, key_file
 from orchestrator.engines.rep3.transport.channel import Channel
-from orchestrator.engines.rep3.transport.tls import connect
+from orchestrator.engines.rep3.transport.tls import connect, listen
 from orchestrator.errors import TamperError
 from orchestrator.files import write_atomically
 from orchestrator.records import Cost, ProtocolName
 
 EXIT_FAILED = 1
+CLIENT_SECONDS = 10.0  # for a client's message
 _EXIT_ORPHANED = 70
 _PROGRESS_SECONDS = 0.1
 
@@ -50,7 +56,7 @@ def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[s
         connect_timeout_seconds=config.connect_timeout_seconds,
     )
     try:
-        report = _run(config, channel, on_step)
+        report = _run(config, channel, listener.getsockname()[0], on_step)
         channel.finish()
     except BaseException as exc:
         channel.abort_because(exc)
@@ -58,7 +64,10 @@ def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[s
     write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(report))
 
 
-def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], None] | None) -> dict[str, Any]:
+def _run(
+    config: PartyConfig, channel: Channel, host: str, on_step: Callable[[str, int], None] | None
+) -> dict[str, Any]:
+    """host: where this party listens, for the other two and for clients."""
     run_dir = Path(config.run_dir)
     program = load_program(Path(config.program))
     session = agree(channel, Terms(program.sha256(config.args), config.protocol))
@@ -77,7 +86,9 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
     party = Party(channel, prss, StepClock(program.sites, spent), injector, active)
     emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
-    run_program(program, config.args, Rep3Machine(party, inputs, run_dir, emit, on_step))
+    open_to_clients = functools.partial(_listen_for_clients, config, host)
+    with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
+        run_program(program, config.args, machine)
     if active is not None:
         active.prove()
         active.finish()
@@ -93,6 +104,18 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
         "session": session.hex(),
         "insecure_fixed_seed": config.insecure_fixed_seed,
     }
+
+
+def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientListener:
+    key, certificate = Path(config.key), Path(config.certificates[config.party_id])
+    if config.client_identities is not None:
+        folder = Path(config.client_identities)
+        key, certificate = key_file(folder, config.party_id), certificate_file(folder, config.party_id)
+    known = None if config.known_clients is None else pinned(Path(config.known_clients))
+    seconds = min(CLIENT_SECONDS, config.timeout_seconds / 4)  # the other servers wait for this one meanwhile
+    advice = "choose another port for clients"
+    listener = listen(config.party_id, Address(host, port + config.party_id), advice)
+    return ClientListener(listener, key, certificate, known, seconds)
 
 
 def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> None:

@@ -31,6 +31,16 @@ _HASH_BYTES = 32
 
 def check_agreement(party: Party, share: RepShare) -> None:
     """Raises ProtocolAbort, with the other holder, where it holds something else. One round, a hash to each peer."""
+    for peer in disagreeing(party, share):
+        raise ProtocolAbort(
+            f"share agreement: expected party {peer} to hold the same shares as party {party.party_id}, got others: a "
+            "share file was edited or swapped, or belongs to another run; nothing was opened",
+            peer,
+        )
+
+
+def disagreeing(party: Party, share: RepShare) -> list[int]:
+    """The peers that hold another copy of the component they have in common with this party."""
     channel, me = party.channel, party.party_id
     shared_with = {
         channel.next: (share.own, party.prss.own[Purpose.SHARE_CHECK]),
@@ -44,13 +54,9 @@ def check_agreement(party: Party, share: RepShare) -> None:
         {peer: memoryview(digest) for peer, digest in mine.items()},
         {peer: memoryview(buffer) for peer, buffer in theirs.items()},
     )
-    for peer, (values, _) in shared_with.items():
-        if bytes(theirs[peer]) != _digest(peer, salts[peer], values):
-            raise ProtocolAbort(
-                f"share agreement: expected party {peer} to hold the same shares as party {me}, got others: a share "
-                "file was edited or swapped, or belongs to another run; nothing was opened",
-                peer,
-            )
+    return [
+        peer for peer, (values, _) in shared_with.items() if bytes(theirs[peer]) != _digest(peer, salts[peer], values)
+    ]
 
 
 def _salt(stream: Stream) -> bytes:
