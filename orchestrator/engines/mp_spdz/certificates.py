@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def make_certificate(party_id: int, folder: Path) -> tuple[Path, Path]:
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_atomically(key_path, private, mode=0o600)
     certificate_path.write_bytes(certificate.public_bytes(pem))
-    link_by_subject(party_id, folder)
+    link_by_subject(f"P{party_id}", folder)
     return key_path, certificate_path
 
 
@@ -58,19 +59,40 @@ def install_certificates(party_id: int, key: Path, certificates: Sequence[Path],
     """
     folder.mkdir(parents=True, exist_ok=True)
     for other, source in enumerate(certificates):
-        content = _read(source, f"party {other}'s certificate")
-        _check_name(source, content, other)
-        (folder / f"P{other}.pem").write_bytes(content)
-        link_by_subject(other, folder)
+        install_party(other, source, folder)
     write_atomically(folder / f"P{party_id}.key", _read(key, f"party {party_id}'s key"), mode=0o600)
 
 
-def link_by_subject(party_id: int, folder: Path) -> None:
-    """Give the certificate of a party the name by which OpenSSL looks for it."""
-    certificate = x509.load_pem_x509_certificate((folder / f"P{party_id}.pem").read_bytes())
+def install_party(party_id: int, certificate: Path, folder: Path) -> None:
+    """Put a party's certificate where MP-SPDZ looks for it. Raises UsageError."""
+    content = _read(certificate, f"party {party_id}'s certificate")
+    _check_name(certificate, content, party_id)
+    (folder / f"P{party_id}.pem").write_bytes(content)
+    link_by_subject(f"P{party_id}", folder)
+
+
+def install_client(certificate: Path, folder: Path) -> None:
+    """Put a client's certificate C<i>.pem where MP-SPDZ looks for it. Raises UsageError."""
+    content = _read(certificate, "a client's certificate")
+    try:
+        name = _common_name(x509.load_pem_x509_certificate(content))
+    except ValueError as exc:
+        raise UsageError(f"{certificate}: expected a client's certificate in PEM format, got something else") from exc
+    if name != certificate.stem or not re.fullmatch(r"C[0-9]{1,9}", name):
+        raise UsageError(
+            f"{certificate}: expected a file C<i>.pem with a certificate for the name C<i>, a number by which "
+            f"MP-SPDZ knows the client, got one for {name}; make one (mpc-tamper client-certificate C1)"
+        )
+    (folder / f"{name}.pem").write_bytes(content)
+    link_by_subject(name, folder)
+
+
+def link_by_subject(name: str, folder: Path) -> None:
+    """Give the certificate <name>.pem of a party or client the name by which OpenSSL looks for it."""
+    certificate = x509.load_pem_x509_certificate((folder / f"{name}.pem").read_bytes())
     link = folder / f"{subject_hash(_common_name(certificate))}.0"
     link.unlink(missing_ok=True)
-    link.symlink_to(f"P{party_id}.pem")
+    link.symlink_to(f"{name}.pem")
 
 
 def _read(path: Path, what: str) -> bytes:

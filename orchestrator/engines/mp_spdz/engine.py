@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 
 from orchestrator.engines.base import OnStep
-from orchestrator.engines.mp_spdz import run_folder
+from orchestrator.engines.mp_spdz import clients, run_folder
 from orchestrator.engines.mp_spdz.protocols import SETTINGS
 from orchestrator.engines.mp_spdz.run import execute, prepare
 from orchestrator.records import PARTIES, EngineName, RunResult, RunSpec
@@ -25,6 +25,9 @@ class MpSpdzEngine:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         prepared = prepare(spec, self._environment)
         addresses = run_folder.local_addresses(spec.port_base)
-        run_folder.write_certificates(spec.run_dir)
+        if spec.clients.identities is None:
+            run_folder.write_certificates(spec.run_dir)
+        else:
+            clients.install(spec.clients, run_folder.player_data(spec.run_dir))
         run_folder.write_hosts(spec.run_dir, addresses)
         return execute(prepared, range(PARTIES), on_step)

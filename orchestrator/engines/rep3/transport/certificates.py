@@ -32,8 +32,15 @@ def make_certificate(party_id: int, folder: Path, *, valid_days: int = _VALID_DA
 
     The subject is P<i>, the name that MP-SPDZ asks for, so that one certificate serves both engines.
     """
+    return write_certificate(f"P{party_id}", key_file(folder, party_id), certificate_file(folder, party_id), valid_days)
+
+
+def write_certificate(
+    common_name: str, key_path: Path, certificate_path: Path, valid_days: int = _VALID_DAYS
+) -> tuple[Path, Path]:
+    """A fresh key, readable by its owner only, and its certificate; return both paths."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"P{party_id}")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -46,7 +53,6 @@ def make_certificate(party_id: int, folder: Path, *, valid_days: int = _VALID_DA
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
-    key_path, certificate_path = key_file(folder, party_id), certificate_file(folder, party_id)
     pem = serialization.Encoding.PEM
     write_atomically(
         key_path,
