@@ -6,13 +6,14 @@ import contextlib
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3.clients.client import Client
 from orchestrator.engines.rep3.clients.connection import ClientConnection
+from orchestrator.engines.rep3.clients.service import Waiting
 from orchestrator.engines.rep3.clients.wire import CODE_BYTES, HELLO, TOKEN_BYTES
 from orchestrator.engines.rep3.local_parties import run_in_threads
 from orchestrator.engines.rep3.machine import Rep3Machine
@@ -49,11 +50,12 @@ class Door:
 
 
 class Servers:
-    """seconds: that the servers give a client for a message."""
+    """seconds: that the servers give a client for a message.  doors: other ones than those in memory."""
 
-    def __init__(self, seconds: float = 5.0) -> None:
+    def __init__(self, seconds: float = 5.0, doors: Sequence[Waiting] | None = None) -> None:
         self._seconds = seconds
-        self.doors = [Door() for _ in range(PARTIES)]
+        self._in_memory = [Door() for _ in range(PARTIES)]
+        self.doors = doors or self._in_memory
         self.failure: BaseException | None = None
 
     def connect(
@@ -65,7 +67,7 @@ class Servers:
         pairs = [socket.socketpair() for _ in range(PARTIES)]
         client = Client({i: wrap(i, SocketLink(pairs[i][0])) for i in range(PARTIES)}, 20.0)
         for i in reversed(range(PARTIES)):
-            self.doors[i].greet(ClientConnection(SocketLink(pairs[i][1]), self._seconds, certificates[i]))
+            self._in_memory[i].greet(ClientConnection(SocketLink(pairs[i][1]), self._seconds, certificates[i]))
         return client
 
 
@@ -79,11 +81,12 @@ def serving(
     active: bool = False,
     seconds: float = 5.0,
     watch: Callable[[Party], None] | None = None,
+    doors: Sequence[Waiting] | None = None,
 ) -> Iterator[Servers]:
     """The servers run the program during the block and have to end well by its end. watch: sees each party first."""
     source = load_program(program)
     shutil.copytree(shares_from / "Persistence", run_dir / "Persistence")
-    servers = Servers(seconds)
+    servers = Servers(seconds, doors)
 
     def run(party: Party) -> None:
         if watch is not None:
