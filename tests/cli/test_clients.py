@@ -1,0 +1,168 @@
+"""mpc-tamper serve and query, with real servers: two commands in two processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import Result
+
+from orchestrator.datasets import Task
+from orchestrator.engines.registry import get_engine
+from orchestrator.experiments.training import TrainedModel, train
+from orchestrator.metrics import scores
+from orchestrator.records import EngineName
+from orchestrator.svm import SvmParameters
+
+COMMAND = [sys.executable, "-m", "orchestrator.cli.main"]
+with_mp_spdz = pytest.mark.skipif("MP_SPDZ_HOME" not in os.environ, reason="set MP_SPDZ_HOME to a built MP-SPDZ")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
+    folder = tmp_path_factory.mktemp("model")
+    return train(tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder), folder
+
+
+def free_ports() -> int:
+    """The first of three ports that are free now."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            base = probe.getsockname()[1]
+        try:
+            for i in range(3):
+                socket.create_server(("127.0.0.1", base + i)).close()
+        except (OSError, OverflowError):
+            continue
+        return base
+
+
+@contextmanager
+def server(folder: Path, place: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    words = [*COMMAND, "serve", str(folder), "--port-base", str(free_ports()), "--run-dir", str(place), *options]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 30
+        while not (place / "clients" / "service.json").exists() and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def query(invoke: Callable[..., Result], image: Path, place: Path, *options: str) -> list[str]:
+    folder = place / "clients"
+    result = invoke("query", image, "--servers", folder / "HOSTS", "--certificates", folder, "--quiet", *options)
+    assert result.exit_code == 0, result.output
+    return result.stdout.split()
+
+
+@pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
+def test_serve_and_query(
+    invoke: Callable[..., Result],
+    model: tuple[TrainedModel, Path],
+    tiny_task: Task,
+    tmp_path: Path,
+    protocol: str,
+) -> None:
+    """Two pictures; then Ctrl-C ends the servers, and nothing of them is left."""
+    trained, folder = model
+    place = tmp_path / "serving"
+    with server(folder, place, "--protocol", protocol, "--answer", "score") as process:
+        for i in (0, 1):
+            Image.fromarray(tiny_task.x_test[i].reshape(4, 4)).save(tmp_path / "x.png")
+            (score,) = scores(trained.weights, tiny_task.x_test[i : i + 1])
+            found = query(invoke, tmp_path / "x.png", place)
+            assert found == [str(int(score > 0)), f"{score / 2**24:.6f}"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert "stopped" in process.stderr.read()
+    with pytest.raises(ConnectionRefusedError):
+        host, _, port = (place / "clients" / "HOSTS").read_text().splitlines()[0].rpartition(":")
+        socket.create_connection((host, int(port)))
+
+
+def test_known_clients_and_a_number_of_queries(
+    invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tiny_task: Task, tmp_path: Path
+) -> None:
+    """The servers end by themselves after the last query; without --answer score there is no score."""
+    trained, folder = model
+    np.savez(
+        tmp_path / "task.npz",
+        x_train=tiny_task.x_train,
+        y_train=tiny_task.y_train,
+        x_test=tiny_task.x_test,
+        y_test=tiny_task.y_test,
+    )
+    made = invoke("client-certificate", "alice", "--out", tmp_path / "alice")
+    assert made.exit_code == 0
+    (tmp_path / "known").mkdir()
+    (tmp_path / "alice" / "alice.pem").rename(tmp_path / "known" / "alice.pem")
+    own = ("--key", tmp_path / "alice" / "alice.key", "--certificate", tmp_path / "known" / "alice.pem")
+    place = tmp_path / "serving"
+    with server(folder, place, "--clients", str(tmp_path / "known"), "--queries", "1") as process:
+        stranger = invoke(
+            *("query", tmp_path / "task.npz", "--index", 7, "--timeout", 5),
+            *("--servers", place / "clients" / "HOSTS", "--certificates", place / "clients"),
+        )
+        assert stranger.exit_code == 4
+        assert "error: " in stranger.stderr
+        (score,) = scores(trained.weights, tiny_task.x_test[7:8])
+        assert query(invoke, tmp_path / "task.npz", place, "--index", "7", *own) == [str(int(score > 0))]
+        assert process.wait(20) == 0
+
+
+@with_mp_spdz
+@pytest.mark.parametrize("protocol", ["ring", "sy-rep-ring"])
+def test_serve_and_query_on_mp_spdz(
+    invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tiny_task: Task, tmp_path: Path, protocol: str
+) -> None:
+    trained, folder = model
+    place = tmp_path / "serving"
+    with server(folder, place, "--engine", "mp-spdz", "--protocol", protocol, "--answer", "score") as process:
+        for i in (0, 1):
+            Image.fromarray(tiny_task.x_test[i].reshape(4, 4)).save(tmp_path / "x.png")
+            (score,) = scores(trained.weights, tiny_task.x_test[i : i + 1])
+            found = query(invoke, tmp_path / "x.png", place, "--engine", "mp-spdz")
+            assert found == [str(int(score > 0)), f"{score / 2**24:.6f}"]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+def test_what_a_user_gets_wrong(invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "clients"
+    folder.mkdir()
+    Image.new("L", (5, 5)).save(tmp_path / "x.png")
+    (folder / "HOSTS").write_text("127.0.0.1:15000\n127.0.0.1:15001\n127.0.0.1:15002\n")
+    place = ("--servers", folder / "HOSTS", "--certificates", folder)
+    missing = invoke("query", tmp_path / "x.png", *place)
+    assert (missing.exit_code, "description of a service" in missing.stderr) == (2, True)
+    service = {"columns": 17, "answer": "class", "engine": "rep3", "protocol": "ring"}
+    (folder / "service.json").write_text(json.dumps(service))
+    for options, message in (
+        ((), "expected 16 pixels, as the model has, got 25"),
+        (("--engine", "mp-spdz"), "expected --engine rep3"),
+        (("--key", tmp_path / "x.png"), "--key and --certificate together"),
+    ):
+        result = invoke("query", tmp_path / "x.png", *place, *options)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    for options, message in (
+        (("--engine", "clear"), "expected an engine and protocol that serve clients"),
+        (("--answer", "all"), "expected --answer class or score"),
+        (("--clients", tmp_path / "clients"), "expected certificates of clients"),
+    ):
+        result = invoke("serve", model[1], "--port-base", free_ports(), "--run-dir", tmp_path / "run", *options)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
