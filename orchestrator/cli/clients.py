@@ -51,7 +51,7 @@ def serve(
         folder = place / "clients"
         typer.echo(f"query: mpc-tamper query IMAGE.png --servers {folder / serving.HOSTS} --certificates {folder}")
         if clients is None and engine is EngineName.REP3:
-            typer.echo("anonymous clients are served; --clients DIR serves those with certificates there only", err=True)
+            typer.echo("anonymous clients are served; --clients DIR serves known ones only", err=True)
     try:
         with shown(quiet=quiet) as progress:
             serving.serve(

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.clients_in_memory import serving
-from tests.in_memory import InMemoryRep3
 
 from orchestrator import bundle
 from orchestrator.datasets import Task
@@ -21,6 +19,8 @@ from orchestrator.experiments.training import TrainedModel, train
 from orchestrator.metrics import scores
 from orchestrator.records import EngineName, ProtocolName, RunSpec
 from orchestrator.svm import SvmParameters
+from tests.clients_in_memory import serving
+from tests.in_memory import InMemoryRep3
 
 QUERY = bundle.program("svm_query.mpc")
 
@@ -109,7 +109,9 @@ def test_what_servers_receive_is_uniform(run_dir: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(ClientConnection, "receive", spy)
     program = tmp_path / "take.mpc"
     program.write_text(
-        "listen_for_clients(15000)\nc = accept_client_connection(15000)\nx = sint.receive_from_client(1, c, size=8192)\n"
+        "listen_for_clients(15000)\n"
+        "c = accept_client_connection(15000)\n"
+        "x = sint.receive_from_client(1, c, size=8192)\n"
     )
     (tmp_path / "none" / "Persistence").mkdir(parents=True)
     with serving(program, (), tmp_path / "none", run_dir) as servers:

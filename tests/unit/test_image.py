@@ -39,7 +39,7 @@ def test_a_row_of_test_images() -> None:
 @pytest.mark.parametrize("mode", ["RGBA", "P", "I;16", "1"])
 def test_other_modes_are_refused(mode: str, tmp_path: Path) -> None:
     Image.new(mode, (4, 3)).save(tmp_path / "x.png")
-    with pytest.raises(DataError, match="grey .L. or RGB"):
+    with pytest.raises(DataError, match="expected a grey"):
         read_image(tmp_path / "x.png")
 
 

@@ -90,8 +90,8 @@ def test_serve_and_query(
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
         assert "stopped" in process.stderr.read()
+    host, _, port = (place / "clients" / "HOSTS").read_text().splitlines()[0].rpartition(":")
     with pytest.raises(ConnectionRefusedError):
-        host, _, port = (place / "clients" / "HOSTS").read_text().splitlines()[0].rpartition(":")
         socket.create_connection((host, int(port)))
 
 
@@ -142,7 +142,9 @@ def test_serve_and_query_on_mp_spdz(
         assert process.wait(20) == 0
 
 
-def test_what_a_user_gets_wrong(invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tmp_path: Path) -> None:
+def test_what_a_user_gets_wrong(
+    invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tmp_path: Path
+) -> None:
     folder = tmp_path / "clients"
     folder.mkdir()
     Image.new("L", (5, 5)).save(tmp_path / "x.png")

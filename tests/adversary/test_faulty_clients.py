@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.clients_in_memory import Servers, serving
 
 from orchestrator.engines.hosts import Address, Addresses
 from orchestrator.engines.rep3.clients.client import Client, Credentials, connect, share
@@ -34,6 +33,7 @@ from orchestrator.errors import (
     ProtocolAbort,
     UsageError,
 )
+from tests.clients_in_memory import Servers, serving
 
 SQUARES = """
 listen_for_clients(15000)
@@ -242,15 +242,15 @@ def test_a_server_with_two_votes_ends_the_run(
 
         party.channel.exchange = lie  # type: ignore[method-assign]
 
-    with (
-        pytest.raises(ProtocolAbort, match="client vote"),
-        serving(squares(1), (), tmp_path / "none", run_dir, watch=watch) as servers,
-    ):
-        client = servers.connect()
-        client.wait_for_turn()
-        with pytest.raises(PartyError):
-            client.send_private_inputs(np.array([1, 2, 3, 4]))
-            client.receive_outputs(4)
+    def ask() -> None:
+        with serving(squares(1), (), tmp_path / "none", run_dir, watch=watch) as servers:
+            client = servers.connect()
+            client.wait_for_turn()
+            with pytest.raises(PartyError):
+                client.send_private_inputs(np.array([1, 2, 3, 4]))
+
+    with pytest.raises(ProtocolAbort, match="client vote"):
+        ask()
 
 
 @pytest.fixture
