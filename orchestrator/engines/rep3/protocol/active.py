@@ -293,13 +293,15 @@ class _Batch:
         verdict = transcript.pack_verdict(failed, self._batch, prover, self._hashes[Role.LEFT][-1])
         peers = (channel.next, channel.previous)
         got = {peer: bytearray(transcript.VERDICT_BYTES) for peer in peers}
-        channel.exchange(
-            "proof/accept",
-            dict.fromkeys(peers, memoryview(verdict)),
-            {peer: memoryview(value) for peer, value in got.items()},
-        )
-        if failed:
-            raise ProofRejected(_rejection(failed, self._batch, prover, channel.party_id))
+        try:
+            channel.exchange(
+                "proof/accept",
+                dict.fromkeys(peers, memoryview(verdict)),
+                {peer: memoryview(value) for peer, value in got.items()},
+            )
+        finally:  # a rejection ends the run, also when a peer has left meanwhile because of it
+            if failed:
+                raise ProofRejected(_rejection(failed, self._batch, prover, channel.party_id))
         # The next party decided on the previous one's proof, of which this party is R; the previous one on its own.
         for peer, role in ((channel.next, Role.RIGHT), (channel.previous, Role.PROVER)):
             expected = transcript.pack_verdict("", self._batch, self._prover_of[role], self._hashes[role][-1])
