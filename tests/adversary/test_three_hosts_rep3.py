@@ -238,7 +238,7 @@ def test_an_interrupted_party_ends_the_other_two_and_is_named(hosts: Hosts) -> N
     parties = at_work(hosts)
     parties[1].send_signal(signal.SIGINT)
     for i in (0, 2):
-        assert "party 1 gave up" in failed(parties[i], SECONDS_TO_END)
+        assert "party 1" in failed(parties[i], SECONDS_TO_END)
     parties[1].wait(SECONDS_TO_END)
     assert parties[1].returncode == 130
 
