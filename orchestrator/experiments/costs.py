@@ -98,6 +98,8 @@ class Measured:
     """What a phase, train or verify, cost on loopback: seconds a median of `repeats` runs, bytes and rounds of one.
 
     rows: of the training data, or the number of examples.  examples: public or secret, in a verification.
+    common_rounds: of the party that counts fewest. What others count beyond goes one way, as inputs do, and a round of
+    it does not wait for the one before: the party with fewest rounds says how often all wait for each other.
     """
 
     engine: EngineName
@@ -110,6 +112,7 @@ class Measured:
     seconds: float = 0.0
     bytes_per_party: int = 0
     rounds: int = 0
+    common_rounds: int = 0
     repeats: int = 0
 
     def record(self) -> dict[str, Any]:
@@ -118,7 +121,7 @@ class Measured:
         return asdict(self) | {"active": self.protocol not in PASSIVE, "predicted_seconds": predicted}
 
     def on(self, network: Network) -> float:
-        return predict(network, seconds=self.seconds, bytes_per_party=self.bytes_per_party, rounds=self.rounds)
+        return predict(network, seconds=self.seconds, bytes_per_party=self.bytes_per_party, rounds=self.common_rounds)
 
 
 def costs(
@@ -146,7 +149,7 @@ def costs(
         "dataset": DATASET,
         "columns": task.x_train.shape[1] + 1,
         "networks": [asdict(network) for network in NETWORKS],
-        "model": "rounds * latency_seconds + 8 * bytes_per_party / bits_per_second + seconds on loopback",
+        "model": "common_rounds * latency_seconds + 8 * bytes_per_party / bits_per_second + seconds on loopback",
         "runs": [m.record() for m in unique],
         "ratios": list(_ratios(unique)),
         "checks": [
@@ -250,6 +253,7 @@ def _median(run: Callable[[], Sequence[RunResult]], repeats: int, what: Measured
         seconds=statistics.median(seconds),
         bytes_per_party=sum(r.bytes_per_party for r in runs),
         rounds=sum(r.rounds for r in runs),
+        common_rounds=sum(min(party.cost.rounds for party in r.parties) for r in runs),
         repeats=len(seconds),
     )
 
@@ -323,7 +327,7 @@ def _checks(engine: Engine, task: Task, size: Grid, progress: Progress) -> Itera
         here = measure(engine, protocol, size.repeats)
         for network in NETWORKS:
             progress(f"{engine.name} {protocol}: the same runs through a {network.name} of delaying relays")
-            there = measure(Rep3Engine(route=functools.partial(through, network)), protocol, 1)
+            there = measure(Rep3Engine(route=functools.partial(through, network)), protocol, size.repeats)
             for near, far in zip(here, there, strict=True):
                 yield {
                     "engine": near.engine,

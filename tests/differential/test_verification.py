@@ -1,4 +1,4 @@
-"""Verification on MP-SPDZ: shares of rep3's or its own passive training, under every active protocol that takes them."""
+"""Verification on MP-SPDZ: shares of passive training, under every active protocol that takes them."""
 
 from __future__ import annotations
 
