@@ -7,6 +7,7 @@ loopback. Predictions for other networks are cost_model.py's, and some are check
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import statistics
 import tempfile
@@ -173,22 +174,25 @@ def _grids(engine: Engine, engines: Sequence[Engine]) -> list[Grid]:
 def _measure_grid(engine: Engine, task: Task, grid: Grid, progress: Progress) -> Iterator[Measured]:
     wanted = [p for p in PROTOCOLS if p in engine.protocols and (grid.protocols is None or p in grid.protocols)]
     rows = tuple(min(m, len(task.x_train)) for m in grid.rows)
-    for protocol in wanted:
-        for m, t in replace(grid, rows=rows).sizes():
-            progress(f"{engine.name} {protocol}: training, {m:,} rows, {t} iterations")
-            try:
-                yield _measure_training(engine, protocol, _first_rows(task, m), t, grid.repeats)
-            except EngineUnavailable as missing:
-                progress(f"left out: {missing}")
-                break
-    for protocol in _verifying(wanted):
+    missing: set[ProtocolName] = set()
+    sizes = replace(grid, rows=rows).sizes()
+    for (m, t), protocol in itertools.product(sizes, wanted):  # of one size one after the other: the machine drifts
+        if protocol in missing:
+            continue
+        progress(f"{engine.name} {protocol}: training, {m:,} rows, {t} iterations")
+        try:
+            yield _measure_training(engine, protocol, _first_rows(task, m), t, grid.repeats)
+        except EngineUnavailable as reason:
+            progress(f"left out: {reason}")
+            missing.add(protocol)
+    for protocol in _verifying([p for p in wanted if p not in missing]):
         for owner in (None, SECRET_OWNER):
             count = min(grid.examples, len(task.x_test))
             progress(f"{engine.name} {protocol}: verification, {count:,} {_kind(owner)} examples")
             try:
                 yield _measure_verification(engine, protocol, task, count, owner, grid.repeats)
-            except EngineUnavailable as missing:
-                progress(f"left out: {missing}")
+            except EngineUnavailable as reason:
+                progress(f"left out: {reason}")
 
 
 def _verifying(protocols: Sequence[ProtocolName]) -> list[ProtocolName]:
