@@ -134,12 +134,26 @@ class ErrorInjector:
 
         Returns (positions int64 within the length outputs, values uint64), positions possibly repeated, or None.
         """
-        found = [
-            self._select((site, key), start, length) for key in (occurrence, EVERY) if (site, key) in self._columns
-        ]
-        if not found:
+        keys = [(site, key) for key in (occurrence, EVERY) if (site, key) in self._columns]
+        if not keys:
             return None
+        found = [self._select(key, start, length) for key in keys]
         return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
+    def flips(self, site: str, occurrence: int, start: int, length: int) -> np.ndarray | None:
+        """For AND gates: the positions to flip, int64, each once; or None. Raises PlanError for values but 0 and 1."""
+        for key in (occurrence, EVERY):
+            column = self._columns.get((site, key))
+            if column is not None and (column.values > 1).any():
+                raise PlanError(
+                    f"expected the value 1 for errors at {site}, an AND gate, got {int(column.values.max())}"
+                )
+        errors = self.errors(site, occurrence, start, length)
+        if errors is None:
+            return None
+        times = np.zeros(length, np.uint64)
+        np.add.at(times, *errors)
+        return np.flatnonzero(times & np.uint64(1))
 
     def add_to(self, outputs: np.ndarray, site: str, occurrence: int, start: int) -> None:
         """Add the errors to a uint64 array of outputs, in place, modulo 2^64."""

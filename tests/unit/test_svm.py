@@ -111,6 +111,7 @@ def test_program_arguments() -> None:
         "last_gain": str(constants.last_gain),
         "decay": str(constants.decay),
         "shift": str(constants.shift),
+        "layout": "rows",
         "width": str(constants.width),
     }
 

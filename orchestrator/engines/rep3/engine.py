@@ -133,6 +133,7 @@ def _start(config: Path, run_dir: Path, listener: socket.socket, alive_fd: int, 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of sets in a program is the same at all parties
             pass_fds=tuple(fds.values()),
             start_new_session=True,  # an interrupt reaches the engine alone, which then ends the parties
         )
