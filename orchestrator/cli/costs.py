@@ -55,7 +55,7 @@ def costs(
             [get_engine(name) for name in dict.fromkeys(names)],
             out,
             grid=grid,
-            check=None if quick else experiment.CHECK,
+            check=not quick,
             progress=progress,
         )
     typer.echo((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))

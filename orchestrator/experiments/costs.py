@@ -24,6 +24,7 @@ from orchestrator.datasets import load_task
 from orchestrator.datasets.task import Task
 from orchestrator.defences.accuracy import AccuracyThreshold
 from orchestrator.engines.base import Engine
+from orchestrator.engines.mp_spdz.engine import MpSpdzEngine
 from orchestrator.engines.rep3.engine import Rep3Engine
 from orchestrator.errors import EngineUnavailable, ParameterError
 from orchestrator.experiments.cost_model import LAN, WAN, Network, predict
@@ -90,8 +91,16 @@ GRIDS: Mapping[EngineName, tuple[Grid, ...]] = MappingProxyType(
         EngineName.MP_SPDZ: (SMALL, Grid(rows=(12_665,), iterations=(10,), examples=200, protocols=_MP_SPDZ_FAST)),
     }
 )
+_ENGINES: Mapping[EngineName, Callable[..., Engine]] = MappingProxyType(
+    {EngineName.REP3: Rep3Engine, EngineName.MP_SPDZ: MpSpdzEngine}
+)
 QUICK = Grid(rows=(100, 300), iterations=(1, 3), examples=50, repeats=1)
-CHECK = Grid(rows=(500,), iterations=(5,), examples=100)  # through the relay
+CHECKS: Mapping[EngineName, Grid] = MappingProxyType(  # through the relay
+    {
+        EngineName.REP3: Grid(rows=(500,), iterations=(5,), examples=100),
+        EngineName.MP_SPDZ: Grid(rows=(100,), iterations=(3,), examples=20, repeats=1),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -130,12 +139,13 @@ def costs(
     out: Path,
     *,
     grid: Grid | None = None,
-    check: Grid | None = CHECK,
+    check: bool = True,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Measure, and write costs.json, .md and .png to `out`. Returns the record.
 
-    grid: the same sizes for every engine and protocol, in place of GRIDS.  check: the size of runs through the relay.
+    grid: the same sizes for every engine and protocol, in place of GRIDS.  check: whether to hold the cost model
+    against runs through the relay.
     """
     for engine in engines:
         if engine.name not in GRIDS:
@@ -153,12 +163,7 @@ def costs(
         "model": "common_rounds * latency_seconds + 8 * bytes_per_party / bits_per_second + seconds on loopback",
         "runs": [m.record() for m in unique],
         "ratios": list(_ratios(unique)),
-        "checks": [
-            row
-            for engine in engines
-            if engine.name is EngineName.REP3 and check is not None
-            for row in _checks(engine, task, check, progress)
-        ],
+        "checks": [row for engine in engines if check for row in _checks(engine, task, progress)],
         "environment": environment(),
     }
     write_atomically(out / COSTS_JSON, json.dumps(record, indent=2) + "\n")
@@ -211,13 +216,22 @@ def _measure_training(engine: Engine, protocol: ProtocolName, task: Task, iterat
 
 
 def _measure_verification(
-    engine: Engine, protocol: ProtocolName, task: Task, examples: int, secret_owner: int | None, repeats: int
+    engine: Engine,
+    protocol: ProtocolName,
+    task: Task,
+    examples: int,
+    secret_owner: int | None,
+    repeats: int,
+    trainer: Engine | None = None,
 ) -> Measured:
-    """Of a model from few rows, as the cost does not depend on it. Hand-over included, where the protocol needs one."""
+    """Of a model from few rows, as the cost does not depend on it. Hand-over included, where the protocol needs one.
+
+    trainer: the engine that trains it, where that is not to be this one.
+    """
     x, y = _spread(task, examples)
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         shares = Path(folder, "train")
-        _train(engine, BASIS.get(protocol, protocol), _first_rows(task, _FEW_ROWS), 1, shares)
+        _train(trainer or engine, BASIS.get(protocol, protocol), _first_rows(task, _FEW_ROWS), 1, shares)
 
         def run() -> Sequence[RunResult]:
             return verify(
@@ -314,24 +328,28 @@ def _quotients(one: Measured, others: Sequence[Measured]) -> dict[str, float]:
     return {name: of(one) / sum(of(other) for other in others) for name, of in quantities.items()}
 
 
-def _checks(engine: Engine, task: Task, size: Grid, progress: Progress) -> Iterator[dict[str, Any]]:
-    """The model against runs of rep3 through the relay; all three parties, and the relay, on this machine."""
+def _checks(engine: Engine, task: Task, progress: Progress) -> Iterator[dict[str, Any]]:
+    """The model against runs through the relay; all three parties, and the relay, on this machine."""
+    size = CHECKS[engine.name]
     (rows,), (iterations,) = size.rows, size.iterations
 
-    def measure(engine: Engine, protocol: ProtocolName, repeats: int) -> list[Measured]:
+    def measure(over: Engine, protocol: ProtocolName) -> list[Measured]:
         return [
-            _measure_training(engine, protocol, _first_rows(task, rows), iterations, repeats),
+            _measure_training(over, protocol, _first_rows(task, rows), iterations, size.repeats),
             *(
-                _measure_verification(engine, protocol, task, size.examples, owner, repeats)
+                _measure_verification(over, protocol, task, size.examples, owner, size.repeats, trainer=engine)
                 for owner in (None, SECRET_OWNER)
             ),
         ]
 
     for protocol in (p for p in PROTOCOLS if p in engine.protocols):
-        here = measure(engine, protocol, size.repeats)
+        try:
+            here = measure(engine, protocol)
+        except EngineUnavailable:
+            continue  # said so before
         for network in NETWORKS:
             progress(f"{engine.name} {protocol}: the same runs through a {network.name} of delaying relays")
-            there = measure(Rep3Engine(route=functools.partial(through, network)), protocol, size.repeats)
+            there = measure(_ENGINES[engine.name](route=functools.partial(through, network)), protocol)
             for near, far in zip(here, there, strict=True):
                 yield {
                     "engine": near.engine,
