@@ -6,6 +6,7 @@ loopback. Predictions for other networks are cost_model.py's, and some are check
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
@@ -43,7 +44,8 @@ THRESHOLD = AccuracyThreshold(0.5)  # the cost does not depend on it
 NETWORKS = (LAN, WAN)
 SECRET_OWNER = 0
 _FEW_ROWS = 100
-_ENOUGH_SECONDS = 5.0  # for one measurement, its start-up included: long runs are not repeated
+_NO_LIMIT = 1000  # verdicts on a model that nobody will use
+_ENOUGH_SECONDS = 4.0  # for one measurement, its start-up included: long runs are not repeated
 _TIMEOUT_SECONDS = 300.0
 
 # The passive protocol whose shares an active one takes over.
@@ -97,7 +99,7 @@ _ENGINES: Mapping[EngineName, Callable[..., Engine]] = MappingProxyType(
 QUICK = Grid(rows=(100, 300), iterations=(1, 3), examples=50, repeats=1)
 CHECKS: Mapping[EngineName, Grid] = MappingProxyType(  # through the relay
     {
-        EngineName.REP3: Grid(rows=(500,), iterations=(5,), examples=100),
+        EngineName.REP3: Grid(rows=(500,), iterations=(5,), examples=100, repeats=1),
         EngineName.MP_SPDZ: Grid(rows=(100,), iterations=(3,), examples=20, repeats=1),
     }
 )
@@ -191,13 +193,13 @@ def _measure_grid(engine: Engine, task: Task, grid: Grid, progress: Progress) ->
             progress(f"left out: {reason}")
             missing.add(protocol)
     for protocol in _verifying([p for p in wanted if p not in missing]):
-        for owner in (None, SECRET_OWNER):
-            count = min(grid.examples, len(task.x_test))
-            progress(f"{engine.name} {protocol}: verification, {count:,} {_kind(owner)} examples")
-            try:
-                yield _measure_verification(engine, protocol, task, count, owner, grid.repeats)
-            except EngineUnavailable as reason:
-                progress(f"left out: {reason}")
+        count = min(grid.examples, len(task.x_test))
+        progress(f"{engine.name} {protocol}: verification, {count:,} examples, public and secret")
+        try:
+            with _model(engine, protocol, task) as shares:
+                yield from _measure_verifications(engine, protocol, shares, task, count, grid.repeats)
+        except EngineUnavailable as reason:
+            progress(f"left out: {reason}")
 
 
 def _verifying(protocols: Sequence[ProtocolName]) -> list[ProtocolName]:
@@ -215,25 +217,24 @@ def _measure_training(engine: Engine, protocol: ProtocolName, task: Task, iterat
     return _median(run, repeats, Measured(engine.name, protocol, "train", rows, pixels + 1, iterations, None))
 
 
-def _measure_verification(
-    engine: Engine,
-    protocol: ProtocolName,
-    task: Task,
-    examples: int,
-    secret_owner: int | None,
-    repeats: int,
-    trainer: Engine | None = None,
-) -> Measured:
-    """Of a model from few rows, as the cost does not depend on it. Hand-over included, where the protocol needs one.
-
-    trainer: the engine that trains it, where that is not to be this one.
-    """
-    x, y = _spread(task, examples)
+@contextlib.contextmanager
+def _model(engine: Engine, protocol: ProtocolName, task: Task) -> Iterator[Path]:
+    """Shares that the protocol can verify: from few rows, as the cost of that does not depend on the model."""
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         shares = Path(folder, "train")
-        _train(trainer or engine, BASIS.get(protocol, protocol), _first_rows(task, _FEW_ROWS), 1, shares)
+        _train(engine, BASIS.get(protocol, protocol), _first_rows(task, _FEW_ROWS), 1, shares)
+        yield shares
 
-        def run() -> Sequence[RunResult]:
+
+def _measure_verifications(
+    engine: Engine, protocol: ProtocolName, shares: Path, task: Task, examples: int, repeats: int
+) -> Iterator[Measured]:
+    """With public and with secret examples; the hand-over included, where the protocol needs one."""
+    chosen = np.linspace(0, len(task.x_test) - 1, examples).astype(int)
+    x, y = task.x_test[chosen], task.y_test[chosen]
+    for kind, owner in (("public", None), ("secret", SECRET_OWNER)):
+
+        def run(owner: int | None = owner) -> Sequence[RunResult]:
             return verify(
                 shares,
                 x,
@@ -241,14 +242,14 @@ def _measure_verification(
                 THRESHOLD,
                 engine=engine,
                 protocol=protocol,
-                secret_owner=secret_owner,
+                secret_owner=owner,
                 timeout_seconds=_TIMEOUT_SECONDS,
+                max_verdicts=_NO_LIMIT,
                 insecure_passive=protocol in PASSIVE,
             ).runs
 
-        kind = _kind(secret_owner)
         what = Measured(engine.name, protocol, "verify", examples, x.shape[1] + 1, None, kind)
-        return _median(run, repeats, what)
+        yield _median(run, repeats, what)
 
 
 def _train(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, run_dir: Path) -> RunResult:
@@ -333,48 +334,41 @@ def _checks(engine: Engine, task: Task, progress: Progress) -> Iterator[dict[str
     size = CHECKS[engine.name]
     (rows,), (iterations,) = size.rows, size.iterations
 
-    def measure(over: Engine, protocol: ProtocolName) -> list[Measured]:
+    def measure(over: Engine, protocol: ProtocolName, shares: Path) -> list[Measured]:
         return [
             _measure_training(over, protocol, _first_rows(task, rows), iterations, size.repeats),
-            *(
-                _measure_verification(over, protocol, task, size.examples, owner, size.repeats, trainer=engine)
-                for owner in (None, SECRET_OWNER)
-            ),
+            *_measure_verifications(over, protocol, shares, task, size.examples, size.repeats),
         ]
 
     for protocol in (p for p in PROTOCOLS if p in engine.protocols):
-        try:
-            here = measure(engine, protocol)
-        except EngineUnavailable:
-            continue  # said so before
-        for network in NETWORKS:
-            progress(f"{engine.name} {protocol}: the same runs through a {network.name} of delaying relays")
-            there = measure(_ENGINES[engine.name](route=functools.partial(through, network)), protocol)
-            for near, far in zip(here, there, strict=True):
-                yield {
-                    "engine": near.engine,
-                    "protocol": near.protocol,
-                    "phase": near.phase,
-                    "rows": near.rows,
-                    "iterations": near.iterations,
-                    "examples": near.examples,
-                    "active": near.protocol not in PASSIVE,
-                    "network": network.name,
-                    "predicted_seconds": near.on(network),
-                    "measured_seconds": far.seconds,
-                    "measured_over_predicted": far.seconds / near.on(network),
-                }
+        with contextlib.ExitStack() as stack:
+            progress(f"{engine.name} {protocol}: small runs, to be repeated through delaying relays")
+            try:
+                shares = stack.enter_context(_model(engine, protocol, task))
+                here = measure(engine, protocol, shares)
+            except EngineUnavailable:
+                continue  # said so before
+            for network in NETWORKS:
+                progress(f"{engine.name} {protocol}: the same through a {network.name}")
+                there = measure(_ENGINES[engine.name](route=functools.partial(through, network)), protocol, shares)
+                yield from (_comparison(near, far, network) for near, far in zip(here, there, strict=True))
 
 
-def _kind(secret_owner: int | None) -> str:
-    return "public" if secret_owner is None else "secret"
+def _comparison(near: Measured, far: Measured, network: Network) -> dict[str, Any]:
+    return {
+        "engine": near.engine,
+        "protocol": near.protocol,
+        "phase": near.phase,
+        "rows": near.rows,
+        "iterations": near.iterations,
+        "examples": near.examples,
+        "active": near.protocol not in PASSIVE,
+        "network": network.name,
+        "predicted_seconds": near.on(network),
+        "measured_seconds": far.seconds,
+        "measured_over_predicted": far.seconds / near.on(network),
+    }
 
 
 def _first_rows(task: Task, rows: int) -> Task:
     return replace(task, x_train=task.x_train[:rows], y_train=task.y_train[:rows])
-
-
-def _spread(task: Task, examples: int) -> tuple[np.ndarray, np.ndarray]:
-    """That many test images, evenly spread."""
-    chosen = np.linspace(0, len(task.x_test) - 1, examples).astype(int)
-    return task.x_test[chosen], task.y_test[chosen]
