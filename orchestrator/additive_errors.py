@@ -33,6 +33,7 @@ from orchestrator.files import write_atomically
 HEADER = "additive-error-plan 1"
 EVERY = -1  # stands for * in occurrences and indices
 _MODULUS = 1 << 64
+_PLACES = 1 << 63  # occurrences and indices are below
 
 
 @dataclass(frozen=True)
@@ -189,8 +190,10 @@ class ErrorInjector:
 def _check(error: AdditiveError) -> None:
     if not error.site or len(error.site.split()) != 1 or error.site.startswith("#"):
         raise PlanError(f"expected a site's name without spaces, got {error.site!r}")
-    if error.occurrence < EVERY or error.index < EVERY:
-        raise PlanError(f"expected occurrence and index from 0, or * for all, got {error.occurrence} {error.index}")
+    if not (EVERY <= error.occurrence < _PLACES and EVERY <= error.index < _PLACES):
+        raise PlanError(
+            f"expected occurrence and index from 0 to 2^63 - 1, or * for all, got {error.occurrence} {error.index}"
+        )
     if not -(1 << 63) <= error.value < _MODULUS:
         raise PlanError(f"expected a value from -2^63 to 2^64 - 1, got {error.value}")
 
@@ -213,7 +216,7 @@ def _number(word: str) -> int:
     if word == "*":
         return EVERY
     number = int(word)
-    if number < 0:
+    if not 0 <= number < _PLACES:
         raise ValueError(word)
     return number
 
