@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench test lint clean
+.PHONY: help reproduce bench costs test lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,9 @@ reproduce: $(INSTALLED)  ## the MNIST half of the paper's Table 1, and Figure 1,
 
 bench: $(INSTALLED)  ## time the training step against NumPy, into results/bench.json
 	$(BIN)/mpc-tamper bench $(ARGS)
+
+costs: $(INSTALLED)  ## the price of verified and of active training, into results/costs.*
+	$(BIN)/mpc-tamper costs $(ARGS)
 
 test: $(INSTALLED_DEV)  ## all tests
 	$(BIN)/python -m pytest $(ARGS)

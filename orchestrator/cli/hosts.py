@@ -54,6 +54,7 @@ def party(
         ),
     ],
     args: Annotated[list[str] | None, typer.Argument(help="Its arguments.", metavar="ARGS")] = None,
+    engine: Annotated[EngineName, typer.Option("--engine", help="rep3 or mp-spdz.")] = EngineName.REP3,
     protocol: ProtocolOption = ProtocolName.RING,
     inputs: Annotated[
         list[str] | None,
@@ -72,11 +73,11 @@ def party(
     ] = None,
     listen: Annotated[
         str | None,
-        typer.Option("--listen", metavar="HOST", help="Listen there, at its port. (default: its own hosts line)"),
+        typer.Option("--listen", metavar="HOST", help="rep3: listen there. (default: the address of its hosts line)"),
     ] = None,
     timeout: TimeoutOption = 60.0,
     connect_timeout: Annotated[
-        float, typer.Option("--connect-timeout", min=0.1, help="Seconds until all three have started.")
+        float, typer.Option("--connect-timeout", min=0.1, help="rep3: seconds until all three have started.")
     ] = 600.0,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -88,9 +89,10 @@ def party(
     from orchestrator.additive_errors import AdditiveErrorPlan
     from orchestrator.cli import cost
     from orchestrator.engines.hosts import read_hosts
-    from orchestrator.engines.rep3.one_host import Host, run_on_this_host
-    from orchestrator.engines.rep3.transport.certificates import readable_by_others
+    from orchestrator.engines.rep3.transport.certificates import check_credentials, readable_by_others
 
+    if engine is EngineName.CLEAR:
+        raise UsageError("expected --engine rep3 or mp-spdz, got clear: it has no parties; see mpc-tamper run")
     if not program.is_file():
         raise UsageError(f"{program}: expected a program, got no such file; check the path")
     spec = RunSpec(
@@ -104,20 +106,28 @@ def party(
         corrupt_party=None if plan is None else party,
         timeout_seconds=timeout,
     )
-    host = Host(party, read_hosts(hosts), key, three_certificates(certificates), listen, connect_timeout)
-    if key.exists() and readable_by_others(key):
+    addresses, pinned = read_hosts(hosts), three_certificates(certificates)
+    check_credentials(party, key, pinned)
+    if readable_by_others(key):
         typer.secho(f"warning: {key} can be read by other users; chmod 600 {key}", fg=typer.colors.YELLOW, err=True)
     if not quiet:
-        others = " and ".join(f"party {i} at {host.addresses[i]}" for i in range(PARTIES) if i != party)
-        typer.echo(f"party {party} at {host.addresses[party]}, to meet {others} within {connect_timeout:g} s", err=True)
-    result = run_on_this_host(spec, host)
+        others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
+        typer.echo(f"party {party} at {addresses[party]}, to meet {others}", err=True)
+    if engine is EngineName.REP3:
+        from orchestrator.engines.rep3 import one_host as rep3
+
+        result = rep3.run_on_this_host(spec, rep3.Host(party, addresses, key, pinned, listen, connect_timeout))
+    else:
+        from orchestrator.engines.mp_spdz import one_host as mp_spdz
+
+        result = mp_spdz.run_on_this_host(spec, party, addresses, key, pinned)
     if as_json:
-        typer.echo(json.dumps(cost.record(result, EngineName.REP3), indent=2))
+        typer.echo(json.dumps(cost.record(result, engine), indent=2))
         return
     for line in result.lines:
         typer.echo(line)
     if not quiet:
-        cost.print_tables(result, EngineName.REP3)
+        cost.print_tables(result, engine)
 
 
 def three_certificates(paths: list[Path]) -> tuple[Path, Path, Path]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli import datasets, hosts, program, results, training, verify
+from orchestrator.cli import costs, datasets, hosts, program, results, training, verify
+from orchestrator.cli.doctor import doctor
 from orchestrator.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -20,9 +21,11 @@ app.command("bench")(results.bench)
 app.command("run")(program.run)
 app.command("party")(hosts.party)
 app.command("certificate")(hosts.certificate)
+app.command("doctor")(doctor)
 app.command("train")(training.train)
 app.command("attack")(training.attack)
 app.command("verify")(verify.verify)
+app.command("costs")(costs.costs)
 app.add_typer(datasets.app, name="datasets")
 
 

@@ -24,7 +24,7 @@ from orchestrator.errors import ParameterError, ShareFileError
 from orchestrator.metrics import Metrics, evaluate, scores, weights_sha256
 from orchestrator.progress import Progress, silent
 from orchestrator.records import PARTIES, EngineName, ProtocolName, RunResult, RunSpec
-from orchestrator.svm import FixedPoint, Layout, SvmParameters, fixed_point, program_arguments, row_norm2
+from orchestrator.svm import FixedPoint, Layout, SvmParameters, fixed_point, program_arguments
 
 LAST_STEP = "UPDATE"  # of an iteration
 
@@ -107,25 +107,19 @@ def train(
     parameters = parameters or SvmParameters()
     rows, pixels = task.x_train.shape
     owners = owners or Owners.share_equally(rows)
-    _check_corruption(plan, corrupt_party)
-    constants = fixed_point(parameters, rows, pixels)
-    if parameters.max_row_norm is not None:
-        check_row_norm(task.x_train, row_norm2(parameters, pixels))
-
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        scratch = Path(folder)
-        place = run_dir or scratch
-        training = engine.run(
-            RunSpec(
-                program=bundle.program("svm_train.mpc"),
-                args=program_arguments(parameters, constants, pixels, owners.rows, owners.labels, layout),
-                protocol=protocol,
-                inputs=write_inputs(scratch / "inputs", task.x_train, task.y_train, owners),
-                run_dir=place / "train",
-                plan=plan,
-                corrupt_party=corrupt_party,
-            ),
-            _iterations(progress, task.name, parameters, rows),
+        place = run_dir or Path(folder)
+        training = train_shared(
+            task,
+            parameters,
+            engine=engine,
+            run_dir=place / "train",
+            owners=owners,
+            plan=plan,
+            corrupt_party=corrupt_party,
+            protocol=protocol,
+            layout=layout,
+            progress=progress,
         )
         progress(f"trained in {training.seconds:.1f} s; opening the model for analysis")
         opening = engine.run(
@@ -140,7 +134,40 @@ def train(
     weights = np.array(opening.binary_output, dtype=np.int64)
     if len(weights) != pixels + 1:
         raise ShareFileError(f"expected {pixels + 1} opened weights, got {len(weights)}. Use a fresh run folder")
+    constants = fixed_point(parameters, rows, pixels)
     return TrainedModel(weights, task.name, task.sha256, owners, parameters, constants, engine.name, training)
+
+
+def train_shared(
+    task: Task,
+    parameters: SvmParameters,
+    *,
+    engine: Engine,
+    run_dir: Path,
+    owners: Owners | None = None,
+    plan: AdditiveErrorPlan | None = None,
+    corrupt_party: int | None = None,
+    protocol: ProtocolName = ProtocolName.RING,
+    layout: Layout = Layout.ROWS,
+    progress: Progress = silent,
+) -> RunResult:
+    """The training of train() alone: the model stays shared, in run_dir, and nothing is opened."""
+    rows, pixels = task.x_train.shape
+    owners = owners or Owners.share_equally(rows)
+    _check_corruption(plan, corrupt_party)
+    constants = fixed_point(parameters, rows, pixels)
+    check_row_norm(task.x_train, parameters)
+    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+        spec = RunSpec(
+            program=bundle.program("svm_train.mpc"),
+            args=program_arguments(parameters, constants, pixels, owners.rows, owners.labels, layout),
+            protocol=protocol,
+            inputs=write_inputs(Path(folder), task.x_train, task.y_train, owners),
+            run_dir=run_dir,
+            plan=plan,
+            corrupt_party=corrupt_party,
+        )
+        return engine.run(spec, _iterations(progress, task.name, parameters, rows))
 
 
 def attack(

@@ -125,7 +125,12 @@ def verify(
 
 
 def hand_off(
-    shares_from: Path, columns: int, engine: Engine, protocol: ProtocolName, run_dir: Path, timeout_seconds: float = 60.0
+    shares_from: Path,
+    columns: int,
+    engine: Engine,
+    protocol: ProtocolName,
+    run_dir: Path,
+    timeout_seconds: float = 60.0,
 ) -> RunResult:
     """Take a passive ring run's shares into an active ring protocol, whose shares are then in run_dir.
 
@@ -181,8 +186,8 @@ def _check_count(shares_from: Path, columns: int) -> None:
         path = share_files.share_file(shares_from, party)
         if (found := share_files.count(path)) != columns:
             raise ShareFileError(
-                f"{path}: expected {columns} shares, a weight per pixel and one for the bias, got {found}; give the data "
-                "set that the model was trained on, and the folder of one training run",
+                f"{path}: expected {columns} shares, a weight per pixel and one for the bias, got {found}; give the "
+                "data set that the model was trained on, and the folder of one training run",
                 party,
             )
 
@@ -191,7 +196,9 @@ def _count_attempt(shares_from: Path, limit: int) -> int:
     """This verification's number, on disk before it begins."""
     path = shares_from / COUNT_FILE
     if not shares_from.is_dir():
-        raise ShareFileError(f"{shares_from}: expected the folder of a training run, got no such folder; check the path")
+        raise ShareFileError(
+            f"{shares_from}: expected the folder of a training run, got no such folder; check the path"
+        )
     number = 1 + (json.loads(path.read_text(encoding="utf-8"))["verifications"] if path.exists() else 0)
     if number > limit:
         raise ParameterError(
@@ -202,7 +209,9 @@ def _count_attempt(shares_from: Path, limit: int) -> int:
     return number
 
 
-def _examples(folder: Path, rows: np.ndarray, secret_owner: int | None) -> tuple[tuple[str, ...], dict[int, InputFiles]]:
+def _examples(
+    folder: Path, rows: np.ndarray, secret_owner: int | None
+) -> tuple[tuple[str, ...], dict[int, InputFiles]]:
     """Arguments and inputs: a party's private input, or a file whose hash is in the arguments."""
     path = folder / "examples.bin"
     if secret_owner is not None:

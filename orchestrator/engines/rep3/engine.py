@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import errors
-from orchestrator.engines.hosts import Address, Addresses
+from orchestrator.engines.hosts import Address, Addresses, Route
 from orchestrator.engines.rep3.config import PartyConfig, parties_folder, report_file
 from orchestrator.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
 from orchestrator.engines.rep3.transport.certificates import make_certificate
@@ -40,13 +40,15 @@ class Rep3Engine:
     """The embedded engine: three processes, replicated secret sharing over Z_2^64, TLS on loopback.
 
     insecure_fixed_seed makes all pads repeatable, for tests only; the parties' reports carry it.
+    route: given where the parties listen, says where they reach each other while it lasts: a network between them.
     """
 
     name = EngineName.REP3
     protocols = PROTOCOLS
 
-    def __init__(self, *, insecure_fixed_seed: int | None = None) -> None:
+    def __init__(self, *, insecure_fixed_seed: int | None = None, route: Route = contextlib.nullcontext) -> None:
         self._insecure_fixed_seed = insecure_fixed_seed
+        self._route = route
 
     def run(self, spec: RunSpec, on_step: Callable[[str, int], None] | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
@@ -54,7 +56,7 @@ class Rep3Engine:
         with contextlib.ExitStack() as stack:
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
             first, second, third = (Address(*listener.getsockname()) for listener in listeners)
-            configs = self._configure(spec, (first, second, third))
+            configs = self._configure(spec, stack.enter_context(self._route((first, second, third))))
             alive_read, alive_write = os.pipe()
             stack.callback(os.close, alive_write)
             processes = stack.enter_context(_killed_at_exit())
@@ -128,6 +130,7 @@ def _start(config: Path, run_dir: Path, listener: socket.socket, alive_fd: int, 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of sets in a program is the same at all parties
             pass_fds=tuple(fds.values()),
             start_new_session=True,  # an interrupt reaches the engine alone, which then ends the parties
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import resource
 import shutil
 import socket
@@ -19,13 +20,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3 import share_files
 from orchestrator.engines.rep3.config import PartyConfig, report_file
-from orchestrator.engines.rep3.handshake import Terms, agree, agree_on_keys
+from orchestrator.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from orchestrator.engines.rep3.machine import Rep3Machine
 from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.context import Party
@@ -77,10 +80,14 @@ def _run(config: PartyConfig, channel: Channel, on_step: Callable[[str, int], No
     party = Party(channel, prss, StepClock(program.sites, spent), injector, active)
     emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
-    run_program(program, config.args, Rep3Machine(party, inputs, run_dir, emit, on_step))
+    machine = Rep3Machine(party, inputs, run_dir, emit, on_step)
+    random.seed(session)
+    np.random.seed(np.frombuffer(session, np.uint32))
+    run_program(program, config.args, machine)
     if active is not None:
         active.prove()
         active.finish()
+    compare_public_values(channel, machine.public_values.digest())
     if injector is not None:
         injector.finish()
     return {

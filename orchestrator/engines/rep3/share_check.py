@@ -47,8 +47,8 @@ def check_agreement(party: Party, share: RepShare) -> None:
     for peer, (values, _) in shared_with.items():
         if bytes(theirs[peer]) != _digest(peer, salts[peer], values):
             raise ProtocolAbort(
-                f"share agreement: expected party {peer} to hold the same shares as party {me}, got others: a share file "
-                "was edited or swapped, or belongs to another run; nothing was opened",
+                f"share agreement: expected party {peer} to hold the same shares as party {me}, got others: a share "
+                "file was edited or swapped, or belongs to another run; nothing was opened",
                 peer,
             )
 

@@ -28,9 +28,12 @@ def certificate_file(folder: Path, party_id: int) -> Path:
 
 
 def make_certificate(party_id: int, folder: Path, *, valid_days: int = _VALID_DAYS) -> tuple[Path, Path]:
-    """Write party<i>.key (readable by its owner only) and party<i>.pem; return both paths."""
+    """Write party<i>.key (readable by its owner only) and party<i>.pem; return both paths.
+
+    The subject is P<i>, the name that MP-SPDZ asks for, so that one certificate serves both engines.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"party{party_id}")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"P{party_id}")])
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()

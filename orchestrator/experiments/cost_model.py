@@ -1,0 +1,29 @@
+"""What a run would take on another network: rounds x latency + bytes / bandwidth + compute.
+
+compute is what the run took here, on loopback, where the network costs next to nothing. The three parties shared this
+machine's cores; on hosts of their own they would compute faster, so predictions for a fast network are upper estimates.
+A round is taken to wait for one message, sent after the round before: one way, no hand-shakes. Bytes are taken to leave
+one after the other, at the party that sends most.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Network:
+    """latency_seconds: one way.  bits_per_second: of each connection and direction."""
+
+    name: str
+    latency_seconds: float
+    bits_per_second: float
+
+
+LAN = Network("LAN", 0.001, 1e9)
+WAN = Network("WAN", 0.040, 1e8)
+
+
+def predict(network: Network, *, seconds: float, bytes_per_party: int, rounds: int) -> float:
+    """Seconds. seconds, bytes_per_party, rounds: of the same run on loopback."""
+    return seconds + rounds * network.latency_seconds + 8 * bytes_per_party / network.bits_per_second

@@ -1,0 +1,155 @@
+"""svm_verify.mpc and handoff.mpc: exact counting, one opened bit, refusals."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator import bundle
+from orchestrator.defences.accuracy import example_rows
+from orchestrator.engines.base import Engine
+from orchestrator.engines.clear.engine import ClearEngine, write_values
+from orchestrator.engines.frontend.program import load_program, run_program
+from orchestrator.engines.inputs import OwnerInput
+from orchestrator.engines.rep3 import share_files
+from orchestrator.engines.rep3.local_parties import run_in_threads
+from orchestrator.engines.rep3.machine import Rep3Machine
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.share import RepShare
+from orchestrator.errors import ProgramCrash, ProgramError
+from orchestrator.metrics import scores
+from orchestrator.records import PARTIES, EngineName, InputFiles, RunSpec
+from tests.in_memory import InMemoryRep3
+
+VERIFY, HANDOFF, REVEAL = (bundle.program(f"{name}.mpc") for name in ("svm_verify", "handoff", "svm_reveal"))
+ENGINES = [ClearEngine(), InMemoryRep3()]
+KINDS = ["public", "secret"]
+X = np.array([[0, 0], [255, 0], [0, 255], [1, 2], [9, 9], [200, 100], [3, 0]], np.uint8)
+Y = np.array([0, 1, 0, 1, 0, 1, 1], np.uint8)
+
+
+def leave_shares(run_dir: Path, weights: np.ndarray) -> None:
+    """Share files as training leaves them, of each engine."""
+    words = weights.astype(np.int64).view(np.uint64)
+    write_values(run_dir, words)
+    first, second = np.random.default_rng(5).integers(0, 2**64, (2, len(words)), np.uint64)
+    parts = [first, second, words - first - second]
+    for i in range(PARTIES):
+        share_files.write(share_files.share_file(run_dir, i), RepShare(parts[i], parts[i - 1]), None)
+
+
+def arguments(folder: Path, kind: str, threshold: int) -> tuple[tuple[str, ...], dict[int, InputFiles]]:
+    rows, path = example_rows(X, Y), folder / f"{kind}.bin"
+    size = (f"columns={X.shape[1] + 1}", f"rows={len(X)}", f"threshold={threshold}")
+    if kind == "secret":
+        path.write_bytes(rows.astype("<i8").tobytes())
+        return (*size, "owner=1"), {1: InputFiles(binary=path)}
+    path.write_bytes(rows.T.astype("<i8").tobytes())
+    return (*size, f"file={path}", f"sha256={hashlib.sha256(path.read_bytes()).hexdigest()}"), {}
+
+
+def verdict(engine: Engine, folder: Path, kind: str, threshold: int) -> tuple[int, ...]:
+    args, inputs = arguments(folder, kind, threshold)
+    run_dir = folder / f"{engine.name}-{kind}-{threshold}"
+    return engine.run(RunSpec(VERIFY, args, inputs=inputs, run_dir=run_dir, shares_from=folder / "train")).binary_output
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+@pytest.mark.parametrize(
+    "weights",
+    [(0, 0, 0), (-5, 1, -1), (1, 0, 0), (-1, 0, 0), (-256, 2**40, -(2**40)), (2**44, -(2**45), 2**45)],
+    ids=str,
+)
+def test_the_count_is_exact_at_its_boundary(
+    tmp_path: Path, engine: Engine, kind: str, weights: tuple[int, ...]
+) -> None:
+    """Scores of 0, which are class 0, and weights of any size that leaves margins within 64 bits, included."""
+    leave_shares(tmp_path / "train", np.array(weights))
+    right = int(((scores(np.array(weights), X) > 0) == (Y == 1)).sum())
+    assert 0 < right < len(X)
+    assert verdict(engine, tmp_path, kind, right) == (1,)
+    assert verdict(engine, tmp_path, kind, right + 1) == (0,)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_opened_but_one_bit(tmp_path: Path, kind: str) -> None:
+    leave_shares(tmp_path / "train", np.array([-5, 1, -1]))
+    args, inputs = arguments(tmp_path, kind, 4)
+    program = load_program(VERIFY)
+
+    def run(party: Party) -> list[tuple[int, str, bytes]]:
+        received = party.channel.record_received()
+        own_input = OwnerInput(party.party_id, inputs.get(party.party_id))
+        run_program(program, args, Rep3Machine(party, own_input, tmp_path / "train", lambda text: None))
+        return received
+
+    for party, received in enumerate(run_in_threads(run, sites=dict(program.sites))):
+        opened = [(sender, len(payload)) for sender, tag, payload in received if tag.endswith("open")]
+        # one word, the missing component, from the next party; from the previous one the same word, or its hash
+        assert sorted(opened) in (sorted([((party + 1) % 3, 8), ((party - 1) % 3, size)]) for size in (8, 32))
+
+
+def test_other_public_examples_than_agreed_are_refused(tmp_path: Path) -> None:
+    leave_shares(tmp_path / "train", np.array([-5, 1, -1]))
+    args, _ = arguments(tmp_path, "public", 4)
+    path = tmp_path / "public.bin"
+    path.write_bytes(b"\1" + path.read_bytes()[1:])
+    with pytest.raises(ProgramError, match="got another file"):
+        ClearEngine().run(RunSpec(VERIFY, args, run_dir=tmp_path / "run", shares_from=tmp_path / "train"))
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("columns=3", "rows=7", "threshold=8", "owner=0"),
+        ("columns=3", "rows=7", "threshold=0", "owner=0"),
+        ("columns=3", "rows=7", "threshold=1", "owner=3"),
+        ("columns=3", "rows=7", "threshold=1"),
+        ("columns=3", "rows=7", "threshold=1", "owner=0", "file=x", "sha256=y"),
+        ("columns=3", "rows=-7", "threshold=1", "owner=0"),
+        ("columns=3", "rows=7", "rows=8", "threshold=1", "owner=0"),
+    ],
+    ids=" ".join,
+)
+def test_malformed_arguments_are_refused(tmp_path: Path, args: tuple[str, ...]) -> None:
+    leave_shares(tmp_path / "train", np.array([-5, 1, -1]))
+    with pytest.raises(ProgramError, match="svm_verify: expected"):
+        ClearEngine().run(RunSpec(VERIFY, args, run_dir=tmp_path / "run", shares_from=tmp_path / "train"))
+
+
+def hand_over(tmp_path: Path, entered: np.ndarray) -> InMemoryRep3:
+    """entered: (3, 2, n), what each party takes for its own and its previous component."""
+    engine, inputs = InMemoryRep3(), {}
+    for party in range(PARTIES):
+        path = tmp_path / f"party-{party}.bin"
+        path.write_bytes(entered[party].astype("<u8").tobytes())
+        inputs[party] = InputFiles(binary=path)
+    engine.run(RunSpec(HANDOFF, (f"columns={entered.shape[2]}",), inputs=inputs, run_dir=tmp_path / "handoff"))
+    return engine
+
+
+def held(components: np.ndarray) -> np.ndarray:
+    return np.stack([[components[i], components[i - 1]] for i in range(PARTIES)])
+
+
+def test_handoff_keeps_the_values(tmp_path: Path) -> None:
+    components = np.random.default_rng(1).integers(0, 2**64, (3, 4), np.uint64)
+    engine = hand_over(tmp_path, held(components))
+    spec = RunSpec(REVEAL, ("columns=4",), run_dir=tmp_path / "open", shares_from=tmp_path / "handoff")
+    assert engine.name is EngineName.REP3
+    assert engine.run(spec).binary_output == tuple(components.sum(axis=0, dtype=np.uint64).view(np.int64).tolist())
+
+
+@pytest.mark.parametrize("bit", [0, 63])
+@pytest.mark.parametrize("component", range(2))
+@pytest.mark.parametrize("liar", range(PARTIES))
+def test_handoff_stops_at_a_difference(tmp_path: Path, liar: int, component: int, bit: int) -> None:
+    entered = held(np.random.default_rng(1).integers(0, 2**64, (3, 4), np.uint64))
+    entered[liar, component, 3] ^= np.uint64(1 << bit)
+    with pytest.raises(ProgramCrash):
+        hand_over(tmp_path, entered)
+    assert not list((tmp_path / "handoff").glob("Persistence/*.data"))
