@@ -33,6 +33,7 @@ from orchestrator.files import write_atomically
 HEADER = "additive-error-plan 1"
 EVERY = -1  # stands for * in occurrences and indices
 _MODULUS = 1 << 64
+_PLACES = 1 << 63  # occurrences and indices are below
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,26 @@ class ErrorInjector:
 
         Returns (positions int64 within the length outputs, values uint64), positions possibly repeated, or None.
         """
-        found = [
-            self._select((site, key), start, length) for key in (occurrence, EVERY) if (site, key) in self._columns
-        ]
-        if not found:
+        keys = [(site, key) for key in (occurrence, EVERY) if (site, key) in self._columns]
+        if not keys:
             return None
+        found = [self._select(key, start, length) for key in keys]
         return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+
+    def flips(self, site: str, occurrence: int, start: int, length: int) -> np.ndarray | None:
+        """For AND gates: the positions to flip, int64, each once; or None. Raises PlanError for values but 0 and 1."""
+        for key in (occurrence, EVERY):
+            column = self._columns.get((site, key))
+            if column is not None and (column.values > 1).any():
+                raise PlanError(
+                    f"expected the value 1 for errors at {site}, an AND gate, got {int(column.values.max())}"
+                )
+        errors = self.errors(site, occurrence, start, length)
+        if errors is None:
+            return None
+        times = np.zeros(length, np.uint64)
+        np.add.at(times, *errors)
+        return np.flatnonzero(times & np.uint64(1))
 
     def add_to(self, outputs: np.ndarray, site: str, occurrence: int, start: int) -> None:
         """Add the errors to a uint64 array of outputs, in place, modulo 2^64."""
@@ -175,8 +190,10 @@ class ErrorInjector:
 def _check(error: AdditiveError) -> None:
     if not error.site or len(error.site.split()) != 1 or error.site.startswith("#"):
         raise PlanError(f"expected a site's name without spaces, got {error.site!r}")
-    if error.occurrence < EVERY or error.index < EVERY:
-        raise PlanError(f"expected occurrence and index from 0, or * for all, got {error.occurrence} {error.index}")
+    if not (EVERY <= error.occurrence < _PLACES and EVERY <= error.index < _PLACES):
+        raise PlanError(
+            f"expected occurrence and index from 0 to 2^63 - 1, or * for all, got {error.occurrence} {error.index}"
+        )
     if not -(1 << 63) <= error.value < _MODULUS:
         raise PlanError(f"expected a value from -2^63 to 2^64 - 1, got {error.value}")
 
@@ -199,7 +216,7 @@ def _number(word: str) -> int:
     if word == "*":
         return EVERY
     number = int(word)
-    if number < 0:
+    if not 0 <= number < _PLACES:
         raise ValueError(word)
     return number
 

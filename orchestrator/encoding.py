@@ -6,6 +6,7 @@ multiplies the row by it; otherwise another party enters the labels and they are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 from orchestrator.errors import DataError, ParameterError
 from orchestrator.files import write_atomically
 from orchestrator.records import PARTIES, InputFiles
-from orchestrator.svm import BIAS
+from orchestrator.svm import BIAS, SvmParameters, row_norm2
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,16 @@ def signs(y: np.ndarray) -> np.ndarray:
     return 2 * y.astype(np.int64) - 1
 
 
-def check_row_norm(x: np.ndarray, bound: int) -> None:
-    """What owners check before they enter rows: no squared norm, scale 2^16, above the public bound."""
+def check_row_norm(x: np.ndarray, parameters: SvmParameters) -> None:
+    """What owners check before they enter rows: no norm above the public bound. x: (m, n) pixels."""
+    if parameters.max_row_norm is None:
+        return
     largest = max(int((part.astype(np.int64) ** 2).sum(axis=1).max()) for part in np.array_split(x, len(x) // 1000 + 1))
-    if BIAS**2 + largest > bound:
+    if BIAS**2 + largest > row_norm2(parameters, x.shape[1]):
+        least = math.ceil(math.sqrt(BIAS**2 + largest) / BIAS * 10_000) / 10_000  # one that will do
         raise ParameterError(
-            f"max_row_norm: expected at least {np.sqrt(BIAS**2 + largest) / BIAS:.4f}, the largest norm of a row, "
-            f"got {np.sqrt(bound) / BIAS:.4f}. Raise it"
+            f"max_row_norm: expected at least {least:.4f}, the largest norm of a row, got {parameters.max_row_norm:g}. "
+            "Raise it"
         )
 
 

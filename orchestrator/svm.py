@@ -25,6 +25,7 @@ BIAS = 1 << ROW_SCALE
 MAX_PIXEL = 255
 
 MAX_WIDTH = 63  # of a comparison: bits without the sign
+LARGEST = 2.0**MAX_WIDTH  # no step of that length has a public bound that fits
 SHIFTS = range(24, 49)  # public t to choose from, the smallest that is fine enough
 TOLERANCE = 0.01  # relative, of a constant
 
@@ -59,7 +60,9 @@ class SvmParameters:
             ("max_row_norm", 1.0 if self.max_row_norm is None else self.max_row_norm, "above 0"),
         ):
             if not math.isfinite(value) or value < 0 or (value == 0 and least == "above 0"):
-                raise ParameterError(f"{name}: expected a finite number {least}, got {value}")
+                raise ParameterError(f"{name}: expected a finite number {least}, got {value:g}")
+            if value >= LARGEST and name != "max_row_norm":  # a larger bound on the rows is merely of no use
+                raise ParameterError(f"{name}: expected a number below 2^{MAX_WIDTH}, got {value:g}. Lower it")
         if self.iterations < 1:
             raise ParameterError(f"iterations: expected at least 1, got {self.iterations}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -121,7 +124,7 @@ def row_norm2(parameters: SvmParameters, pixels: int) -> int:
     white = BIAS**2 + pixels * MAX_PIXEL**2
     if parameters.max_row_norm is None:
         return white
-    return min(white, math.floor((parameters.max_row_norm * BIAS) ** 2))
+    return min(white, math.floor(min(parameters.max_row_norm * BIAS, math.sqrt(white) + 1) ** 2))
 
 
 class Layout(StrEnum):

@@ -18,7 +18,7 @@ from orchestrator.records import PARTIES, Cost, EngineName, PartyReport, Protoco
 
 class InMemoryRep3:
     name = EngineName.REP3
-    protocols = frozenset({ProtocolName.RING})
+    protocols = frozenset({ProtocolName.RING, ProtocolName.MAL_REP_RING})
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         program = load_program(spec.program)
@@ -32,7 +32,13 @@ class InMemoryRep3:
             run_program(program, spec.args, Rep3Machine(party, inputs, spec.run_dir, emit, on_step))
             return PartyReport(party.party_id, Cost(), tuple(party.steps.records), 0)
 
-        reports = run_in_threads(run, sites=dict(program.sites), plan=spec.plan, corrupt_party=spec.corrupt_party)
+        reports = run_in_threads(
+            run,
+            sites=dict(program.sites),
+            plan=spec.plan,
+            corrupt_party=spec.corrupt_party,
+            active=spec.protocol == ProtocolName.MAL_REP_RING,
+        )
         outputs = [_binary_output(spec, party) for party in range(PARTIES)]
         assert outputs[0] == outputs[1] == outputs[2]
         return RunResult(spec, tuple("".join(printed).splitlines()), outputs[0], reports)

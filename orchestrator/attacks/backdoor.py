@@ -122,7 +122,7 @@ def backdoor_plan(
 def _value(trigger: Trigger, parameters: SvmParameters, strength: float, size: int) -> int:
     """+-strength * B * delta at the scale of the program's gradients."""
     at_scale = trigger.level << (parameters.gradient_scale - ROW_SCALE)
-    value = round(strength * size * at_scale)
-    if not 0 < value < 1 << 63:
-        raise ParameterError(f"strength: expected an error from 1 to 2^63 - 1 in the gradient, got {value}")
-    return value if trigger.target == 1 else -value
+    real = strength * size * at_scale
+    if not 0.5 < real < 2.0**63:
+        raise ParameterError(f"strength: expected an error from 1 to 2^63 - 1 in the gradient, got {real:g}")
+    return round(real) if trigger.target == 1 else -round(real)

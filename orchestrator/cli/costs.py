@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -42,7 +43,8 @@ def costs(
     grid = experiment.QUICK if quick else None
     if rows is not None or iterations is not None or examples is not None:
         base = grid or experiment.SMALL
-        grid = experiment.Grid(
+        grid = replace(
+            base,
             rows=base.rows if rows is None else _numbers(rows, "--rows"),
             iterations=base.iterations if iterations is None else _numbers(iterations, "--iterations"),
             examples=base.examples if examples is None else examples,
@@ -53,7 +55,7 @@ def costs(
             [get_engine(name) for name in dict.fromkeys(names)],
             out,
             grid=grid,
-            check=None if quick else experiment.CHECK,
+            check=not quick,
             progress=progress,
         )
     typer.echo((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,6 +33,7 @@ class Address(NamedTuple):
 
 
 Addresses = tuple[Address, Address, Address]
+Route = Callable[[Addresses], AbstractContextManager[Addresses]]
 
 
 def read_hosts(path: Path) -> Addresses:

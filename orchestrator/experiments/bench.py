@@ -23,7 +23,7 @@ from orchestrator.experiments.environment import environment
 from orchestrator.experiments.training import train
 from orchestrator.files import write_atomically
 from orchestrator.progress import Progress, silent
-from orchestrator.records import Cost, RunResult
+from orchestrator.records import Cost, ProtocolName, RunResult
 from orchestrator.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
 from orchestrator.svm import Layout, SvmParameters
 
@@ -33,6 +33,8 @@ MIN_ITERATIONS = 10
 _WARM_UP = 2  # iterations that are left out: caches and connections settle
 _FIRST_STEP = "MARGIN"
 _NUMPY_RUNS = 30
+_ACTIVE = ProtocolName.MAL_REP_RING
+_ACTIVE_ITERATIONS = 100
 
 
 def bench(
@@ -75,6 +77,7 @@ def bench(
             *_scaling(engine, rows, pixels, iterations, progress),
         ],
         "phases": _phases(run),
+        **(_price_of_active_security(engine, task, progress) if _ACTIVE in engine.protocols else {}),
         **(_against(reference, task, iterations, seconds, cost, progress) if reference is not None else {}),
         "environment": environment(),
     }
@@ -105,6 +108,25 @@ def _time_steps(x: np.ndarray) -> list[float]:
 
 def _train(task: Task, engine: Engine, iterations: int, layout: Layout = Layout.ROWS) -> RunResult:
     return train(task, SvmParameters(iterations=iterations), engine=engine, layout=layout).run
+
+
+def _price_of_active_security(engine: Engine, task: Task, progress: Progress) -> dict[str, Any]:
+    """A whole training run, inputs included, actively and passively."""
+    runs = {}
+    for protocol in (ProtocolName.RING, _ACTIVE):
+        progress(f"{engine.name} {protocol}: {_ACTIVE_ITERATIONS} iterations")
+        parameters = SvmParameters(iterations=_ACTIVE_ITERATIONS)
+        runs[protocol] = train(task, parameters, engine=engine, protocol=protocol).run
+    passive, active = runs[ProtocolName.RING], runs[_ACTIVE]
+    return {
+        "active_protocol": str(_ACTIVE),
+        "active_iterations": _ACTIVE_ITERATIONS,
+        "passive_training_seconds": passive.seconds,
+        "active_training_seconds": active.seconds,
+        "active_over_passive_seconds": active.seconds / passive.seconds,
+        "active_over_passive_bytes": active.bytes_per_party / passive.bytes_per_party,
+        "active_peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in active.parties),
+    }
 
 
 def _against(

@@ -6,7 +6,9 @@ loopback. Predictions for other networks are cost_model.py's, and some are check
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import json
 import statistics
 import tempfile
@@ -23,6 +25,7 @@ from orchestrator.datasets import load_task
 from orchestrator.datasets.task import Task
 from orchestrator.defences.accuracy import AccuracyThreshold
 from orchestrator.engines.base import Engine
+from orchestrator.engines.mp_spdz.engine import MpSpdzEngine
 from orchestrator.engines.rep3.engine import Rep3Engine
 from orchestrator.errors import EngineUnavailable, ParameterError
 from orchestrator.experiments.cost_model import LAN, WAN, Network, predict
@@ -41,7 +44,8 @@ THRESHOLD = AccuracyThreshold(0.5)  # the cost does not depend on it
 NETWORKS = (LAN, WAN)
 SECRET_OWNER = 0
 _FEW_ROWS = 100
-_ENOUGH_SECONDS = 5.0  # for one measurement, its start-up included: long runs are not repeated
+_NO_LIMIT = 1000  # verdicts on a model that nobody will use
+_ENOUGH_SECONDS = 4.0  # for one measurement, its start-up included: long runs are not repeated
 _TIMEOUT_SECONDS = 300.0
 
 # The passive protocol whose shares an active one takes over.
@@ -89,8 +93,16 @@ GRIDS: Mapping[EngineName, tuple[Grid, ...]] = MappingProxyType(
         EngineName.MP_SPDZ: (SMALL, Grid(rows=(12_665,), iterations=(10,), examples=200, protocols=_MP_SPDZ_FAST)),
     }
 )
+_ENGINES: Mapping[EngineName, Callable[..., Engine]] = MappingProxyType(
+    {EngineName.REP3: Rep3Engine, EngineName.MP_SPDZ: MpSpdzEngine}
+)
 QUICK = Grid(rows=(100, 300), iterations=(1, 3), examples=50, repeats=1)
-CHECK = Grid(rows=(500,), iterations=(5,), examples=100)  # through the relay
+CHECKS: Mapping[EngineName, Grid] = MappingProxyType(  # through the relay
+    {
+        EngineName.REP3: Grid(rows=(500,), iterations=(5,), examples=100, repeats=1),
+        EngineName.MP_SPDZ: Grid(rows=(100,), iterations=(3,), examples=20, repeats=1),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -98,6 +110,8 @@ class Measured:
     """What a phase, train or verify, cost on loopback: seconds a median of `repeats` runs, bytes and rounds of one.
 
     rows: of the training data, or the number of examples.  examples: public or secret, in a verification.
+    common_rounds: of the party that counts fewest. What others count beyond goes one way, as inputs do, and a round of
+    it does not wait for the one before: the party with fewest rounds says how often all wait for each other.
     """
 
     engine: EngineName
@@ -110,6 +124,7 @@ class Measured:
     seconds: float = 0.0
     bytes_per_party: int = 0
     rounds: int = 0
+    common_rounds: int = 0
     repeats: int = 0
 
     def record(self) -> dict[str, Any]:
@@ -118,7 +133,7 @@ class Measured:
         return asdict(self) | {"active": self.protocol not in PASSIVE, "predicted_seconds": predicted}
 
     def on(self, network: Network) -> float:
-        return predict(network, seconds=self.seconds, bytes_per_party=self.bytes_per_party, rounds=self.rounds)
+        return predict(network, seconds=self.seconds, bytes_per_party=self.bytes_per_party, rounds=self.common_rounds)
 
 
 def costs(
@@ -126,12 +141,13 @@ def costs(
     out: Path,
     *,
     grid: Grid | None = None,
-    check: Grid | None = CHECK,
+    check: bool = True,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Measure, and write costs.json, .md and .png to `out`. Returns the record.
 
-    grid: the same sizes for every engine and protocol, in place of GRIDS.  check: the size of runs through the relay.
+    grid: the same sizes for every engine and protocol, in place of GRIDS.  check: whether to hold the cost model
+    against runs through the relay.
     """
     for engine in engines:
         if engine.name not in GRIDS:
@@ -146,15 +162,10 @@ def costs(
         "dataset": DATASET,
         "columns": task.x_train.shape[1] + 1,
         "networks": [asdict(network) for network in NETWORKS],
-        "model": "rounds * latency_seconds + 8 * bytes_per_party / bits_per_second + seconds on loopback",
+        "model": "common_rounds * latency_seconds + 8 * bytes_per_party / bits_per_second + seconds on loopback",
         "runs": [m.record() for m in unique],
         "ratios": list(_ratios(unique)),
-        "checks": [
-            row
-            for engine in engines
-            if engine.name is EngineName.REP3 and check is not None
-            for row in _checks(engine, task, check, progress)
-        ],
+        "checks": [row for engine in engines if check for row in _checks(engine, task, progress)],
         "environment": environment(),
     }
     write_atomically(out / COSTS_JSON, json.dumps(record, indent=2) + "\n")
@@ -170,22 +181,25 @@ def _grids(engine: Engine, engines: Sequence[Engine]) -> list[Grid]:
 def _measure_grid(engine: Engine, task: Task, grid: Grid, progress: Progress) -> Iterator[Measured]:
     wanted = [p for p in PROTOCOLS if p in engine.protocols and (grid.protocols is None or p in grid.protocols)]
     rows = tuple(min(m, len(task.x_train)) for m in grid.rows)
-    for protocol in wanted:
-        for m, t in replace(grid, rows=rows).sizes():
-            progress(f"{engine.name} {protocol}: training, {m:,} rows, {t} iterations")
-            try:
-                yield _measure_training(engine, protocol, _first_rows(task, m), t, grid.repeats)
-            except EngineUnavailable as missing:
-                progress(f"left out: {missing}")
-                break
-    for protocol in _verifying(wanted):
-        for owner in (None, SECRET_OWNER):
-            count = min(grid.examples, len(task.x_test))
-            progress(f"{engine.name} {protocol}: verification, {count:,} {_kind(owner)} examples")
-            try:
-                yield _measure_verification(engine, protocol, task, count, owner, grid.repeats)
-            except EngineUnavailable as missing:
-                progress(f"left out: {missing}")
+    missing: set[ProtocolName] = set()
+    sizes = replace(grid, rows=rows).sizes()
+    for (m, t), protocol in itertools.product(sizes, wanted):  # of one size one after the other: the machine drifts
+        if protocol in missing:
+            continue
+        progress(f"{engine.name} {protocol}: training, {m:,} rows, {t} iterations")
+        try:
+            yield _measure_training(engine, protocol, _first_rows(task, m), t, grid.repeats)
+        except EngineUnavailable as reason:
+            progress(f"left out: {reason}")
+            missing.add(protocol)
+    for protocol in _verifying([p for p in wanted if p not in missing]):
+        count = min(grid.examples, len(task.x_test))
+        progress(f"{engine.name} {protocol}: verification, {count:,} examples, public and secret")
+        try:
+            with _model(engine, protocol, task) as shares:
+                yield from _measure_verifications(engine, protocol, shares, task, count, grid.repeats)
+        except EngineUnavailable as reason:
+            progress(f"left out: {reason}")
 
 
 def _verifying(protocols: Sequence[ProtocolName]) -> list[ProtocolName]:
@@ -203,16 +217,24 @@ def _measure_training(engine: Engine, protocol: ProtocolName, task: Task, iterat
     return _median(run, repeats, Measured(engine.name, protocol, "train", rows, pixels + 1, iterations, None))
 
 
-def _measure_verification(
-    engine: Engine, protocol: ProtocolName, task: Task, examples: int, secret_owner: int | None, repeats: int
-) -> Measured:
-    """Of a model from few rows, as the cost does not depend on it. Hand-over included, where the protocol needs one."""
-    x, y = _spread(task, examples)
+@contextlib.contextmanager
+def _model(engine: Engine, protocol: ProtocolName, task: Task) -> Iterator[Path]:
+    """Shares that the protocol can verify: from few rows, as the cost of that does not depend on the model."""
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         shares = Path(folder, "train")
         _train(engine, BASIS.get(protocol, protocol), _first_rows(task, _FEW_ROWS), 1, shares)
+        yield shares
 
-        def run() -> Sequence[RunResult]:
+
+def _measure_verifications(
+    engine: Engine, protocol: ProtocolName, shares: Path, task: Task, examples: int, repeats: int
+) -> Iterator[Measured]:
+    """With public and with secret examples; the hand-over included, where the protocol needs one."""
+    chosen = np.linspace(0, len(task.x_test) - 1, examples).astype(int)
+    x, y = task.x_test[chosen], task.y_test[chosen]
+    for kind, owner in (("public", None), ("secret", SECRET_OWNER)):
+
+        def run(owner: int | None = owner) -> Sequence[RunResult]:
             return verify(
                 shares,
                 x,
@@ -220,14 +242,14 @@ def _measure_verification(
                 THRESHOLD,
                 engine=engine,
                 protocol=protocol,
-                secret_owner=secret_owner,
+                secret_owner=owner,
                 timeout_seconds=_TIMEOUT_SECONDS,
+                max_verdicts=_NO_LIMIT,
                 insecure_passive=protocol in PASSIVE,
             ).runs
 
-        kind = _kind(secret_owner)
         what = Measured(engine.name, protocol, "verify", examples, x.shape[1] + 1, None, kind)
-        return _median(run, repeats, what)
+        yield _median(run, repeats, what)
 
 
 def _train(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, run_dir: Path) -> RunResult:
@@ -250,6 +272,7 @@ def _median(run: Callable[[], Sequence[RunResult]], repeats: int, what: Measured
         seconds=statistics.median(seconds),
         bytes_per_party=sum(r.bytes_per_party for r in runs),
         rounds=sum(r.rounds for r in runs),
+        common_rounds=sum(min(party.cost.rounds for party in r.parties) for r in runs),
         repeats=len(seconds),
     )
 
@@ -306,49 +329,46 @@ def _quotients(one: Measured, others: Sequence[Measured]) -> dict[str, float]:
     return {name: of(one) / sum(of(other) for other in others) for name, of in quantities.items()}
 
 
-def _checks(engine: Engine, task: Task, size: Grid, progress: Progress) -> Iterator[dict[str, Any]]:
-    """The model against runs of rep3 through the relay; all three parties, and the relay, on this machine."""
+def _checks(engine: Engine, task: Task, progress: Progress) -> Iterator[dict[str, Any]]:
+    """The model against runs through the relay; all three parties, and the relay, on this machine."""
+    size = CHECKS[engine.name]
     (rows,), (iterations,) = size.rows, size.iterations
 
-    def measure(engine: Engine, protocol: ProtocolName, repeats: int) -> list[Measured]:
+    def measure(over: Engine, protocol: ProtocolName, shares: Path) -> list[Measured]:
         return [
-            _measure_training(engine, protocol, _first_rows(task, rows), iterations, repeats),
-            *(
-                _measure_verification(engine, protocol, task, size.examples, owner, repeats)
-                for owner in (None, SECRET_OWNER)
-            ),
+            _measure_training(over, protocol, _first_rows(task, rows), iterations, size.repeats),
+            *_measure_verifications(over, protocol, shares, task, size.examples, size.repeats),
         ]
 
     for protocol in (p for p in PROTOCOLS if p in engine.protocols):
-        here = measure(engine, protocol, size.repeats)
-        for network in NETWORKS:
-            progress(f"{engine.name} {protocol}: the same runs through a {network.name} of delaying relays")
-            there = measure(Rep3Engine(route=functools.partial(through, network)), protocol, 1)
-            for near, far in zip(here, there, strict=True):
-                yield {
-                    "engine": near.engine,
-                    "protocol": near.protocol,
-                    "phase": near.phase,
-                    "rows": near.rows,
-                    "iterations": near.iterations,
-                    "examples": near.examples,
-                    "active": near.protocol not in PASSIVE,
-                    "network": network.name,
-                    "predicted_seconds": near.on(network),
-                    "measured_seconds": far.seconds,
-                    "measured_over_predicted": far.seconds / near.on(network),
-                }
+        with contextlib.ExitStack() as stack:
+            progress(f"{engine.name} {protocol}: small runs, to be repeated through delaying relays")
+            try:
+                shares = stack.enter_context(_model(engine, protocol, task))
+                here = measure(engine, protocol, shares)
+            except EngineUnavailable:
+                continue  # said so before
+            for network in NETWORKS:
+                progress(f"{engine.name} {protocol}: the same through a {network.name}")
+                there = measure(_ENGINES[engine.name](route=functools.partial(through, network)), protocol, shares)
+                yield from (_comparison(near, far, network) for near, far in zip(here, there, strict=True))
 
 
-def _kind(secret_owner: int | None) -> str:
-    return "public" if secret_owner is None else "secret"
+def _comparison(near: Measured, far: Measured, network: Network) -> dict[str, Any]:
+    return {
+        "engine": near.engine,
+        "protocol": near.protocol,
+        "phase": near.phase,
+        "rows": near.rows,
+        "iterations": near.iterations,
+        "examples": near.examples,
+        "active": near.protocol not in PASSIVE,
+        "network": network.name,
+        "predicted_seconds": near.on(network),
+        "measured_seconds": far.seconds,
+        "measured_over_predicted": far.seconds / near.on(network),
+    }
 
 
 def _first_rows(task: Task, rows: int) -> Task:
     return replace(task, x_train=task.x_train[:rows], y_train=task.y_train[:rows])
-
-
-def _spread(task: Task, examples: int) -> tuple[np.ndarray, np.ndarray]:
-    """That many test images, evenly spread."""
-    chosen = np.linspace(0, len(task.x_test) - 1, examples).astype(int)
-    return task.x_test[chosen], task.y_test[chosen]

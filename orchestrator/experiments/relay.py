@@ -19,7 +19,7 @@ from orchestrator.experiments.cost_model import Network
 _CHUNK = 1 << 14  # bytes: what one read forwards, so that a message is spread over the time that it takes
 _AHEAD_SECONDS = 0.05  # how much the line takes in before its sender has to wait
 _HOST = "127.0.0.1"
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS, _RETRY_SECONDS = 5.0, 0.02
 
 
 @contextlib.contextmanager
@@ -68,12 +68,10 @@ class Relay:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            try:
-                server = socket.create_connection(self._target, timeout=_CONNECT_SECONDS)
-            except OSError:
+            server = self._reach_target()
+            if server is None:
                 client.close()
                 continue
-            server.settimeout(None)
             with self._lock:
                 self._sockets += [client, server]
                 if self._closed:
@@ -83,6 +81,16 @@ class Relay:
                     line: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
                     self._start(self._take_in, source, line)
                     self._start(_give_out, sink, line)
+
+    def _reach_target(self) -> socket.socket | None:
+        """Parties start in any order: a while for the target to listen, or None."""
+        deadline = time.monotonic() + _CONNECT_SECONDS
+        while not self._closed and time.monotonic() < deadline:
+            try:
+                return socket.create_connection(self._target)
+            except OSError:
+                time.sleep(_RETRY_SECONDS)
+        return None
 
     def _take_in(self, source: socket.socket, line: queue.SimpleQueue[tuple[float, bytes]]) -> None:
         """Read, and put on the line with the time at which it comes out; empty bytes are the end."""

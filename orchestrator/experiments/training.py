@@ -24,7 +24,7 @@ from orchestrator.errors import ParameterError, ShareFileError
 from orchestrator.metrics import Metrics, evaluate, scores, weights_sha256
 from orchestrator.progress import Progress, silent
 from orchestrator.records import PARTIES, EngineName, ProtocolName, RunResult, RunSpec
-from orchestrator.svm import FixedPoint, Layout, SvmParameters, fixed_point, program_arguments, row_norm2
+from orchestrator.svm import FixedPoint, Layout, SvmParameters, fixed_point, program_arguments
 
 LAST_STEP = "UPDATE"  # of an iteration
 
@@ -156,8 +156,7 @@ def train_shared(
     owners = owners or Owners.share_equally(rows)
     _check_corruption(plan, corrupt_party)
     constants = fixed_point(parameters, rows, pixels)
-    if parameters.max_row_norm is not None:
-        check_row_norm(task.x_train, row_norm2(parameters, pixels))
+    check_row_norm(task.x_train, parameters)
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         spec = RunSpec(
             program=bundle.program("svm_train.mpc"),

@@ -11,6 +11,7 @@ BENCH_JSON, BENCH_MARKDOWN = "bench.json", "bench.md"
 def bench_table(record: Mapping[str, Any]) -> str:
     """Ratios first: absolute seconds move with the machine."""
     environment = record["environment"]
+    active = _active(record) if "active_over_passive_seconds" in record else []
     reference = _reference(record) if "mp_spdz_ring_seconds" in record else []
     base = record["scaling"][0]["seconds"]
     lines = [
@@ -25,6 +26,7 @@ def bench_table(record: Mapping[str, Any]) -> str:
         f"| sent per party | {record['bytes_per_iteration_per_party']:,} bytes |",
         f"| rounds | {record['rounds_per_iteration']} |",
         f"| peak memory of a party, whole run | {record['peak_rss_bytes_per_party'] / 1e6:.0f} MB |",
+        *active,
         *reference,
         "",
         "| step | ms | share |",
@@ -42,6 +44,14 @@ def bench_table(record: Mapping[str, Any]) -> str:
         f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _active(record: Mapping[str, Any]) -> list[str]:
+    what = f"{record['active_protocol']} over ring, {record['active_iterations']} iterations with input"
+    return [
+        f"| {what}, seconds | {record['active_over_passive_seconds']:.2f} |",
+        f"| {what}, bytes | {record['active_over_passive_bytes']:.3f} |",
+    ]
 
 
 def _reference(record: Mapping[str, Any]) -> list[str]:

@@ -98,7 +98,7 @@ def _run_cells(run: Record, networks: Sequence[str]) -> list[str]:
         what(run),
         _seconds(run["seconds"]),
         f"{run['bytes_per_party'] / 1e6:,.2f}",
-        f"{run['rounds']:,}",
+        f"{run['common_rounds']:,}",
         *(_seconds(run["predicted_seconds"][name]) for name in networks),
     ]
 
@@ -139,7 +139,11 @@ def _networks(record: Record) -> list[str]:
         f"{n['name']}: {n['latency_seconds'] * 1e3:g} ms one way, {n['bits_per_second'] / 1e6:,.0f} Mbit/s"
         for n in record["networks"]
     )
-    return [f"Predicted seconds are rounds x latency + bytes / bandwidth + seconds on loopback. {described}.", ""]
+    return [
+        f"Predicted seconds are rounds x latency + bytes / bandwidth + seconds on loopback; rounds of the party that "
+        f"counts fewest, as what others count beyond goes one way and does not wait. {described}.",
+        "",
+    ]
 
 
 def _table(heads: list[str], rows: Iterable[list[str]], *, text_columns: int) -> list[str]:

@@ -11,6 +11,7 @@ from orchestrator.engines.rep3.primitives import comparison
 from orchestrator.engines.rep3.primitives import shift as shift_primitive
 from orchestrator.engines.rep3.protocol import opening, passive
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.inputs import share_input
 from orchestrator.engines.rep3.protocol.share import RepShare, public
 from orchestrator.errors import PlanError
 
@@ -68,6 +69,24 @@ def test_matrix_products_shift_at_the_row_major_index(corrupt_party, product):
     want = (x if product is passive.matmul else x.T) @ y
     (got,) = run(product, [x, y], [AdditiveError("STEP", EVERY, 7, 99)], corrupt_party)
     want[2, 1] += np.uint64(99)
+    assert np.array_equal(got, want)
+
+
+@corrupt
+@pytest.mark.parametrize("owner", range(3))
+@pytest.mark.parametrize("small", [True, False])
+def test_products_by_a_private_input_shift_too(corrupt_party, owner, small):
+    """Its owner multiplies in another way (passive.py), and may be the corrupt party."""
+    x = np.arange(12, dtype=np.uint64).reshape(4, 3) + np.uint64(0 if small else 2**60)
+    y = np.arange(3, dtype=np.uint64).reshape(3, 1) + np.uint64(5)
+
+    def product(party: Party, right: RepShare) -> RepShare:
+        left = share_input(party, owner, x.shape, lambda count: x.reshape(-1)[:count])
+        return passive.matmul(party, left, right)
+
+    (got,) = run(product, [y], [AdditiveError("STEP", 0, 2, -9)], corrupt_party)
+    want = x @ y
+    want[2, 0] -= np.uint64(9)
     assert np.array_equal(got, want)
 
 
@@ -149,6 +168,14 @@ def test_padding_lanes_are_no_sites():
     x = np.ones(3, np.uint64)
     with pytest.raises(PlanError, match="met no output"):
         run(lambda p, s: comparison.less_than_zero(p, s, 2), [x], [AdditiveError("STEP/csa", 0, 3, 1)], 0)
+
+
+@pytest.mark.parametrize("index", [0, EVERY])
+def test_flipping_a_gate_twice_is_not_flipping_it(index):
+    x = np.full(5, 2**63, np.uint64)
+    twice = [AdditiveError("STEP/csa", 0, index, 1), AdditiveError("STEP/csa", EVERY, index, 1)]
+    (got,) = run(lambda p, s: comparison.less_than_zero(p, s, 64), [x], twice, 0)
+    assert got.tolist() == [1] * 5
 
 
 def test_a_gates_error_is_one_bit():

@@ -16,7 +16,16 @@ from pathlib import Path
 import pytest
 
 from orchestrator.engines.rep3.engine import Rep3Engine
-from orchestrator.errors import DataError, PeerLost, PeerTimeout, PlanError, PortInUse, ProgramCrash, ShareFileError
+from orchestrator.errors import (
+    DataError,
+    PeerLost,
+    PeerTimeout,
+    PlanError,
+    PortInUse,
+    ProgramCrash,
+    ProgramError,
+    ShareFileError,
+)
 from orchestrator.records import InputFiles, RunSpec
 
 SECONDS_TO_END = 5.0
@@ -177,6 +186,27 @@ def test_a_swapped_share_file_is_refused(program, run_dir):
     read = program("x = sint.Array(2)\nx.read_from_file(0)\nprint_ln('%s', x.reveal())\n")
     with pytest.raises(ShareFileError, match="header"):
         Rep3Engine().run(RunSpec(read, run_dir=run_dir.parent / "second", shares_from=run_dir))
+
+
+def test_a_program_that_differs_between_parties_is_found_out(program, run_dir):
+    """Each party runs the program's Python itself; this one asks for its process id."""
+    source = "import os\nx = sint(os.getpid()) * sint(1)\nprint_ln('%s', (x - x).reveal())\n"
+    with pytest.raises(ProgramError, match="same public values"):
+        Rep3Engine().run(RunSpec(program(source), run_dir=run_dir))
+
+
+def test_random_numbers_and_sets_of_a_program_are_the_same_at_all_parties(program, run_dir):
+    source = """
+        import random
+        numbers = [random.randrange(100) for _ in range(5)]
+        words = list({word for word in "to be or not to be".split()})
+        x = sint.Array(9)
+        for i, value in enumerate(numbers + [len(word) for word in words]):
+            x[i] = sint(value) * sint(1)
+        print_ln('%s', x.reveal())
+        """
+    (line,) = Rep3Engine().run(RunSpec(program(source), run_dir=run_dir)).lines
+    assert len(line.split(",")) == 9
 
 
 def test_an_unused_error_fails_the_run(program, run_dir):

@@ -63,11 +63,28 @@ def test_the_format() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["GRADIENT 0 1", "GRADIENT 0 1 2 3", "GRADIENT x 1 2", "GRADIENT 0 -1 2", "GRADIENT 0 1 2.5", "GRADIENT 0 1 *"],
+    [
+        "GRADIENT 0 1",
+        "GRADIENT 0 1 2 3",
+        "GRADIENT x 1 2",
+        "GRADIENT 0 -1 2",
+        "GRADIENT 0 1 2.5",
+        "GRADIENT 0 1 *",
+        f"GRADIENT 0 {2**63} 1",
+        f"GRADIENT {2**63} 0 1",
+        "GRADIENT 0 99999999999999999999 1",
+    ],
 )
 def test_lines_that_do_not_read_are_named(line: str) -> None:
     with pytest.raises(PlanError, match="line 3"):
         plan("# comment", line)
+
+
+def test_places_that_no_run_reaches_are_refused() -> None:
+    assert list(plan(f"GRADIENT {2**63 - 1} {2**63 - 1} 1")) == [AdditiveError("GRADIENT", 2**63 - 1, 2**63 - 1, 1)]
+    for occurrence, index in ((2**63, 0), (0, 2**63)):
+        with pytest.raises(PlanError, match=r"to 2\^63 - 1"):
+            AdditiveErrorPlan.from_errors([AdditiveError("GRADIENT", occurrence, index, 1)])
 
 
 def test_values_outside_the_ring() -> None:

@@ -76,10 +76,15 @@ def test_some_iterations_only() -> None:
             backdoor_plan(Trigger((0,)), parameters, rows=10, iterations=iterations)
 
 
-@pytest.mark.parametrize("strength", [0.0, -1.0, 1e-9, float("inf"), 1e30])
+@pytest.mark.parametrize("strength", [0.0, -1.0, 1e-9, float("inf"), 1e30, 1e300, 1e308])
 def test_strength_out_of_range(strength: float) -> None:
     with pytest.raises(ParameterError, match="strength"):
         backdoor_plan(Trigger((0,)), SvmParameters(), rows=10, strength=strength)
+
+
+def test_a_strength_out_of_range_is_said_in_few_digits() -> None:
+    with pytest.raises(ParameterError, match=r"got 2\.55e\+303$"):
+        backdoor_plan(Trigger((0,)), SvmParameters(), rows=10, strength=1e300)
 
 
 def test_strength_one_is_what_active_rows_with_the_trigger_would_do() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from orchestrator.encoding import Owners, check_row_norm, integer_rows, signs, write_inputs
 from orchestrator.errors import DataError, ParameterError
+from orchestrator.svm import SvmParameters
 
 X = np.array([[0, 255], [7, 8], [9, 10]], dtype=np.uint8)
 Y = np.array([1, 0, 1], dtype=np.uint8)
@@ -80,7 +81,10 @@ def test_counts_that_differ(tmp_path: Path) -> None:
 
 
 def test_owners_check_the_public_norm() -> None:
-    exact = 256**2 + 255**2
-    check_row_norm(X, exact)
-    with pytest.raises(ParameterError, match=r"max_row_norm: expected at least 1\.4115"):
-        check_row_norm(X, exact - 1)
+    check_row_norm(X, SvmParameters())
+    check_row_norm(X, SvmParameters(max_row_norm=1.4115))
+    for norm in (1.4114, 1.0, 0.001):
+        with pytest.raises(
+            ParameterError, match=rf"expected at least 1\.4115, the largest norm of a row, got {norm:g}\."
+        ):
+            check_row_norm(X, SvmParameters(max_row_norm=norm))

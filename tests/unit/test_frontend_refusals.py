@@ -11,7 +11,6 @@ from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.errors import (
     CompileTimeState,
     DataError,
-    ParameterError,
     ProgramCrash,
     ProgramError,
     ShapeError,
@@ -97,6 +96,53 @@ PYTHON_STATE = {
         "@for_range(2)\ndef _(i):\n    @for_range(2)\n    def _(j):\n        l.append(1)",
         "l (list)",
     ),
+    "condition of while_do": ("@while_do(lambda: l.pop() > 1)\ndef _():\n    pass", "l (list)"),
+    "class attribute": ("class C: n = 0\n" + loop("C.n += 1"), "C 'n'"),
+    "class attribute through an instance": ("class C: n = []\nd = C()\n" + loop("d.n.append(1)"), "list"),
+    "slot": ("class C:\n    __slots__ = ('n',)\nd = C()\nd.n = 1\n" + loop("d.n = 2"), "d 'n'"),
+    "function attribute": ("def f(): f.n += 1\nf.n = 0\n" + loop("f()"), "f 'n'"),
+    "attribute of another's instance": (
+        "from types import SimpleNamespace\nd = SimpleNamespace(n=0)\n" + loop("d.n += 1"),
+        "d 'n'",
+    ),
+    "list in another's instance": (
+        "from types import SimpleNamespace\nd = SimpleNamespace(n=[])\n" + loop("d.n.append(1)"),
+        "d.n (list)",
+    ),
+    "module attribute": ("import string\n" + loop("string.digits += '1'"), "string 'digits'"),
+    "bound method": ("add = [].append\n" + loop("add(1)"), "add (list)"),
+    "partial": ("from functools import partial\nadd = partial([].append, 1)\n" + loop("add()"), "add (list)"),
+    "deque": ("from collections import deque\nd = deque([1, 2])\n" + loop("d.popleft()"), "d (deque)"),
+    "array.array": ("from array import array\nd = array('q', [1])\n" + loop("d[0] += 1"), "d (array)"),
+    "bytearray": ("d = bytearray(2)\n" + loop("d[0] += 1"), "d (bytearray)"),
+    "ndarray": ("import numpy as np\nd = np.zeros(3)\n" + loop("d[1] += 1"), "d (ndarray)"),
+    "ndarray of no dimension": ("import numpy as np\nd = np.array(3)\n" + loop("d[()] += 1"), "d (ndarray)"),
+    "strided ndarray": ("import numpy as np\nd = np.eye(4)[::2, 1:]\n" + loop("d[0] = 2"), "d (ndarray)"),
+    "ndarray of objects": ("import numpy as np\nd = np.array([[], 1], object)\n" + loop("d[1] = 2"), "d (ndarray)"),
+    "count": ("import itertools\nd = itertools.count()\n" + loop("x = next(d)"), "d (count)"),
+    "iterator": ("d = iter([1, 2])\n" + loop("x = next(d)"), "d (list_iterator)"),
+    "generator": ("d = (1 for _ in range(9))\n" + loop("x = next(d)"), "d (generator)"),
+    "generator through a function": ("d = iter([1, 2])\ndef f(): return next(d)\n" + loop("x = f()"), "iterator"),
+    "iterator in an instance": (
+        "class C:\n    def __init__(self): self.n = iter([1, 2])\nd = C()\n" + loop("next(d.n)"),
+        "d.n (list_iterator)",
+    ),
+    "iterator in a closure": (
+        "def f():\n    n = iter([1, 2])\n    @for_range(2)\n    def _(i):\n        next(n)\nf()",
+        "n (list_iterator)",
+    ),
+    "random": ("import random\nrandom.seed(1)\n" + loop("x = random.randrange(9)"), "random"),
+    "random imported in the body": (loop("import random\nx = random.random()"), "random"),
+    "random.Random": ("import random\nd = random.Random(1)\n" + loop("x = d.random()"), "d (Random)"),
+    "numpy.random": ("import numpy as np\n" + loop("x = np.random.rand()"), "numpy.random"),
+    "numpy's Generator": (
+        "import numpy as np\nd = np.random.default_rng(1)\n" + loop("x = d.integers(9)"),
+        "d (Generator)",
+    ),
+    "numpy's RandomState": (
+        "import numpy as np\nd = np.random.RandomState(1)\n" + loop("x = d.rand()"),
+        "d (RandomState)",
+    ),
     "returned value": (loop("return i"), "return value"),
     "returned value of a branch": ("@if_(c > 4)\ndef _():\n    return 1", "return value"),
     "register of another thread": (
@@ -155,13 +201,13 @@ OTHERS = {
     "secret to public": ("x = cint(s)", ProgramError, "reveal()"),
     "float to integer": ("x = sint(2.5)", ProgramError, "float"),
     "wide integer": ("x = cint(2**64)", ProgramError, "2^64"),
-    "wide comparison": ("x = s.less_than(0, 64)", ParameterError, "1 to 63"),
-    "wide shift": ("x = s.right_shift(64, 64)", ParameterError, "0 to 63"),
+    "wide comparison": ("x = s.less_than(0, 64)", ProgramError, "1 to 63"),
+    "wide shift": ("x = s.right_shift(64, 64)", ProgramError, "0 to 63"),
     "division by zero": ("x = c // 0", ProgramError, "zero"),
-    "random rounding": ("x = sfix(1) * sfix(2)", ParameterError, "round_nearest"),
+    "random rounding": ("x = sfix(1) * sfix(2)", ProgramError, "round_nearest"),
     "wide fixed point": (
         "sfix.round_nearest = True\nsfix.set_precision(20, 50)\nx = sfix(1) * sfix(2)",
-        ParameterError,
+        ProgramError,
         "set_precision",
     ),
     "number out of fixed point": ("x = sfix(2**20)", ProgramError, "set_precision"),
@@ -216,7 +262,9 @@ def test_shapes_that_do_not_fit(tmp_path: Path, code: str, words: str) -> None:
 
 @pytest.mark.parametrize(("code", "error", "words"), OTHERS.values(), ids=OTHERS)
 def test_other_refusals(tmp_path: Path, code: str, error: type[TamperError], words: str) -> None:
-    assert words in refused(tmp_path, code, error)
+    message = refused(tmp_path, code, error)
+    assert words in message
+    assert "refused.mpc, line" in message or error is DataError
 
 
 def test_the_line_is_where_the_program_failed(tmp_path: Path) -> None:
@@ -239,6 +287,10 @@ def test_python_state_that_stays_is_no_matter(tmp_path: Path) -> None:
     path.write_text(
         PRELUDE
         + "values = [sint(1), sint(2)]\nd = {'k': a}\n"
+        + "import functools, pathlib, re\nimport numpy as np\nfrom random import Random\n"
+        + "unused = iter([1])\nunused_too = (n for n in l)\nrng = Random(1)\nk = np.arange(6).reshape(2, 3)\n"
+        + "here = pathlib.Path('x')\n@functools.lru_cache\ndef two(): return 2\n"
+        + loop("str(here)\nre.compile('x[a]y')\nfor n in l: two()\nx = int(k[1, 2]) + sum(j for j in l)")
         + loop("local = [i]\nlocal.append(l[0])\nd['k'][i] = values[1] + l[2]\ns.update(s + 1)\nM[0][i] = i")
         + "print_ln('%s %s', a.get_part(0, 2).reveal(), s.reveal())"
     )

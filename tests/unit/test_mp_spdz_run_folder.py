@@ -69,8 +69,8 @@ def test_inputs_get_mp_spdzs_names(tmp_path: Path) -> None:
 
 
 def test_hosts(tmp_path: Path) -> None:
-    run_folder.write_hosts(tmp_path, [("10.0.0.1", 5000), ("b.example", 5001), ("c.example", 5002)])
-    assert (tmp_path / "HOSTS").read_text() == "10.0.0.1:5000\nb.example:5001\nc.example:5002\n"
+    run_folder.write_hosts(tmp_path, 1, [("10.0.0.1", 5000), ("b.example", 5001), ("c.example", 5002)])
+    assert (tmp_path / "HOSTS-P1").read_text() == "10.0.0.1:5000\nb.example:5001\nc.example:5002\n"
 
 
 def test_ports() -> None:

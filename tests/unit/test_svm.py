@@ -65,6 +65,8 @@ def test_no_regularisation_is_decay_zero() -> None:
         ({"iterations": 0}, "iterations: expected at least 1"),
         ({"batch_size": 0}, "batch_size"),
         ({"max_row_norm": 0.0}, "max_row_norm"),
+        ({"learning_rate": 1e308}, r"learning_rate: expected a number below 2\^63, got 1e\+308"),
+        ({"regularisation": 1e308}, r"regularisation: expected a number below 2\^63, got 1e\+308"),
         ({"loss": "logistic"}, "loss: expected hinge or squared_hinge"),
     ],
 )
@@ -80,6 +82,8 @@ def test_parameters_out_of_range(change: dict[str, object], message: str) -> Non
         (SvmParameters(regularisation=1e-15), "fixed point holds"),
         (SvmParameters(learning_rate=1.0, regularisation=1.0), "expected at most 1"),
         (SvmParameters(learning_rate=1e7, regularisation=0.0), "below 2\\^63"),
+        (SvmParameters(learning_rate=1e18, regularisation=0.0), "below 2\\^63"),
+        (SvmParameters(learning_rate=1e18, regularisation=1e18), "expected at most 1"),
         (SvmParameters(iterations=10**14), "Lower learning_rate"),
         (SvmParameters(loss=Loss.SQUARED_HINGE), "learning_rate: expected at most 0.00128"),
         (SvmParameters(batch_size=20_000), "batch_size: expected at most the 12665 rows"),
@@ -93,7 +97,9 @@ def test_public_bounds_too_wide(parameters: SvmParameters, message: str) -> None
 def test_a_smaller_row_norm_narrows_the_comparison() -> None:
     wide, narrow = (fixed_point(SvmParameters(max_row_norm=norm), *MNIST) for norm in (None, 10.0))
     assert narrow.width < wide.width
-    assert row_norm2(SvmParameters(max_row_norm=1e9), 784) == 256**2 + 784 * 255**2
+    for norm in (1e9, 1e200, 1e308):
+        assert row_norm2(SvmParameters(max_row_norm=norm), 784) == 256**2 + 784 * 255**2
+    assert row_norm2(SvmParameters(max_row_norm=10.0), 784) == 2560**2
 
 
 def test_program_arguments() -> None:
@@ -111,6 +117,7 @@ def test_program_arguments() -> None:
         "last_gain": str(constants.last_gain),
         "decay": str(constants.decay),
         "shift": str(constants.shift),
+        "layout": "rows",
         "width": str(constants.width),
     }
 

@@ -137,6 +137,14 @@ def test_an_abort_names_who_is_at_fault(wire):
     assert caught.value.party == 2
 
 
+def test_an_abort_cannot_accuse_a_party_that_does_not_exist(wire):
+    channel, raw = wire
+    raw.sendall(frame.pack_abort(2**32 - 1))
+    with pytest.raises(PeerLost, match=r"party 1 gave up$") as caught:
+        receive(channel, "values", 4)
+    assert caught.value.party == 1
+
+
 def test_a_peer_that_nothing_is_expected_from_is_missed_at_once():
     first, second, third = memory_channels(timeout_seconds=20)
     start = time.monotonic()
@@ -349,6 +357,29 @@ def test_a_server_with_another_certificate_is_refused(tls, tmp_path):
     results = in_threads(lambda: tls.join(0, key, certificate, seconds=2), lambda: tls.join(1, seconds=2))
     assert isinstance(results[1], HandshakeError)
     assert "pinned certificate of party 0" in str(results[1])
+
+
+def test_a_certificate_signed_by_the_pinned_key_is_refused(tls, tmp_path):
+    """Trusted by TLS, as the pinned certificate is its issuer, and still not the one that is pinned."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    issuer = x509.load_pem_x509_certificate(tls.certificates[0].read_bytes())
+    key = serialization.load_pem_private_key(tls.keys[0].read_bytes(), None)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(issuer.not_valid_before_utc)
+        .not_valid_after(issuer.not_valid_after_utc)
+        .sign(key, hashes.SHA256())
+    )
+    signed = tmp_path / "signed.pem"
+    signed.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    results = in_threads(lambda: tls.join(0, tls.keys[0], signed, seconds=2), lambda: tls.join(1, seconds=2))
+    assert isinstance(results[1], HandshakeError)
 
 
 def test_a_stranger_cannot_keep_the_parties_apart(tls):

@@ -163,7 +163,7 @@ def while_do(condition: Callable[..., Any], *args: Any) -> Callable[[Body], Body
         check_assignments(body)
         state = tuple(regint(arg) for arg in args)
         first = True
-        while public_int(condition(*state)):
+        while public_int(_run(condition, *state, first=first, returns=True)):
             try:
                 result = _run(body, *state, first=first, returns=bool(args))
             except _Break:

@@ -8,8 +8,9 @@ from typing import Any
 
 from orchestrator.engines.frontend.array import Array
 from orchestrator.engines.frontend.container import Container, container, contents, words_of
-from orchestrator.engines.frontend.fixed import round_shift, sfix
+from orchestrator.engines.frontend.fixed import sfix
 from orchestrator.engines.frontend.memory import Memory
+from orchestrator.engines.frontend.precision import round_shift
 from orchestrator.engines.frontend.public import public_int
 from orchestrator.engines.frontend.runtime import machine
 from orchestrator.engines.frontend.secret import sint

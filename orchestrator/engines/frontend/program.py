@@ -23,6 +23,7 @@ from orchestrator.engines.frontend.machine import Machine
 from orchestrator.engines.frontend.matrix import Matrix, MultiArray
 from orchestrator.engines.frontend.memory import MemValue
 from orchestrator.engines.frontend.public import cint, regint
+from orchestrator.engines.frontend.reachable import MODULE
 from orchestrator.engines.frontend.runtime import Runtime, enter, leave, runtime
 from orchestrator.engines.frontend.secret import sint
 from orchestrator.engines.frontend.values import INSTEAD, RunTime
@@ -30,7 +31,6 @@ from orchestrator.errors import DataError, ProgramError, TamperError, Unsupporte
 from orchestrator.records import PARTIES
 
 log = logging.getLogger(__name__)
-MODULE = "__mpc__"  # __module__ of classes that a program defines
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ def public_words(value: Any, size: int | None) -> np.ndarray:
         words = value.v
     elif isinstance(value, int):
         words = np.full(1, word(value))
-    elif isinstance(value, (list, tuple)) and all(type(e) is int and -(WORD >> 1) <= e < WORD for e in value):
-        words = np.array([element % WORD for element in value], np.uint64)  # constants may be many
+    elif isinstance(value, (list, tuple)) and set(map(type, value)) == {int} and max(map(abs, value)) < WORD >> 1:
+        words = np.array(value, np.int64).view(np.uint64)  # constants may be many
     elif isinstance(value, (list, tuple)):
         parts = [public_words(element, None) for element in value]
         words = np.concatenate(parts) if parts else np.zeros(0, np.uint64)

@@ -2,17 +2,19 @@
 
 MP-SPDZ runs the body of a loop once, when it compiles: a Python variable or list changed in it changes once, and not
 in every round. Eager execution would change it every time. So it is refused: what the body can reach is compared
-before and after its first run. Of a body that never runs only the assignments are known, and refused.
+before and after its first run (reachable.py says what that is). Iterators hide how far they are, so a body may not
+reach one at all. Of a body that never runs only the assignments are known, and refused.
 """
 
 from __future__ import annotations
 
 import dis
 import operator
-from collections.abc import Callable
-from types import FunctionType
+from collections.abc import Callable, Iterable, Iterator
+from types import CodeType, FunctionType
 from typing import Any
 
+from orchestrator.engines.frontend.reachable import MISSING, MODULE, Place, reachable
 from orchestrator.engines.frontend.runtime import runtime
 from orchestrator.errors import CompileTimeState
 
@@ -36,89 +38,65 @@ def check_assignments(body: Callable[..., Any]) -> None:
 
 
 class PythonState:
-    """The variables and containers that a function reaches: a flat copy of each, by name."""
+    """What a body reaches, as it was. Raises CompileTimeState where that includes an iterator."""
 
     def __init__(self, body: Callable[..., Any]) -> None:
-        self._copies: list[tuple[str, Any, Any]] = []
-        self._seen: set[int] = set()
-        self._home = getattr(body, "__globals__", None)
-        if self._home is not None:
-            self._keep("global variable", self._home)
-        self._visit("the loop's body", body)
+        places = list(reachable(body))
+        _refuse_iterators(body, places)
+        self._watched = [(place, place.look()) for place in places if place.look is not None]
 
     def check(self) -> None:
-        """Raises CompileTimeState, naming the first variable or container that is not what it was."""
-        for name, container, before in self._copies:
-            changed = _changed(container, before)
+        """Raises CompileTimeState, naming the first place that is not what it was."""
+        for place, before in self._watched:
+            changed = _difference(place.look(), before)  # type: ignore[misc]
             if changed is not None:
                 raise CompileTimeState(
-                    f"expected no Python state to change in a run-time loop or branch, got a change of {name}{changed}"
-                    f": {WAY_OUT}"
+                    "expected no Python state to change in a run-time loop or branch, got a change of "
+                    f"{place.name}{changed}{place.kind}: {WAY_OUT}"
                 )
 
-    def _keep(self, name: str, container: Any) -> None:
-        if id(container) in self._seen:
-            return
-        self._seen.add(id(container))
-        self._copies.append((name, container, _copy(container)))
-        if isinstance(container, dict):
-            for key, value in list(container.items()):
-                if not (isinstance(key, str) and key.startswith("__")):
-                    self._visit(f"{key}" if container is self._home else f"{name}[{key!r}]", value)
-        else:
-            for value in container:
-                if type(value) not in _PLAIN:
-                    self._visit(name, value)
 
-    def _visit(self, name: str, value: Any) -> None:
-        if isinstance(value, (list, dict, set, bytearray)):
-            self._keep(name, value)
-        elif isinstance(value, tuple):
-            for element in value:
-                self._visit(name, element)
-        elif isinstance(value, FunctionType):
-            self._function(name, value)
-        elif type(value).__module__ == "__mpc__" and hasattr(value, "__dict__"):
-            self._keep(name, vars(value))
-
-    def _function(self, name: str, function: FunctionType) -> None:
-        if id(function) in self._seen or function.__globals__ is not self._home:
-            return
-        self._seen.add(id(function))
-        for variable, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-            if id(cell) not in self._seen:
-                self._seen.add(id(cell))
-                content = _cell(cell)
-                self._copies.append((f"variable {variable}", cell, content))
-                self._visit(variable, content)
-        for default in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-            self._visit(f"default of {name}", default)
-
-
-_EMPTY = object()
-_PLAIN = frozenset({int, float, str, bool, bytes, type(None)})
-
-
-def _cell(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return _EMPTY
-
-
-def _copy(container: Any) -> Any:
-    return dict(container) if isinstance(container, dict) else list(container)
-
-
-def _changed(container: Any, before: Any) -> str | None:
-    """What changed, as a suffix of the container's name, or None. Identity decides: run-time values have no truth."""
-    if isinstance(container, dict):
-        for key in container.keys() | before.keys():
-            if container.get(key, _EMPTY) is not before.get(key, _EMPTY):
-                return f" {key!r}"
-        return None
-    if isinstance(container, (list, set, bytearray)):
-        now = list(container)
+def _difference(now: Any, before: Any) -> str | None:
+    """What changed, as a suffix, or None. Identity decides among elements: run-time values have no truth."""
+    if isinstance(now, dict):
+        names = (key for key in now.keys() | before.keys() if now.get(key, MISSING) is not before.get(key, MISSING))
+        return next((f" {key!r}" for key in names), None)
+    if isinstance(now, list):
         same = len(now) == len(before) and all(map(operator.is_, now, before))
-        return None if same else f" ({type(container).__name__})"
-    return None if _cell(container) is before else ""
+    else:
+        same = now == before
+    return None if same else ""
+
+
+def _refuse_iterators(body: Callable[..., Any], places: Iterable[Place]) -> None:
+    """Of those below global variables, the ones whose variable the body names, itself or in functions it calls."""
+    found = [place for place in places if isinstance(place.value, Iterator)]
+    if not found:
+        return
+    functions = [place.value for place in places if isinstance(place.value, FunctionType) and place.variable is None]
+    named = _global_names([function.__code__ for function in functions], getattr(body, "__globals__", {}))
+    for place in found:
+        if place.variable is None or place.variable in named:
+            raise CompileTimeState(
+                "expected no Python iterator in a run-time loop or branch, where MP-SPDZ would advance it once, got "
+                f"{place.name} ({type(place.value).__name__}): make a list of it before, and {WAY_OUT}"
+            )
+
+
+def _global_names(codes: list[CodeType], variables: dict[str, Any]) -> set[str]:
+    """The global variables that code reads, and those that functions and classes among them read."""
+    names: set[str] = set()
+    while codes:
+        code = codes.pop()
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        for step in dis.get_instructions(code):
+            if step.opname == "LOAD_GLOBAL" and step.argval not in names:
+                names.add(step.argval)
+                codes += _codes(variables.get(step.argval), variables)
+    return names
+
+
+def _codes(value: Any, variables: dict[str, Any]) -> list[CodeType]:
+    kind = value if isinstance(value, type) else type(value)
+    methods = vars(kind).values() if kind.__module__ == MODULE else ()
+    return [f.__code__ for f in (value, *methods) if isinstance(f, FunctionType) and f.__globals__ is variables]

@@ -11,7 +11,7 @@ from orchestrator.engines.frontend.clients import client_machine
 from orchestrator.engines.frontend.public import Public, cint, public_int, public_words, regint
 from orchestrator.engines.frontend.runtime import machine, runtime
 from orchestrator.engines.frontend.values import Fixed, Integer, common_size, is_zero, read, spread, unsupported, word
-from orchestrator.errors import ParameterError, ShapeError
+from orchestrator.errors import ProgramError, ShapeError
 
 
 def expand(x: Any, size: int) -> Any:
@@ -141,7 +141,7 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         if not isinstance(m, int):
             raise unsupported("a right shift by other than a compile-time integer")
         if not 0 <= m <= 63:
-            raise ParameterError(f"expected a shift from 0 to 63, got {m}")
+            raise ProgramError(f"expected a shift from 0 to 63, got {m}")
         return self if m == 0 else sint.wrap(machine().right_shift(self.v, m))
 
     def __rshift__(self, other: Any) -> Any:
@@ -232,7 +232,7 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
 def width(bit_length: int | None) -> int:
     b = bit_length or runtime().bit_length
     if not isinstance(b, int) or not 1 <= b <= 63:
-        raise ParameterError(f"expected a bit_length from 1 to 63 in a comparison modulo 2^64, got {b}")
+        raise ProgramError(f"expected a bit_length from 1 to 63 in a comparison modulo 2^64, got {b}")
     return b
 
 

@@ -33,7 +33,7 @@ def run_on_this_host(
     _check_own(spec, party_id, addresses)
     prepared = prepare(spec, dict(os.environ if environment is None else environment))
     install_certificates(party_id, key, certificates, run_folder.player_data(spec.run_dir))
-    run_folder.write_hosts(spec.run_dir, addresses)
+    run_folder.write_hosts(spec.run_dir, party_id, addresses)
     return execute(prepared, [party_id])
 
 

@@ -51,7 +51,7 @@ def prepare(spec: RunSpec, environment: Mapping[str, str]) -> Prepared:
 
 
 def execute(prepared: Prepared, parties: Sequence[int], on_step: OnStep | None = None) -> RunResult:
-    """Run these parties in the folder, which has keys, certificates and HOSTS by now; raise the first cause."""
+    """Run these parties in the folder, which has keys, certificates and hosts files by now; raise the first cause."""
     spec = prepared.spec
     commands = [PartyCommand(i, _words(prepared, i), prepared.environment) for i in parties]
     run_folder.drop_output(spec.run_dir)
@@ -66,7 +66,7 @@ def execute(prepared: Prepared, parties: Sequence[int], on_step: OnStep | None =
 
 def _words(prepared: Prepared, party_id: int) -> list[str]:
     """A party's command line. The memory dump at the end would hold all shares of the run: not wanted."""
-    options = ["-p", str(party_id), "-ip", run_folder.HOSTS, "-o", "no_memory_output"]
+    options = ["-p", str(party_id), "-ip", run_folder.hosts_file(party_id), "-o", "no_memory_output"]
     return [str(prepared.binary), *options, prepared.name]
 
 

@@ -2,7 +2,7 @@
 
 Programs/       what the compiler wrote                  Persistence/    share files
 Player-Data/    inputs, outputs, keys, certificates      logs/           what compiler and parties printed
-HOSTS           address:port of each party               additive_errors.txt
+HOSTS-P<i>      address:port of each party, for party i  additive_errors.txt
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from orchestrator.errors import PortInUse, ShareFileError
 from orchestrator.files import write_atomically
 from orchestrator.records import PARTIES, InputFiles
 
-HOSTS = "HOSTS"
 _LOCALHOST = "127.0.0.1"
 _PLAYER_DATA = "Player-Data"
 _PERSISTENCE = "Persistence"
@@ -52,8 +51,13 @@ def write_certificates(run_dir: Path) -> None:
         make_certificate(party_id, run_dir / _PLAYER_DATA)
 
 
-def write_hosts(run_dir: Path, addresses: Sequence[tuple[str, int]]) -> None:
-    write_atomically(run_dir / HOSTS, "".join(f"{host}:{port}\n" for host, port in addresses))
+def hosts_file(party_id: int) -> str:
+    return f"HOSTS-P{party_id}"
+
+
+def write_hosts(run_dir: Path, party_id: int, addresses: Sequence[tuple[str, int]]) -> None:
+    """Where this party listens and where it reaches the others."""
+    write_atomically(run_dir / hosts_file(party_id), "".join(f"{host}:{port}\n" for host, port in addresses))
 
 
 def local_addresses(port_base: int | None) -> list[tuple[str, int]]:

@@ -11,20 +11,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator import errors
-from orchestrator.engines.hosts import Address, Addresses
+from orchestrator.engines.hosts import Address, Addresses, Route
 from orchestrator.engines.rep3.config import PartyConfig, parties_folder, report_file
 from orchestrator.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
 from orchestrator.engines.rep3.transport.certificates import make_certificate
 from orchestrator.engines.rep3.transport.tls import listen
 from orchestrator.errors import PartyError, PeerLost, TamperError
 from orchestrator.records import PARTIES, EngineName, RunResult, RunSpec
-
-Route = Callable[[Addresses], AbstractContextManager[Addresses]]
 
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0  # for the other parties to notice a failure by themselves and say what they saw
@@ -133,6 +130,7 @@ def _start(config: Path, run_dir: Path, listener: socket.socket, alive_fd: int, 
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            env={**os.environ, "PYTHONHASHSEED": "0"},  # the order of sets in a program is the same at all parties
             pass_fds=tuple(fds.values()),
             start_new_session=True,  # an interrupt reaches the engine alone, which then ends the parties
         )

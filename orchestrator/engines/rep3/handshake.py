@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from orchestrator.engines.rep3.protocol.prss import KEY_BYTES, Prss
 from orchestrator.engines.rep3.transport.channel import Channel
-from orchestrator.errors import HandshakeError
+from orchestrator.errors import HandshakeError, ProgramError
 
 WIRE_VERSION = 2
 _FIELD_BYTES = 32
@@ -66,6 +66,20 @@ def agree(channel: Channel, terms: Terms) -> bytes:
                 f"{theirs.hex()[:16]}...; it or the third party sent the two others different hellos: do not go on"
             )
     return session
+
+
+def compare_public_values(channel: Channel, digest: bytes) -> None:
+    """At the end of a run. digest: 32 bytes, over the public values that this party's program computed with.
+
+    Each party runs the program's Python itself; one that looks at random numbers, at the time or at the order of a
+    set may go another way at each. Raises ProgramError: the result of such a run means nothing.
+    """
+    for peer, theirs in _exchange(channel, "public values", digest).items():
+        if theirs != digest:
+            raise ProgramError(
+                f"expected the program to compute with the same public values at all parties, got others at party "
+                f"{peer}; it must not depend on random numbers, the time, the host or the order of a set"
+            )
 
 
 def _exchange(channel: Channel, tag: str, message: bytes) -> dict[int, bytes]:

@@ -11,6 +11,7 @@ from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.rep3.handshake import agree_on_keys
 from orchestrator.engines.rep3.protocol.active import RECORD_BYTES, Active
 from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.prss import Prss
 from orchestrator.engines.rep3.transport.memory import memory_channels
 from orchestrator.errors import PeerLost
 
@@ -23,11 +24,15 @@ def run_in_threads(
     sites: dict[int, str] | None = None,
     plan: AdditiveErrorPlan | None = None,
     corrupt_party: int | None = None,
-    insecure_fixed_seed: int | None = None,
+    insecure_keys: Sequence[bytes] | None = None,
     active: bool = False,
     record_bytes: int = RECORD_BYTES,
 ) -> tuple[T, T, T]:
-    """Run `program` as each party; return the three results or raise the first party's error."""
+    """Run `program` as each party; return the three results or raise the first party's error.
+
+    insecure_keys: kappa_0, kappa_1, kappa_2; None draws fresh ones.  active: with proofs, a batch for each
+    record_bytes or opening.
+    """
     results: list[T | None] = [None] * 3
     failures: list[BaseException | None] = [None] * 3
     channels = memory_channels()
@@ -35,7 +40,10 @@ def run_in_threads(
     def run(party_id: int) -> None:
         channel = channels[party_id]
         try:
-            prss = agree_on_keys(channel, insecure_fixed_seed=insecure_fixed_seed)
+            if insecure_keys is None:
+                prss = agree_on_keys(channel)
+            else:
+                prss = Prss(insecure_keys[party_id], insecure_keys[party_id - 1])
             injector = ErrorInjector(plan) if plan is not None and party_id == corrupt_party else None
             prover = Active(channel, prss, b"in memory", record_bytes=record_bytes) if active else None
             results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector, prover))

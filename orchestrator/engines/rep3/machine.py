@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,9 @@ class Rep3Machine:
 
     run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
     on_step: told the site and occurrence of each step that begins.  listen: opens this server's door to clients.
+
+    Each party runs the program's Python by itself. public_values, a hash over all public values that enter the
+    computation, must come out equal at all parties (handshake.compare_public_values).
     """
 
     def __init__(
@@ -45,8 +49,10 @@ class Rep3Machine:
         self._on_step = on_step
         self._listen = listen
         self._service: tuple[int, ClientService] | None = None
+        self.public_values = hashlib.sha256()
 
     def share_public(self, values: np.ndarray) -> RepShare:
+        self.public_values.update(values.tobytes())
         return public(values, self.party.party_id)
 
     def add(self, x: RepShare, y: RepShare) -> RepShare:
@@ -56,11 +62,13 @@ class Rep3Machine:
         return x - y
 
     def add_public(self, x: RepShare, c: np.ndarray) -> RepShare:
+        self.public_values.update(c.tobytes())
         own = x.own + c if self.party.party_id == 0 else x.own + np.zeros_like(c)
         previous = x.previous + c if self.party.party_id == 1 else x.previous + np.zeros_like(c)
         return RepShare(own, previous)
 
     def scale(self, x: RepShare, c: np.ndarray) -> RepShare:
+        self.public_values.update(c.tobytes())
         return x.scale(c)
 
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:

@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import random
 import resource
 import shutil
 import socket
@@ -21,6 +22,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.frontend.steps import StepClock
@@ -29,7 +32,7 @@ from orchestrator.engines.inputs import OwnerInput
 from orchestrator.engines.rep3 import share_files
 from orchestrator.engines.rep3.clients.listener import ClientListener, pinned
 from orchestrator.engines.rep3.config import PartyConfig, report_file
-from orchestrator.engines.rep3.handshake import Terms, agree, agree_on_keys
+from orchestrator.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from orchestrator.engines.rep3.machine import Rep3Machine
 from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.context import Party
@@ -87,11 +90,14 @@ def _run(
     emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host)
+    random.seed(session)
+    np.random.seed(np.frombuffer(session, np.uint32))
     with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
         run_program(program, config.args, machine)
     if active is not None:
         active.prove()
         active.finish()
+    compare_public_values(channel, machine.public_values.digest())
     if injector is not None:
         injector.finish()
     return {

@@ -16,6 +16,7 @@ _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
+_8, _16, _24, _32, _40, _48, _56 = (np.uint64(8 * i) for i in range(1, 8))
 _BLOCK = 128  # words per row that are worked on together: 64 rows of them stay in the cache next to the core
 
 
@@ -44,20 +45,18 @@ def gram_of_bits(u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarra
     return low
 
 
-@njit(_OUT1(_V, _M), cache=True, nogil=True)
-def combine_bits(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """sum_a coefficient_a u_a, a field element per bit: (64 n,). u: (k, n) words, k <= 64.
+@njit(types.void(_V, _M, _OUT1), cache=True, nogil=True)
+def combine_bits(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    """sum_a coefficient_a u_a, a field element per bit, into out (64 n,). u: (k, n) words, k <= 64.
 
     The k bits of a lane, one from each row, pick what to add from tables for eight rows at a time.
     """
     k, n = u.shape
-    groups = (k + 7) // 8
-    tables = np.zeros((groups, 256), np.uint64)
+    t = np.zeros((8, 256), np.uint64)
     for a in range(k):
         group, bit = a >> 3, 1 << (a & 7)
         for low in range(bit):
-            tables[group, bit + low] = tables[group, low] ^ coefficients[a]
-    out = np.empty(64 * n, np.uint64)
+            t[group, bit + low] = t[group, low] ^ coefficients[a]
     block = np.empty(64, np.uint64)
     byte = np.uint64(255)
     for c in range(n):
@@ -67,25 +66,22 @@ def combine_bits(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
             block[a] = np.uint64(0)
         _transpose(block)
         for j in range(64):
-            pattern, s = block[j], np.uint64(0)
-            for group in range(groups):
-                s ^= tables[group, pattern & byte]
-                pattern >>= np.uint64(8)
+            p = block[j]
+            s = t[0, p & byte] ^ t[1, (p >> _8) & byte] ^ t[2, (p >> _16) & byte] ^ t[3, (p >> _24) & byte]
+            if k > 32:
+                s ^= t[4, (p >> _32) & byte] ^ t[5, (p >> _40) & byte]
+                s ^= t[6, (p >> _48) & byte] ^ t[7, p >> _56]
             out[64 * c + j] = s
-    return out
 
 
-@njit(_OUT1(_V, _V), cache=True, nogil=True)
-def weight_lanes(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """X^j w_c x_cj for the elements x (64 n,) of all lanes; weights: (n,)."""
-    out = np.empty(x.size, np.uint64)
-    two = np.uint64(2)
+@njit(types.void(_V, _OUT1), cache=True, nogil=True)
+def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
+    """X^j w_c x_cj in place of x_cj, for the elements x (64 n,) of all lanes; weights: (n,)."""
     for c in range(weights.size):
         w = weights[c]
         for j in range(64):
-            out[64 * c + j] = multiply(w, x[64 * c + j])
-            w = multiply(w, two)
-    return out
+            x[64 * c + j] = multiply(w, x[64 * c + j])
+            w = reduce(w << np.uint64(1), w >> np.uint64(63))
 
 
 @njit(_OUT1(_V, _M), cache=True, nogil=True)

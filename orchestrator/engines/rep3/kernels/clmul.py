@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import config, njit, types
-from numba.core import cgutils
+from numba import njit, types
+from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 _U64 = types.uint64
@@ -44,7 +44,7 @@ def has_instruction() -> bool:
 
 
 @njit(_U64(_U64, _U64), cache=True)
-def _low(x: int, y: int) -> int:
+def _low(x: np.uint64, y: np.uint64) -> np.uint64:
     """The low word of the product: bits four apart, so that the carries of a product die in the gaps."""
     every_fourth = np.uint64(0x1111111111111111)
     result = np.uint64(0)
@@ -58,7 +58,7 @@ def _low(x: int, y: int) -> int:
 
 
 @njit(_U64(_U64), cache=True)
-def _reverse(x: int) -> int:
+def _reverse(x: np.uint64) -> np.uint64:
     """The bits in reverse order."""
     mask, width = np.uint64(0xFFFFFFFF), 32
     while width:
@@ -70,35 +70,35 @@ def _reverse(x: int) -> int:
 
 
 @njit(_PAIR(_U64, _U64), cache=True)
-def clmul_portable(a: int, b: int) -> tuple[int, int]:
+def clmul_portable(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     """(low, high) words of the product, without the instruction."""
     return _low(a, b), _reverse(_low(_reverse(a), _reverse(b))) >> np.uint64(1)
 
 
 @njit(_PAIR(_U64, _U64), inline="always")
-def _clmul_instruction(a: int, b: int) -> tuple[int, int]:
-    return _instruction(a, b)
+def _clmul_instruction(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
+    return _instruction(a, b)  # type: ignore[call-arg]
 
 
 clmul = _clmul_instruction if has_instruction() else clmul_portable
 
 
 @njit(_U64(_U64, _U64), cache=True)
-def reduce(low: int, high: int) -> int:
+def reduce(low: np.uint64, high: np.uint64) -> np.uint64:
     """The remainder of low + high X^64 modulo the field's polynomial."""
     high ^= (high >> np.uint64(63)) ^ (high >> np.uint64(61)) ^ (high >> np.uint64(60))
     return low ^ high ^ (high << np.uint64(1)) ^ (high << np.uint64(3)) ^ (high << np.uint64(4))
 
 
 @njit(_U64(_U64, _U64), cache=True)
-def multiply(a: int, b: int) -> int:
+def multiply(a: np.uint64, b: np.uint64) -> np.uint64:
     """a b in GF(2^64)."""
     low, high = clmul(a, b)
     return reduce(low, high)
 
 
 @njit(_U64(_U64), cache=True)
-def inverse(a: int) -> int:
+def inverse(a: np.uint64) -> np.uint64:
     """1 / a in GF(2^64) as a^(2^64 - 2); 0 for 0."""
     power, result = a, np.uint64(1)
     for _ in range(63):

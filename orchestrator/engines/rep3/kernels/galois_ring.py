@@ -18,6 +18,7 @@ _VALUES = 729
 _TILE = 8  # rows of a Gram matrix that are worked on together, so that their 64 sums stay in the cache
 _COLUMNS = 4
 _WIDTH = 256  # words of a row that are worked on together
+_HEIGHT = 128  # words of a column
 
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
@@ -103,31 +104,35 @@ def gram_of_words(u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarr
     return out
 
 
-@njit(_OUT2(_M, _M), cache=True, nogil=True)
-def combine_words(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """sum_a coefficient_a u_ca: (n, 64). coefficients: (k, 64); u: (n, k) words."""
+@njit(types.void(_M, _M, _OUT2), cache=True, nogil=True)
+def combine_words(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    """sum_a coefficient_a u_ca, into out (n, 64). coefficients: (k, 64); u: (n, k) words."""
     n, k = u.shape
-    out = np.zeros((n, DEGREE), np.uint64)
+    total = np.empty(DEGREE, np.uint64)
+    by_four = k - k % 4
     for c in range(n):
-        for a in range(k):
-            uca = u[c, a]
+        total[:] = np.uint64(0)
+        for a in range(0, by_four, 4):
+            u0, u1, u2, u3 = u[c, a], u[c, a + 1], u[c, a + 2], u[c, a + 3]
+            c0, c1, c2, c3 = coefficients[a], coefficients[a + 1], coefficients[a + 2], coefficients[a + 3]
             for s in range(DEGREE):
-                out[c, s] += uca * coefficients[a, s]
-    return out
+                total[s] += u0 * c0[s] + u1 * c1[s] + u2 * c2[s] + u3 * c3[s]
+        for a in range(by_four, k):
+            for s in range(DEGREE):
+                total[s] += u[c, a] * coefficients[a, s]
+        out[c] = total
 
 
-@njit(_OUT2(_S, _M), cache=True, nogil=True)
-def weigh(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """w_c x_c: (n, 64). weights: (n, ones); x: (n, 64)."""
-    out = np.empty_like(x)
+@njit(types.void(_S, _OUT2), cache=True, nogil=True)
+def weigh(weights: np.ndarray, x: np.ndarray) -> None:
+    """w_c x_c in place of x_c. weights: (n, ones); x: (n, 64)."""
     product = np.empty(2 * DEGREE, np.uint64)
     for c in range(x.shape[0]):
         product[:] = np.uint64(0)
         for s in weights[c]:
             for i in range(DEGREE):
                 product[s + i] += x[c, i]
-        _fold(product, out[c])
-    return out
+        _fold(product, x[c])
 
 
 @njit(_OUT2(_S, _M), cache=True, nogil=True)
@@ -156,10 +161,10 @@ def weighted_sum_of_columns(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum_j x_ij w_j: (m, 64). weights: (n, ones); x: (m, n) words."""
     m, n = x.shape
     out = np.empty((m, DEGREE), np.uint64)
-    sums = np.empty((DEGREE, _WIDTH), np.uint64)
-    turned = np.empty((DEGREE, _WIDTH), np.uint64)
-    for start in range(0, m, _WIDTH):
-        size = min(_WIDTH, m - start)
+    sums = np.empty((DEGREE, _HEIGHT), np.uint64)
+    turned = np.empty((DEGREE, _HEIGHT), np.uint64)
+    for start in range(0, m, _HEIGHT):
+        size = min(_HEIGHT, m - start)
         sums[:] = np.uint64(0)
         for first in range(0, n, DEGREE):
             columns = min(DEGREE, n - first)

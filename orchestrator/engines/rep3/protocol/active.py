@@ -33,7 +33,7 @@ from orchestrator.engines.rep3.protocol.share import RepShare
 from orchestrator.engines.rep3.transport.channel import Channel
 from orchestrator.errors import ProofRejected, ProtocolAbort
 
-RECORD_BYTES = 160 << 20
+RECORD_BYTES = 256 << 20
 _CHECKS = ("binding", "inner product")
 
 
@@ -42,6 +42,8 @@ class Active:
 
     soundness_error: an upper bound on the probability that a wrong message has been accepted so far.
     """
+
+    prover_class: type[Prover] = Prover  # tests put cheating ones in its place
 
     def __init__(self, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int = RECORD_BYTES) -> None:
         self._channel, self._prss, self._session = channel, prss, session
@@ -119,8 +121,9 @@ class Active:
             return
         record, self._record = self._record, Record()
         statements = _statements(record)
-        self._account(statements, record)
-        _Batch(self._channel, self._prss, self._session, self.batches, record, statements).run(self._bindings())
+        self._account(sum(each.error for each in statements))
+        batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)
+        batch.run(self._bindings(), self.prover_class)
         self.batches += 1
         self._begin_batch()
 
@@ -130,12 +133,9 @@ class Active:
         if not self._record.empty:
             raise ProtocolAbort("expected every gate to be proved before the end, got unproved ones: call prove()")
 
-    def _account(self, statements: list[Statement], record: Record) -> None:
-        """Add the batch's error, and refuse to go on above the limit."""
-        sizes = {BITS: statement.sizes_of_bits(record), INTEGERS: statement.sizes_of_integers(record)}
-        for each in statements:
-            found = sizes[each.field]
-            self.soundness_error += proof_error(each.shape, found.weight_bits if found else ())
+    def _account(self, error: float) -> None:
+        """Add a batch's error, and refuse to go on above the limit."""
+        self.soundness_error += error
         if self.soundness_error > LIMIT:
             raise ProtocolAbort(
                 f"expected a soundness error of at most 2^{math.log2(LIMIT):.0f}, got "
@@ -163,7 +163,13 @@ def _components(x: RepShare, y: RepShare) -> dict[str, np.ndarray]:
 
 def _statements(record: Record) -> list[Statement]:
     found = ((BITS, statement.sizes_of_bits(record)), (INTEGERS, statement.sizes_of_integers(record)))
-    return [Statement(f, shape(s.rows, max(s.lengths)), s.lengths) for f, s in found if s is not None]
+    statements = []
+    for field, sizes in found:
+        if sizes is not None:
+            levels = shape(sizes.rows, max(sizes.lengths))
+            error = proof_error(levels, sizes.weight_error)
+            statements.append(Statement(field, levels, sizes.lengths, error))
+    return statements
 
 
 class _Batch:
@@ -178,9 +184,9 @@ class _Batch:
         self._prover_of = {Role.PROVER: channel.party_id, Role.RIGHT: channel.previous, Role.LEFT: channel.next}
         self._hashes: dict[Role, list[bytes]] = {role: [] for role in Role}
 
-    def run(self, bindings: tuple[bytes, bytes]) -> None:
+    def run(self, bindings: tuple[bytes, bytes], prover_class: type[Prover]) -> None:
         challenges = self._bind(*bindings)
-        provers, rights, lefts = self._enter(challenges)
+        provers, rights, lefts = self._enter(challenges, prover_class)
         for number in range(max(len(s.shape.levels) for s in self._statements)):
             self._level(number, provers, rights, lefts)
         self._conclude(rights, lefts)
@@ -195,14 +201,14 @@ class _Batch:
         return self._challenges()
 
     def _enter(
-        self, challenges: dict[Role, bytes]
+        self, challenges: dict[Role, bytes], prover_class: type[Prover]
     ) -> tuple[list[Prover], list[Verifier], list[Verifier]]:
         own, previous = self._prss.own, self._prss.previous
         provers, rights, lefts = [], [], []
         for each in self._statements:
             halves = {role: self._half(each, role, challenges[role]) for role in Role}
             pads, masks = own[Purpose.PROOF_RIGHT], previous[Purpose.PROOF_LEFT]
-            provers.append(Prover(each.field, each.shape, halves[Role.PROVER], pads, masks))
+            provers.append(prover_class(each.field, each.shape, halves[Role.PROVER], pads, masks))
             pads, masks = previous[Purpose.PROOF_RIGHT], own[Purpose.PROOF_LEFT]
             rights.append(Verifier(each.field, each.shape, halves[Role.RIGHT], pads, right=True))
             lefts.append(Verifier(each.field, each.shape, halves[Role.LEFT], masks, right=False))
@@ -231,9 +237,7 @@ class _Batch:
         )
         right_parts = [rights[i].receive(number, None) for i in active]
         stops = np.cumsum([0, *sizes]).tolist()
-        left_parts = [
-            lefts[i].receive(number, bytes(from_next[stops[j] : stops[j + 1]])) for j, i in enumerate(active)
-        ]
+        left_parts = [lefts[i].receive(number, bytes(from_next[stops[j] : stops[j + 1]])) for j, i in enumerate(active)]
         expected = transcript.bind(transcript.salt(self._prss.own[Purpose.PROOF_LEFT]), bytes(from_next))
         for role, digest in ((Role.PROVER, bound), (Role.RIGHT, bytes(from_previous)), (Role.LEFT, expected)):
             self._hashes[role].append(digest)
@@ -289,13 +293,15 @@ class _Batch:
         verdict = transcript.pack_verdict(failed, self._batch, prover, self._hashes[Role.LEFT][-1])
         peers = (channel.next, channel.previous)
         got = {peer: bytearray(transcript.VERDICT_BYTES) for peer in peers}
-        channel.exchange(
-            "proof/accept",
-            dict.fromkeys(peers, memoryview(verdict)),
-            {peer: memoryview(value) for peer, value in got.items()},
-        )
-        if failed:
-            raise ProofRejected(_rejection(failed, self._batch, prover, channel.party_id))
+        try:
+            channel.exchange(
+                "proof/accept",
+                dict.fromkeys(peers, memoryview(verdict)),
+                {peer: memoryview(value) for peer, value in got.items()},
+            )
+        finally:  # a rejection ends the run, also when a peer has left meanwhile because of it
+            if failed:
+                raise ProofRejected(_rejection(failed, self._batch, prover, channel.party_id))
         # The next party decided on the previous one's proof, of which this party is R; the previous one on its own.
         for peer, role in ((channel.next, Role.RIGHT), (channel.previous, Role.PROVER)):
             expected = transcript.pack_verdict("", self._batch, self._prover_of[role], self._hashes[role][-1])

@@ -11,7 +11,6 @@ from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.prss import Prss
 from orchestrator.engines.rep3.transport.channel import Channel
-from orchestrator.errors import PlanError
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,10 @@ class Party:
         if self.injector is None or place is None:
             return
         for site in place.sites:
-            errors = self.injector.errors(site, place.occurrence, place.start, planes.shape[0] * lanes)
-            if errors is None:
+            flips = self.injector.flips(site, place.occurrence, place.start, planes.shape[0] * lanes)
+            if flips is None:
                 continue
-            if (errors[1] > 1).any():
-                raise PlanError(f"expected the value 1 for errors at {site}, an AND gate, got {int(errors[1].max())}")
-            plane, lane = np.divmod(errors[0][errors[1] == 1], lanes)
+            plane, lane = np.divmod(flips, lanes)
             np.bitwise_xor.at(planes, (plane, lane >> 6), np.uint64(1) << (lane & 63).astype(np.uint64))
 
     def _place(self, count: int, gate: str | None = None) -> _Place | None:

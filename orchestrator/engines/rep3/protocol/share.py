@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 _ZERO = np.zeros((), np.uint64)
+_ZERO.flags.writeable = False
 
 
 def zeros(shape: tuple[int, ...]) -> np.ndarray:

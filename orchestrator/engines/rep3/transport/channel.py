@@ -124,9 +124,7 @@ class Channel:
         if receive:
             self.rounds += 1
         if self._digests is not None:
-            for digest, messages, peer in zip(
-                self._digests, (send, receive), (self.next, self.previous), strict=True
-            ):
+            for digest, messages, peer in zip(self._digests, (send, receive), (self.next, self.previous), strict=True):
                 if peer in messages:
                     digest.update(frame.tag_bytes(tag) + len(messages[peer]).to_bytes(8, "little"))
                     digest.update(messages[peer])

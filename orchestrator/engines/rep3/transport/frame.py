@@ -12,6 +12,7 @@ import hashlib
 import struct
 
 from orchestrator.errors import FrameError, PeerLost
+from orchestrator.records import PARTIES
 
 _HEADER = struct.Struct("<8sII")
 HEADER_BYTES = _HEADER.size
@@ -53,6 +54,6 @@ def check_abort(header: bytes, sender: int) -> None:
     """Raises PeerLost if the sender gives up, with the party at fault."""
     tag, culprit, _ = _HEADER.unpack(header)
     if tag == tag_bytes(ABORT):
-        if culprit == sender:
+        if culprit == sender or culprit not in range(PARTIES):
             raise PeerLost(f"party {sender} gave up", sender)
         raise PeerLost(f"party {sender} gave up because of party {culprit}", culprit)

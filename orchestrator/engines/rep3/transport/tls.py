@@ -129,7 +129,7 @@ def _dial(identity: Identity, peer: int, address: Address, deadline: float, link
     pause = _RETRY_SECONDS
     while True:
         try:
-            return _handshake(context, address, deadline)
+            return _handshake(context, address, deadline, identity.der(peer))
         except ssl.SSLEOFError as exc:
             failure: OSError = exc
         except ssl.SSLError as exc:
@@ -150,11 +150,14 @@ def _dial(identity: Identity, peer: int, address: Address, deadline: float, link
         pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
 
 
-def _handshake(context: ssl.SSLContext, address: Address, deadline: float) -> TlsLink:
+def _handshake(context: ssl.SSLContext, address: Address, deadline: float, pinned: bytes) -> TlsLink:
     raw = socket.create_connection(address, timeout=min(_ATTEMPT_SECONDS, _left(deadline)))
     try:
         raw.settimeout(_left(deadline))  # a peer that waits for another one answers when that one has come
-        return TlsLink(_tuned(context.wrap_socket(raw)))
+        tls = context.wrap_socket(raw)
+        if tls.getpeercert(binary_form=True) != pinned:  # one that the pinned key has signed would pass for it
+            raise ssl.SSLCertVerificationError("another certificate than the one that is pinned")
+        return TlsLink(_tuned(tls))
     except BaseException:
         raw.close()
         raise

@@ -13,6 +13,7 @@ P(r) then tell L nothing, and are opened. Boneh et al., CRYPTO'19 (ePrint 2019/1
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,6 @@ import numpy as np
 from orchestrator.engines.rep3.protocol.proof.fields import Field
 from orchestrator.engines.rep3.protocol.proof.interpolation import extension, nodes
 
-_BASE_ROWS = 32
 _BASE_COLUMNS = 16  # no more rows than leave so many columns
 _ROWS = 8
 _LAST_LENGTH = 64
@@ -65,11 +65,16 @@ class Shape:
     base_rows: int
     levels: tuple[Level, ...]
 
+    @property
+    def rows_after_base(self) -> int:
+        """k of the first level over the extension."""
+        return self.levels[1 if self.base_rows > 1 else 0].rows
 
-def base_rows(outputs: int) -> int:
+
+def base_rows(field: Field, outputs: int) -> int:
     """k of the first level over so many outputs: a power of two."""
     rows = 1
-    while rows < _BASE_ROWS and 2 * rows * _BASE_COLUMNS <= outputs:
+    while rows < field.base_rows and 2 * rows * _BASE_COLUMNS <= outputs:
         rows *= 2
     return rows
 
@@ -83,26 +88,47 @@ def shape(rows: int, length: int) -> Shape:
     return Shape(rows, (*levels, Level(min(_ROWS, length), masked=True)))
 
 
-@dataclass
+@dataclass(frozen=True)
 class Base:
     """A vector before the first level: blocks of rows of words (Field.rows), each block with its columns' weights."""
 
-    blocks: list[np.ndarray]
-    weights: list[np.ndarray]
+    blocks: Sequence[np.ndarray]
+    weights: Sequence[np.ndarray]
 
 
-def fold_base(field: Field, base: Base, coefficients: np.ndarray, *, weigh: bool) -> list[np.ndarray]:
-    """The rows combined into one over the extension; with weigh, times the weights, which stand with v."""
-    folded = [field.combine_base(coefficients, block) for block in base.blocks]
-    return [field.weigh_base(w, x) for w, x in zip(base.weights, folded, strict=True)] if weigh else folded
+NO_BASE = Base((), ())
 
 
-def cut(field: Field, vector: np.ndarray, rows: int) -> np.ndarray:
+def fold_base(
+    field: Field, base: Base, tail: np.ndarray, coefficients: np.ndarray, rows: int, *, weigh: bool
+) -> np.ndarray:
+    """The rows combined into one over the extension, then the tail, then zeros up to a multiple of `rows`.
+
+    weigh: times the columns' weights, which stand with v.
+    """
+    lengths = [field.folded_length(block) for block in base.blocks]
+    used = sum(lengths) + len(tail)
+    out = np.empty((-(-used // rows) * rows, *tail.shape[1:]), np.uint64)
+    start = 0
+    for block, weights, length in zip(base.blocks, base.weights, lengths, strict=True):
+        part = out[start : start + length]
+        field.combine_base(coefficients, block, part)
+        if weigh:
+            field.weigh_base(weights, part)
+        start += length
+    out[start:used] = tail
+    out[used:] = 0
+    return out
+
+
+def cut(vector: np.ndarray, rows: int) -> np.ndarray:
     """(n, ..) elements, zeros appended, as (rows, columns, ..)."""
     columns = -(-len(vector) // rows)
-    padded = np.zeros((rows * columns, *vector.shape[1:]), np.uint64)
-    padded[: len(vector)] = vector
-    return padded.reshape(rows, columns, *vector.shape[1:])
+    if columns * rows != len(vector):
+        padded = np.zeros((rows * columns, *vector.shape[1:]), np.uint64)
+        padded[: len(vector)] = vector
+        vector = padded
+    return vector.reshape(rows, columns, *vector.shape[1:])
 
 
 def row_coefficients(field: Field, level: Level, r: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ Masks are uniform over the whole ring. Weights in the base ring would be worthle
 with probability 1/2.
 
 Elements are arrays (n,) of words in GF(2^64), (n, 64) in GR(2^64, 64). Base vectors are words: 64 gates each, or
-integers. `rows(words, k)` cuts one into k rows for a first level, in the layout that the kernels like.
+integers. A first level has them in rows, in the layout that the kernels like.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ class Field(Protocol):
 
     name: str
     words: int  # per element
+    base_rows: int  # of a first level, at most
     weight_set_bits: float  # log2 of the size of the set that a column's weight is drawn from
 
+    def __hash__(self) -> int: ...
     def elements(self, words: np.ndarray) -> np.ndarray: ...
     def points(self, numbers: np.ndarray) -> np.ndarray: ...
     def add(self, a: np.ndarray, b: np.ndarray) -> np.ndarray: ...
@@ -42,20 +44,13 @@ class Field(Protocol):
     def invert(self, a: np.ndarray) -> np.ndarray: ...
     def gram(self, u: np.ndarray, v: np.ndarray) -> np.ndarray: ...
     def combine(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray: ...
-    def rows(self, words: np.ndarray, k: int) -> np.ndarray: ...
+    def rows(self, words: np.ndarray) -> np.ndarray: ...
     def draw_weights(self, stream: Stream, count: int) -> np.ndarray: ...
     def gram_of_base(self, u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray: ...
-    def combine_base(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray: ...
-    def weigh_base(self, weights: np.ndarray, x: np.ndarray) -> np.ndarray: ...
+    def folded_length(self, rows: np.ndarray) -> int: ...
+    def combine_base(self, coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None: ...
+    def weigh_base(self, weights: np.ndarray, x: np.ndarray) -> None: ...
     def sum_base(self, weights: np.ndarray, t: np.ndarray) -> np.ndarray: ...
-
-
-def _padded(words: np.ndarray, k: int) -> np.ndarray:
-    """(outputs, inner) words with zeros appended as (k, columns, inner)."""
-    columns = -(-words.shape[0] // k)
-    padded = np.zeros((k * columns, words.shape[1]), np.uint64)
-    padded[: words.shape[0]] = words
-    return padded.reshape(k, columns, words.shape[1])
 
 
 class BinaryField:
@@ -63,6 +58,7 @@ class BinaryField:
 
     name = "GF(2^64)"
     words = 1
+    base_rows = 64
     weight_set_bits = 64.0
 
     def elements(self, words: np.ndarray) -> np.ndarray:
@@ -97,9 +93,9 @@ class BinaryField:
         """sum_a coefficient_a u_a: (k,) and (k, n) give (n,)."""
         return binary_field.combine(coefficients, u)
 
-    def rows(self, words: np.ndarray, k: int) -> np.ndarray:
-        """(outputs, inner) words as (k, columns * inner)."""
-        return _padded(words, k).reshape(k, -1)
+    def rows(self, words: np.ndarray) -> np.ndarray:
+        """(k, columns, inner) words as (k, columns * inner)."""
+        return words.reshape(len(words), -1)
 
     def draw_weights(self, stream: Stream, count: int) -> np.ndarray:
         """Uniform over the field."""
@@ -108,13 +104,17 @@ class BinaryField:
     def gram_of_base(self, u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return binary_field.gram_of_bits(u, v, weights)
 
-    def combine_base(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """An element for each bit of a row."""
-        return binary_field.combine_bits(coefficients, u)
+    def folded_length(self, rows: np.ndarray) -> int:
+        """How many elements combine_base makes of rows: one for each bit."""
+        return rows.shape[1] * DEGREE
 
-    def weigh_base(self, weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Each element of combine_base times its gate's weight."""
-        return binary_field.weight_lanes(weights, x)
+    def combine_base(self, coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+        """sum_a coefficient_a u_a, into out."""
+        binary_field.combine_bits(coefficients, u, out)
+
+    def weigh_base(self, weights: np.ndarray, x: np.ndarray) -> None:
+        """Each element of combine_base times its gate's weight, in place."""
+        binary_field.weigh_lanes(weights, x)
 
     def sum_base(self, weights: np.ndarray, t: np.ndarray) -> np.ndarray:
         """The weighted sum of each row: (k,)."""
@@ -126,6 +126,7 @@ class GaloisRing:
 
     name = "GR(2^64, 64)"
     words = DEGREE
+    base_rows = 32
     weight_set_bits = math.log2(math.comb(DEGREE, _SPARSE_ONES))
 
     def elements(self, words: np.ndarray) -> np.ndarray:
@@ -162,9 +163,9 @@ class GaloisRing:
     def combine(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
         return galois_ring.combine(coefficients, u)
 
-    def rows(self, words: np.ndarray, k: int) -> np.ndarray:
-        """(outputs, inner) words as (columns * inner, k)."""
-        return np.ascontiguousarray(_padded(words, k).reshape(k, -1).T)
+    def rows(self, words: np.ndarray) -> np.ndarray:
+        """(k, columns, inner) words as (columns * inner, k)."""
+        return np.ascontiguousarray(words.reshape(len(words), -1).T)
 
     def draw_weights(self, stream: Stream, count: int) -> np.ndarray:
         """(count, ones) uint8: the positions of the ones of weights uniform over the sparse members of the set."""
@@ -181,11 +182,14 @@ class GaloisRing:
     def gram_of_base(self, u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray:
         return galois_ring.gram_of_words(u, v, weights)
 
-    def combine_base(self, coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
-        return galois_ring.combine_words(coefficients, u)
+    def folded_length(self, rows: np.ndarray) -> int:
+        return rows.shape[0]
 
-    def weigh_base(self, weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-        return galois_ring.weigh(weights, x)
+    def combine_base(self, coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+        galois_ring.combine_words(coefficients, u, out)
+
+    def weigh_base(self, weights: np.ndarray, x: np.ndarray) -> None:
+        galois_ring.weigh(weights, x)
 
     def sum_base(self, weights: np.ndarray, t: np.ndarray) -> np.ndarray:
         return galois_ring.weighted_sum(weights, t)

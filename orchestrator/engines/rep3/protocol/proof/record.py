@@ -55,23 +55,30 @@ class Gates:
             kept += chunk.nbytes
         return kept
 
-    def column(self, name: str) -> np.ndarray:
-        """(outputs, inner) words."""
+    def column(self, name: str, k: int) -> np.ndarray:
+        """(k, columns, inner) words: the outputs, and zeros, cut into k rows. Takes the place of what was recorded."""
         chunks = self.columns[name]
-        if len(chunks) > 1:
-            self.columns[name] = chunks = [np.concatenate(chunks)]
+        if chunks[0].ndim != 3:
+            columns, inner = -(-self.outputs // k), chunks[0].shape[1]
+            rows = np.empty((k, columns, inner), np.uint64)
+            flat, start = rows.reshape(-1, inner), 0
+            for chunk in chunks:
+                flat[start : start + len(chunk)] = chunk
+                start += len(chunk)
+            flat[start:] = 0
+            self.columns[name] = chunks = [rows]
         return chunks[0]
 
     @property
     def inner(self) -> int:
         """Products per output and pair of components: the length of a dot product."""
-        return self.columns[self.products[0][0]][0].shape[1]
+        return self.columns[self.products[0][0]][0].shape[-1]
 
-    def u(self, role: Role) -> list[np.ndarray]:
-        return [self.column(p[0] if role is Role.PROVER else p[2]) for p in self.products]
+    def u(self, role: Role, k: int) -> list[np.ndarray]:
+        return [self.column(p[0] if role is Role.PROVER else p[2], k) for p in self.products]
 
-    def v(self, role: Role) -> list[np.ndarray]:
-        return [self.column(p[1] if role is Role.PROVER else p[3]) for p in self.products]
+    def v(self, role: Role, k: int) -> list[np.ndarray]:
+        return [self.column(p[1] if role is Role.PROVER else p[3], k) for p in self.products]
 
 
 @dataclass
@@ -156,14 +163,11 @@ def freeze(x: RepShare) -> RepShare:
 
 def identity(x: RepShare) -> tuple:
     """Equal for the same parts of the same frozen arrays. Only of arrays that are kept, so that no address returns."""
-    return tuple(
-        (part.__array_interface__["data"][0], part.shape, part.strides) for part in (x.own, x.previous)
-    )
+    parts = (x.own, x.previous)
+    return (x.owner, *((part.__array_interface__["data"][0], part.shape, part.strides) for part in parts))
 
 
 def _is_frozen(array: np.ndarray) -> bool:
-    if not any(array.strides):
-        return not array.flags.writeable  # a broadcast zero
     base: object = array
     while isinstance(base, np.ndarray):
         if base.flags.writeable:

@@ -10,17 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from orchestrator.engines.rep3.protocol.proof import argument
-from orchestrator.engines.rep3.protocol.proof.argument import Base, Level, Shape
+from orchestrator.engines.rep3.protocol.proof.argument import NO_BASE, Level, Shape
 from orchestrator.engines.rep3.protocol.proof.fields import Field
 from orchestrator.engines.rep3.protocol.proof.statement import Half
 from orchestrator.engines.rep3.protocol.proof.transcript import point
 from orchestrator.engines.rep3.protocol.prss import Stream
 
 WORD_BYTES = 8
-
-
-def _after_base(field: Field, base: Base, tail: np.ndarray, coefficients: np.ndarray, *, weigh: bool) -> np.ndarray:
-    return np.concatenate([*argument.fold_base(field, base, coefficients, weigh=weigh), tail])
 
 
 def _one(field: Field) -> np.ndarray:
@@ -35,7 +31,6 @@ class Prover:
     """Proves one statement. pads: of R's parts and u_0, from kappa_i; masks: of v_0, from kappa_{i-1}."""
 
     def __init__(self, field: Field, shape: Shape, half: Half, pads: Stream, masks: Stream) -> None:
-        assert half.u is not None and half.v is not None  # noqa: S101, PT018
         self._field, self._shape, self._half = field, shape, half
         self._pads, self._masks = pads, masks
         self._u = self._v = np.empty(0)
@@ -67,7 +62,7 @@ class Prover:
             for other in grams[1:]:
                 gram = field.add(gram, other)
             return argument.values(field, level, gram)
-        rows = [argument.cut(field, vector, level.rows) for vector in (self._u, self._v)]
+        rows = [argument.cut(vector, level.rows) for vector in (self._u, self._v)]
         if level.masked:
             columns = rows[0].shape[1]
             extra = [_draw(field, stream, columns)[None] for stream in (self._pads, self._masks)]
@@ -77,10 +72,10 @@ class Prover:
 
     def _enter(self, coefficients: np.ndarray) -> None:
         """Leave the base ring."""
-        half = self._half
-        self._u = _after_base(self._field, half.u, half.u_tail, coefficients, weigh=False)
-        self._v = _after_base(self._field, half.v, half.v_tail, coefficients, weigh=True)
-        half.u = half.v = None
+        field, half, rows = self._field, self._half, self._shape.rows_after_base
+        self._u = argument.fold_base(field, half.u, half.u_tail, coefficients, rows, weigh=False)
+        self._v = argument.fold_base(field, half.v, half.v_tail, coefficients, rows, weigh=True)
+        half.u = half.v = NO_BASE
 
 
 class Verifier:
@@ -93,7 +88,7 @@ class Verifier:
         self._field, self._shape, self._half, self._pads, self._right = field, shape, half, pads, right
         self._base = half.u if right else half.v
         self._rho: np.ndarray | None = half.rho
-        self._extra: np.ndarray | None = None
+        self._extra = np.empty(0)
         self.claim = half.claim
         self.vector = np.empty(0)
         if shape.base_rows == 1:
@@ -118,7 +113,7 @@ class Verifier:
         if base:
             self._enter(coefficients)
             return
-        rows = argument.cut(field, self.vector, level.rows)
+        rows = argument.cut(self.vector, level.rows)
         if level.masked:
             rows = np.concatenate([self._extra[None], rows])
         self.vector = field.combine(coefficients, rows)
@@ -137,29 +132,28 @@ class Verifier:
     def _enter(self, coefficients: np.ndarray) -> None:
         half = self._half
         tail = half.u_tail if self._right else half.v_tail
-        self.vector = _after_base(self._field, self._base, tail, coefficients, weigh=not self._right)
+        rows = self._shape.rows_after_base
+        self.vector = argument.fold_base(self._field, self._base, tail, coefficients, rows, weigh=not self._right)
         self.claim = self._field.add(self.claim, half.tail_claim)
-        self._base = half.u = half.v = None
+        self._base = half.u = half.v = NO_BASE
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What is public of one field's statement in a batch."""
+    """What is public of one field's statement in a batch. lengths: after the first level.  error: of soundness."""
 
     field: Field
     shape: Shape
     lengths: tuple[int, int, int]
+    error: float
 
     def message_bytes(self, number: int) -> int:
         """Of the prover's message at a level."""
-        if number >= len(self.shape.levels):
-            return 0
         return self.shape.levels[number].values * self.field.words * WORD_BYTES
 
     def opening_bytes(self, prover: int) -> int:
+        """Of what R shows L."""
         length = self.lengths[prover]
-        for level in self.shape.levels:
-            if level is self.shape.levels[0] and self.shape.base_rows > 1:
-                continue
+        for level in self.shape.levels[self.shape.base_rows > 1 :]:
             length = -(-length // level.rows)
         return (length + 1) * self.field.words * WORD_BYTES

@@ -26,24 +26,24 @@ from orchestrator.engines.rep3.protocol.prss import Stream
 class Sizes:
     """What is public of a batch over one field. rows: k of the first level; lengths: after it, of each prover.
 
-    weight_bits: log2 of the set that each random factor of the statement is drawn from.
+    weight_error: the probability that the weights let a wrong statement through.
     """
 
     rows: int
     lengths: tuple[int, int, int]
-    weight_bits: tuple[float, ...]
+    weight_error: float
 
 
 @dataclass
 class Half:
-    """One party's side of a statement: u, v or, of the prover, both.
+    """One party's side of a statement: u, v or, of the prover, both; the other one is empty.
 
     u, v: over the base ring.  u_tail, v_tail: over the extension, appended after the first level.
     claim: its part of the sum over the base gates.  tail_claim: of the tails.  rho: weights of rows 1 .. k - 1.
     """
 
-    u: Base | None
-    v: Base | None
+    u: Base
+    v: Base
     u_tail: np.ndarray
     v_tail: np.ndarray
     claim: np.ndarray
@@ -64,11 +64,20 @@ def _sizes(field: Field, gates: Iterable[Gates], matrices: list[MatrixGates], la
     groups = list(gates)
     if not groups and not matrices:
         return None
-    rows = base_rows(sum(group.outputs for group in groups))
+    rows = base_rows(field, sum(group.outputs for group in groups))
     length = sum(len(g.products) * g.inner * -(-g.outputs // rows) for g in groups) * lanes
     first, second, third = (length + sum(m.length(prover) for m in matrices) for prover in range(3))
-    weights = [field.weight_set_bits] * (len(groups) + 2 * len(matrices)) + [float(DEGREE)] * (rows > 1)
-    return Sizes(rows, (first, second, third), tuple(weights))
+    return Sizes(rows, (first, second, third), weight_error(field, elementwise=bool(groups), matrices=bool(matrices)))
+
+
+def weight_error(field: Field, *, elementwise: bool, matrices: bool) -> float:
+    """One term for each random factor of a gate's weight: sigma and rho, or a and b.
+
+    It takes one group with an error. Its weights are independent of all others': whatever these make of the rest of the
+    sum, a unit difference of two weights keeps more than one value of each factor from completing it to zero.
+    """
+    sparse, dense = 2.0**-field.weight_set_bits, 2.0**-DEGREE
+    return max(elementwise * (sparse + dense), matrices * 2 * sparse)
 
 
 def half_of_bits(record: Record, role: Role, rows: int, stream: Stream) -> Half:
@@ -94,26 +103,26 @@ def half_of_integers(record: Record, role: Role, prover: int, rows: int, stream:
 
 def _base(
     field: Field, groups: list[Gates], role: Role, rows: int, stream: Stream
-) -> tuple[Base | None, Base | None, np.ndarray, np.ndarray]:
+) -> tuple[Base, Base, np.ndarray, np.ndarray]:
     """u, v, this role's part of the claim, rho."""
     rho = field.elements(stream.draw(rows - 1)) if field.words == 1 else field.points(stream.draw(rows - 1))
-    u, v = Base([], []), Base([], [])
+    u, v, of_u, of_v = [], [], [], []
     claim = field.points(np.zeros(1, np.int64))
     row_weights = np.concatenate([rho, field.points(np.ones(1, np.int64))])
     for gates in groups:
         weights = field.draw_weights(stream, -(-gates.outputs // rows))
         repeated = np.repeat(weights, gates.inner, axis=0)
         if role is not Role.LEFT:
-            u.blocks += [field.rows(words, rows) for words in gates.u(role)]
-            u.weights += [repeated] * len(gates.products)
+            u += [field.rows(words) for words in gates.u(role, rows)]
+            of_u += [repeated] * len(gates.products)
         if role is not Role.RIGHT:
-            v.blocks += [field.rows(words, rows) for words in gates.v(role)]
-            v.weights += [repeated] * len(gates.products)
+            v += [field.rows(words) for words in gates.v(role, rows)]
+            of_v += [repeated] * len(gates.products)
         if role is not Role.PROVER:
-            t = field.rows(gates.column("t_right" if role is Role.RIGHT else "t_left"), rows)
+            t = field.rows(gates.column("t_right" if role is Role.RIGHT else "t_left", rows))
             weighted = field.multiply(row_weights, field.sum_base(weights, t))
             claim = field.add(claim, field.sum(weighted))
-    return (None if role is Role.LEFT else u), (None if role is Role.RIGHT else v), claim, rho
+    return Base(u, of_u), Base(v, of_v), claim, rho
 
 
 @dataclass
@@ -135,7 +144,7 @@ def _matrix(gates: MatrixGates, role: Role, prover: int, stream: Stream) -> _Tai
         x_i, y_i = (gates.x.own, gates.y_own) if role is Role.PROVER else (gates.x.previous, gates.y_previous)
         x_part = _compressed(gates, a, x_i) if with_own else None
         y_part = galois_ring.weighted_sum(b, np.concatenate(y_i))
-        tail.u = _pairs(with_own, with_previous, x_part, y_part)
+        tail.u = _chosen(x_part, y_part if with_previous else None)
         if role is Role.RIGHT:
             claim = _claim(a, b, gates.t_right)
             if x_part is not None and not gates.term_is_shifted(prover):
@@ -144,7 +153,7 @@ def _matrix(gates: MatrixGates, role: Role, prover: int, stream: Stream) -> _Tai
         x_i, y_i = (gates.x.previous, gates.y_previous) if role is Role.PROVER else (gates.x.own, gates.y_own)
         x_part = _compressed(gates, a, x_i) if with_previous else None
         y_part = galois_ring.weighted_sum(b, np.concatenate(y_i))
-        tail.v = _pairs(with_own, with_previous, y_part, x_part)
+        tail.v = _chosen(y_part if with_own else None, x_part)
         if role is Role.LEFT:
             claim = _claim(a, b, gates.t_left)
             if x_part is not None and gates.takes_shifted_term(prover):
@@ -153,9 +162,8 @@ def _matrix(gates: MatrixGates, role: Role, prover: int, stream: Stream) -> _Tai
     return tail
 
 
-def _pairs(with_own: bool, with_previous: bool, first: np.ndarray | None, second: np.ndarray | None) -> list[np.ndarray]:
-    chosen = [first if with_own else None, second if with_previous else None]
-    return [part for part in chosen if part is not None]
+def _chosen(first: np.ndarray | None, second: np.ndarray | None) -> list[np.ndarray]:
+    return [part for part in (first, second) if part is not None]
 
 
 def _compressed(gates: MatrixGates, a: np.ndarray, component: np.ndarray) -> np.ndarray:
@@ -166,7 +174,9 @@ def _compressed(gates: MatrixGates, a: np.ndarray, component: np.ndarray) -> np.
 
 def _claim(a: np.ndarray, b: np.ndarray, t: list[np.ndarray]) -> np.ndarray:
     """a^T t b, one element. t: vectors (outer,) as rows."""
-    return INTEGERS.sum(galois_ring.weigh(a, galois_ring.weighted_sum(b, np.concatenate(t))))
+    sums = galois_ring.weighted_sum(b, np.concatenate(t))
+    galois_ring.weigh(a, sums)
+    return INTEGERS.sum(sums)
 
 
 def _inner_product(u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Binding, challenges and verdicts.
 
-h_0 = SHA-256(s_0 | everything P_i sent R in the batch), h_l = SHA-256(s_l | message l to L). A hash goes only to a party
-that knows what was hashed, or is salted with 128 bits that its receiver lacks: s_0 comes from kappa_i, which L lacks,
-s_l from kappa_{i-1}, which R lacks. The challenge is
+h_0 = SHA-256(s_0 | everything P_i sent R in the batch), h_l = SHA-256(s_l | message l to L). A hash goes only to a
+party that knows what was hashed, or is salted with 128 bits that its receiver lacks: s_0 comes from kappa_i, which L
+lacks, s_l from kappa_{i-1}, which R lacks. The challenge is
 
     c_l = HMAC-SHA-256(K, session | prover | batch | l | h_0 .. h_l),   K derived from kappa_{i+1}, which P_i lacks.
 
@@ -17,8 +17,8 @@ import struct
 
 import numpy as np
 
-from orchestrator.engines.rep3.protocol.prss import Stream
 from orchestrator.engines.rep3.protocol.proof.fields import Field
+from orchestrator.engines.rep3.protocol.prss import Stream
 
 HASH_BYTES = 32
 SALT_WORDS = 2

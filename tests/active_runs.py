@@ -1,0 +1,145 @@
+"""Runs of the active protocol in threads, of which each party's end is looked at by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
+from orchestrator.engines.frontend.steps import StepClock
+from orchestrator.engines.rep3.handshake import agree_on_keys
+from orchestrator.engines.rep3.primitives.comparison import less_than_zero
+from orchestrator.engines.rep3.primitives.shift import right_shift
+from orchestrator.engines.rep3.protocol import passive
+from orchestrator.engines.rep3.protocol.active import Active
+from orchestrator.engines.rep3.protocol.context import Party
+from orchestrator.engines.rep3.protocol.inputs import share_input
+from orchestrator.engines.rep3.protocol.opening import open_to_all
+from orchestrator.engines.rep3.protocol.share import RepShare
+from orchestrator.engines.rep3.transport.memory import memory_channels
+
+SITES = {4: "STEP"}
+LANES = 6
+
+
+@dataclass
+class End:
+    """What a party opened, in order, and what ended it; None: the end of the program."""
+
+    opened: list[np.ndarray] = field(default_factory=list)
+    error: BaseException | None = None
+
+
+Program = Callable[[Party, list[np.ndarray]], None]
+
+
+def run(
+    program: Program,
+    *,
+    corrupt_party: int | None = None,
+    deviate: Callable[[Party], None] | None = None,
+    plan: AdditiveErrorPlan | None = None,
+    active_class: type[Active] = Active,
+    timeout_seconds: float = 20.0,
+    insecure_fixed_seed: int | None = None,
+) -> list[End]:
+    """The corrupt party's object is changed by `deviate`, its gates by `plan`, its proofs by `active_class`."""
+    ends = [End() for _ in range(3)]
+    channels = memory_channels(timeout_seconds)
+
+    def party_thread(i: int) -> None:
+        channel, corrupt = channels[i], i == corrupt_party
+        try:
+            prss = agree_on_keys(channel, insecure_fixed_seed=insecure_fixed_seed)
+            active = (active_class if corrupt else Active)(channel, prss, b"test")
+            injector = ErrorInjector(plan) if plan is not None and corrupt else None
+            party = Party(channel, prss, StepClock(SITES), injector, active)
+            if corrupt and deviate is not None:
+                deviate(party)
+            program(party, ends[i].opened)
+            active.prove()
+            active.finish()
+            if injector is not None:
+                injector.finish()
+            channel.finish()
+        except BaseException as exc:
+            ends[i].error = exc
+            channel.abort(i)
+
+    threads = [threading.Thread(target=party_thread, args=(i,), daemon=True) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return ends
+
+
+def shared(party: Party, owner: int, values: np.ndarray) -> RepShare:
+    flat, position = values.reshape(-1), [0]
+
+    def read(count: int) -> np.ndarray:
+        position[0] += count
+        return flat[position[0] - count : position[0]]
+
+    return share_input(party, owner, values.shape, read)
+
+
+def small_program(party: Party, opened: list[np.ndarray]) -> None:
+    """Each kind of gate, and two batches with an opening after each."""
+    x = shared(party, 0, np.arange(1, 1 + LANES, dtype=np.uint64))
+    y = shared(party, 1, np.array([3, 2**64 - 2] * (LANES // 2), np.uint64))
+    party.steps.start(4)
+    bits = less_than_zero(party, passive.mul(party, x, y), 6)
+    product = passive.matmul(party, x.reshape(2, 3), bits.reshape(3, 2))
+    party.steps.stop(4)
+    opened.append(open_to_all(party, product))
+    opened.append(open_to_all(party, passive.trans_matmul(party, x.reshape(2, 3), product)))
+
+
+def every_operation(party: Party, opened: list[np.ndarray]) -> None:
+    """All primitives, at lengths for which the proofs have several levels over both rings."""
+    rng = np.random.default_rng(1)
+    x = shared(party, 2, rng.integers(0, 2**64, 3000, np.uint64))
+    y = shared(party, 0, rng.integers(-(2**15), 2**15, 3000).view(np.uint64))
+    z = passive.mul(party, x, y)
+    matrix, vectors = y.reshape(50, 60), z[:180].reshape(60, 3)
+    results = [
+        z,
+        passive.mul(party, z, z),
+        passive.dot(party, x.reshape(50, 60), z.reshape(50, 60)),
+        passive.dot(party, z.reshape(60, 50), z.reshape(60, 50)),
+        less_than_zero(party, z, 64),
+        less_than_zero(party, y, 17),
+        right_shift(party, z[:500], 13),
+        passive.matmul(party, matrix, vectors),
+        passive.matmul(party, matrix, vectors),
+        passive.trans_matmul(party, matrix, z[:50].reshape(50, 1)),
+        passive.matmul(party, z.reshape(50, 60), vectors),
+        passive.trans_matmul(party, z.reshape(60, 50), vectors),
+    ]
+    opened += [open_to_all(party, result) for result in results]
+
+
+def every_operation_in_clear() -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 2**64, 3000, np.uint64)
+    y = rng.integers(-(2**15), 2**15, 3000).view(np.uint64)
+    z = x * y
+    matrix, vectors = y.reshape(50, 60), z[:180].reshape(60, 3)
+    return [
+        z,
+        z * z,
+        (x * z).reshape(50, 60).sum(axis=1, dtype=np.uint64),
+        (z * z).reshape(60, 50).sum(axis=1, dtype=np.uint64),
+        z >> np.uint64(63),
+        (y >> np.uint64(16)) & np.uint64(1),
+        (z[:500].view(np.int64) >> 13).view(np.uint64),
+        matrix @ vectors,
+        matrix @ vectors,
+        matrix.T @ z[:50].reshape(50, 1),
+        z.reshape(50, 60) @ vectors,
+        z.reshape(60, 50).T @ vectors,
+    ]

@@ -1,0 +1,142 @@
+"""The delaying relay: bytes as they are, late by what the network says; nothing left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orchestrator.engines.hosts import Address
+from orchestrator.engines.rep3.engine import Rep3Engine
+from orchestrator.errors import PeerLost, TamperError
+from orchestrator.experiments.cost_model import LAN, WAN, Network, predict
+from orchestrator.experiments.relay import Relay, through
+from orchestrator.records import InputFiles, RunSpec
+
+FAST = Network("fast", 0.0, 1e12)
+PRODUCT = "x = sint.get_input_from(0)\nfor _ in range(4):\n    x = x * x\nprint_ln('%s', x.reveal())\n"
+
+
+@contextlib.contextmanager
+def connected(network: Network) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a connection through a relay."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, contextlib.ExitStack() as stack:
+        relay = stack.enter_context(Relay(network, Address(*listener.getsockname())))
+        near = stack.enter_context(socket.create_connection(relay.address))
+        far, _ = listener.accept()
+        stack.enter_context(far)
+        near.settimeout(10)
+        far.settimeout(10)
+        yield near, far
+
+
+def receive(sock: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count and (part := sock.recv(count - len(data))):
+        data += part
+    return data
+
+
+def test_bytes_pass_both_ways_unchanged_and_in_order() -> None:
+    message = bytes(range(256)) * 4000
+    with connected(FAST) as (near, far):
+        for sender, receiver in ((near, far), (far, near)):
+            writer = threading.Thread(target=sender.sendall, args=(message,))
+            writer.start()
+            assert receive(receiver, len(message)) == message
+            writer.join()
+
+
+def test_a_message_takes_the_latency_one_way() -> None:
+    with connected(Network("slow", 0.1, 1e12)) as (near, far):
+        began = time.monotonic()
+        near.sendall(b"a")
+        assert receive(far, 1) == b"a"
+        assert 0.1 <= time.monotonic() - began < 0.5
+
+
+def test_messages_sent_together_wait_together() -> None:
+    """Latency delays, it does not thin out: ten messages in a row come 0.1 s late, not 1 s."""
+    with connected(Network("slow", 0.1, 1e12)) as (near, far):
+        began = time.monotonic()
+        for i in range(10):
+            near.sendall(bytes([i]))
+            time.sleep(0.002)
+        assert receive(far, 10) == bytes(range(10))
+        assert 0.1 <= time.monotonic() - began < 0.5
+
+
+def test_bandwidth_is_shared_by_what_is_sent() -> None:
+    with connected(Network("narrow", 0.0, 8e6)) as (near, far):  # a megabyte a second
+        began = time.monotonic()
+        writer = threading.Thread(target=near.sendall, args=(bytes(300_000),))
+        writer.start()
+        assert len(receive(far, 300_000)) == 300_000
+        assert 0.29 <= time.monotonic() - began < 1.0
+        writer.join()
+
+
+def test_the_end_of_a_stream_is_passed_on_after_its_bytes() -> None:
+    with connected(Network("slow", 0.05, 1e9)) as (near, far):
+        near.sendall(b"last")
+        near.shutdown(socket.SHUT_WR)
+        assert receive(far, 100) == b"last"
+        far.sendall(b"answer")
+        assert receive(near, 6) == b"answer"
+
+
+def test_no_thread_and_no_port_is_left() -> None:
+    before = threading.active_count()
+    with connected(Network("slow", 0.2, 1e6)) as (near, _):
+        near.sendall(bytes(10_000))
+    assert threading.active_count() == before
+
+
+def test_a_target_that_does_not_listen_closes_the_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Address(*listener.getsockname())
+    with Relay(FAST, address) as relay, socket.create_connection(relay.address) as near:
+        near.settimeout(20)
+        assert near.recv(1) == b""
+
+
+def run(folder: Path, network: Network | None) -> float:
+    """Seconds of a run of the parties with five rounds, input and opening included."""
+    folder.mkdir()
+    (folder / "product.mpc").write_text(PRODUCT)
+    (folder / "input.txt").write_text("3")
+    engine = Rep3Engine() if network is None else Rep3Engine(route=functools.partial(through, network))
+    spec = RunSpec(folder / "product.mpc", inputs={0: InputFiles(text=folder / "input.txt")}, run_dir=folder / "run")
+    result = engine.run(spec)
+    assert result.lines == ("43046721",)
+    return result.seconds
+
+
+def test_three_parties_through_the_relay(tmp_path: Path) -> None:
+    slow = Network("slow", 0.1, 1e9)
+    near, far = run(tmp_path / "near", None), run(tmp_path / "far", slow)
+    assert 0.4 <= far - near <= 1.0  # four multiplications and an opening
+
+
+def test_a_relay_that_goes_nowhere_is_an_error_of_the_run(tmp_path: Path) -> None:
+    @contextlib.contextmanager
+    def nowhere(addresses: tuple[Address, Address, Address]) -> Iterator[tuple[Address, Address, Address]]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            closed = Address(*listener.getsockname())
+        yield closed, closed, closed
+
+    (tmp_path / "product.mpc").write_text("print_ln('never')\n")
+    spec = RunSpec(tmp_path / "product.mpc", run_dir=tmp_path / "run", timeout_seconds=2)
+    with pytest.raises((TamperError, PeerLost)):
+        Rep3Engine(route=nowhere).run(spec)
+
+
+def test_the_model() -> None:
+    assert predict(LAN, seconds=1.0, bytes_per_party=125_000_000, rounds=500) == pytest.approx(1 + 0.5 + 1)
+    assert predict(WAN, seconds=0.0, bytes_per_party=12_500_000, rounds=100) == pytest.approx(4 + 1)
