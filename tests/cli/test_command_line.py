@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import Result
 
 from orchestrator import errors
@@ -178,6 +179,19 @@ def test_faults_of_ours_are_not_dressed_up(engine: RecordingEngine, invoke: Invo
     engine.error = ZeroDivisionError("ours")
     with pytest.raises(ZeroDivisionError):
         invoke("run", "hello.mpc")
+
+
+def test_attack_has_the_options_of_train_and_its_own() -> None:
+    from orchestrator.cli.main import app
+
+    def options(command: str) -> dict[str, tuple[object, str | None]]:
+        found = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
+        return {option.opts[0]: (option.default, option.help) for option in found}
+
+    assert options("train").items() < options("attack").items()
+    assert options("attack").keys() - options("train").keys() == {
+        *("--pixel", "--patch", "--target", "--amplitude", "--strength", "--corrupt-party")
+    }
 
 
 def test_datasets(invoke: Invoke) -> None:
