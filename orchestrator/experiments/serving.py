@@ -30,7 +30,7 @@ from orchestrator.errors import EngineUnavailable, ParameterError, UsageError
 from orchestrator.experiments.verification import PASSIVE, hand_off
 from orchestrator.files import write_atomically
 from orchestrator.progress import Progress, silent
-from orchestrator.records import PARTIES, ClientAccess, EngineName, ProtocolName, RunSpec
+from orchestrator.records import MAX_TIMEOUT_SECONDS, PARTIES, ClientAccess, EngineName, ProtocolName, RunSpec
 
 HOSTS = "HOSTS"
 SERVICE = "service.json"
@@ -42,7 +42,6 @@ _HOST = "127.0.0.1"
 _QUERIES_PER_SESSION = 10_000
 _ACTIVE_QUERIES_PER_SESSION = 100
 _FOREVER = 1_000_000
-_YEAR_SECONDS = 3.2e7
 
 
 class Answer(StrEnum):
@@ -116,7 +115,7 @@ def serve(
                 run_dir=_fresh(run_dir, "session"),
                 shares_from=model,
                 # An idle MP-SPDZ party cannot be told from a dead one; rep3's servers talk while they wait.
-                timeout_seconds=_YEAR_SECONDS if engine.name is EngineName.MP_SPDZ else timeout_seconds,
+                timeout_seconds=MAX_TIMEOUT_SECONDS if engine.name is EngineName.MP_SPDZ else timeout_seconds,
                 clients=access,
             )
         )
