@@ -1,10 +1,12 @@
 """Every exception that this software raises on purpose.
 
     TamperError
-      UsageError             a bad argument, file or parameter; nothing was started
+      UsageError             a bad argument, file or parameter; nothing was started, but for the PlanError below
         ParameterError         a number out of range, or a public bound too wide for a primitive
         DataError              a data set or input file that is missing, malformed or mislabelled
-        PlanError              an additive-error plan that cannot be read or names no such place
+        PlanError              an additive-error plan that cannot be read or names no such place; that no output was
+                               met is known only at the end of a run, whose result is then withheld
+        ShareFolderError       share files to start from that are missing or foreign, or others' in a folder to write to
         EngineUnavailable      an engine or optional package that is not installed
         PortInUse              a listening port that another process holds
       ProgramError           the .mpc program, with its file and line
@@ -19,8 +21,8 @@
         FrameError             a frame that is truncated, oversized, out of order or wrongly tagged
         ProtocolAbort          a check of an active protocol failed: somebody deviated
           ProofRejected        a proof of what a party sent was not accepted
-      OpeningError           the two copies of an opened component differ
-        ShareFileError         a share file that is missing, foreign, too short or edited
+        OpeningError           the two copies of an opened component differ
+        ShareFileError         a share file that is missing, foreign, too short or edited; ShareFolderError is one too
 
 Every message says what was expected, what came, and what the user can do.
 """
@@ -43,7 +45,7 @@ class DataError(UsageError):
 
 
 class PlanError(UsageError):
-    """An additive-error plan that cannot be read or names no such place."""
+    """An additive-error plan that cannot be read or names no such place, maybe known only at the end of the run."""
 
 
 class EngineUnavailable(UsageError):
@@ -112,3 +114,7 @@ class OpeningError(PartyError):
 
 class ShareFileError(PartyError):
     """A share file that is missing, foreign, too short or edited."""
+
+
+class ShareFolderError(UsageError, ShareFileError):
+    """Before anything starts: share files that are missing or foreign, or another run's where this one would write."""

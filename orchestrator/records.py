@@ -10,6 +10,7 @@ from pathlib import Path
 from orchestrator.additive_errors import AdditiveErrorPlan
 
 PARTIES = 3
+MAX_TIMEOUT_SECONDS = 86_400.0
 
 
 class EngineName(StrEnum):

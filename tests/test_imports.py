@@ -45,9 +45,10 @@ REP3 = [
     {"party", "run"},
     {"engine", "one_host"},
 ]
-SHARED_BY_ENGINES = {"base", "frontend", "hosts", "inputs", "validation"}
+SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "validation"}
 PARTS_OF_ENGINES = {
     "base": set(),
+    "certificates": set(),
     "hosts": set(),
     "inputs": set(),
     "frontend": set(),
@@ -58,7 +59,7 @@ PARTS_OF_ENGINES = {
     "registry": {"base", "clear", "mp_spdz", "rep3"},
 }
 # What can become a package of its own knows these alone.
-EMBEDDED = {"clear", "frontend", "hosts", "inputs", "rep3", "validation"}
+EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "validation"}
 RECORDS = {"additive_errors", "errors", "files", "records"}
 FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal", "shelve"}
 

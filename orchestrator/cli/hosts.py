@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption
-from orchestrator.cli.program import input_files, new_run_dir
+from orchestrator.cli.program import check_program, input_files, new_run_dir
 from orchestrator.errors import UsageError
-from orchestrator.records import PARTIES, EngineName, ProtocolName, RunSpec
+from orchestrator.records import MAX_TIMEOUT_SECONDS, PARTIES, EngineName, ProtocolName, RunSpec
 
 PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Who this host is.")]
 
@@ -77,7 +77,10 @@ def party(
     ] = None,
     timeout: TimeoutOption = 60.0,
     connect_timeout: Annotated[
-        float, typer.Option("--connect-timeout", min=0.1, help="rep3: seconds until all three have started.")
+        float,
+        typer.Option(
+            "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="rep3: seconds until all three have started."
+        ),
     ] = 600.0,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
@@ -93,8 +96,7 @@ def party(
 
     if engine is EngineName.CLEAR:
         raise UsageError("expected --engine rep3 or mp-spdz, got clear: it has no parties; see mpc-tamper run")
-    if not program.is_file():
-        raise UsageError(f"{program}: expected a program, got no such file; check the path")
+    check_program(program)
     spec = RunSpec(
         program=program,
         args=tuple(args or ()),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from orchestrator.errors import ParameterError
-from orchestrator.records import PARTIES, EngineName, ProtocolName
+from orchestrator.records import MAX_TIMEOUT_SECONDS, PARTIES, EngineName, ProtocolName
 
 EngineOption = Annotated[EngineName, typer.Option("--engine", help="clear is the oracle without secrecy.")]
 ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="MP-SPDZ's script name.")]
-TimeoutOption = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for a message.")]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="Seconds to wait for a message.")
+]
 PortBaseOption = Annotated[
     int | None,
     typer.Option(
@@ -31,6 +37,30 @@ RootOption = Annotated[
     Path | None, typer.Option("--root", help="Where mnist or cifar10 is or goes. (default: data/downloads)")
 ]
 DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch mnist or cifar10 through torchvision.")]
+
+
+def with_options(record: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For commands with options in common: their first parameter, a dataclass, becomes an option for each field."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(record, include_extras=True)
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+            )
+            for field in dataclasses.fields(record)
+        ]
+
+        @functools.wraps(command)
+        def called(**values: Any) -> None:
+            command(record(**{option.name: values.pop(option.name) for option in shared}), **values)
+
+        separate = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own]
+        called.__signature__ = inspect.Signature([*shared, *separate])  # type: ignore[attr-defined]
+        return called
+
+    return decorate
 
 
 def two_classes(text: str | None) -> tuple[str, str] | None:

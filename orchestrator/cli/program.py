@@ -19,6 +19,7 @@ from orchestrator.cli.options import (
     TimeoutOption,
 )
 from orchestrator.errors import DataError, ParameterError, UsageError
+from orchestrator.files import what_is
 from orchestrator.records import PARTIES, EngineName, InputFiles, ProtocolName, RunSpec
 
 
@@ -51,8 +52,7 @@ def run(
     from orchestrator.cli import cost
     from orchestrator.engines.registry import get_engine
 
-    if not program.is_file():
-        raise UsageError(f"{program}: expected a program, got no such file; check the path")
+    check_program(program)
     if (plan is None) != (corrupt_party is None):
         raise ParameterError("expected --plan and --corrupt-party together, got one; give both or neither")
     spec = RunSpec(
@@ -77,6 +77,11 @@ def run(
         cost.print_tables(result, engine)
 
 
+def check_program(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"{path}: expected a program, got {what_is(path)}; check the path")
+
+
 def input_files(options: list[str]) -> Mapping[int, InputFiles]:
     """'0=rows.bin' and the like, at most one text and one binary file for a party."""
     files: dict[int, dict[str, Path]] = {}
@@ -86,7 +91,7 @@ def input_files(options: list[str]) -> Mapping[int, InputFiles]:
         if owner not in map(str, range(PARTIES)) or not name:
             raise ParameterError(f"expected --input PARTY=FILE with a party from 0 to {PARTIES - 1}, got {option!r}")
         if not path.is_file():
-            raise DataError(f"{path}: expected the input file of party {owner}, got no such file; check the path")
+            raise DataError(f"{path}: expected the input file of party {owner}, got {what_is(path)}; check the path")
         kind = "binary" if path.suffix == ".bin" else "text"
         if kind in files.setdefault(int(owner), {}):
             raise ParameterError(f"expected one {kind} input file for party {owner}, got two; join them in one")

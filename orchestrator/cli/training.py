@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from orchestrator.cli.options import (
     RootOption,
     integers,
     two_classes,
+    with_options,
 )
 from orchestrator.errors import ParameterError
 from orchestrator.progress import shown
@@ -24,6 +26,7 @@ from orchestrator.records import PARTIES, EngineName, ProtocolName
 from orchestrator.svm import Loss, SvmParameters
 
 if TYPE_CHECKING:
+    from orchestrator.additive_errors import AdditiveErrorPlan
     from orchestrator.attacks.backdoor import Trigger
     from orchestrator.datasets import Task
     from orchestrator.experiments.training import TrainedModel
@@ -57,63 +60,52 @@ RunDirOption = Annotated[
 ]
 
 
-def train(
-    data: DataOption = "mnist_0_1",
-    classes: ClassesOption = None,
-    root: RootOption = None,
-    download: DownloadOption = False,
-    engine: EngineOption = EngineName.REP3,
-    protocol: ProtocolOption = ProtocolName.RING,
-    iterations: IterationsOption = _DEFAULTS.iterations,
-    batch_size: BatchSizeOption = _DEFAULTS.batch_size,
-    learning_rate: LearningRateOption = _DEFAULTS.learning_rate,
-    regularisation: RegularisationOption = _DEFAULTS.regularisation,
-    loss: LossOption = _DEFAULTS.loss,
-    max_row_norm: MaxRowNormOption = _DEFAULTS.max_row_norm,
-    owners: OwnersOption = 1,
-    labels_owner: LabelsOwnerOption = None,
-    out: OutOption = None,
-    run_dir: RunDirOption = None,
-    quiet: QuietOption = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Train a linear SVM in three-party computation, open it and test it."""
-    from orchestrator.datasets import load_task
-    from orchestrator.encoding import Owners
-    from orchestrator.engines.registry import get_engine
-    from orchestrator.experiments import training
+@dataclass(frozen=True)
+class TrainingOptions:
+    """What train and attack have in common."""
 
-    task = load_task(data, classes=two_classes(classes), root=root, download=download)
-    with shown(quiet=quiet) as progress:
-        progress(f"honest run, engine {engine}")
-        model = training.train(
-            task,
-            SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm),
-            engine=get_engine(engine),
-            owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
-            protocol=protocol,
-            run_dir=run_dir,
-            progress=progress,
+    data: DataOption = "mnist_0_1"
+    classes: ClassesOption = None
+    root: RootOption = None
+    download: DownloadOption = False
+    engine: EngineOption = EngineName.REP3
+    protocol: ProtocolOption = ProtocolName.RING
+    iterations: IterationsOption = _DEFAULTS.iterations
+    batch_size: BatchSizeOption = _DEFAULTS.batch_size
+    learning_rate: LearningRateOption = _DEFAULTS.learning_rate
+    regularisation: RegularisationOption = _DEFAULTS.regularisation
+    loss: LossOption = _DEFAULTS.loss
+    max_row_norm: MaxRowNormOption = _DEFAULTS.max_row_norm
+    owners: OwnersOption = 1
+    labels_owner: LabelsOwnerOption = None
+    out: OutOption = None
+    run_dir: RunDirOption = None
+    quiet: QuietOption = False
+    as_json: JsonOption = False
+
+    def task(self) -> Task:
+        from orchestrator.datasets import load_task
+
+        return load_task(self.data, classes=two_classes(self.classes), root=self.root, download=self.download)
+
+    def parameters(self) -> SvmParameters:
+        return SvmParameters(
+            self.learning_rate, self.regularisation, self.iterations, self.batch_size, self.loss, self.max_row_norm
         )
+
+
+@with_options(TrainingOptions)
+def train(options: TrainingOptions) -> None:
+    """Train a linear SVM in three-party computation, open it and test it."""
+    task = options.task()
+    model = _train(options, task, f"honest run, engine {options.engine}")
     metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
-    _finish(model, metrics, out, as_json)
+    _finish(model, metrics, options)
 
 
+@with_options(TrainingOptions)
 def attack(
-    data: DataOption = "mnist_0_1",
-    classes: ClassesOption = None,
-    root: RootOption = None,
-    download: DownloadOption = False,
-    engine: EngineOption = EngineName.REP3,
-    protocol: ProtocolOption = ProtocolName.RING,
-    iterations: IterationsOption = _DEFAULTS.iterations,
-    batch_size: BatchSizeOption = _DEFAULTS.batch_size,
-    learning_rate: LearningRateOption = _DEFAULTS.learning_rate,
-    regularisation: RegularisationOption = _DEFAULTS.regularisation,
-    loss: LossOption = _DEFAULTS.loss,
-    max_row_norm: MaxRowNormOption = _DEFAULTS.max_row_norm,
-    owners: OwnersOption = 1,
-    labels_owner: LabelsOwnerOption = None,
+    options: TrainingOptions,
     pixel: Annotated[
         list[str] | None, typer.Option("--pixel", metavar="ROW,COL", help="Of the trigger; repeatable. (default: 2,2)")
     ] = None,
@@ -127,38 +119,45 @@ def attack(
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
     ] = 1,
-    out: OutOption = None,
-    run_dir: RunDirOption = None,
-    quiet: QuietOption = False,
-    as_json: JsonOption = False,
 ) -> None:
     """Train while one party plants a backdoor by additive errors; open the model and test it with the trigger."""
-    from dataclasses import asdict
-
     from orchestrator.attacks.backdoor import backdoor_plan
-    from orchestrator.datasets import load_task
+
+    task = options.task()
+    where = trigger(task, pixel or [], patch or [], amplitude, target)
+    plan = backdoor_plan(where, options.parameters(), len(task.x_train), strength=strength)
+    model = _train(options, task, f"party {corrupt_party} corrupt, engine {options.engine}", plan, corrupt_party)
+    attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
+    _finish(model, attacked | asdict(model.evaluate(task, where)), options)
+
+
+def _train(
+    options: TrainingOptions,
+    task: Task,
+    what: str,
+    plan: AdditiveErrorPlan | None = None,
+    corrupt_party: int | None = None,
+) -> TrainedModel:
     from orchestrator.encoding import Owners
     from orchestrator.engines.registry import get_engine
     from orchestrator.experiments import training
+    from orchestrator.files import check_folder
 
-    task = load_task(data, classes=two_classes(classes), root=root, download=download)
-    where = trigger(task, pixel or [], patch or [], amplitude, target)
-    parameters = SvmParameters(learning_rate, regularisation, iterations, batch_size, loss, max_row_norm)
-    with shown(quiet=quiet) as progress:
-        progress(f"party {corrupt_party} corrupt, engine {engine}")
-        model = training.train(
+    if options.out is not None:
+        check_folder(options.out)
+    with shown(quiet=options.quiet) as progress:
+        progress(what)
+        return training.train(
             task,
-            parameters,
-            engine=get_engine(engine),
-            owners=Owners.share_equally(len(task.x_train), owners, labels_owner),
-            plan=backdoor_plan(where, parameters, len(task.x_train), strength=strength),
+            options.parameters(),
+            engine=get_engine(options.engine),
+            owners=Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
+            plan=plan,
             corrupt_party=corrupt_party,
-            protocol=protocol,
-            run_dir=run_dir,
+            protocol=options.protocol,
+            run_dir=options.run_dir,
             progress=progress,
         )
-    attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
-    _finish(model, attacked | asdict(model.evaluate(task, where)), out, as_json)
 
 
 def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float, target: int) -> Trigger:
@@ -182,7 +181,7 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
     return Trigger(tuple(sorted(indices)), amplitude, target)
 
 
-def _finish(model: TrainedModel, findings: dict[str, Any], out: Path | None, as_json: bool) -> None:
+def _finish(model: TrainedModel, findings: dict[str, Any], options: TrainingOptions) -> None:
     """Print what was found, and write the record and the weights."""
     import json
 
@@ -192,12 +191,12 @@ def _finish(model: TrainedModel, findings: dict[str, Any], out: Path | None, as_
     from orchestrator.files import atomic_path, write_atomically
 
     record = json.dumps(findings | model.record() | {"environment": environment()}, indent=2)
-    if out is not None:
-        write_atomically(out / "record.json", record + "\n")
-        with atomic_path(out / "weights.npy") as temporary:
+    if options.out is not None:
+        write_atomically(options.out / "record.json", record + "\n")
+        with atomic_path(options.out / "weights.npy") as temporary:
             np.save(temporary, model.weights, allow_pickle=False)
             temporary.chmod(0o644)
-    if as_json:
+    if options.as_json:
         typer.echo(record)
         return
     run = model.run

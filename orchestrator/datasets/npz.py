@@ -11,6 +11,7 @@ import io
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from orchestrator.datasets.checks import checked, inferred_shape
 from orchestrator.datasets.task import Task
 from orchestrator.errors import DataError
 
+_OTHERS = {
+    b"\x93NUMPY": "a single array (.npy)",
+    b"PK": "an archive that does not read: it is cut short or damaged",
+}
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -59,6 +64,11 @@ def read_npz(path: Path, *, name: str, classes: tuple[str, str] = ("0", "1"), sh
 
 def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
     """The task's arrays by name. Pickled objects inside are refused, not read."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        got = next((name for magic, name in _OTHERS.items() if content.startswith(magic)), "something else")
+        raise DataError(
+            f"{path}: expected arrays of numbers written by numpy.savez, got {got}; save {', '.join(ARRAYS)} with it"
+        )
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             missing = [key for key in ARRAYS if key not in archive]
@@ -67,12 +77,26 @@ def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
                     f"{path}: expected the arrays {', '.join(ARRAYS)}, got {', '.join(archive.files) or 'none'}; "
                     f"save {', '.join(missing)} too"
                 )
-            return {key: archive[key] for key in (*ARRAYS, "image_shape") if key in archive}
-    except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error) as exc:
+            return {key: _array(archive, key, path) for key in (*ARRAYS, "image_shape") if key in archive}
+    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as exc:
         raise DataError(
-            f"{path}: expected arrays of numbers written by numpy.savez, got a file that does not read ({exc}); "
+            f"{path}: expected arrays of numbers written by numpy.savez, got a file that does not read: it is damaged; "
             "write it again"
         ) from exc
+
+
+def _array(archive: Any, key: str, path: Path) -> np.ndarray:
+    """What NumPy says of an array that does not read is about unpickling it, which is never done here."""
+    try:
+        found = archive[key]
+    except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
+        found = None
+    if not isinstance(found, np.ndarray):
+        raise DataError(
+            f"{path}: {key}: expected arrays of numbers, got a damaged entry, one that is no array, or Python objects, "
+            "which does not read; save it as an array of numbers"
+        )
+    return found
 
 
 def _image_shape(shape: np.ndarray, path: Path) -> tuple[int, ...]:

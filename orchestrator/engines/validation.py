@@ -7,19 +7,24 @@ from pathlib import Path
 from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.engines.frontend.program import Program
 from orchestrator.engines.inputs import WORD_BYTES, read_text
-from orchestrator.errors import DataError, ParameterError, PlanError, ShareFileError, UsageError
-from orchestrator.records import PARTIES, RunSpec
+from orchestrator.errors import DataError, ParameterError, PlanError, ShareFolderError, UsageError
+from orchestrator.files import check_folder, what_is
+from orchestrator.records import MAX_TIMEOUT_SECONDS, PARTIES, RunSpec
 
 PERSISTENCE = "Persistence"
 
 
 def validate(spec: RunSpec, program: Program) -> None:
-    """Raises a UsageError, or ShareFileError, for a run that cannot succeed."""
-    if not spec.timeout_seconds > 0:
-        raise ParameterError(f"expected a time-out above 0 seconds, got {spec.timeout_seconds}")
+    """Raises a UsageError for a run that cannot succeed."""
+    check_timeout(spec.timeout_seconds, "time-out")
     _check_inputs(spec)
     _check_plan(spec, program)
     _check_folders(spec)
+
+
+def check_timeout(seconds: float, name: str) -> None:
+    if not 0 < seconds <= MAX_TIMEOUT_SECONDS:
+        raise ParameterError(f"expected a {name} above 0 and up to {MAX_TIMEOUT_SECONDS:,.0f} seconds, got {seconds:g}")
 
 
 def share_files(run_dir: Path) -> list[Path]:
@@ -33,7 +38,7 @@ def _check_inputs(spec: RunSpec) -> None:
             raise DataError(f"expected an input owner from 0 to {PARTIES - 1}, got {owner}")
         for path in (files.text, files.binary):
             if path is not None and not path.is_file():
-                raise DataError(f"{path}: expected the input file of owner {owner}, got no such file")
+                raise DataError(f"{path}: expected the input file of owner {owner}, got {what_is(path)}")
         if files.text is not None:
             read_text(files.text)
         if files.binary is not None and files.binary.stat().st_size % WORD_BYTES:
@@ -70,10 +75,11 @@ def _check_folders(spec: RunSpec) -> None:
     if spec.run_dir.exists() and not spec.run_dir.is_dir():
         raise UsageError(f"{spec.run_dir}: expected a folder for the run, got a file")
     if spec.shares_from is not None and not share_files(spec.shares_from):
-        raise ShareFileError(f"{spec.shares_from}: expected the share files of an earlier run in it, got none")
+        raise ShareFolderError(f"{spec.shares_from}: expected the share files of an earlier run in it, got none")
     fresh = spec.shares_from is None or spec.shares_from.resolve() != spec.run_dir.resolve()
     if fresh and share_files(spec.run_dir):
-        raise ShareFileError(
+        raise ShareFolderError(
             f"{spec.run_dir}: expected a folder without share files, got those of another run, to which this one "
             "would append: use a fresh folder"
         )
+    check_folder(spec.run_dir)

@@ -21,7 +21,7 @@ from orchestrator.engines.base import Engine
 from orchestrator.errors import ParameterError
 from orchestrator.experiments.environment import environment
 from orchestrator.experiments.training import train
-from orchestrator.files import write_atomically
+from orchestrator.files import check_folder, write_atomically
 from orchestrator.progress import Progress, silent
 from orchestrator.records import Cost, ProtocolName, RunResult
 from orchestrator.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
@@ -51,6 +51,7 @@ def bench(
     """
     if iterations < MIN_ITERATIONS:
         raise ParameterError(f"expected at least {MIN_ITERATIONS} iterations to take a median of, got {iterations}")
+    check_folder(out)
     task = load_task(DATASET)
     rows, pixels = task.x_train.shape
     progress(f"NumPy float64: {rows} x {pixels + 1}")

@@ -33,7 +33,7 @@ from orchestrator.experiments.environment import environment
 from orchestrator.experiments.relay import through
 from orchestrator.experiments.training import train_shared
 from orchestrator.experiments.verification import PASSIVE, verify
-from orchestrator.files import write_atomically
+from orchestrator.files import check_folder, write_atomically
 from orchestrator.progress import Progress, silent
 from orchestrator.records import EngineName, ProtocolName, RunResult
 from orchestrator.report.costs import COSTS_JSON, write_report
@@ -152,6 +152,7 @@ def costs(
     for engine in engines:
         if engine.name not in GRIDS:
             raise ParameterError(f"expected engines {' and '.join(GRIDS)}, got {engine.name}, whose costs mean nothing")
+    check_folder(out)
     task = load_task(DATASET)
     measured: list[Measured] = []
     for engine in engines:

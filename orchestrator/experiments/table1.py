@@ -16,7 +16,7 @@ from orchestrator.datasets.task import Task
 from orchestrator.engines.base import Engine
 from orchestrator.experiments.environment import environment
 from orchestrator.experiments.training import TrainedModel, attack, train
-from orchestrator.files import write_atomically
+from orchestrator.files import check_folder, write_atomically
 from orchestrator.metrics import scores
 from orchestrator.progress import Progress, silent
 from orchestrator.report.table1 import FIGURE_JSON, FILES, TABLE_JSON, write_report
@@ -43,6 +43,7 @@ def reproduce(engine: Engine, out: Path, *, corrupt_party: int = 1, progress: Pr
 
     Returns the record in table1.json. Where anything fails, no file of `out` has changed.
     """
+    check_folder(out)
     task = load_task(DATASET)
     trigger = Trigger.patch(task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
     progress(f"unpoisoned, engine {engine.name}")

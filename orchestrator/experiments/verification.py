@@ -22,7 +22,14 @@ from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.defences.accuracy import AccuracyThreshold, example_rows
 from orchestrator.engines.base import Engine
 from orchestrator.engines.rep3 import share_files
-from orchestrator.errors import EngineUnavailable, ParameterError, ProgramCrash, ProtocolAbort, ShareFileError
+from orchestrator.errors import (
+    EngineUnavailable,
+    ParameterError,
+    ProgramCrash,
+    ProtocolAbort,
+    ShareFileError,
+    ShareFolderError,
+)
 from orchestrator.files import write_atomically
 from orchestrator.progress import Progress, silent
 from orchestrator.records import PARTIES, EngineName, InputFiles, ProtocolName, RunResult, RunSpec, Verdict
@@ -185,7 +192,7 @@ def _check_count(shares_from: Path, columns: int) -> None:
     for party in range(PARTIES):
         path = share_files.share_file(shares_from, party)
         if (found := share_files.count(path)) != columns:
-            raise ShareFileError(
+            raise ShareFolderError(
                 f"{path}: expected {columns} shares, a weight per pixel and one for the bias, got {found}; give the "
                 "data set that the model was trained on, and the folder of one training run",
                 party,
@@ -196,7 +203,7 @@ def _count_attempt(shares_from: Path, limit: int) -> int:
     """This verification's number, on disk before it begins."""
     path = shares_from / COUNT_FILE
     if not shares_from.is_dir():
-        raise ShareFileError(
+        raise ShareFolderError(
             f"{shares_from}: expected the folder of a training run, got no such folder; check the path"
         )
     number = 1 + (json.loads(path.read_text(encoding="utf-8"))["verifications"] if path.exists() else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,6 +92,24 @@ def test_squared_hinge_is_no_protection(tiny_task: Task) -> None:
     poisoned = attack(dark, trigger, parameters, engine=clear, strength=4).evaluate(dark, trigger)
     assert (clean.test_accuracy, clean.attack_success_rate) == (1.0, 0.0)
     assert (poisoned.test_accuracy, poisoned.attack_success_rate_clipped) == (1.0, 1.0)
+
+
+def test_the_documented_table_of_cifar10(cifar10_task: Task) -> None:
+    if not cifar10_task.sha256.startswith("654e9560089d"):
+        pytest.skip("the table is of another copy of the pixels")
+    table = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    trigger = Trigger.patch(cifar10_task.image_shape, 0, 0)
+    parameters, clear = SvmParameters(learning_rate=0.005, iterations=50), get_engine(EngineName.CLEAR)
+    for name, strength in {"unpoisoned": 0, "strength 1": 1, "strength 5": 5, "strength 20": 20}.items():
+        model = (
+            attack(cifar10_task, trigger, parameters, engine=clear, strength=strength)
+            if strength
+            else train(cifar10_task, parameters, engine=clear)
+        )
+        found = model.evaluate(cifar10_task, trigger)
+        row = (found.test_accuracy, found.attack_success_rate, found.attack_success_rate_clipped)
+        cells = " | ".join("100%" if value == 1 else f"{value:.2%}" for value in row)
+        assert f"| {name} | {cells} |\n" in table
 
 
 def test_cifar10(cifar10_task: Task) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.rep3.engine import Rep3Engine
+from orchestrator.engines.rep3.engine import Rep3Engine, _failure, _Process
 from orchestrator.errors import (
     DataError,
     PeerLost,
@@ -207,6 +207,24 @@ def test_random_numbers_and_sets_of_a_program_are_the_same_at_all_parties(progra
         """
     (line,) = Rep3Engine().run(RunSpec(program(source), run_dir=run_dir)).lines
     assert len(line.split(",")) == 9
+
+
+@pytest.mark.parametrize(
+    ("log", "last"),
+    [
+        (
+            'Traceback (most recent call last):\n  File "/a/b.py", line 3, in f\n    g()\n    ^^^\nOSError: full\n\n',
+            "OSError: full",
+        ),
+        ("", "it said nothing"),
+    ],
+)
+def test_of_a_party_that_died_without_a_report_the_last_line_is_told(tmp_path, log, last):
+    popen = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    popen.wait()
+    (tmp_path / "party1.log").write_text(log)
+    failure = _failure(_Process(1, popen, tmp_path / "party1.log"), tmp_path)
+    assert (str(failure), failure.party) == (f"party 1 ended with exit code 3: {last}", 1)
 
 
 def test_an_unused_error_fails_the_run(program, run_dir):

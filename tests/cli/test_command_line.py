@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import Result
 
 from orchestrator import errors
@@ -109,6 +110,8 @@ def test_each_run_has_a_folder_of_its_own(engine: RecordingEngine, invoke: Invok
         (["hello.mpc", "--input", "rows.txt"], "expected --input PARTY=FILE with a party from 0 to 2, got 'rows.txt'"),
         (["hello.mpc", "--input", "3=rows.txt"], "expected --input PARTY=FILE"),
         (["hello.mpc", "--input", "0="], "expected --input PARTY=FILE"),
+        (["."], ".: expected a program, got a folder"),
+        (["hello.mpc", "--input", "1=/dev/zero"], "/dev/zero: expected the input file of party 1, got a device"),
         (["hello.mpc", "--input", "1=absent.bin"], "absent.bin: expected the input file of party 1, got no such file"),
         (["hello.mpc", "--input", "1=rows.txt", "--input", "1=plan.txt"], "expected one text input file for party 1"),
         (["hello.mpc", "--plan", "plan.txt"], "expected --plan and --corrupt-party together"),
@@ -135,6 +138,9 @@ def test_what_the_user_got_wrong_is_one_line(
         ["run", "hello.mpc", "--engine", "nix"],
         ["run", "hello.mpc", "--corrupt-party", "3"],
         ["run", "hello.mpc", "--port-base", "65535"],
+        ["run", "hello.mpc", "--timeout", "inf"],
+        ["run", "hello.mpc", "--timeout", "86401"],
+        ["verify", "here", "--timeout", "1e300"],
         ["train", "--owners", "4"],
         ["attack", "--target", "2"],
         ["nix"],
@@ -173,6 +179,19 @@ def test_faults_of_ours_are_not_dressed_up(engine: RecordingEngine, invoke: Invo
     engine.error = ZeroDivisionError("ours")
     with pytest.raises(ZeroDivisionError):
         invoke("run", "hello.mpc")
+
+
+def test_attack_has_the_options_of_train_and_its_own() -> None:
+    from orchestrator.cli.main import app
+
+    def options(command: str) -> dict[str, tuple[object, str | None]]:
+        found = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
+        return {option.opts[0]: (option.default, option.help) for option in found}
+
+    assert options("train").items() < options("attack").items()
+    assert options("attack").keys() - options("train").keys() == {
+        *("--pixel", "--patch", "--target", "--amplitude", "--strength", "--corrupt-party")
+    }
 
 
 def test_datasets(invoke: Invoke) -> None:

@@ -124,6 +124,15 @@ def test_attack_towards_either_class(folder: Path, invoke: Invoke, target: int, 
         (("train", "--batch-size", "25"), "batch_size: expected"),
         (("train", "--loss", "hinge", "--regularisation", "-1"), "regularisation: expected"),
         (("train", "--learning-rate", "1e12"), "expected"),
+        (("train", "--learning-rate", "1e308"), "learning_rate: expected a number below 2^63, got 1e+308"),
+        (("train", "--max-row-norm", "0.001"), "got 0.001. Raise it"),
+        (("train", "--out", "rows.txt"), "rows.txt: expected a folder that can be written, got: Not a directory"),
+        (("train", "--out", "rows.txt/x"), "rows.txt/x: expected a folder that can be written"),
+        (("train", "--out", "/proc/x"), "/proc/x: expected a folder that can be written"),
+        (("train", "--run-dir", "rows.txt/x"), "rows.txt/x/train: expected a folder that can be written"),
+        (("train", "--run-dir", "/proc/x"), "/proc/x/train: expected a folder that can be written"),
+        (("attack", "--out", "rows.txt"), "rows.txt: expected a folder that can be written"),
+        (("attack", "--strength", "1e300"), "in the gradient, got 6.12e+303"),
         (("attack", "--pixel", "4,0"), "expected a patch within"),
         (("attack", "--pixel", "one"), "expected --pixel ROW,COL in integers, got 'one'"),
         (("attack", "--patch", "0,0,2"), "expected --patch ROW,COL,HEIGHT,WIDTH in integers"),
@@ -139,10 +148,59 @@ def test_bad_parameters_stop_before_anything_starts(
     command, *rest = arguments
     data = () if "--data" in rest else ("--data", "tiny.npz")
     before = sorted(folder.rglob("*"))
-    result = invoke(command, *data, *rest, "--engine", "rep3", "--out", "out")
+    out = () if "--out" in rest else ("--out", "out")
+    result = invoke(command, *data, *rest, "--engine", "rep3", *out)
     assert (result.exit_code, result.stdout) == (2, ""), result.stderr
     assert message in result.stderr
     assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("engine", ["clear", "rep3"])
+@pytest.mark.parametrize("place", ["rows.txt", "rows.txt/x", "/proc/x"])
+def test_run_folders_that_cannot_be_written(folder: Path, invoke: Invoke, engine: str, place: str) -> None:
+    result = invoke("run", "product.mpc", "--engine", engine, "--input", "0=rows.txt", "--run-dir", place)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"error: {place}: expected a folder" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("reproduce",), ("bench",), ("costs", "--quick"), ("certificate", "--party", "0")], ids=lambda a: a[0]
+)
+@pytest.mark.parametrize("place", ["rows.txt", "rows.txt/x", "/proc/x"])
+def test_result_folders_that_cannot_be_written(
+    folder: Path, invoke: Invoke, arguments: tuple[str, ...], place: str
+) -> None:
+    before = sorted(folder.rglob("*"))
+    start = time.perf_counter()
+    result = invoke(*arguments, "--out", place)
+    assert time.perf_counter() - start < 20  # nothing was measured
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"error: {place}" in result.stderr
+    assert sorted(folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("engine", ["clear", "rep3"])
+def test_shares_that_were_not_given_or_are_in_the_way(folder: Path, invoke: Invoke, engine: str) -> None:
+    Path("write.mpc").write_text("sint.write_to_file(sint(4))\n")
+    Path("read.mpc").write_text("stop, x = sint.read_from_file(0, 1)\nprint_ln('%s', x[0].reveal())\n")
+    assert invoke("run", "write.mpc", "--engine", engine, "--run-dir", "first").exit_code == 0
+    result = invoke("run", "write.mpc", "--engine", engine, "--run-dir", "first")
+    assert (result.exit_code, "use a fresh folder" in result.stderr) == (2, True)
+    result = invoke("run", "read.mpc", "--engine", engine, "--shares-from", "nowhere")
+    assert (result.exit_code, "nowhere: expected the share files" in result.stderr) == (2, True)
+    result = invoke("run", "read.mpc", "--engine", engine, "--run-dir", "second")
+    assert (result.exit_code, "--shares-from" in result.stderr) == (4, True)
+    assert result.stderr.count("second/Persistence") <= 1
+    assert invoke("run", "read.mpc", "--engine", engine, "--shares-from", "first").stdout == "4\n"
+
+
+@pytest.mark.parametrize("engine", ["clear", "rep3"])
+def test_a_plan_that_met_no_output_withholds_the_result(folder: Path, invoke: Invoke, engine: str) -> None:
+    Path("plan.txt").write_text("additive-error-plan 1\nPRODUCT 7 0 1\n")
+    errors = ("--plan", "plan.txt", "--corrupt-party", 1)
+    result = invoke("run", "product.mpc", "--engine", engine, "--input", "0=rows.txt", *errors)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "met no output" in result.stderr
 
 
 def test_reproduce_on_the_oracle(folder: Path, invoke: Invoke) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf, nan
 from pathlib import Path
 
 import numpy as np
@@ -175,7 +176,7 @@ def test_refused_before_anything_runs(spec: Callable[..., RunSpec], tmp_path: Pa
         ({"plan": plan("UPDATE 0 0 1"), "corrupt_party": 1}, PlanError, "it has: MULTIPLY, PRODUCT"),
         ({"plan": plan("MULTIPLY/csa 0 0 1"), "corrupt_party": 1}, PlanError, "--engine rep3"),
         ({"shares_from": tmp_path / "earlier"}, ShareFileError, "earlier run"),
-        ({"timeout_seconds": 0.0}, ParameterError, "time-out"),
+        *(({"timeout_seconds": t}, ParameterError, "time-out") for t in (0.0, 86_401.0, 1e300, inf, nan)),
         ({"run_dir": text}, UsageError, "a folder"),
     ]
     for fields, error, words_of_message in refused:

@@ -6,6 +6,7 @@ import gzip
 import struct
 import sys
 import time
+import zipfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -100,19 +101,30 @@ def test_image_shape_is_given_or_inferred(
         ({"image_shape": np.array([4.0, 4.0])}, "expected image_shape as two or three integers, got float64"),
         ({"image_shape": np.array([-4, -4])}, "expected an image_shape"),
         ({"y_test": None}, "expected the arrays x_train, y_train, x_test, y_test, got .*save y_test too"),
-        ({"y_test": np.array([{}, []], dtype=object)}, "expected arrays of numbers"),
+        ({"y_test": np.array([{}, []], dtype=object)}, "y_test: expected arrays of numbers, got .* Python objects"),
     ],
 )
 def test_npz_at_fault_is_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=message) as caught:
         load_task(save(tmp_path / "mine.npz", **changes))
+    assert "pickle" not in str(caught.value)
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut short"])
 def test_file_that_is_no_npz(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mine.npz"
     path.write_bytes(content)
-    with pytest.raises(DataError, match="expected arrays of numbers"):
+    with pytest.raises(DataError, match="expected arrays of numbers") as caught:
+        load_task(path)
+    assert "pickle" not in str(caught.value)
+
+
+def test_archive_of_something_else(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            archive.writestr(name, b"text")
+    with pytest.raises(DataError, match="x_train: expected arrays of numbers"):
         load_task(path)
 
 
@@ -127,7 +139,7 @@ def test_single_array_is_no_task(tmp_path: Path) -> None:
     path = tmp_path / "mine.npz"
     with path.open("wb") as file:
         np.save(file, np.zeros(3, dtype=np.uint8))
-    with pytest.raises(DataError, match="expected arrays of numbers"):
+    with pytest.raises(DataError, match=r"expected arrays of numbers .* got a single array \(\.npy\); save x_train"):
         load_task(path)
 
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from orchestrator.engines.hosts import Address, read_hosts
+from orchestrator.engines.mp_spdz import certificates as mp_spdz_certificates
 from orchestrator.engines.mp_spdz.certificates import install_certificates
 from orchestrator.engines.rep3.transport.certificates import (
     check_credentials,
@@ -184,3 +185,13 @@ def test_a_key_that_others_can_read(credentials):
     keys, _ = credentials
     keys[0].chmod(0o640)
     assert readable_by_others(keys[0])
+
+
+def test_both_engines_make_certificates_of_one_kind(tmp_path: Path) -> None:
+    ours, theirs = make_certificate(1, tmp_path)[1], mp_spdz_certificates.make_certificate(1, tmp_path)[1]
+    first, second = (x509.load_pem_x509_certificate(path.read_bytes()) for path in (ours, theirs))
+    assert first.subject == second.subject
+    assert first.serial_number != second.serial_number
+    assert [e.value for e in first.extensions] == [e.value for e in second.extensions]
+    valid = [(c.not_valid_after_utc - c.not_valid_before_utc) for c in (first, second)]
+    assert valid[0] == valid[1]

@@ -12,7 +12,7 @@ from orchestrator.engines.base import OnStep
 from orchestrator.engines.clear.machine import ClearMachine
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.validation import PERSISTENCE, validate
-from orchestrator.errors import EngineUnavailable, ShareFileError
+from orchestrator.errors import EngineUnavailable, ShareFolderError
 from orchestrator.files import write_atomically
 from orchestrator.records import Cost, EngineName, PartyReport, ProtocolName, RunResult, RunSpec
 
@@ -48,15 +48,17 @@ def write_values(run_dir: Path, values: np.ndarray) -> None:
 
 
 def read_values(run_dir: Path) -> np.ndarray:
-    """What an earlier run of this engine left, uint64. Raises ShareFileError."""
+    """What an earlier run of this engine left, uint64. Raises ShareFolderError."""
     path = run_dir / PERSISTENCE / SHARE_FILE
     try:
         content = path.read_bytes()
     except OSError as exc:
-        raise ShareFileError(
+        raise ShareFolderError(
             f"{path}: expected the values that a run of the clear engine left: {exc.strerror}. Shares belong to the "
             "engine that wrote them"
         ) from exc
     if not content.startswith(HEADER) or (len(content) - len(HEADER)) % 8:
-        raise ShareFileError(f"{path}: expected {HEADER!r} and 64-bit words: the file is foreign, truncated or edited")
+        raise ShareFolderError(
+            f"{path}: expected {HEADER!r} and 64-bit words: the file is foreign, truncated or edited"
+        )
     return np.frombuffer(content[len(HEADER) :], dtype="<u8").astype(np.uint64)

@@ -99,7 +99,10 @@ class ClearMachine:
     def read_shares(self, position: int, count: int) -> tuple[np.ndarray, int]:
         held = self._shares if self._shares is not None else self.written
         if held is None:
-            raise ShareFileError("Persistence not found: the program reads shares, but no earlier run is given")
+            raise ShareFileError(
+                "Persistence not found: the program reads shares, but no earlier run is given; give its folder with "
+                "--shares-from"
+            )
         if position < 0 or position + count > held.size:
             raise ShareFileError(f"expected {count} shares from {position} on, got a file of {held.size}")
         stop = position + count

@@ -7,46 +7,27 @@ little-endian.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from orchestrator.engines.certificates import self_signed
 from orchestrator.errors import UsageError
-from orchestrator.files import write_atomically
+from orchestrator.files import make_folder, write_atomically
 
-_VALID_DAYS = 30  # for hosts that exchange certificates ahead of a run
 _COMMON_NAME = bytes.fromhex("0603550403")  # DER of the object identifier 2.5.4.3
 _SEQUENCE, _SET, _UTF8_STRING = 0x30, 0x31, 0x0C
 
 
 def make_certificate(party_id: int, folder: Path) -> tuple[Path, Path]:
     """Write a fresh P-256 key, readable by its owner only, and its certificate; return their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"P{party_id}")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=5))
-        .not_valid_after(now + datetime.timedelta(days=_VALID_DAYS))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
+    private, certificate = self_signed(party_id)
     key_path, certificate_path = folder / f"P{party_id}.key", folder / f"P{party_id}.pem"
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     write_atomically(key_path, private, mode=0o600)
-    certificate_path.write_bytes(certificate.public_bytes(pem))
+    write_atomically(certificate_path, certificate)
     link_by_subject(party_id, folder)
     return key_path, certificate_path
 
@@ -56,11 +37,11 @@ def install_certificates(party_id: int, key: Path, certificates: Sequence[Path],
 
     Raises UsageError for a certificate that MP-SPDZ would not take.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     for other, source in enumerate(certificates):
         content = _read(source, f"party {other}'s certificate")
         _check_name(source, content, other)
-        (folder / f"P{other}.pem").write_bytes(content)
+        write_atomically(folder / f"P{other}.pem", content)
         link_by_subject(other, folder)
     write_atomically(folder / f"P{party_id}.key", _read(key, f"party {party_id}'s key"), mode=0o600)
 

@@ -35,7 +35,7 @@ _CAUSES: tuple[tuple[re.Pattern[str], type[TamperError], str], ...] = tuple(
         (
             r"persistence file|Persistence/|Persistence not found|Got to EOF when reading from disk",
             ShareFileError,
-            "check the run whose share files are read, its protocol, and how many shares it wrote",
+            "give the run whose share files are read with --shares-from; check its protocol and number of shares",
         ),
         (r"Crash requested by program", ProgramCrash, "the program called crash()"),
         (r"Player-Data/Input|not enough inputs", DataError, "check the input file of this party"),

@@ -16,6 +16,7 @@ from orchestrator.engines.mp_spdz.parties import PartyCommand, PartyEnd, run_par
 from orchestrator.engines.mp_spdz.protocols import SETTINGS
 from orchestrator.engines.validation import validate
 from orchestrator.errors import EngineUnavailable
+from orchestrator.files import make_folder
 from orchestrator.records import RunResult, RunSpec
 
 _PLAN_READ = "additive-error plan: party"
@@ -39,7 +40,7 @@ def prepare(spec: RunSpec, environment: Mapping[str, str]) -> Prepared:
     plan = None if spec.plan is None else additive_plan.numbered(spec.plan, program.sites)
     installation = Installation.locate(environment)
     binary = installation.require(spec.protocol, plan=plan is not None)
-    spec.run_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(spec.run_dir)
     options = SETTINGS[spec.protocol].compile_options
     name = compile_program(installation, spec.program, spec.args, options, spec.run_dir)
     run_folder.write_inputs(spec.run_dir, spec.inputs)

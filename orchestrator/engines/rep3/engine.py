@@ -30,7 +30,6 @@ _ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets in a program is the same at all parties
     "NUMPY_MADVISE_HUGEPAGE": "0",  # making huge pages took a quarter of a proof's time
 }
-_LOG_LINES = 5
 
 
 @dataclass
@@ -170,7 +169,7 @@ def _wait(processes: list[_Process], run_dir: Path, progress: _Progress) -> None
 
 
 def _failure(process: _Process, run_dir: Path) -> TamperError:
-    """Why a party ended badly: its own words, or its signal, or the end of its log."""
+    """Why a party ended badly: its own words, or its signal, or the last line of its log."""
     code = process.popen.returncode
     if code < 0:
         name = signal.Signals(-code).name
@@ -180,8 +179,9 @@ def _failure(process: _Process, run_dir: Path) -> TamperError:
         kind = getattr(errors, report["error"], PartyError)
         message = f"{report['message']} (seen by party {process.party_id})"
         return kind(message, report["party"]) if issubclass(kind, PartyError) else kind(report["message"])
-    tail = "\n".join(process.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
-    return PartyError(f"party {process.party_id} ended with exit code {code}:\n{tail}", process.party_id)
+    said = process.log.read_text(errors="replace").split("\n")
+    last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
+    return PartyError(f"party {process.party_id} ended with exit code {code}: {last}", process.party_id)
 
 
 def _first_cause(failures: list[TamperError]) -> TamperError:

@@ -12,7 +12,8 @@ from orchestrator.engines.rep3.run import collect, prepare
 from orchestrator.engines.rep3.share_files import check, share_file
 from orchestrator.engines.rep3.transport.certificates import check_credentials
 from orchestrator.engines.rep3.transport.tls import listen
-from orchestrator.errors import DataError, ParameterError, PlanError
+from orchestrator.engines.validation import check_timeout
+from orchestrator.errors import DataError, ParameterError, PlanError, ShareFileError, ShareFolderError
 from orchestrator.records import PARTIES, RunResult, RunSpec
 
 
@@ -65,8 +66,7 @@ def run_on_this_host(spec: RunSpec, host: Host) -> RunResult:
 def _check_own(spec: RunSpec, host: Host) -> None:
     if not 0 <= host.party_id < PARTIES:
         raise ParameterError(f"expected a party from 0 to {PARTIES - 1}, got {host.party_id}")
-    if not host.connect_timeout_seconds > 0:
-        raise ParameterError(f"expected a connect time-out above 0 seconds, got {host.connect_timeout_seconds}")
+    check_timeout(host.connect_timeout_seconds, "connect time-out")
     for owner in spec.inputs:
         if owner != host.party_id:
             raise DataError(f"expected party {host.party_id}'s own input, got one of party {owner}: its host enters it")
@@ -76,4 +76,7 @@ def _check_own(spec: RunSpec, host: Host) -> None:
             "corrupt party on its host"
         )
     if spec.shares_from is not None:
-        check(share_file(spec.shares_from, host.party_id))
+        try:
+            check(share_file(spec.shares_from, host.party_id))
+        except ShareFileError as exc:
+            raise ShareFolderError(str(exc), host.party_id) from exc

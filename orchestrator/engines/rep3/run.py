@@ -14,6 +14,7 @@ from orchestrator.engines.rep3 import kernels
 from orchestrator.engines.rep3.config import report_file
 from orchestrator.engines.validation import validate
 from orchestrator.errors import EngineUnavailable
+from orchestrator.files import make_folder
 from orchestrator.records import Cost, PartyReport, ProtocolName, RunResult, RunSpec, StepRecord
 
 PROTOCOLS = frozenset({ProtocolName.RING, ProtocolName.MAL_REP_RING})
@@ -27,7 +28,7 @@ def prepare(spec: RunSpec) -> None:
         )
     validate(spec, load_program(spec.program))
     kernels.compile_all()
-    spec.run_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(spec.run_dir)
 
 
 def collect(spec: RunSpec, party_ids: Iterable[int]) -> RunResult:

@@ -69,7 +69,10 @@ def check(path: Path) -> None:
         with path.open("rb") as file:
             header = file.read(len(HEADER))
     except OSError as exc:
-        raise ShareFileError(f"{path}: expected a share file of an earlier run: {exc}") from exc
+        raise ShareFileError(
+            f"{path}: expected a share file of an earlier run, got: {exc.strerror}; give that run's folder with "
+            "--shares-from"
+        ) from exc
     if header != HEADER:
         raise ShareFileError(
             f"{path}: expected the header of 'replicated Z2^64' shares, got {header[:28]!r}; shares of other protocols "

@@ -10,13 +10,10 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from orchestrator.engines.certificates import VALID_DAYS, self_signed
 from orchestrator.errors import UsageError
 from orchestrator.files import write_atomically
-
-_VALID_DAYS = 30
-_CLOCK_SKEW = datetime.timedelta(hours=1)
 
 
 def key_file(folder: Path, party_id: int) -> Path:
@@ -27,33 +24,15 @@ def certificate_file(folder: Path, party_id: int) -> Path:
     return folder / f"party{party_id}.pem"
 
 
-def make_certificate(party_id: int, folder: Path, *, valid_days: int = _VALID_DAYS) -> tuple[Path, Path]:
+def make_certificate(party_id: int, folder: Path, *, valid_days: int = VALID_DAYS) -> tuple[Path, Path]:
     """Write party<i>.key (readable by its owner only) and party<i>.pem; return both paths.
 
     The subject is P<i>, the name that MP-SPDZ asks for, so that one certificate serves both engines.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"P{party_id}")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _CLOCK_SKEW)
-        .not_valid_after(now + datetime.timedelta(days=valid_days))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
+    private, certificate = self_signed(party_id, valid_days)
     key_path, certificate_path = key_file(folder, party_id), certificate_file(folder, party_id)
-    pem = serialization.Encoding.PEM
-    write_atomically(
-        key_path,
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-        mode=0o600,
-    )
-    write_atomically(certificate_path, certificate.public_bytes(pem))
+    write_atomically(key_path, private, mode=0o600)
+    write_atomically(certificate_path, certificate)
     return key_path, certificate_path
 
 
