@@ -1,4 +1,4 @@
-"""Programs under the active protocol: training, the record of the run, share files, and an attack that ends in abort."""
+"""Programs under the active protocol: training, the record of the run, share files, an attack that ends in abort."""
 
 from __future__ import annotations
 
