@@ -28,7 +28,9 @@ def certificate(
         key_file,
         make_certificate,
     )
+    from orchestrator.files import check_folder
 
+    check_folder(out)
     for path in (key_file(out, party), certificate_file(out, party)):
         if path.exists():
             raise UsageError(f"{path}: expected no such file yet, got one; remove it, or choose another --out")

@@ -175,7 +175,7 @@ def test_result_folders_that_cannot_be_written(
     result = invoke(*arguments, "--out", place)
     assert time.perf_counter() - start < 20  # nothing was measured
     assert (result.exit_code, result.stdout) == (2, "")
-    assert f"error: {place}" in result.stderr
+    assert f"error: {place}: expected a folder that can be written" in result.stderr
     assert sorted(folder.rglob("*")) == before
 
 

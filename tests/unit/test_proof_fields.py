@@ -142,7 +142,9 @@ def test_a_level_over_bits(k, n, seed):
     BITS.combine_base(coefficients, u, combined)
     assert np.array_equal(combined, BITS.combine(coefficients, lanes(u)))
     gram = BITS.gram_of_base(u, v, weights)
-    assert np.array_equal(gram, BITS.gram(lanes(u), BITS.multiply(np.tile(ones, k), lanes(v).reshape(-1)).reshape(k, -1)))
+    assert np.array_equal(
+        gram, BITS.gram(lanes(u), BITS.multiply(np.tile(ones, k), lanes(v).reshape(-1)).reshape(k, -1))
+    )
     sums = BITS.sum_base(weights, u)
     assert np.array_equal(sums, BITS.gram(lanes(u), ones[None].repeat(k, axis=0))[:, 0])
 

@@ -38,9 +38,10 @@ def _instruction(typing_context: Any, a: Any, b: Any) -> Any:
 
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use PCLMULQDQ."""
-    if config.CPU_FEATURES is not None:
-        return "+pclmul" in config.CPU_FEATURES.split(",")
-    return config.CPU_NAME in (None, "host") and bool(binding.get_host_cpu_features().get("pclmul"))
+    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
+    if features is not None:
+        return "+pclmul" in features.split(",")
+    return name in (None, "host") and bool(binding.get_host_cpu_features().get("pclmul"))
 
 
 @njit(_U64(_U64, _U64), cache=True)

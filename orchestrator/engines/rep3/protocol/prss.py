@@ -37,10 +37,10 @@ def derive_key(kappa: bytes, purpose: bytes, length: int) -> bytes:
 
 
 class Stream:
-    """The pads of one key and purpose."""
+    """The pads of one key and purpose; what a challenge expands to has a purpose outside the list."""
 
-    def __init__(self, kappa: bytes, purpose: bytes) -> None:
-        key = derive_key(kappa, purpose, _AES_BYTES)
+    def __init__(self, kappa: bytes, purpose: Purpose | bytes) -> None:
+        key = derive_key(kappa, purpose.value if isinstance(purpose, Purpose) else purpose, _AES_BYTES)
         self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(_AES_BYTES))).encryptor()
 
     def draw(self, count: int) -> np.ndarray:
@@ -55,8 +55,8 @@ class Prss:
     """Party i's streams from kappa_i (own) and kappa_{i-1} (previous)."""
 
     def __init__(self, own_key: bytes, previous_key: bytes) -> None:
-        self.own = {purpose: Stream(own_key, purpose.value) for purpose in Purpose}
-        self.previous = {purpose: Stream(previous_key, purpose.value) for purpose in Purpose}
+        self.own = {purpose: Stream(own_key, purpose) for purpose in Purpose}
+        self.previous = {purpose: Stream(previous_key, purpose) for purpose in Purpose}
         self.own_challenge_key = derive_key(own_key, _CHALLENGE, KEY_BYTES)
         self.previous_challenge_key = derive_key(previous_key, _CHALLENGE, KEY_BYTES)
 

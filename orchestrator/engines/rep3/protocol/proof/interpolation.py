@@ -15,13 +15,11 @@ class Nodes:
     def __init__(self, field: Field, first: int, last: int) -> None:
         self._field = field
         self._points = field.points(np.arange(first, last + 1))
-        count = last - first + 1
-        denominators = []
-        for a in range(count):
-            others = np.delete(self._points, a, axis=0)
-            differences = field.subtract(np.repeat(self._points[a : a + 1], count - 1, axis=0), others)
-            denominators.append(_product(field, differences))
-        self._inverses = field.invert(np.concatenate(denominators))
+        denominators = field.points(np.ones(len(self._points)))
+        for shift in range(1, len(self._points)):
+            differences = field.subtract(self._points, np.roll(self._points, shift, axis=0))
+            denominators = field.multiply(denominators, differences)
+        self._inverses = field.invert(denominators)
 
     def at(self, point: np.ndarray) -> np.ndarray:
         """(L_a(point)) for all a. point: one element, shape (1, ..)."""
@@ -48,9 +46,3 @@ def extension(field: Field, first: int, last: int, end: int) -> list[np.ndarray]
     base = nodes(field, first, last)
     return [base.at(field.points(np.array([number]))) for number in range(last + 1, end + 1)]
 
-
-def _product(field: Field, factors: np.ndarray) -> np.ndarray:
-    result = field.points(np.array([1]))
-    for i in range(len(factors)):
-        result = field.multiply(result, factors[i : i + 1])
-    return result
