@@ -31,7 +31,7 @@ def _from_npz(path: Path, index: int | None) -> np.ndarray:
 
 
 def _from_picture(path: Path, index: int | None) -> np.ndarray:
-    from PIL import Image  # matplotlib brings it
+    from PIL import Image
 
     if index is not None:
         raise ParameterError(f"{path}: expected --index with an .npz file only: a picture is one image; leave it out")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
+
+import pandas as pd
 
 Record = Mapping[str, Any]
 
@@ -17,11 +17,7 @@ def csv_table(record: Record) -> str:
         | {f"paper_{key}": round(value / 100, 4) for key, value in _paper(record, row).items()}
         for row in record["rows"]
     ]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def markdown_table(record: Record) -> str:

@@ -75,7 +75,7 @@ def test_certificate_does_not_overwrite(folder: Path, invoke: Invoke) -> None:
         (("--plan", "plan.txt"), "the plan names the site ELSEWHERE"),
         (("--plan", "in.txt"), "in.txt"),
         (("--shares-from", "elsewhere"), "elsewhere/Persistence/Transactions-P1.data: expected a share file"),
-        (("--protocol", "sy-rep-ring"), "expected protocol ring on rep3, got sy-rep-ring"),
+        (("--protocol", "sy-rep-ring"), "expected protocol mal-rep-ring or ring on rep3, got sy-rep-ring"),
         (("--engine", "clear"), "expected --engine rep3 or mp-spdz, got clear"),
         (("--listen", "192.0.2.7"), "party 1 cannot listen on 192.0.2.7:"),
     ],
