@@ -41,6 +41,29 @@ class Owners:
         return cls(tuple(rows // owners + (i < rows % owners) for i in range(owners)), labels)
 
 
+@dataclass(frozen=True)
+class ClientRows:
+    """Training data of clients outside the servers, who know their rows' labels.
+
+    rows: of each client, in the order in which they connect.  port_base: server i waits for them on port_base + i.
+    known: a folder with the certificates of the clients to accept; None accepts anybody.
+    """
+
+    rows: tuple[int, ...]
+    port_base: int
+    known: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.rows or min(self.rows) < 1:
+            raise ParameterError(f"clients: expected one or more with at least a row each, got {self.rows}")
+        if not 1024 <= self.port_base <= 65535 - PARTIES + 1:
+            raise ParameterError(f"client port: expected 1024 to {65535 - PARTIES + 1}, got {self.port_base}")
+
+    @property
+    def labels(self) -> None:
+        """No party holds them."""
+
+
 def integer_rows(x: np.ndarray) -> np.ndarray:
     """(m, n) pixels, uint8, to (m, n + 1) int64 at scale 2^8, constant attribute first."""
     if x.ndim != 2 or x.dtype != np.uint8:

@@ -141,9 +141,13 @@ def program_arguments(
     rows: Sequence[int],
     labels_owner: int | None,
     layout: Layout = Layout.ROWS,
+    client_port: int = 0,
 ) -> tuple[str, ...]:
-    """Arguments of svm_train.mpc. rows: of each owner. labels_owner: None where owners premultiply their rows."""
+    """Arguments of svm_train.mpc. rows: of each owner, or of each client. labels_owner: None where they premultiply
+    their rows. client_port: where server 0 waits for the clients; 0 if the rows are the owners'."""
     return (
+        f"source={'clients' if client_port else 'owners'}",
+        f"port={client_port}",
         "rows=" + ",".join(map(str, rows)),
         f"columns={pixels + 1}",
         f"labels={'owner' if labels_owner is None else labels_owner}",

@@ -1,4 +1,4 @@
-"""mpc-tamper serve, query and client-certificate: a secret model that answers clients outside the servers."""
+"""mpc-tamper serve, query, contribute and client-certificate: clients outside the servers, and a model for them."""
 
 from __future__ import annotations
 
@@ -111,6 +111,49 @@ def query(
     _print(outputs, quiet)
 
 
+def contribute(
+    data: Annotated[Path, typer.Argument(metavar="FILE.npz", help="Its training images and labels are shared.")],
+    servers: Annotated[
+        Path, typer.Option("--servers", metavar="HOSTS", help="Three lines HOST:PORT: where servers 0, 1 and 2 wait.")
+    ],
+    certificates: Annotated[
+        Path, typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/: party0.pem, ...")
+    ],
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="A:B", help="Rows A to B - 1 alone. (default: all)")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The client's own key.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="And certificate. (default: anonymous)")
+    ] = None,
+    timeout: TimeoutOption = 600.0,
+    quiet: QuietOption = False,
+) -> None:
+    """Share training rows among three servers that wait for them (mpc-tamper train --clients); they learn none."""
+    from orchestrator.datasets.npz import read_npz
+    from orchestrator.engines.hosts import read_hosts
+    from orchestrator.experiments import contributing
+
+    if (key is None) != (certificate is None):
+        raise UsageError("expected --key and --certificate together, got one; give both or neither")
+    addresses = read_hosts(servers)
+    task = read_npz(data, name=data.stem)
+    part = _rows(rows, len(task.x_train))
+    with shown(quiet=quiet) as progress:
+        contributing.contribute(
+            task.x_train[part],
+            task.y_train[part],
+            addresses,
+            certificates,
+            key=key,
+            certificate=certificate,
+            timeout_seconds=timeout,
+            progress=progress,
+        )
+    if not quiet:
+        typer.echo(f"contributed {part.stop - part.start:,} rows")
+
+
 def client_certificate(
     name: Annotated[str, typer.Argument(help="Of the client; C0, C1, ... for MP-SPDZ.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where both files go.")],
@@ -129,6 +172,16 @@ def client_certificate(
     typer.echo(f"key          {key}  (stays with the client)")
     typer.echo(f"certificate  {certificate}  (goes to the servers)")
     typer.echo(f"SHA-256      {fingerprint(certificate)}")
+
+
+def _rows(text: str | None, count: int) -> slice:
+    """'100:200' as a slice within count rows."""
+    if text is None:
+        return slice(0, count)
+    first, colon, end = text.partition(":")
+    if colon and first.isdecimal() and end.isdecimal() and int(first) < int(end) <= count:
+        return slice(int(first), int(end))
+    raise UsageError(f"expected --rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
 
 
 def _print(outputs: np.ndarray, quiet: bool) -> None:

@@ -28,6 +28,7 @@ app.command("verify")(verify.verify)
 app.command("costs")(costs.costs)
 app.command("serve")(clients.serve)
 app.command("query")(clients.query)
+app.command("contribute")(clients.contribute)
 app.command("client-certificate")(clients.client_certificate)
 app.add_typer(datasets.app, name="datasets")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +20,8 @@ from orchestrator.cli.options import (
     two_classes,
     with_options,
 )
-from orchestrator.errors import ParameterError
+from orchestrator.cli.program import new_run_dir
+from orchestrator.errors import ParameterError, UsageError
 from orchestrator.progress import shown
 from orchestrator.records import PARTIES, EngineName, ProtocolName
 from orchestrator.svm import Loss, SvmParameters
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from orchestrator.additive_errors import AdditiveErrorPlan
     from orchestrator.attacks.backdoor import Trigger
     from orchestrator.datasets import Task
+    from orchestrator.encoding import ClientRows
     from orchestrator.experiments.training import TrainedModel
 
 _DEFAULTS = SvmParameters()
@@ -95,10 +97,32 @@ class TrainingOptions:
 
 
 @with_options(TrainingOptions)
-def train(options: TrainingOptions) -> None:
+def train(
+    options: TrainingOptions,
+    clients: Annotated[
+        str | None,
+        typer.Option("--clients", metavar="COUNT[,COUNT]", help="Rows of each client that contributes, not of --data."),
+    ] = None,
+    client_port: Annotated[
+        int, typer.Option("--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i waits on this + i.")
+    ] = 15000,
+    known_clients: Annotated[
+        Path | None,
+        typer.Option("--known-clients", metavar="DIR", help="Only those with these certificates. (default: anybody)"),
+    ] = None,
+) -> None:
     """Train a linear SVM in three-party computation, open it and test it."""
     task = options.task()
-    model = _train(options, task, f"honest run, engine {options.engine}")
+    rows: ClientRows | None = None
+    if clients is not None:
+        if options.owners != 1 or options.labels_owner is not None:
+            raise UsageError("expected --clients or --owners and --labels-owner, got both; clients know their labels")
+        rows = _client_rows(clients, client_port, known_clients)
+        options = replace(options, run_dir=options.run_dir or new_run_dir("train"))
+        _tell_clients(options)
+    elif known_clients is not None:
+        raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
+    model = _train(options, task, f"honest run, engine {options.engine}", owners=rows)
     metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
     _finish(model, metrics, options)
 
@@ -131,12 +155,26 @@ def attack(
     _finish(model, attacked | asdict(model.evaluate(task, where)), options)
 
 
+def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:
+    from orchestrator.encoding import ClientRows
+
+    return ClientRows(integers(counts, "--clients", ",".join(["COUNT"] * (counts.count(",") + 1))), port, known)
+
+
+def _tell_clients(options: TrainingOptions) -> None:
+    if options.run_dir is None or options.quiet or options.as_json:
+        return
+    folder = options.run_dir / "clients"
+    typer.echo(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
+
+
 def _train(
     options: TrainingOptions,
     task: Task,
     what: str,
     plan: AdditiveErrorPlan | None = None,
     corrupt_party: int | None = None,
+    owners: ClientRows | None = None,
 ) -> TrainedModel:
     from orchestrator.encoding import Owners
     from orchestrator.engines.registry import get_engine
@@ -151,7 +189,7 @@ def _train(
             task,
             options.parameters(),
             engine=get_engine(options.engine),
-            owners=Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
+            owners=owners or Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
             plan=plan,
             corrupt_party=corrupt_party,
             protocol=options.protocol,

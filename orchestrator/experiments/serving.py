@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -97,8 +97,8 @@ def serve(
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
     columns = share_files.count(share_files.share_file(model, 0))
-    identities = _identities(run_dir / "identities")
-    folder = write_hand_out(run_dir, port_base, Service(columns, answer, engine.name, protocol))
+    service = Service(columns, answer, engine.name, protocol)
+    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if engine.name is EngineName.MP_SPDZ and known is None:
         known = _named_client(folder, run_dir / "known")
     access = ClientAccess(identities, known)
@@ -130,15 +130,15 @@ def sessions(queries: int | None, engine: EngineName, protocol: ProtocolName) ->
     return ((i, size if queries is None else min(size, queries - start)) for i, start in enumerate(starts))
 
 
-def write_hand_out(run_dir: Path, port_base: int, service: Service) -> Path:
-    """The folder for clients."""
-    folder = run_dir / "clients"
+def write_hand_out(run_dir: Path, port_base: int, name: str, description: Mapping[str, object]) -> tuple[Path, Path]:
+    """The servers' identities, made where there are none yet, and the folder for clients, with the description."""
+    identities, folder = _identities(run_dir / "identities"), run_dir / "clients"
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(PARTIES):
-        shutil.copyfile(certificate_file(run_dir / "identities", i), certificate_file(folder, i))
+        shutil.copyfile(certificate_file(identities, i), certificate_file(folder, i))
     write_atomically(folder / HOSTS, "".join(f"{Address(_HOST, port_base + i)}\n" for i in range(PARTIES)))
-    write_atomically(folder / SERVICE, json.dumps(asdict(service), indent=1) + "\n")
-    return folder
+    write_atomically(folder / name, json.dumps(description, indent=1) + "\n")
+    return identities, folder
 
 
 def _identities(folder: Path) -> Path:

@@ -8,7 +8,7 @@ print(model.evaluate(task, Trigger.patch(task.image_shape, row=2, column=2)))
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from orchestrator import bundle
 from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.attacks.backdoor import Trigger, backdoor_plan
 from orchestrator.datasets.task import Task
-from orchestrator.encoding import Owners, check_row_norm, write_inputs
+from orchestrator.encoding import ClientRows, Owners, check_row_norm, write_inputs
 from orchestrator.engines.base import Engine, OnStep
 from orchestrator.errors import ParameterError, ShareFileError
+from orchestrator.experiments import contributing
 from orchestrator.metrics import Metrics, evaluate, scores, weights_sha256
 from orchestrator.progress import Progress, silent
 from orchestrator.records import PARTIES, EngineName, ProtocolName, RunResult, RunSpec
@@ -39,7 +40,7 @@ class TrainedModel:
     weights: np.ndarray
     dataset: str
     data_sha256: str
-    owners: Owners
+    owners: Owners | ClientRows
     parameters: SvmParameters
     constants: FixedPoint
     engine: EngineName
@@ -66,6 +67,7 @@ class TrainedModel:
             "data_sha256": self.data_sha256,
             "engine": str(self.engine),
             "protocol": str(spec.protocol),
+            "rows_from": "clients" if isinstance(self.owners, ClientRows) else "owners",
             "rows_of_owners": list(self.owners.rows),
             "labels_owner": self.owners.labels,
             "iterations": self.parameters.iterations,
@@ -88,7 +90,7 @@ def train(
     parameters: SvmParameters | None = None,
     *,
     engine: Engine,
-    owners: Owners | None = None,
+    owners: Owners | ClientRows | None = None,
     plan: AdditiveErrorPlan | None = None,
     corrupt_party: int | None = None,
     protocol: ProtocolName = ProtocolName.RING,
@@ -98,15 +100,17 @@ def train(
 ) -> TrainedModel:
     """Run svm_train.mpc on the task's training rows, then svm_reveal.mpc on the shares that it left.
 
-    parameters: the defaults of SvmParameters where None.  owners: one owner of rows and labels where None.
+    parameters: the defaults of SvmParameters where None.  owners: one owner of rows and labels where None. With
+    ClientRows the task gives the size of the images and the tests alone, and clients come with the rows
+    (contributing.contribute), for whom run_dir/clients is made.
     plan, corrupt_party: additive errors and who adds them; both or neither.
     run_dir: keeps the share files in run_dir/train; a temporary folder where None.
 
     Raises ParameterError before anything starts where a public bound is too wide, and what the engine raises.
     """
     parameters = parameters or SvmParameters()
-    rows, pixels = task.x_train.shape
-    owners = owners or Owners.share_equally(rows)
+    owners = owners or Owners.share_equally(len(task.x_train))
+    rows, pixels = sum(owners.rows), task.x_train.shape[1]
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         place = run_dir or Path(folder)
         training = train_shared(
@@ -144,30 +148,39 @@ def train_shared(
     *,
     engine: Engine,
     run_dir: Path,
-    owners: Owners | None = None,
+    owners: Owners | ClientRows | None = None,
     plan: AdditiveErrorPlan | None = None,
     corrupt_party: int | None = None,
     protocol: ProtocolName = ProtocolName.RING,
     layout: Layout = Layout.ROWS,
     progress: Progress = silent,
 ) -> RunResult:
-    """The training of train() alone: the model stays shared, in run_dir, and nothing is opened."""
-    rows, pixels = task.x_train.shape
-    owners = owners or Owners.share_equally(rows)
+    """The training of train() alone: the model stays shared, in run_dir, and nothing is opened.
+
+    The folder clients/ for ClientRows is made beside run_dir.
+    """
+    owners = owners or Owners.share_equally(len(task.x_train))
+    rows, pixels = sum(owners.rows), task.x_train.shape[1]
     _check_corruption(plan, corrupt_party)
     constants = fixed_point(parameters, rows, pixels)
-    check_row_norm(task.x_train, parameters)
+    port = owners.port_base if isinstance(owners, ClientRows) else 0
+    spec = RunSpec(
+        program=bundle.program("svm_train.mpc"),
+        args=program_arguments(parameters, constants, pixels, owners.rows, owners.labels, layout, port),
+        protocol=protocol,
+        run_dir=run_dir,
+        plan=plan,
+        corrupt_party=corrupt_party,
+    )
+    if isinstance(owners, Owners):
+        check_row_norm(task.x_train, parameters)
+    on_step = _iterations(progress, task.name, parameters, rows)
+    if isinstance(owners, ClientRows):
+        access = contributing.invite(owners, pixels + 1, parameters, engine, run_dir.parent, progress)
+        return engine.run(replace(spec, clients=access), on_step)
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        spec = RunSpec(
-            program=bundle.program("svm_train.mpc"),
-            args=program_arguments(parameters, constants, pixels, owners.rows, owners.labels, layout),
-            protocol=protocol,
-            inputs=write_inputs(Path(folder), task.x_train, task.y_train, owners),
-            run_dir=run_dir,
-            plan=plan,
-            corrupt_party=corrupt_party,
-        )
-        return engine.run(spec, _iterations(progress, task.name, parameters, rows))
+        inputs = write_inputs(Path(folder), task.x_train, task.y_train, owners)
+        return engine.run(replace(spec, inputs=inputs), on_step)
 
 
 def attack(

@@ -159,8 +159,10 @@ def test_full_mnist(engine: EngineName, poisoned: bool) -> None:
 
 
 def test_training_opens_nothing(tiny_task: Task, run_dir: Path) -> None:
-    """By its text, and by what a run gives out."""
+    """By its text, and by what a run gives out. Of clients' rows, the marker after them alone."""
     source = bundle.program("svm_train.mpc").read_text(encoding="utf-8")
+    before, after = source.split("crash(marker.reveal() != 1)")
+    source = before + after
     names = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
     calls = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
     openings = {"reveal", "reveal_to", "reveal_list", "open", "binary_output", "print_ln", "print_str", "crash"}

@@ -107,6 +107,8 @@ def test_program_arguments() -> None:
     constants = fixed_point(parameters, 10, 16)
     arguments = dict(a.split("=") for a in program_arguments(parameters, constants, 16, (7, 3), 2))
     assert arguments == {
+        "source": "owners",
+        "port": "0",
         "rows": "7,3",
         "columns": "17",
         "labels": "2",

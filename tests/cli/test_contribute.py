@@ -1,0 +1,85 @@
+"""mpc-tamper train --clients and contribute, with real servers: the model is that of the same rows from one party."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import Result
+
+from orchestrator.datasets import Task
+
+COMMAND = [sys.executable, "-m", "orchestrator.cli.main"]
+
+
+@pytest.fixture
+def data(tiny_task: Task, tmp_path: Path) -> Path:
+    t = tiny_task
+    np.savez(tmp_path / "task.npz", x_train=t.x_train, y_train=t.y_train, x_test=t.x_test, y_test=t.y_test)
+    return tmp_path / "task.npz"
+
+
+def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+    place = tmp_path / "run"
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = min(probe.getsockname()[1], 65000)
+    training = ("--data", data, "--iterations", 3)
+    process = subprocess.Popen(
+        [*COMMAND, "train", *map(str, training), "--clients", "20,4", "--client-port", str(port)]
+        + ["--run-dir", str(place), "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        folder = place / "clients"
+        deadline = time.monotonic() + 30
+        while not (folder / "training.json").exists() and time.monotonic() < deadline:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 30)
+        wrong = invoke("contribute", data, "--rows", "0:21", *servers)
+        assert (wrong.exit_code, "expected 4 or 20 rows" in wrong.stderr) == (2, True), wrong.stderr
+        for rows, count in (("0:20", 20), ("20:24", 4)):
+            result = invoke("contribute", data, "--rows", rows, *servers)
+            assert (result.exit_code, f"contributed {count} rows" in result.stdout) == (0, True), result.stderr
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, err
+    assert f"--servers {folder / 'HOSTS'} --certificates {folder}" in out
+    assert f"waiting on ports {port} to {port + 2} for 2 clients, with rows in this order: 20, 4" in err
+    plain = invoke("train", *training, "--engine", "clear", "--out", tmp_path / "plain", "--quiet")
+    assert plain.exit_code == 0, plain.stderr
+    assert np.array_equal(np.load(tmp_path / "out" / "weights.npy"), np.load(tmp_path / "plain" / "weights.npy"))
+    assert json.loads((tmp_path / "out" / "record.json").read_text())["rows_from"] == "clients"
+
+
+def test_what_a_user_gets_wrong(invoke: Callable[..., Result], data: Path, tmp_path: Path) -> None:
+    for options, message in (
+        (("--clients", "12,12", "--owners", "2"), "expected --clients or --owners"),
+        (("--clients", "12,x"), "expected --clients COUNT,COUNT in integers"),
+        (("--clients", "0"), "with at least a row each"),
+        (("--clients", "24", "--engine", "clear"), "expected engine rep3"),
+        (("--known-clients", tmp_path), "expected --clients with --known-clients"),
+    ):
+        result = invoke("train", "--data", data, "--run-dir", tmp_path / "run", *options)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+    (tmp_path / "HOSTS").write_text("127.0.0.1:15000\n127.0.0.1:15001\n127.0.0.1:15002\n")
+    place = ("--servers", tmp_path / "HOSTS", "--certificates", tmp_path)
+    for options, message in (
+        (("--rows", "3"), "expected --rows A:B with 0 <= A < B <= 24"),
+        (("--rows", "5:25"), "got '5:25'"),
+        (("--key", data), "--key and --certificate together"),
+        ((), "expected the description of a training"),
+    ):
+        result = invoke("contribute", data, *place, *options)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
