@@ -184,3 +184,41 @@ def test_inputs_may_change_after_a_product_was_recorded():
     opened, errors = ends_of(program)
     assert errors == [None, None, None]
     assert opened[0][0].reshape(-1).tolist() == [5, 14]
+
+
+def test_records_have_the_same_size_at_all_parties():
+    """Batches end where the record has grown, so that parties that count differently would lose each other.
+
+    A part of a private input may be a view or a copy, and is neither of the zero component, which only two parties hold.
+    """
+
+    def program(party: Party) -> list[int]:
+        x = shared(party, 0, np.arange(12, dtype=np.uint64)).reshape(3, 4)
+        assert party.active is not None
+        sizes = []
+        for part in (x[:, :2].reshape(2, 3), x[:2, :3], x[[0, 2]][:, :3], x.copy()[:2, :3]):
+            before = party.active._record.kept_bytes
+            passive.matmul(party, part, x[:, 0].reshape(3, 1))
+            sizes.append(party.active._record.kept_bytes - before)
+        party.active.prove()
+        return sizes
+
+    vectors = 8 * 2 * (3 + 2)  # y and t
+    matrix = 8 * 2 * 6
+    want = [vectors + matrix, vectors, vectors + matrix, vectors + matrix]
+    assert list(run_in_threads(program, active=True)) == [want] * 3
+
+
+def test_batches_end_alike_at_all_parties():
+    """With records so small that the copy of a part of an input fills one."""
+
+    def program(party: Party) -> tuple[int, list[int]]:
+        x = shared(party, 0, np.arange(12, dtype=np.uint64)).reshape(3, 4)
+        for _ in range(4):
+            z = passive.matmul(party, x[:, :2].reshape(2, 3), x[:, 0].reshape(3, 1))
+        opened = open_to_all(party, z)
+        assert party.active is not None
+        return party.active.batches, opened.reshape(-1).tolist()
+
+    want = 2, [0 * 0 + 1 * 4 + 4 * 8, 5 * 0 + 8 * 4 + 9 * 8]
+    assert list(run_in_threads(program, active=True, record_bytes=200)) == [want] * 3

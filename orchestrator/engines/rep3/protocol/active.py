@@ -105,7 +105,9 @@ class Active:
         kept = 0
         if group is None:
             group = self._record.matrices[key] = MatrixGates(frozen, transposed)
-            kept = frozen.own.size * frozen.own.itemsize * 2 if frozen.own is not x.own else 0
+            # Counted alike at all parties: a zero component is never copied, and every party holds one that is not zero.
+            copied = frozen.own is not x.own or frozen.previous is not x.previous
+            kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
         self._keep(kept + group.add(y, z.previous - pads[1], pads[0]))
 
     def _keep(self, size: int) -> None:
