@@ -1,6 +1,7 @@
 """The active protocol: the same results as the passive one, and no error of a corrupt party survives."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from orchestrator.engines.rep3.protocol import active as active_module
 from orchestrator.engines.rep3.protocol import passive
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.protocol.opening import open_to_all
+from orchestrator.engines.rep3.protocol.proof.argument import base_rows
+from orchestrator.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
+from orchestrator.engines.rep3.protocol.proof.record import Gates
 from orchestrator.errors import OpeningError, PartyError, PlanError, ProofRejected, ProtocolAbort
 from tests.active_runs import LANES, every_operation, every_operation_in_clear, run, shared, small_program
 
@@ -78,24 +82,51 @@ def test_an_error_at_any_gate_aborts_before_anything_is_opened(corrupt_party):
     assert met == len(gate_errors()) - LANES  # a b2a message has one sender: a third of each kind's indices or two
 
 
+def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:
+    x = shared(party, 0, np.arange(4096, dtype=np.uint64))
+    party.steps.start(4)
+    y = passive.mul(party, x, x)
+    less_than_zero(party, y, 2)
+    party.steps.stop(4)
+    opened.append(open_to_all(party, y))
+
+
+def distance_of_rows(site: str) -> int:
+    """Between gates that stand in one column of two rows and so have the same sigma: products, lanes of majorities."""
+    distances = {}
+
+    class Watching(active_module.Active):
+        def prove(self) -> None:
+            bits, integers = self._record.bits, self._record.integers
+            if not self._record.empty:
+                distances["STEP"] = columns(INTEGERS, integers, ("products", 1))
+                distances["STEP/csa"] = columns(BITS, bits, "majority") * 64
+            super().prove()
+
+    def columns(field: Field, groups: dict[Any, Gates], name: Any) -> int:
+        rows = base_rows(field, sum(gates.outputs for gates in groups.values()))
+        return -(-groups[name].outputs // rows)
+
+    _, errors = ends_of(products_and_comparisons, corrupt_party=0, active_class=Watching)
+    assert errors == [None] * 3
+    return distances[site]
+
+
 @corrupt
-@pytest.mark.parametrize("distance", [1, 64, 1000])
-def test_equal_errors_in_two_gates_do_not_cancel(corrupt_party, distance):
+@pytest.mark.parametrize("distance", [1, 64, 1000, "a row", "two rows"])
+@pytest.mark.parametrize(("site", "value"), [("STEP", 2**63), ("STEP/csa", 1)])
+def test_equal_errors_in_two_gates_do_not_cancel(corrupt_party, site, value, distance):
     """Flips of two AND gates, and errors 2^63 in two products, at distances that make them share a row or a column."""
+    if isinstance(distance, str):
+        distance = {"a row": 1, "two rows": 2}[distance] * distance_of_rows(site)
+    plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, i, value) for i in (5, 5 + distance)])
+    opened, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
+    assert_rejected(opened, errors, corrupt_party)
 
-    def program(party: Party, opened: list[np.ndarray]) -> None:
-        x = shared(party, 0, np.arange(4096, dtype=np.uint64))
-        party.steps.start(4)
-        y = passive.mul(party, x, x)
-        less_than_zero(party, y, 2)
-        party.steps.stop(4)
-        opened.append(open_to_all(party, y))
 
-    for site, value in (("STEP", 2**63), ("STEP/csa", 1)):
-        places = (5, 5 + distance)
-        plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, i, value) for i in places])
-        opened, errors = ends_of(program, corrupt_party=corrupt_party, plan=plan)
-        assert_rejected(opened, errors, corrupt_party)
+@pytest.mark.parametrize(("site", "distance"), [("STEP", 128), ("STEP/csa", 1024)])
+def test_the_distance_of_rows_is_known(site, distance):
+    assert distance_of_rows(site) == distance
 
 
 @corrupt
@@ -189,7 +220,7 @@ def test_inputs_may_change_after_a_product_was_recorded():
 def test_records_have_the_same_size_at_all_parties():
     """Batches end where the record has grown, so that parties that count differently would lose each other.
 
-    A part of a private input may be a view or a copy, and is neither of the zero component, which only two parties hold.
+    A part of a private input may be a view or a copy; that of the zero component, which two parties hold, stays a view.
     """
 
     def program(party: Party) -> list[int]:
