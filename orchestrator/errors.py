@@ -101,7 +101,7 @@ class FrameError(PartyError):
 
 
 class ProtocolAbort(PartyError):
-    """A check of an active protocol failed: somebody deviated. Nothing was opened or kept."""
+    """A check of an active protocol failed: somebody deviated. Nothing of the batch was opened or kept."""
 
 
 class ProofRejected(ProtocolAbort):

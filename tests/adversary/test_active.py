@@ -1,6 +1,7 @@
 """The active protocol: the same results as the passive one, and no error of a corrupt party survives."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from orchestrator.engines.rep3.protocol import active as active_module
 from orchestrator.engines.rep3.protocol import passive
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.protocol.opening import open_to_all
+from orchestrator.engines.rep3.protocol.proof.argument import base_rows
+from orchestrator.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
+from orchestrator.engines.rep3.protocol.proof.record import Gates
 from orchestrator.errors import OpeningError, PartyError, PlanError, ProofRejected, ProtocolAbort
 from tests.active_runs import LANES, every_operation, every_operation_in_clear, run, shared, small_program
 
@@ -78,24 +82,51 @@ def test_an_error_at_any_gate_aborts_before_anything_is_opened(corrupt_party):
     assert met == len(gate_errors()) - LANES  # a b2a message has one sender: a third of each kind's indices or two
 
 
+def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:
+    x = shared(party, 0, np.arange(4096, dtype=np.uint64))
+    party.steps.start(4)
+    y = passive.mul(party, x, x)
+    less_than_zero(party, y, 2)
+    party.steps.stop(4)
+    opened.append(open_to_all(party, y))
+
+
+def distance_of_rows(site: str) -> int:
+    """Between gates that stand in one column of two rows and so have the same sigma: products, lanes of majorities."""
+    distances = {}
+
+    class Watching(active_module.Active):
+        def prove(self) -> None:
+            bits, integers = self._record.bits, self._record.integers
+            if not self._record.empty:
+                distances["STEP"] = columns(INTEGERS, integers, ("products", 1))
+                distances["STEP/csa"] = columns(BITS, bits, "majority") * 64
+            super().prove()
+
+    def columns(field: Field, groups: dict[Any, Gates], name: Any) -> int:
+        rows = base_rows(field, sum(gates.outputs for gates in groups.values()))
+        return -(-groups[name].outputs // rows)
+
+    _, errors = ends_of(products_and_comparisons, corrupt_party=0, active_class=Watching)
+    assert errors == [None] * 3
+    return distances[site]
+
+
 @corrupt
-@pytest.mark.parametrize("distance", [1, 64, 1000])
-def test_equal_errors_in_two_gates_do_not_cancel(corrupt_party, distance):
+@pytest.mark.parametrize("distance", [1, 64, 1000, "a row", "two rows"])
+@pytest.mark.parametrize(("site", "value"), [("STEP", 2**63), ("STEP/csa", 1)])
+def test_equal_errors_in_two_gates_do_not_cancel(corrupt_party, site, value, distance):
     """Flips of two AND gates, and errors 2^63 in two products, at distances that make them share a row or a column."""
+    if isinstance(distance, str):
+        distance = {"a row": 1, "two rows": 2}[distance] * distance_of_rows(site)
+    plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, i, value) for i in (5, 5 + distance)])
+    opened, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
+    assert_rejected(opened, errors, corrupt_party)
 
-    def program(party: Party, opened: list[np.ndarray]) -> None:
-        x = shared(party, 0, np.arange(4096, dtype=np.uint64))
-        party.steps.start(4)
-        y = passive.mul(party, x, x)
-        less_than_zero(party, y, 2)
-        party.steps.stop(4)
-        opened.append(open_to_all(party, y))
 
-    for site, value in (("STEP", 2**63), ("STEP/csa", 1)):
-        places = (5, 5 + distance)
-        plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, i, value) for i in places])
-        opened, errors = ends_of(program, corrupt_party=corrupt_party, plan=plan)
-        assert_rejected(opened, errors, corrupt_party)
+@pytest.mark.parametrize(("site", "distance"), [("STEP", 128), ("STEP/csa", 1024)])
+def test_the_distance_of_rows_is_known(site, distance):
+    assert distance_of_rows(site) == distance
 
 
 @corrupt
@@ -184,3 +215,41 @@ def test_inputs_may_change_after_a_product_was_recorded():
     opened, errors = ends_of(program)
     assert errors == [None, None, None]
     assert opened[0][0].reshape(-1).tolist() == [5, 14]
+
+
+def test_records_have_the_same_size_at_all_parties():
+    """Batches end where the record has grown, so that parties that count differently would lose each other.
+
+    A part of a private input may be a view or a copy; that of the zero component, which two parties hold, stays a view.
+    """
+
+    def program(party: Party) -> list[int]:
+        x = shared(party, 0, np.arange(12, dtype=np.uint64)).reshape(3, 4)
+        assert party.active is not None
+        sizes = []
+        for part in (x[:, :2].reshape(2, 3), x[:2, :3], x[[0, 2]][:, :3], x.copy()[:2, :3]):
+            before = party.active._record.kept_bytes
+            passive.matmul(party, part, x[:, 0].reshape(3, 1))
+            sizes.append(party.active._record.kept_bytes - before)
+        party.active.prove()
+        return sizes
+
+    vectors = 8 * 2 * (3 + 2)  # y and t
+    matrix = 8 * 2 * 6
+    want = [vectors + matrix, vectors, vectors + matrix, vectors + matrix]
+    assert list(run_in_threads(program, active=True)) == [want] * 3
+
+
+def test_batches_end_alike_at_all_parties():
+    """With records so small that the copy of a part of an input fills one."""
+
+    def program(party: Party) -> tuple[int, list[int]]:
+        x = shared(party, 0, np.arange(12, dtype=np.uint64)).reshape(3, 4)
+        for _ in range(4):
+            z = passive.matmul(party, x[:, :2].reshape(2, 3), x[:, 0].reshape(3, 1))
+        opened = open_to_all(party, z)
+        assert party.active is not None
+        return party.active.batches, opened.reshape(-1).tolist()
+
+    want = 2, [0 * 0 + 1 * 4 + 4 * 8, 5 * 0 + 8 * 4 + 9 * 8]
+    assert list(run_in_threads(program, active=True, record_bytes=200)) == [want] * 3

@@ -12,6 +12,7 @@ from orchestrator.engines.rep3.protocol.proof.argument import Level, base_rows, 
 from orchestrator.engines.rep3.protocol.proof.fields import BITS, DEGREE, INTEGERS
 from orchestrator.engines.rep3.protocol.proof.interpolation import extension, nodes
 from orchestrator.engines.rep3.protocol.proof.soundness import proof_error
+from orchestrator.engines.rep3.protocol.proof.statement import weight_error
 from orchestrator.engines.rep3.protocol.proof.transcript import expand, point
 from orchestrator.engines.rep3.protocol.prss import Stream
 
@@ -243,3 +244,19 @@ def test_a_levels_numbers():
 
 def test_the_soundness_formula():
     assert proof_error(shape(1, 5), 2.0**-48) == pytest.approx(2.0**-48 + 10 / (2**64 - 11))
+
+
+def test_the_error_of_weights():
+    """Elementwise: sigma and rho. Matrices: a and b. Both, in several rows: one dense rho more, for the tails."""
+    sparse, dense = 1 / math.comb(64, 16), 2.0**-64
+
+    def of(rows: int, **kinds: bool) -> float:
+        return weight_error(INTEGERS, rows=rows, **kinds)
+
+    # Differences of 2^-64 from terms of 2^-48 are exact in doubles.
+    assert of(8, elementwise=True, matrices=False) - sparse == pytest.approx(dense, rel=1e-3)
+    assert of(8, elementwise=False, matrices=True) == pytest.approx(2 * sparse, rel=1e-12)
+    assert of(1, elementwise=True, matrices=True) == of(1, elementwise=False, matrices=True)
+    mixed = of(8, elementwise=True, matrices=True) - of(1, elementwise=True, matrices=True)
+    assert mixed == pytest.approx(dense, rel=1e-3)
+    assert weight_error(BITS, elementwise=True, matrices=False, rows=64) == 2 * dense

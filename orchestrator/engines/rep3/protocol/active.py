@@ -105,7 +105,9 @@ class Active:
         kept = 0
         if group is None:
             group = self._record.matrices[key] = MatrixGates(frozen, transposed)
-            kept = frozen.own.size * frozen.own.itemsize * 2 if frozen.own is not x.own else 0
+            # The same at all parties: a known zero may stay a view where x was copied, but nobody holds two zeros.
+            copied = frozen.own is not x.own or frozen.previous is not x.previous
+            kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
         self._keep(kept + group.add(y, z.previous - pads[1], pads[0]))
 
     def _keep(self, size: int) -> None:
@@ -139,8 +141,8 @@ class Active:
         if self.soundness_error > LIMIT:
             raise ProtocolAbort(
                 f"expected a soundness error of at most 2^{math.log2(LIMIT):.0f}, got "
-                f"2^{math.log2(self.soundness_error):.1f} after {self.batches + 1} batches; nothing was opened. Split "
-                "the computation into several runs"
+                f"2^{math.log2(self.soundness_error):.1f} after {self.batches + 1} batches; nothing of this batch "
+                "was opened. Split the computation into several runs"
             )
 
     def _begin_batch(self) -> None:
@@ -268,7 +270,8 @@ class _Batch:
         if answers[channel.next] != answers[channel.previous]:
             raise ProofRejected(
                 f"check 'challenge' of batch {self._batch} failed: party {channel.next} and party {channel.previous} "
-                f"sent party {channel.party_id} different challenges; nothing was opened"
+                f"sent party {channel.party_id} different challenges; nothing of this batch was "
+                "opened"
             )
         return {**known, Role.PROVER: bytes(answers[channel.next])}
 
@@ -314,5 +317,5 @@ class _Batch:
 def _rejection(check: str, batch: int, prover: int, judge: int) -> str:
     return (
         f"check '{check}' of batch {batch} failed: party {judge} rejects the proof of party {prover}. One of the "
-        "parties deviated from the protocol; nothing was opened or kept"
+        "parties deviated from the protocol; nothing of this batch was opened or kept"
     )

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES = 32
 _AES_BYTES = 16
+_AHEAD = 1 << 14  # words made at a time, as small draws are frequent
 _CHALLENGE = b"challenges of proofs"
 
 
@@ -42,9 +43,19 @@ class Stream:
     def __init__(self, kappa: bytes, purpose: Purpose | bytes) -> None:
         key = derive_key(kappa, purpose.value if isinstance(purpose, Purpose) else purpose, _AES_BYTES)
         self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(_AES_BYTES))).encryptor()
+        self._ahead = np.empty(0, np.uint64)
 
     def draw(self, count: int) -> np.ndarray:
-        """The next `count` words, uint64, writable."""
+        """The next `count` words, uint64, writable. Each word is handed out once."""
+        if count > _AHEAD:
+            rest, self._ahead = self._ahead, self._ahead[:0]
+            return np.concatenate([rest, self._generate(count - rest.size)]) if rest.size else self._generate(count)
+        if count > self._ahead.size:
+            self._ahead = np.concatenate([self._ahead, self._generate(_AHEAD)])
+        words, self._ahead = self._ahead[:count], self._ahead[count:]
+        return words
+
+    def _generate(self, count: int) -> np.ndarray:
         pad = np.zeros(count, np.uint64)
         out = np.empty(count * 8 + _AES_BYTES - 1, np.uint8)
         self._encryptor.update_into(pad.view(np.uint8).data, out.data)

@@ -67,17 +67,24 @@ def _sizes(field: Field, gates: Iterable[Gates], matrices: list[MatrixGates], la
     rows = base_rows(field, sum(group.outputs for group in groups))
     length = sum(len(g.products) * g.inner * -(-g.outputs // rows) for g in groups) * lanes
     first, second, third = (length + sum(m.length(prover) for m in matrices) for prover in range(3))
-    return Sizes(rows, (first, second, third), weight_error(field, elementwise=bool(groups), matrices=bool(matrices)))
+    error = weight_error(field, elementwise=bool(groups), matrices=bool(matrices), rows=rows)
+    return Sizes(rows, (first, second, third), error)
 
 
-def weight_error(field: Field, *, elementwise: bool, matrices: bool) -> float:
+def weight_error(field: Field, *, elementwise: bool, matrices: bool, rows: int) -> float:
     """One term for each random factor of a gate's weight: sigma and rho, or a and b.
 
     It takes one group with an error. Its weights are independent of all others': whatever these make of the rest of the
     sum, a unit difference of two weights keeps more than one value of each factor from completing it to zero.
+
+    Both kinds, and more rows than one: the claim of the tails joins after the first level. Let it be wrong by tau, and
+    row a by E_a. A prover may add the constant -tau to P, which takes tau back whatever r is, and passes iff the sum of
+    rho_a (E_a + tau) is zero. All E_a = -tau is one wanted value again, as above; if not, at most one value of some
+    rho completes the sum, as differences of rho are units and tau is not zero: dense. (rho_k = 1 alone cannot.)
     """
     sparse, dense = 2.0**-field.weight_set_bits, 2.0**-DEGREE
-    return max(elementwise * (sparse + dense), matrices * 2 * sparse)
+    joining = elementwise and matrices and rows > 1
+    return max(elementwise * (sparse + dense), matrices * 2 * sparse) + joining * dense
 
 
 def half_of_bits(record: Record, role: Role, rows: int, stream: Stream) -> Half:

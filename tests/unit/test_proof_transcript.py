@@ -1,0 +1,49 @@
+"""What challenges depend on."""
+
+import pytest
+
+from orchestrator.engines.rep3.protocol.proof.transcript import bind, challenge
+
+HASHES = [bytes([i]) * 32 for i in range(1, 5)]
+PLACE = {"key": b"k" * 32, "session": b"a session", "prover": 1, "batch": 7}
+
+
+def test_equal_transcripts_give_equal_challenges():
+    assert challenge(**PLACE, hashes=HASHES) == challenge(**PLACE, hashes=list(HASHES))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"key": b"k" * 31 + b"l"}, {"session": b"a sessioo"}, {"prover": 2}, {"batch": 8}, {"batch": 7 + 2**16}],
+    ids=lambda change: "-".join(change),
+)
+def test_a_challenge_depends_on_its_place(change):
+    for level in range(len(HASHES)):
+        hashes = HASHES[: level + 1]
+        assert challenge(**PLACE, hashes=hashes) != challenge(**PLACE | change, hashes=hashes)
+
+
+@pytest.mark.parametrize("level", range(len(HASHES)))
+def test_a_challenge_depends_on_each_hash_so_far(level):
+    """On h_0 .. h_l, at l = 0 and later, by each one's first and last byte, and by their order."""
+    hashes = HASHES[: level + 1]
+    found = {challenge(**PLACE, hashes=hashes)}
+    for i, each in enumerate(hashes):
+        for changed in (bytes([each[0] ^ 1]) + each[1:], each[:-1] + bytes([each[-1] ^ 1])):
+            found.add(challenge(**PLACE, hashes=[*hashes[:i], changed, *hashes[i + 1 :]]))
+    found.add(challenge(**PLACE, hashes=hashes[::-1]))
+    assert len(found) == 1 + 2 * len(hashes) + (level > 0)
+
+
+def test_levels_have_different_challenges():
+    assert len({challenge(**PLACE, hashes=HASHES[: level + 1]) for level in range(len(HASHES))}) == len(HASHES)
+
+
+def test_a_levels_number_counts_by_itself():
+    """Not by the length of what is hashed alone: two hashes are not one of twice the length."""
+    joined = HASHES[0] + HASHES[1]
+    assert challenge(**PLACE, hashes=[joined]) != challenge(**PLACE, hashes=HASHES[:2])
+
+
+def test_a_hash_depends_on_salt_and_message():
+    assert len({bind(b"s" * 16, b"message"), bind(b"t" * 16, b"message"), bind(b"s" * 16, b"massage")}) == 3
