@@ -32,8 +32,10 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
         port = min(probe.getsockname()[1], 65000)
     training = ("--data", data, "--iterations", 3)
     process = subprocess.Popen(
-        [*COMMAND, "train", *map(str, training), "--clients", "20,4", "--client-port", str(port)]
-        + ["--run-dir", str(place), "--out", str(tmp_path / "out")],
+        [
+            *(*COMMAND, "train", *map(str, training), "--clients", "20,4", "--client-port", str(port)),
+            *("--run-dir", str(place), "--out", str(tmp_path / "out")),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -66,7 +66,12 @@ def train_on(
         deadline = time.monotonic() + 20
         while not (place / "clients" / TRAINING).exists() and time.monotonic() < deadline and not running.done():
             time.sleep(0.05)
-        bring(place / "clients")
+        try:
+            bring(place / "clients")
+        except BaseException:
+            if not running.done():  # a client that vanishes ends the servers, which would wait for another one
+                raw_client(place / "clients").close()
+            raise
         return running.result(60)
 
 
