@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
 from orchestrator.engines.frontend.steps import StepClock
@@ -18,6 +20,7 @@ from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.protocol.inputs import share_input
 from orchestrator.engines.rep3.protocol.opening import open_to_all
+from orchestrator.engines.rep3.protocol.proof import transcript
 from orchestrator.engines.rep3.protocol.share import RepShare
 from orchestrator.engines.rep3.transport.memory import memory_channels
 
@@ -75,6 +78,15 @@ def run(
     for thread in threads:
         thread.join()
     return ends
+
+
+def without_binding(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Challenges, and with them weights, that do not depend on what they test: the same in each batch and run."""
+
+    def challenge(key, session, prover, batch, hashes):
+        return hashlib.sha256(bytes([prover, len(hashes)])).digest()
+
+    monkeypatch.setattr(transcript, "challenge", challenge)
 
 
 def shared(party: Party, owner: int, values: np.ndarray) -> RepShare:

@@ -3,8 +3,6 @@ one defence taken away that it is aimed at, where it succeeds: so the attack its
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pytest
 
@@ -17,7 +15,7 @@ from orchestrator.engines.rep3.protocol.proof import transcript
 from orchestrator.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
 from orchestrator.engines.rep3.protocol.proof.session import Prover
 from orchestrator.errors import PartyError, ProofRejected
-from tests.active_runs import Program, run, shared
+from tests.active_runs import Program, run, shared, without_binding
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 LANES = 128  # two words of AND gates
@@ -37,15 +35,6 @@ def products(party: Party, opened: list[np.ndarray]) -> None:
     z = passive.mul(party, x, x)
     party.steps.stop(4)
     opened.append(open_to_all(party, z))
-
-
-def without_binding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Challenges that do not depend on what they test."""
-
-    def challenge(key, session, prover, batch, hashes):
-        return hashlib.sha256(bytes([prover, len(hashes)])).digest()
-
-    monkeypatch.setattr(transcript, "challenge", challenge)
 
 
 class Spy(Prover):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 
 import numpy as np
@@ -12,20 +11,11 @@ from orchestrator.engines.rep3.protocol import passive
 from orchestrator.engines.rep3.protocol.active import Active
 from orchestrator.engines.rep3.protocol.context import Party
 from orchestrator.engines.rep3.protocol.opening import open_to_all
-from orchestrator.engines.rep3.protocol.proof import statement, transcript
+from orchestrator.engines.rep3.protocol.proof import statement
 from orchestrator.errors import ProofRejected
-from tests.active_runs import End, run, shared
+from tests.active_runs import End, run, shared, without_binding
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
-
-
-def without_binding(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Challenges, and with them weights, that are the same in each batch."""
-
-    def challenge(key, session, prover, batch, hashes):
-        return hashlib.sha256(bytes([prover, len(hashes)])).digest()
-
-    monkeypatch.setattr(transcript, "challenge", challenge)
 
 
 def kernel(weights: np.ndarray) -> np.ndarray:
