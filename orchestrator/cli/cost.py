@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
@@ -73,3 +75,14 @@ def _fields(cost: Cost) -> dict[str, float | int]:
 
 def _cells(cost: Cost) -> tuple[str, str, str]:
     return f"{cost.seconds:,.3f}", f"{cost.bytes_sent:,}", f"{cost.rounds:,}"
+
+
+def print_result(result: RunResult, engine: EngineName, *, as_json: bool, quiet: bool) -> None:
+    """The program's lines, and the cost on standard error unless quiet; or all of it as JSON."""
+    if as_json:
+        typer.echo(json.dumps(record(result, engine), indent=2))
+        return
+    for line in result.lines:
+        typer.echo(line)
+    if not quiet:
+        print_tables(result, engine)

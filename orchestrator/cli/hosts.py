@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -125,13 +124,7 @@ def party(
         from orchestrator.engines.mp_spdz import one_host as mp_spdz
 
         result = mp_spdz.run_on_this_host(spec, party, addresses, key, pinned)
-    if as_json:
-        typer.echo(json.dumps(cost.record(result, engine), indent=2))
-        return
-    for line in result.lines:
-        typer.echo(line)
-    if not quiet:
-        cost.print_tables(result, engine)
+    cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 
 
 def three_certificates(paths: list[Path]) -> tuple[Path, Path, Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -68,13 +67,7 @@ def run(
         port_base=port_base,
     )
     result = get_engine(engine).run(spec)
-    if as_json:
-        typer.echo(json.dumps(cost.record(result, engine), indent=2))
-        return
-    for line in result.lines:
-        typer.echo(line)
-    if not quiet:
-        cost.print_tables(result, engine)
+    cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 
 
 def check_program(path: Path) -> None:

@@ -24,6 +24,7 @@ from orchestrator.experiments.training import TrainedModel, train
 from orchestrator.metrics import scores
 from orchestrator.records import EngineName
 from orchestrator.svm import SvmParameters
+from tests.ports import free_ports
 
 COMMAND = [sys.executable, "-m", "orchestrator.cli.main"]
 with_mp_spdz = pytest.mark.skipif("MP_SPDZ_HOME" not in os.environ, reason="set MP_SPDZ_HOME to a built MP-SPDZ")
@@ -33,19 +34,6 @@ with_mp_spdz = pytest.mark.skipif("MP_SPDZ_HOME" not in os.environ, reason="set 
 def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     folder = tmp_path_factory.mktemp("model")
     return train(tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder), folder
-
-
-def free_ports() -> int:
-    """The first of three ports that are free now."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            base = probe.getsockname()[1]
-        try:
-            for i in range(3):
-                socket.create_server(("127.0.0.1", base + i)).close()
-        except (OSError, OverflowError):
-            continue
-        return base
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,21 +30,9 @@ from orchestrator.experiments.contributing import TRAINING, contribute
 from orchestrator.experiments.training import TrainedModel, train
 from orchestrator.records import EngineName, ProtocolName
 from orchestrator.svm import SvmParameters
+from tests.ports import free_ports
 
 PARAMETERS = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=4, batch_size=20)
-
-
-def free_ports() -> int:
-    """The first of three ports that are free now."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            base = probe.getsockname()[1]
-        try:
-            for i in range(3):
-                socket.create_server(("127.0.0.1", base + i)).close()
-        except (OSError, OverflowError):
-            continue
-        return base
 
 
 def train_on(
