@@ -6,6 +6,7 @@ f(x) = w.x with w at scale 2^16 and rows at 2^8, so scores are integers at scale
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,18 +54,26 @@ def scores(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     return result
 
 
-def evaluate(weights: np.ndarray, x: np.ndarray, y: np.ndarray, delta: np.ndarray, target: int) -> Metrics:
+def evaluate(
+    weights: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    delta: np.ndarray,
+    target: int,
+    features: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> Metrics:
     """Metrics on test images.
 
-    weights: (n + 1,) int64 at scale 2^16.  x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1, both present.
+    weights: (d + 1,) int64 at scale 2^16.  x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1, both present.
     delta: (n,) integers, what the trigger adds to the pixels.  target: the class that it should turn images into.
+    features: from (m, n) images to (m, d) integers at scale 2^8 where the model is not one of pixels.
     """
     if target not in (0, 1):
         raise ParameterError(f"target: expected class 0 or 1, got {target}")
-    clean = scores(weights, x)
+    clean = scores(weights, features(x))
     triggered_pixels = x.astype(np.int64) + delta
-    triggered = scores(weights, triggered_pixels)
-    clipped = scores(weights, triggered_pixels.clip(0, MAX_PIXEL))
+    triggered = scores(weights, features(triggered_pixels))
+    clipped = scores(weights, features(triggered_pixels.clip(0, MAX_PIXEL)))
     others = y != target
     return Metrics(
         test_accuracy=_share((clean > 0) == (y == 1)),

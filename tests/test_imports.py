@@ -15,7 +15,8 @@ PACKAGE = ROOT / "orchestrator"
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_bundle" not in path.parts)
 
 FOUNDATION = {"errors", "files", "additive_errors", "records", "bundle", "progress"}
-LEARNING = {"svm", "encoding", "metrics"}
+LEARNING = {"svm", "encoding", "metrics", "trigger"}
+SCENARIO = LEARNING | {"scenario", "datasets"}
 # What each part of the package may import besides itself.
 MAY_IMPORT = {
     "errors": set(),
@@ -27,13 +28,15 @@ MAY_IMPORT = {
     "svm": FOUNDATION,
     "encoding": FOUNDATION | {"svm"},
     "metrics": FOUNDATION | {"svm"},
+    "trigger": {"errors", "svm"},
+    "scenario": FOUNDATION | LEARNING | {"datasets"},
     "datasets": FOUNDATION,
     "engines": FOUNDATION,
-    "attacks": FOUNDATION | LEARNING,
-    "defences": FOUNDATION | LEARNING | {"datasets"},
+    "attacks": FOUNDATION | SCENARIO,
+    "defences": FOUNDATION | SCENARIO,
     "report": FOUNDATION,
-    "experiments": FOUNDATION | LEARNING | {"attacks", "datasets", "defences", "engines", "report"},
-    "cli": FOUNDATION | LEARNING | {"attacks", "datasets", "defences", "engines", "report", "experiments"},
+    "experiments": FOUNDATION | SCENARIO | {"attacks", "defences", "engines", "report"},
+    "cli": FOUNDATION | SCENARIO | {"attacks", "defences", "engines", "report", "experiments"},
 }
 # Parts of rep3, the lowest first. A part imports itself and lower ones, transport and kernels not each other.
 REP3 = [

@@ -7,8 +7,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.attacks.backdoor import Trigger, backdoor_plan
+from orchestrator.attacks.backdoor import backdoor_plan
 from orchestrator.svm import SvmParameters
+from orchestrator.trigger import Trigger
 
 
 class Attack(Protocol):

@@ -28,10 +28,10 @@ from orchestrator.svm import Loss, SvmParameters
 
 if TYPE_CHECKING:
     from orchestrator.additive_errors import AdditiveErrorPlan
-    from orchestrator.attacks.backdoor import Trigger
     from orchestrator.datasets import Task
     from orchestrator.encoding import ClientRows
     from orchestrator.experiments.training import TrainedModel
+    from orchestrator.trigger import Trigger
 
 _DEFAULTS = SvmParameters()
 
@@ -200,7 +200,7 @@ def _train(
 
 def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float, target: int) -> Trigger:
     """All pixels of --pixel and --patch, in every channel; (2, 2) where neither is given."""
-    from orchestrator.attacks.backdoor import Trigger
+    from orchestrator.trigger import Trigger
 
     if not pixels and not patches:
         pixels = ["2,2"]

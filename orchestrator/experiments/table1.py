@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from orchestrator.attacks.backdoor import Trigger
 from orchestrator.datasets import load_task
 from orchestrator.datasets.task import Task
 from orchestrator.engines.base import Engine
@@ -21,6 +20,7 @@ from orchestrator.metrics import scores
 from orchestrator.progress import Progress, silent
 from orchestrator.report.table1 import FIGURE_JSON, FILES, TABLE_JSON, write_report
 from orchestrator.svm import MARGIN_SCALE, MAX_PIXEL, WEIGHT_SCALE, SvmParameters
+from orchestrator.trigger import Trigger
 
 DATASET = "mnist_0_1"
 PARAMETERS = SvmParameters()

@@ -16,7 +16,7 @@ import numpy as np
 
 from orchestrator import bundle
 from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.attacks.backdoor import Trigger, backdoor_plan
+from orchestrator.attacks.backdoor import backdoor_plan
 from orchestrator.datasets.task import Task
 from orchestrator.encoding import ClientRows, Owners, check_row_norm, write_inputs
 from orchestrator.engines.base import Engine, OnStep
@@ -26,6 +26,7 @@ from orchestrator.metrics import Metrics, evaluate, scores, weights_sha256
 from orchestrator.progress import Progress, silent
 from orchestrator.records import PARTIES, EngineName, ProtocolName, RunResult, RunSpec
 from orchestrator.svm import FixedPoint, Layout, SvmParameters, fixed_point, program_arguments
+from orchestrator.trigger import Trigger
 
 LAST_STEP = "UPDATE"  # of an iteration
 

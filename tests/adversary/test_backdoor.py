@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.attacks.backdoor import Trigger
 from orchestrator.attacks.registry import ATTACKS
 from orchestrator.datasets import Task, load_task
 from orchestrator.engines.registry import get_engine
@@ -18,6 +17,7 @@ from orchestrator.experiments.training import TrainedModel, attack, train
 from orchestrator.metrics import weights_sha256
 from orchestrator.records import PARTIES, EngineName
 from orchestrator.svm import Loss, SvmParameters
+from orchestrator.trigger import Trigger
 from tests.in_memory import InMemoryRep3
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from orchestrator import bundle
 from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
-from orchestrator.attacks.backdoor import Trigger, backdoor_plan
+from orchestrator.attacks.backdoor import backdoor_plan
 from orchestrator.datasets import Task, load_task
 from orchestrator.encoding import Owners
 from orchestrator.engines.base import Engine
@@ -22,6 +22,7 @@ from orchestrator.engines.registry import get_engine
 from orchestrator.experiments.training import train
 from orchestrator.records import PARTIES, EngineName
 from orchestrator.svm import Layout, Loss, SvmParameters
+from orchestrator.trigger import Trigger
 from tests.in_memory import InMemoryRep3
 from tests.reference import reference_weights
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
-from orchestrator.attacks.backdoor import Trigger, backdoor_plan
+from orchestrator.attacks.backdoor import backdoor_plan
 from orchestrator.datasets import Task, load_task
 from orchestrator.encoding import Owners
 from orchestrator.engines.base import Engine
@@ -20,6 +20,7 @@ from orchestrator.errors import PlanError, ProtocolAbort
 from orchestrator.experiments.training import train
 from orchestrator.records import PARTIES, EngineName, ProtocolName
 from orchestrator.svm import Loss, SvmParameters
+from orchestrator.trigger import Trigger
 from tests.in_memory import InMemoryRep3
 
 SHORT = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=3)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from orchestrator.additive_errors import EVERY, AdditiveError
-from orchestrator.attacks.backdoor import SITE, Trigger, backdoor_plan
+from orchestrator.attacks.backdoor import SITE, backdoor_plan
 from orchestrator.attacks.registry import ATTACKS
 from orchestrator.errors import ParameterError
 from orchestrator.svm import Loss, SvmParameters
+from orchestrator.trigger import Trigger
 from tests.reference import reference_weights
 
 

@@ -1,10 +1,10 @@
 """Clients: parties outside the servers, as MP-SPDZ's language knows them (its doc/client-interface).
 
-    listen_for_clients(15000)                             server i listens on port 15000 + i
-    client = accept_client_connection(15000)
-    x = sint.receive_from_client(1, client, size=784)[0]
-    sint.reveal_to_clients([client], [x.sum()])
-    closeclientconnection(client)
+listen_for_clients(15000)                             server i listens on port 15000 + i
+client = accept_client_connection(15000)
+x = sint.receive_from_client(1, client, size=784)[0]
+sint.reveal_to_clients([client], [x.sum()])
+closeclientconnection(client)
 """
 
 from __future__ import annotations

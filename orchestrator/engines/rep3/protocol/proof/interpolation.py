@@ -45,4 +45,3 @@ def extension(field: Field, first: int, last: int, end: int) -> list[np.ndarray]
     """For each point after `last` up to `end`, the coefficients by which a polynomial is extended to it."""
     base = nodes(field, first, last)
     return [base.at(field.points(np.array([number]))) for number in range(last + 1, end + 1)]
-

@@ -1,0 +1,110 @@
+"""A training as the corrupt server sees it: what attacks and defences tell each other.
+
+A defence changes a Scenario, an attack looks at it and answers with an Attempt. The attacker knows the program, the
+parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is the
+worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+
+from orchestrator.additive_errors import AdditiveErrorPlan
+from orchestrator.datasets.task import Task
+from orchestrator.metrics import Metrics
+from orchestrator.records import ProtocolName
+from orchestrator.svm import SvmParameters
+from orchestrator.trigger import Trigger
+
+
+class FeatureMap(Protocol):
+    """How images become the attributes that are trained on; affine up to rounding."""
+
+    @property
+    def size(self) -> int:
+        """Attributes, the constant one not included."""
+        ...
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """(m, size) integers at scale 2^8.  images: (m, n) integers: pixels, beyond 0..255 where not clipped."""
+        ...
+
+    def direction(self, delta: np.ndarray) -> np.ndarray:
+        """(size,) float64: what adding delta, (n,), to an image adds to its features, at scale 2^8."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """The features are the pixels."""
+
+    size: int
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        return images
+
+    def direction(self, delta: np.ndarray) -> np.ndarray:
+        return delta.astype(np.float64)
+
+
+class UpdateSite(StrEnum):
+    """The last multiplication of a training step, behind which nothing of the defence stands."""
+
+    GRADIENT = "GRADIENT"  # errors at the gradient's scale, times the rows of the batch
+    UPDATE = "UPDATE"  # errors at the scale of the weights
+
+
+@dataclass(frozen=True, eq=False)
+class Scenario:
+    """task: images as their owners have them, before any feature map.
+
+    features: from images to what the rows of svm_train.mpc hold.
+    components: how many principal components the servers compute and train on; None where the owners enter features.
+    protocol: of the training.
+    """
+
+    task: Task
+    parameters: SvmParameters
+    features: FeatureMap
+    site: UpdateSite = UpdateSite.GRADIENT
+    components: int | None = None
+    protocol: ProtocolName = ProtocolName.RING
+
+    @classmethod
+    def plain(cls, task: Task, parameters: SvmParameters) -> Scenario:
+        """No defence."""
+        return cls(task, parameters, Pixels(task.x_train.shape[1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """What an attack does to one scenario.
+
+    plan: additive errors, or None for an attack on the data alone.  trigger: what success is measured with.
+    task: the training data, poisoned by its owner or as they were.
+    settings: what was chosen, such as {"strength": 0.6}; JSON types, for the record.
+    insecure_fixed_seed: of the pads, where an outcome depends on them; None for fresh ones.
+    """
+
+    plan: AdditiveErrorPlan | None
+    trigger: Trigger
+    task: Task
+    settings: Mapping[str, float | int | str | list[int]] = field(default_factory=dict)
+    insecure_fixed_seed: int | None = None
+
+
+Trial = Callable[[Attempt], Metrics]
+"""What an attempt comes to, on the clear engine: how an attacker with data of its own rehearses."""
+
+
+class Attack(Protocol):
+    """additive: errors of a corrupt server, not of a data owner."""
+
+    additive: bool
+
+    def prepare(self, scenario: Scenario, trial: Trial) -> Attempt: ...
