@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench costs test lint clean
+.PHONY: help reproduce bench costs matrix test lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -24,6 +24,9 @@ bench: $(INSTALLED)  ## time the training step against NumPy, into results/bench
 
 costs: $(INSTALLED)  ## the price of verified and of active training, into results/costs.*
 	$(BIN)/mpc-tamper costs $(ARGS)
+
+matrix: $(INSTALLED)  ## every attack against every defence on MNIST, into results/matrix.*
+	$(BIN)/mpc-tamper matrix $(ARGS)
 
 test: $(INSTALLED_DEV)  ## all tests
 	$(BIN)/python -m pytest $(ARGS)
