@@ -1,8 +1,8 @@
 """A training as the corrupt server sees it: what attacks and defences tell each other.
 
 A defence changes a Scenario, an attack looks at it and answers with an Attempt. The attacker knows the program, the
-parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is the
-worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
+parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is
+the worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
 """
 
 from __future__ import annotations
@@ -81,6 +81,9 @@ class Scenario:
         return cls(task, parameters, Pixels(task.x_train.shape[1]))
 
 
+Setting = float | int | str | list[int]
+
+
 @dataclass(frozen=True, eq=False)
 class Attempt:
     """What an attack does to one scenario.
@@ -94,7 +97,7 @@ class Attempt:
     plan: AdditiveErrorPlan | None
     trigger: Trigger
     task: Task
-    settings: Mapping[str, float | int | str | list[int]] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     insecure_fixed_seed: int | None = None
 
 
@@ -103,8 +106,9 @@ Trial = Callable[[Attempt], Metrics]
 
 
 class Attack(Protocol):
-    """additive: errors of a corrupt server, not of a data owner."""
-
-    additive: bool
+    @property
+    def additive(self) -> bool:
+        """Errors of a corrupt server, not of a data owner."""
+        ...
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt: ...
