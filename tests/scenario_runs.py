@@ -13,7 +13,7 @@ from orchestrator.datasets import Task
 from orchestrator.encoding import signs
 from orchestrator.engines.base import Engine
 from orchestrator.metrics import Metrics, evaluate
-from orchestrator.records import InputFiles, RunSpec
+from orchestrator.records import InputFiles, ProtocolName, RunSpec
 from orchestrator.scenario import Attempt, Scenario
 from orchestrator.svm import BIAS, fixed_point, program_arguments
 
@@ -42,7 +42,13 @@ def signed_rows(scenario: Scenario, task: Task) -> np.ndarray:
     return np.column_stack([np.full(len(features), BIAS), features]) * signs(task.y_train)[:, None]
 
 
-def weights_of(scenario: Scenario, attempt: Attempt, engine: Engine, corrupt_party: int = 1) -> np.ndarray:
+def weights_of(
+    scenario: Scenario,
+    attempt: Attempt,
+    engine: Engine,
+    corrupt_party: int = 1,
+    protocol: ProtocolName = ProtocolName.RING,
+) -> np.ndarray:
     """(size + 1,) int64, opened."""
     rows, size = len(attempt.task.x_train), scenario.features.size
     constants = fixed_point(scenario.parameters, rows, size)
@@ -53,6 +59,7 @@ def weights_of(scenario: Scenario, attempt: Attempt, engine: Engine, corrupt_par
             RunSpec(
                 program=bundle.program("svm_train.mpc"),
                 args=program_arguments(scenario.parameters, constants, size, (rows,), None),
+                protocol=protocol,
                 inputs={0: InputFiles(binary=place / "rows.bin")},
                 run_dir=place / "train",
                 plan=attempt.plan,
@@ -63,6 +70,7 @@ def weights_of(scenario: Scenario, attempt: Attempt, engine: Engine, corrupt_par
             RunSpec(
                 program=bundle.program("svm_reveal.mpc"),
                 args=(f"columns={size + 1}",),
+                protocol=protocol,
                 run_dir=place / "reveal",
                 shares_from=place / "train",
             )
