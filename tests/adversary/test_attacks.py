@@ -4,9 +4,14 @@ comes out is the clear engine's, or for errors at gates the one that follows on 
 from __future__ import annotations
 
 import json
+import re
+import sys
+import types
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +25,7 @@ from orchestrator.datasets.checks import checked
 from orchestrator.engines.registry import get_engine
 from orchestrator.errors import PlanError, ProtocolAbort
 from orchestrator.records import PARTIES, EngineName, ProtocolName
-from orchestrator.scenario import Attempt, FeatureMap, Pixels, Scenario
+from orchestrator.scenario import Attack, Attempt, FeatureMap, Pixels, Scenario, Trial
 from orchestrator.svm import SvmParameters, fixed_point
 from tests.in_memory import InMemoryRep3
 from tests.scenario_runs import Linear, metrics_of, signed_rows, weights_of
@@ -68,7 +73,11 @@ def prepared(name: str, kind: str, corrupt_party: int = 1) -> tuple[Scenario, At
     attack = ATTACKS[name]
     if isinstance(attack, GradientScaling):
         attack = replace(attack, corrupt_party=corrupt_party)
-    return scenario, attack.prepare(scenario, lambda a: metrics_of(scenario, a, weights_of(scenario, a, CLEAR)))
+    return scenario, attack.prepare(scenario, trial_of(scenario))
+
+
+def trial_of(scenario: Scenario) -> Trial:
+    return lambda attempt: metrics_of(scenario, attempt, weights_of(scenario, attempt, CLEAR))
 
 
 def modelled(scenario: Scenario, change: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
@@ -190,3 +199,28 @@ def test_attempts_are_deterministic_and_their_settings_are_json(name: str) -> No
     assert (again.settings, again.trigger) == (attempt.settings, attempt.trigger)
     assert [a.plan and a.plan.text() for a in (again, attempt)] == [attempt.plan and attempt.plan.text()] * 2
     assert json.loads(json.dumps(attempt.settings)) == attempt.settings
+
+
+def test_the_documented_example_runs() -> None:
+    """docs/attacks.md, Adding an attack."""
+    text = (Path(__file__).parents[2] / "docs" / "attacks.md").read_text(encoding="utf-8")
+    code, line = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert code.count("\n") < 40
+    names: dict[str, Any] = {"__name__": "bias_shift"}
+    sys.modules["bias_shift"] = types.ModuleType("bias_shift")  # where dataclasses look themselves up
+    try:
+        exec(compile(code, "docs/attacks.md", "exec"), names)
+    finally:
+        del sys.modules["bias_shift"]
+    registered: dict[str, Attack] = eval("{" + line + "}", names)
+    scenario = Scenario.plain(framed_task(), PARAMETERS)
+    attempt = registered["bias_shift"].prepare(scenario, trial_of(scenario))
+    weights = weights_of(scenario, attempt, InMemoryRep3(), corrupt_party=2)
+    assert np.array_equal(weights, weights_of(scenario, attempt, CLEAR))
+    assert metrics_of(scenario, attempt, weights).attack_success_rate == 1
+
+
+def test_every_attack_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "attacks.md").read_text(encoding="utf-8")
+    for name in ATTACKS:
+        assert f"`{name}`" in text or f"`_{name.partition('_')[2]}`" in text
