@@ -18,7 +18,7 @@ from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.datasets.task import Task
 from orchestrator.metrics import Metrics
 from orchestrator.records import ProtocolName
-from orchestrator.svm import SvmParameters
+from orchestrator.svm import FixedPoint, SvmParameters, fixed_point
 from orchestrator.trigger import Trigger
 
 
@@ -65,7 +65,7 @@ class Scenario:
 
     features: from images to what the rows of svm_train.mpc hold.
     components: how many principal components the servers compute and train on; None where the owners enter features.
-    protocol: of the training.
+    protocol: of the training.  corrupt_party: who adds errors, if anybody does.
     """
 
     task: Task
@@ -74,6 +74,12 @@ class Scenario:
     site: UpdateSite = UpdateSite.GRADIENT
     components: int | None = None
     protocol: ProtocolName = ProtocolName.RING
+    corrupt_party: int = 1
+
+    @property
+    def constants(self) -> FixedPoint:
+        """Public integers of the training."""
+        return fixed_point(self.parameters, len(self.task.x_train), self.features.size)
 
     @classmethod
     def plain(cls, task: Task, parameters: SvmParameters) -> Scenario:

@@ -15,7 +15,7 @@ from orchestrator.engines.base import Engine
 from orchestrator.metrics import Metrics, evaluate
 from orchestrator.records import InputFiles, ProtocolName, RunSpec
 from orchestrator.scenario import Attempt, Scenario
-from orchestrator.svm import BIAS, fixed_point, program_arguments
+from orchestrator.svm import BIAS, program_arguments
 
 
 @dataclass(frozen=True)
@@ -46,24 +46,22 @@ def weights_of(
     scenario: Scenario,
     attempt: Attempt,
     engine: Engine,
-    corrupt_party: int = 1,
     protocol: ProtocolName = ProtocolName.RING,
 ) -> np.ndarray:
     """(size + 1,) int64, opened."""
     rows, size = len(attempt.task.x_train), scenario.features.size
-    constants = fixed_point(scenario.parameters, rows, size)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "rows.bin").write_bytes(signed_rows(scenario, attempt.task).astype("<i8").tobytes())
         engine.run(
             RunSpec(
                 program=bundle.program("svm_train.mpc"),
-                args=program_arguments(scenario.parameters, constants, size, (rows,), None),
+                args=program_arguments(scenario.parameters, scenario.constants, size, (rows,), None),
                 protocol=protocol,
                 inputs={0: InputFiles(binary=place / "rows.bin")},
                 run_dir=place / "train",
                 plan=attempt.plan,
-                corrupt_party=None if attempt.plan is None else corrupt_party,
+                corrupt_party=None if attempt.plan is None else scenario.corrupt_party,
             )
         )
         opening = engine.run(

@@ -27,7 +27,7 @@ SITE = "HINGE/b2a.z"  # rep3's
 
 @dataclass(frozen=True)
 class GradientScaling:
-    """share: of the training rows.  factor: even.  corrupt_party: who adds the errors; the plan is for that one.
+    """share: of the training rows.  factor: even.
 
     Success is measured with a one-pixel trigger, which does nothing by itself.
     """
@@ -35,7 +35,6 @@ class GradientScaling:
     share: float = 0.01
     factor: int = 100
     seed: int = 1
-    corrupt_party: int = 1
     target: int = 1
     additive: bool = True
 
@@ -46,7 +45,7 @@ class GradientScaling:
                 f"gradient scaling: expected the hinge loss and an even factor, got {parameters.loss} and {self.factor}"
             )
         total = len(task.x_train)
-        able = sendable_rows(np.flatnonzero(task.y_train == self.target), total, parameters, self.corrupt_party)
+        able = sendable_rows(np.flatnonzero(task.y_train == self.target), total, parameters, scenario.corrupt_party)
         count = min(len(able), math.ceil(self.share * total))
         rows = np.sort(np.random.default_rng(self.seed).choice(able, count, replace=False))
         plan = row_plan(SITE, rows, total, parameters, -self.factor // 2)
@@ -54,7 +53,7 @@ class GradientScaling:
             "rows": rows.tolist(),
             "factor": self.factor,
             "seed": self.seed,
-            "corrupt_party": self.corrupt_party,
+            "corrupt_party": scenario.corrupt_party,
         }
         return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)
 

@@ -18,7 +18,6 @@ import numpy as np
 from orchestrator.attacks.patch import place_patch
 from orchestrator.attacks.rows import row_plan
 from orchestrator.scenario import Attempt, Scenario, Setting, Trial
-from orchestrator.svm import fixed_point
 
 SITE = "MARGIN"  # of svm_train.mpc
 
@@ -33,7 +32,7 @@ class GradientZeroing:
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task, parameters = scenario.task, scenario.parameters
         rows = rows_of_the_other_class(scenario, self.target)
-        width = fixed_point(parameters, len(task.x_train), scenario.features.size).width
+        width = scenario.constants.width
         plan = row_plan(SITE, rows, len(task.x_train), parameters, 1 << (width - 1))
         settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), "error": f"2^{width - 1}"}
         return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)

@@ -18,7 +18,6 @@ from orchestrator.attacks.gradient_zeroing import rows_of_the_other_class
 from orchestrator.attacks.patch import place_patch
 from orchestrator.attacks.rows import row_plan
 from orchestrator.scenario import Attempt, Scenario, Setting, Trial
-from orchestrator.svm import fixed_point
 
 SITE = "HINGE/csa"  # rep3's
 
@@ -33,7 +32,7 @@ class GradientZeroingGate:
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task, parameters = scenario.task, scenario.parameters
         rows = rows_of_the_other_class(scenario, self.target)
-        plane = fixed_point(parameters, len(task.x_train), scenario.features.size).width - 1
+        plane = scenario.constants.width - 1
         plan = row_plan(SITE, rows, len(task.x_train), parameters, 1, plane=plane)
         settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), "gate": SITE, "plane": plane}
         return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)

@@ -18,7 +18,7 @@ import numpy as np
 from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
 from orchestrator.attacks.patch import place_patch
 from orchestrator.scenario import Attempt, Scenario, Setting, Trial, UpdateSite
-from orchestrator.svm import ROW_SCALE, fixed_point
+from orchestrator.svm import ROW_SCALE
 
 LARGE = 1 << 62
 _MODULUS = 1 << 64
@@ -37,8 +37,11 @@ class Overflow:
         direction = scenario.features.direction(trigger.delta(task.x_train.shape[1]))
         feature = int(np.argmax(np.abs(direction)))
         upward = (direction[feature] > 0) == (self.target == 1)
-        gain = fixed_point(parameters, len(task.x_train), scenario.features.size).last_gain
-        size = multiplied_to_large(gain) if scenario.site is UpdateSite.GRADIENT else LARGE >> ROW_SCALE
+        size = (
+            multiplied_to_large(scenario.constants.last_gain)
+            if scenario.site is UpdateSite.GRADIENT
+            else LARGE >> ROW_SCALE
+        )
         value = size if upward else -size
         last = parameters.iterations * len(parameters.batches(len(task.x_train))) - 1
         plan = AdditiveErrorPlan.from_errors([AdditiveError(scenario.site, last, 1 + feature, value)])
