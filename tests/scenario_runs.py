@@ -12,10 +12,13 @@ from orchestrator import bundle
 from orchestrator.datasets import Task
 from orchestrator.encoding import signs
 from orchestrator.engines.base import Engine
+from orchestrator.engines.registry import get_engine
 from orchestrator.metrics import Metrics, evaluate
-from orchestrator.records import InputFiles, ProtocolName, RunSpec
+from orchestrator.records import EngineName, InputFiles, ProtocolName, RunSpec
 from orchestrator.scenario import Attempt, Scenario
 from orchestrator.svm import BIAS, program_arguments
+
+CLEAR = get_engine(EngineName.CLEAR)
 
 
 @dataclass(frozen=True)

@@ -21,15 +21,13 @@ from orchestrator.attacks.registry import ATTACKS
 from orchestrator.attacks.search import GOAL
 from orchestrator.datasets import Task
 from orchestrator.datasets.checks import checked
-from orchestrator.engines.registry import get_engine
 from orchestrator.errors import PlanError, ProtocolAbort
-from orchestrator.records import PARTIES, EngineName, ProtocolName
+from orchestrator.records import PARTIES, ProtocolName
 from orchestrator.scenario import Attack, Attempt, FeatureMap, Pixels, Scenario, Trial
 from orchestrator.svm import SvmParameters
 from tests.in_memory import InMemoryRep3
-from tests.scenario_runs import Linear, metrics_of, signed_rows, weights_of
+from tests.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, weights_of
 
-CLEAR = get_engine(EngineName.CLEAR)
 SIDE = 12
 PARAMETERS = SvmParameters(learning_rate=0.02, iterations=6, batch_size=40)  # two batches a pass, 40 and 20 rows
 GATES = ("gradient_zeroing_gate", "gradient_scaling", "comparison_probing")
