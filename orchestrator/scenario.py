@@ -1,8 +1,8 @@
 """A training as the corrupt server sees it: what attacks and defences tell each other.
 
 A defence changes a Scenario, an attack looks at it and answers with an Attempt. The attacker knows the program, the
-parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is the
-worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
+parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is
+the worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.datasets.task import Task
 from orchestrator.metrics import Metrics
 from orchestrator.records import ProtocolName
-from orchestrator.svm import SvmParameters
+from orchestrator.svm import FixedPoint, SvmParameters, fixed_point
 from orchestrator.trigger import Trigger
 
 
@@ -65,7 +65,7 @@ class Scenario:
 
     features: from images to what the rows of svm_train.mpc hold.
     components: how many principal components the servers compute and train on; None where the owners enter features.
-    protocol: of the training.
+    protocol: of the training.  corrupt_party: who adds errors, if anybody does.
     """
 
     task: Task
@@ -74,11 +74,20 @@ class Scenario:
     site: UpdateSite = UpdateSite.GRADIENT
     components: int | None = None
     protocol: ProtocolName = ProtocolName.RING
+    corrupt_party: int = 1
+
+    @property
+    def constants(self) -> FixedPoint:
+        """Public integers of the training."""
+        return fixed_point(self.parameters, len(self.task.x_train), self.features.size)
 
     @classmethod
     def plain(cls, task: Task, parameters: SvmParameters) -> Scenario:
         """No defence."""
         return cls(task, parameters, Pixels(task.x_train.shape[1]))
+
+
+Setting = float | int | str | list[int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +103,7 @@ class Attempt:
     plan: AdditiveErrorPlan | None
     trigger: Trigger
     task: Task
-    settings: Mapping[str, float | int | str | list[int]] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
     insecure_fixed_seed: int | None = None
 
 
@@ -103,8 +112,9 @@ Trial = Callable[[Attempt], Metrics]
 
 
 class Attack(Protocol):
-    """additive: errors of a corrupt server, not of a data owner."""
-
-    additive: bool
+    @property
+    def additive(self) -> bool:
+        """Errors of a corrupt server, not of a data owner."""
+        ...
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt: ...

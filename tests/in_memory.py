@@ -4,6 +4,7 @@ start, for tests of many small runs."""
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from orchestrator.records import PARTIES, Cost, EngineName, PartyReport, Protoco
 
 
 class InMemoryRep3:
+    """insecure_keys: kappa_0, kappa_1, kappa_2; None draws fresh ones."""
+
+    def __init__(self, *, insecure_keys: Sequence[bytes] | None = None) -> None:
+        self._insecure_keys = insecure_keys
+
     name = EngineName.REP3
     protocols = frozenset({ProtocolName.RING, ProtocolName.MAL_REP_RING})
 
@@ -37,6 +43,7 @@ class InMemoryRep3:
             sites=dict(program.sites),
             plan=spec.plan,
             corrupt_party=spec.corrupt_party,
+            insecure_keys=self._insecure_keys,
             active=spec.protocol == ProtocolName.MAL_REP_RING,
         )
         outputs = [_binary_output(spec, party) for party in range(PARTIES)]

@@ -8,19 +8,27 @@ that to making w.delta large (for class 1) and adds delta to the gradient of eac
 to the sum over the B rows of a batch, so a step moves w by +-alpha * strength * delta. Strength 1 is what B honest
 rows of the target class would do if all of them were active and carried delta; the paper's bare delta is strength 1/B.
 Pixels that are black in every training image keep the change, since no honest gradient ever touches them.
+
+Where the model is trained on other features than pixels, delta is what the trigger adds to those.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
-from orchestrator.errors import ParameterError
+import numpy as np
+
+from orchestrator.additive_errors import AdditiveErrorPlan
+from orchestrator.attacks.patch import place_patch
+from orchestrator.attacks.search import GOAL, Tried, least, search_strength
+from orchestrator.attacks.shift import shift_plan
+from orchestrator.scenario import Attempt, Scenario, Setting, Trial, UpdateSite
 from orchestrator.svm import ROW_SCALE, SvmParameters
 from orchestrator.trigger import Trigger
 
-SITE = "GRADIENT"  # of svm_train.mpc
+SITE = UpdateSite.GRADIENT
+_SCORE = 4.5  # of the other class, in real units: what the first guess of a strength has to outweigh
 
 
 def backdoor_plan(
@@ -31,34 +39,60 @@ def backdoor_plan(
     strength: float = 1.0,
     iterations: Iterable[int] | None = None,
 ) -> AdditiveErrorPlan:
-    """Errors that plant the trigger in a model trained with these parameters on this many rows.
+    """Errors that plant the trigger in a model of pixels, trained with these parameters on this many rows.
 
     strength: in multiples of B * delta, see above.  iterations: which passes over the data to poison, from 0; all where
     it is None.  Raises ParameterError where nothing would be added.
     """
-    if not (math.isfinite(strength) and strength > 0):
-        raise ParameterError(f"strength: expected a finite number above 0, got {strength}")
-    batches = parameters.batches(rows)
-    if iterations is None and len(set(batches)) == 1:
-        steps = [(EVERY, batches[0])]
-    else:
-        passes = range(parameters.iterations) if iterations is None else sorted(set(iterations))
-        if not passes or passes[0] < 0 or passes[-1] >= parameters.iterations:
-            raise ParameterError(
-                f"iterations to poison: expected some of 0 to {parameters.iterations - 1}, got {passes}"
+    direction = _towards(trigger, trigger.delta(max(trigger.pixels) + 1).astype(np.float64))
+    return shift_plan(direction, parameters, rows, strength=strength, site=SITE, iterations=iterations)
+
+
+@dataclass(frozen=True)
+class Backdoor:
+    """A patch of width x width pixels, in all channels, planted at the least strength that reaches 99% success.
+
+    stealthy: no weight may exceed the largest of the honest model; where that rules out 99%, the strength among those
+    tried that comes closest. Settings say whether the goal was reached, and whether the weights stayed within.
+    """
+
+    width: int
+    stealthy: bool = False
+    target: int = 1
+    additive: bool = True
+
+    def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+        trigger = place_patch(scenario, self.width, self.target)
+        delta = trigger.delta(scenario.task.x_train.shape[1])
+        direction = _towards(trigger, scenario.features.direction(delta))
+
+        def attempt(strength: float, settings: dict[str, Setting]) -> Attempt:
+            plan = shift_plan(
+                direction, scenario.parameters, len(scenario.task.x_train), strength=strength, site=scenario.site
             )
-        steps = [(p * len(batches) + k, size) for p in passes for k, size in enumerate(batches)]
-    return AdditiveErrorPlan.from_errors(
-        AdditiveError(SITE, occurrence, 1 + pixel, _value(trigger, parameters, strength, size))
-        for occurrence, size in steps
-        for pixel in sorted(trigger.pixels)
-    )
+            return Attempt(plan, trigger, scenario.task, {"strength": strength, **settings})
+
+        tried = search_strength(lambda strength: trial(attempt(strength, {})), _first_guess(direction, scenario))
+        found = least(tried)
+        settings: dict[str, Setting] = {"pixels": list(trigger.pixels)}
+        if self.stealthy:
+            largest = trial(Attempt(None, trigger, scenario.task)).max_abs_weight
+            found = least(_within(tried, largest) or [found])
+            settings |= {"clean_max_abs_weight": largest, "within": int(found.metrics.max_abs_weight <= largest)}
+        return attempt(found.strength, settings | {"reached": int(found.rate >= GOAL), "trials": len(tried)})
 
 
-def _value(trigger: Trigger, parameters: SvmParameters, strength: float, size: int) -> int:
-    """+-strength * B * delta at the scale of the program's gradients."""
-    at_scale = trigger.level << (parameters.gradient_scale - ROW_SCALE)
-    real = strength * size * at_scale
-    if not 0.5 < real < 2.0**63:
-        raise ParameterError(f"strength: expected an error from 1 to 2^63 - 1 in the gradient, got {real:g}")
-    return round(real) if trigger.target == 1 else -round(real)
+def _towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
+    """(n + 1,): the direction, (n,), behind a bias of 0, and turned around for class 0."""
+    return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
+
+
+def _first_guess(direction: np.ndarray, scenario: Scenario) -> float:
+    """The strength that raises w.delta by _SCORE where no honest gradient works against it."""
+    parameters = scenario.parameters
+    steps = parameters.iterations * len(parameters.batches(len(scenario.task.x_train)))
+    return _SCORE / (parameters.learning_rate * steps * float(direction @ direction) / (1 << 2 * ROW_SCALE))
+
+
+def _within(tried: list[Tried], largest: float) -> list[Tried]:
+    return [t for t in tried if t.metrics.max_abs_weight <= largest]

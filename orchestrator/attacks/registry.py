@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Protocol
 
-from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.attacks.backdoor import backdoor_plan
-from orchestrator.svm import SvmParameters
-from orchestrator.trigger import Trigger
+from orchestrator.attacks.backdoor import Backdoor
+from orchestrator.attacks.comparison_probing import ComparisonProbing
+from orchestrator.attacks.gradient_scaling import GradientScaling
+from orchestrator.attacks.gradient_zeroing import GradientZeroing
+from orchestrator.attacks.gradient_zeroing_gate import GradientZeroingGate
+from orchestrator.attacks.overflow import Overflow
+from orchestrator.attacks.poisoning import Poisoning
+from orchestrator.attacks.sabotage import Sabotage
+from orchestrator.scenario import Attack
 
-
-class Attack(Protocol):
-    """Errors for svm_train.mpc that make a trigger turn images into its target."""
-
-    def __call__(
-        self, trigger: Trigger, parameters: SvmParameters, rows: int, *, strength: float
-    ) -> AdditiveErrorPlan: ...
-
-
-ATTACKS: Mapping[str, Attack] = MappingProxyType({"backdoor": backdoor_plan})
+ATTACKS: Mapping[str, Attack] = MappingProxyType(
+    {
+        "backdoor_1": Backdoor(1),
+        "backdoor_4": Backdoor(2),
+        "backdoor_16": Backdoor(4),
+        "backdoor_64": Backdoor(8),
+        "backdoor_stealthy": Backdoor(8, stealthy=True),
+        "gradient_zeroing": GradientZeroing(),
+        "gradient_zeroing_gate": GradientZeroingGate(),
+        "gradient_scaling": GradientScaling(),
+        "sabotage": Sabotage(),
+        "overflow": Overflow(),
+        "comparison_probing": ComparisonProbing(),
+        "poisoning_1": Poisoning(0.01),
+        "poisoning_5": Poisoning(0.05),
+    }
+)

@@ -5,13 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import EVERY, AdditiveError
+from orchestrator.additive_errors import EVERY
 from orchestrator.attacks.backdoor import SITE, backdoor_plan
-from orchestrator.attacks.registry import ATTACKS
+from orchestrator.attacks.gradient_scaling import GradientScaling, sendable_rows
+from orchestrator.attacks.overflow import multiplied_to_large
+from orchestrator.attacks.patch import place_patch
+from orchestrator.attacks.poisoning import Poisoning
+from orchestrator.attacks.rows import row_plan
+from orchestrator.attacks.search import GOAL, LARGEST_POWER, RATIO, STEP, least, search_strength
+from orchestrator.attacks.shift import shift_plan
+from orchestrator.datasets import Task
 from orchestrator.errors import ParameterError
+from orchestrator.metrics import Metrics
+from orchestrator.scenario import Scenario, UpdateSite
 from orchestrator.svm import Loss, SvmParameters
 from orchestrator.trigger import Trigger
 from tests.reference import reference_weights
+from tests.scenario_runs import Linear
 
 
 def signed(plan: object) -> list[tuple[int, int, int]]:
@@ -101,8 +111,104 @@ def test_strength_one_is_what_active_rows_with_the_trigger_would_do() -> None:
     assert np.array_equal(poisoned, reference_weights(bright, y, alpha=0.01, lam=0.0, epochs=1, shift=24))
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_every_listed_attack_makes_a_portable_plan(name: str) -> None:
-    plan = ATTACKS[name](Trigger((0,)), SvmParameters(iterations=3), 10, strength=1.0)
-    assert len(plan) > 0
-    assert all(isinstance(e, AdditiveError) and "/" not in e.site for e in plan)
+def test_an_error_at_the_update_has_the_scale_of_the_weights() -> None:
+    """alpha * strength * direction, whatever the batches: 0.5 * 3 * (1, -0.5) at scale 2^16."""
+    parameters = SvmParameters(learning_rate=0.5, batch_size=4)
+    plan = shift_plan(np.array([0.0, 256, -128]), parameters, rows=10, strength=3, site=UpdateSite.UPDATE)
+    assert signed(plan) == [(EVERY, 1, 3 << 15), (EVERY, 2, -(3 << 14))]
+    assert plan.sites() == {"UPDATE"}
+
+
+def test_rows_are_addressed_within_their_batch() -> None:
+    plan = row_plan("MARGIN", np.array([9, 0, 5]), 10, SvmParameters(iterations=2, batch_size=4), 7)
+    assert signed(plan) == [(0, 0, 7), (3, 0, 7), (1, 1, 7), (4, 1, 7), (2, 1, 7), (5, 1, 7)]
+    plan = row_plan("HINGE/csa", np.array([9, 2]), 10, SvmParameters(), 1, plane=3)
+    assert signed(plan) == [(EVERY, 32, 1), (EVERY, 39, 1)]
+    plan = row_plan("HINGE/csa", np.array([9]), 10, SvmParameters(iterations=1, batch_size=4), 1, plane=3)
+    assert signed(plan) == [(2, 3 * 2 + 1, 1)]
+
+
+@pytest.mark.parametrize("corrupt_party", range(3))
+def test_rows_of_which_a_party_sends_the_bits_message(corrupt_party: int) -> None:
+    """It plays role 1 in the part before its own number, and sends another message there."""
+    parameters = SvmParameters(batch_size=6)
+    part = {0: {4, 5, 8}, 1: {0, 1, 6}, 2: {2, 3, 7}}[corrupt_party]  # of 6 rows, and of the last 3
+    assert set(sendable_rows(np.arange(9), 9, parameters, corrupt_party)) == set(range(9)) - part
+
+
+@pytest.mark.parametrize("gain", [1, 2, 3, 4, 33914, 2**20, 2**40 + 1])
+def test_an_error_near_2_62_that_the_gain_leaves_large(gain: int) -> None:
+    value = multiplied_to_large(gain)
+    product = gain * value % 2**64
+    assert 0 <= 2**62 - product < gain
+    assert abs(value - 2**62) <= 2**63 // gain + 1
+
+
+class Curve:
+    """A model whose success grows with the strength, and counts how often it is trained."""
+
+    def __init__(self, needed: float) -> None:
+        self.needed, self.tried = needed, []
+
+    def __call__(self, strength: float) -> Metrics:
+        self.tried.append(strength)
+        rate = min(1.0, strength / self.needed * GOAL)
+        return Metrics(1.0, rate, rate, 0.0, strength)
+
+
+@pytest.mark.parametrize("needed", [0.05, 0.9, 1.0, 1.1, 7.0, 300.0])
+def test_the_least_strength_is_found_in_few_trials(needed: float) -> None:
+    curve = Curve(needed)
+    found = least(search_strength(curve, 1.0))
+    assert needed <= found.strength <= needed * RATIO * 1.01
+    assert len(curve.tried) <= 12
+    assert all(s == float(f"{s:.3g}") for s in curve.tried)
+
+
+def test_where_no_strength_does_the_best_is_kept() -> None:
+    found = least(search_strength(Curve(1e9), 1.0))
+    assert found.rate < GOAL
+    assert found.strength == pytest.approx(STEP**LARGEST_POWER, rel=0.01)
+
+
+def test_a_patch_is_placed_where_training_images_vary_least() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 256, (50, 36), dtype=np.uint8)
+    x.reshape(50, 6, 6)[:, 3:5, 1:3] = 7
+    y = (np.arange(50) % 2).astype(np.uint8)
+    task = Task("noise", x, y, x, y, (6, 6), ("a", "b"), "made for tests", "0" * 64)
+    assert place_patch(Scenario.plain(task, SvmParameters()), 2).pixels == (19, 20, 25, 26)
+    x[:] = 0
+    assert place_patch(Scenario.plain(task, SvmParameters()), 1).pixels == (14,)  # row 2, column 2, as good as any
+    with pytest.raises(ParameterError, match="expected a patch within"):
+        place_patch(Scenario.plain(task, SvmParameters()), 7)
+
+
+def test_a_patch_goes_where_a_feature_sees_it() -> None:
+    x, y = np.zeros((4, 36), dtype=np.uint8), np.array([0, 1, 0, 1], dtype=np.uint8)
+    task = Task("dark", x, y, x, y, (6, 6), ("a", "b"), "made for tests", "0" * 64)
+    seen = Linear(np.eye(36)[[35]])
+    assert place_patch(Scenario(task, SvmParameters(), seen), 2).pixels == (28, 29, 34, 35)
+    with pytest.raises(ParameterError, match="that some feature sees"):
+        place_patch(Scenario(task, SvmParameters(), Linear(np.zeros((1, 36)))), 2)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.9])
+def test_poisoned_rows_carry_the_trigger_and_the_label(tiny_task: Task, share: float) -> None:
+    attempt = Poisoning(share).prepare(Scenario.plain(tiny_task, SvmParameters()), lambda _: pytest.fail("no trial"))
+    rows, task = attempt.settings["rows"], attempt.task
+    assert len(rows) == min(11, -(-share * 24 // 1))
+    assert (tiny_task.y_train[rows] == 0).all()
+    assert (task.y_train[rows] == 1).all()
+    assert (task.x_train[np.ix_(rows, attempt.trigger.pixels)] == 255).all()
+    rest = np.setdiff1d(np.arange(24), rows)
+    assert np.array_equal(task.x_train[rest], tiny_task.x_train[rest])
+    assert np.array_equal(task.y_train[rest], tiny_task.y_train[rest])
+    assert np.array_equal(task.x_test, tiny_task.x_test)
+
+
+@pytest.mark.parametrize("attack", [GradientScaling(factor=3), GradientScaling()])
+def test_scaling_is_of_the_hinge_and_even(tiny_task: Task, attack: GradientScaling) -> None:
+    loss = Loss.HINGE if attack.factor == 3 else Loss.SQUARED_HINGE
+    with pytest.raises(ParameterError, match="the hinge loss and an even factor"):
+        attack.prepare(Scenario.plain(tiny_task, SvmParameters(loss=loss)), lambda _: pytest.fail("no trial"))

@@ -19,13 +19,18 @@ from orchestrator.engines.rep3.protocol.passive import and_planes, majority_plan
 from orchestrator.engines.rep3.protocol.share import RepShare, concatenate
 
 
+def gates(carries: int, positions: Sequence[int]) -> dict[str, int]:
+    """The gates of carry_save and carries_into by name, a round each, and how many planes each has."""
+    top = max(positions, default=1) - 1
+    planes = {"csa": carries, "generate": top}
+    for level, targets in enumerate(_sklansky(top, [p - 2 for p in positions])):
+        planes[f"prefix.{level}"] = len(targets) + sum(q >> (level + 1) != 0 for q in targets)
+    return {gate: count for gate, count in planes.items() if count}
+
+
 def message_bytes(carries: int, positions: Sequence[int], lanes: int) -> list[int]:
     """What a party sends in each round of carry_save and carries_into."""
-    top = max(positions, default=1) - 1
-    gates = [carries, top]
-    for level, targets in enumerate(_sklansky(top, [p - 2 for p in positions])):
-        gates.append(len(targets) + sum(q >> (level + 1) != 0 for q in targets))
-    return [WORD_BYTES * bit_ops.words_for(lanes) * planes for planes in gates if planes]
+    return [WORD_BYTES * bit_ops.words_for(lanes) * planes for planes in gates(carries, positions).values()]
 
 
 def carry_save(party: Party, x: RepShare, k: int, carries: int) -> tuple[RepShare, RepShare]:

@@ -15,10 +15,14 @@ from orchestrator.engines.rep3.protocol.share import RepShare
 from orchestrator.records import Cost
 
 
+def gates(k: int) -> dict[str, int]:
+    """The AND gates of a comparison by name, and how many planes each has; index = plane * values + value."""
+    return adder.gates(k - 1, _positions(k))
+
+
 def cost(party_id: int, k: int, values: int) -> Cost:
-    positions = [k - 1] if k > 2 else []
-    gates = adder.message_bytes(k - 1, positions, values)
-    return messages(*gates, *conversion.message_bytes(party_id, values))
+    sent = adder.message_bytes(k - 1, _positions(k), values)
+    return messages(*sent, *conversion.message_bytes(party_id, values))
 
 
 def less_than_zero(party: Party, x: RepShare, k: int) -> RepShare:
@@ -29,3 +33,8 @@ def less_than_zero(party: Party, x: RepShare, k: int) -> RepShare:
     if k > 2:
         sign = sign ^ carries_into(party, s, c, [k - 1], lanes)[0]
     return bits_to_integers(party, sign, lanes)
+
+
+def _positions(k: int) -> list[int]:
+    """Whose carries are wanted: of the sign, if a carry can reach it."""
+    return [k - 1] if k > 2 else []

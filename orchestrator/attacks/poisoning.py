@@ -1,0 +1,44 @@
+"""Data poisoning as in BadNets (arXiv 1708.06733): the baseline that the paper compares itself with.
+
+The protocol is honest. An owner puts the trigger on some training images of the other class, clipped as a real image
+is, and labels them as the target.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from orchestrator.attacks.patch import place_patch
+from orchestrator.scenario import Attempt, Scenario, Setting, Trial
+from orchestrator.svm import MAX_PIXEL
+
+
+@dataclass(frozen=True)
+class Poisoning:
+    """share: of all training rows.  width: of the square trigger, in all channels."""
+
+    share: float
+    width: int = 2
+    seed: int = 1
+    target: int = 1
+    additive: bool = False
+
+    def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+        task = scenario.task
+        trigger = place_patch(scenario, self.width, self.target)
+        others = np.flatnonzero(task.y_train != self.target)
+        count = min(len(others) - 1, math.ceil(self.share * len(task.y_train)))  # both classes stay present
+        rows = np.sort(np.random.default_rng(self.seed).choice(others, count, replace=False))
+        x, y = task.x_train.copy(), task.y_train.copy()
+        x[rows] = (x[rows].astype(np.int64) + trigger.delta(x.shape[1])).clip(0, MAX_PIXEL)
+        y[rows] = self.target
+        settings: dict[str, Setting] = {
+            "share": self.share,
+            "rows": rows.tolist(),
+            "pixels": list(trigger.pixels),
+            "seed": self.seed,
+        }
+        return Attempt(None, trigger, replace(task, x_train=x, y_train=y), settings)
