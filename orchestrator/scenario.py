@@ -1,8 +1,8 @@
 """A training as the corrupt server sees it: what attacks and defences tell each other.
 
 A defence changes a Scenario, an attack looks at it and answers with an Attempt. The attacker knows the program, the
-parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is the
-worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
+parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is
+the worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class UpdateSite(StrEnum):
 
     GRADIENT = "GRADIENT"  # errors at the gradient's scale, times the rows of the batch
     UPDATE = "UPDATE"  # errors at the scale of the weights
+    CLIP = "CLIP"  # the same, where the update is clipped: behind the clamp
 
 
 @dataclass(frozen=True, eq=False)

@@ -97,8 +97,8 @@ def verify(
     x: (m, n) pixels, uint8, channel by channel.  y: (m,) classes 0 and 1.  channels: of an image, Task.channels; what
     the check calls a pixel is a position, with all its channels.  secret_owner: the party whose secret the examples
     are; known to all where None.  max_verdicts: a verdict may leak a bit about the data, so they are counted in
-    shares_from, those that ended in an abort too.  insecure_passive: allow a protocol in which a corrupt party can forge
-    the verdict.  run_dir: keeps the logs; a temporary folder where None.
+    shares_from, those that ended in an abort too.  insecure_passive: allow a protocol in which a corrupt party can
+    forge the verdict.  run_dir: keeps the logs; a temporary folder where None.
 
     Raises ProtocolAbort where somebody deviated or the shares do not fit together, and UsageErrors before any start.
     """
