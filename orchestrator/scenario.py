@@ -57,6 +57,7 @@ class UpdateSite(StrEnum):
 
     GRADIENT = "GRADIENT"  # errors at the gradient's scale, times the rows of the batch
     UPDATE = "UPDATE"  # errors at the scale of the weights
+    CLIP = "CLIP"  # the same, where the update is clipped: behind the clamp
 
 
 @dataclass(frozen=True, eq=False)

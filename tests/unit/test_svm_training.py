@@ -32,6 +32,7 @@ GOOD = {
     "last_gain": "1",
     "decay": "0",
     "shift": "24",
+    "clip": "0",
     "layout": "rows",
     "width": "30",
 }
@@ -128,6 +129,7 @@ def arguments(**changes: str | None) -> list[str]:
         (arguments(source="clients", port="15000", labels="1"), "source=clients with labels=owner"),
         (arguments(batch="2"), "batch at most all rows"),
         (arguments(epochs="0"), "epochs and batch from 1"),
+        (arguments(clip="-1"), "clip from 1, or 0 for none"),
     ],
 )
 def test_training_program_refuses_arguments(tmp_path: Path, args: list[str], message: str) -> None:
