@@ -1,23 +1,25 @@
 """Principal components before training: parameters of pca.mpc, and public bounds on every value of a run.
 
-pca.mpc iterates Q <- (X'X Q) P on the centred rows X, m x n pixels: orthogonal iteration, without the n x n matrix. P is
-near the inverse square root of the Gram matrix G of W = X'X Q, a product of cubic Newton-Schulz steps
-(Higham, Functions of Matrices, 2008, section 8.3) scaled so that small singular values grow fast:
+pca.mpc iterates Q <- (X'X Q) P on the centred rows X, m x n pixels: orthogonal iteration, without the n x n matrix. P
+is near the inverse square root of the Gram matrix G of W = X'X Q, a product of cubic Newton-Schulz steps (Higham,
+Functions of Matrices, 2008, section 8.3), scaled so that small singular values grow fast:
 
     T = a I - 2 G,  G <- T'GT,  P <- P T,    a = 1.5 * 4^(1/3),
 
-takes a singular value s of W P to p(s) = a s - 2 s^3, and |p(s)| <= 1 for 0 <= s <= 2 / 4^(1/3) = 1.26: however far apart
-the singular values are, none grows beyond 1, and small ones grow by a = 2.38 a step.
+takes a singular value s of W P to p(s) = a s - 2 s^3, and |p(s)| <= 1 for 0 <= s <= 2 / 4^(1/3) = 1.26: however far
+apart the singular values are, none grows beyond 1, and small ones grow by a = 2.38 a step. In the end T = (3 I - G) / 2
+takes what is then between 0.38 and 1 to 1.
 
 Why nothing leaves 64 bits, for any pixels 0..255:
-  mean       column sums are at most 255 m, and 2^40 / m times that at most 255 * 2^40.
-  spread     tr X'X, the sum of squares: at most m n 2^14 <= 2^B, as a pixel's variance about its mean is at most 127.5^2
-             and the mean's rounding adds less than 1. f, a power of two, has f tr X'X <= 2^B.
-  f X'X Q    columns not longer than f ||X'X|| ||Q|| <= 2^B ||Q||, with Q at scale 2^(61-B) and ||Q|| <= 1.25: below 2^62.
-  X Q        is not shortened, and may wrap: only the product behind it has to be right modulo 2^64.
-  G, T, P    at 20, 20 and at most 16 bits; what is shifted is at scale 2^60 with norms at most 1 + error (stretching) or
-             2^62 (1 + error) (polishing), and P at scale 2^55 or 2^58 with norms at most a^5 or 2 * 1.5^6.
-slack() follows the roundings through these steps and bounds ||Q||, and so shows the 1.25.
+  mean      column sums are at most 255 m, and 2^40 / m times that at most 255 * 2^40.
+  spread    tr X'X, the sum of squares: at most m n 2^14 <= 2^B, as a pixel's variance about its mean is at most
+            127.5^2 and the mean's rounding adds less than 1. f, a power of two, has f tr X'X <= 2^B.
+  f X'X Q   columns not longer than f ||X'X|| ||Q|| <= 2^B ||Q||, with Q at scale 2^(61-B) and ||Q|| <= 1.25: below
+            2^62.
+  X Q       is not shortened, and may wrap: only the product behind it has to be right modulo 2^64.
+  G, T, P   at 20, 20 and 15 or 16 bits. Before they are shortened, G is at scale 2^60 with a norm of at most 1 + error
+            (2^62 in the end), and P T at 2^55 with at most a^6 (2^58 with 2 * 1.5^6 in the end).
+slack() follows the roundings through these steps and bounds ||Q||: at most 1.25 for up to 14 components.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ MAX_PIXELS_IN_ALL = 1 << 28
 _STEPS = 6
 _STRETCH, _POLISH = 1.5 * 4 ** (1 / 3), 1.5  # how much a step enlarges at most
 _GRAM_BITS = 20
-_LARGEST = 1.25
+_LARGEST = 1.25  # bound on ||Q||
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def check_size(parameters: PcaParameters, rows: int, pixels: int) -> None:
         raise ParameterError(f"components: expected at most the {pixels} pixels, got {parameters.components}")
     if rows * pixels > MAX_PIXELS_IN_ALL:
         raise ParameterError(
-            f"expected at most 2^28 pixels in all, so that no product leaves 64 bits, got {rows} x {pixels}. Take fewer "
-            "rows"
+            f"expected at most 2^28 pixels in all, so that no product leaves 64 bits, got {rows} x {pixels}. "
+            "Take fewer rows"
         )
 
 

@@ -37,7 +37,7 @@ from orchestrator.records import PARTIES, EngineName, InputFiles, ProtocolName, 
 PASSIVE = frozenset({ProtocolName.RING, ProtocolName.SHAMIR, ProtocolName.REP_FIELD})
 MAX_VERDICTS = 10
 COUNT_FILE = "verifications.json"
-_RINGS = frozenset({ProtocolName.PS_REP_RING, ProtocolName.MAL_REP_RING, ProtocolName.SY_REP_RING})
+RINGS = frozenset({ProtocolName.PS_REP_RING, ProtocolName.MAL_REP_RING, ProtocolName.SY_REP_RING})
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +100,7 @@ def verify(
         raise ParameterError(f"secret owner: expected party 0 to {PARTIES - 1}, got {secret_owner}")
     rows = example_rows(x, y)
     columns = rows.shape[1] - 1
-    passive_shares = _is_passive_ring(shares_from)
+    passive_shares = is_passive_ring(shares_from)
     if passive_shares:
         _check_count(shares_from, columns)
     number = _count_attempt(shares_from, max_verdicts)
@@ -108,7 +108,7 @@ def verify(
         scratch = Path(folder)
         place = run_dir or scratch
         runs = []
-        if passive_shares and engine.name is EngineName.MP_SPDZ and protocol in _RINGS:
+        if passive_shares and engine.name is EngineName.MP_SPDZ and protocol in RINGS:
             progress(f"handing the shares over to {protocol}")
             runs.append(hand_off(shares_from, columns, engine, protocol, place / "handoff", timeout_seconds))
             shares_from = place / "handoff"
@@ -179,7 +179,7 @@ def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bo
         )
 
 
-def _is_passive_ring(shares_from: Path) -> bool:
+def is_passive_ring(shares_from: Path) -> bool:
     try:
         for party in range(PARTIES):
             share_files.check(share_files.share_file(shares_from, party))
