@@ -25,6 +25,7 @@ WEIGHT_SCALE = 16
 MARGIN_SCALE = ROW_SCALE + WEIGHT_SCALE
 BIAS = 1 << ROW_SCALE
 MAX_PIXEL = 255
+MAX_FEATURE = 1 << 20  # of a row that holds features other than pixels
 
 MAX_WIDTH = 63  # of a comparison: bits without the sign
 LARGEST = 2.0**MAX_WIDTH  # no step of that length has a public bound that fits
@@ -106,8 +107,8 @@ class FixedPoint:
     clip: int = 0
 
 
-def fixed_point(parameters: SvmParameters, rows: int, pixels: int) -> FixedPoint:
-    """Constants for training on `rows` images of `pixels` pixels.
+def fixed_point(parameters: SvmParameters, rows: int, pixels: int, largest: int = MAX_PIXEL) -> FixedPoint:
+    """Constants for training on `rows` images of `pixels` pixels, or of so many other features, at most `largest`.
 
     Raises ParameterError where a constant is too small for fixed point, or a public bound too wide for 64 bits.
     """
@@ -118,7 +119,7 @@ def fixed_point(parameters: SvmParameters, rows: int, pixels: int) -> FixedPoint
             f"2 * learning_rate * regularisation: expected at most 1, a step that shrinks the weights, "
             f"got {2 * parameters.learning_rate * parameters.regularisation:g}. Lower either"
         )
-    norm2 = row_norm2(parameters, pixels)
+    norm2 = row_norm2(parameters, pixels, largest)
     step = max(gain * sizes[0], last_gain * sizes[-1])
     clip = _clip(parameters)
     if clip:
@@ -130,9 +131,9 @@ def fixed_point(parameters: SvmParameters, rows: int, pixels: int) -> FixedPoint
     return FixedPoint(gain, last_gain, decay, shift, margin, ((1 << MARGIN_SCALE) + margin).bit_length(), clip)
 
 
-def row_norm2(parameters: SvmParameters, pixels: int) -> int:
+def row_norm2(parameters: SvmParameters, pixels: int, largest: int = MAX_PIXEL) -> int:
     """The public bound on a row's squared norm in integers, scale 2^16, constant attribute included."""
-    white = BIAS**2 + pixels * MAX_PIXEL**2
+    white = BIAS**2 + pixels * largest**2
     if parameters.max_row_norm is None:
         return white
     return min(white, math.floor(min(parameters.max_row_norm * BIAS, math.sqrt(white) + 1) ** 2))
@@ -153,12 +154,16 @@ def program_arguments(
     labels_owner: int | None,
     layout: Layout = Layout.ROWS,
     client_port: int = 0,
+    carried: int = 0,
 ) -> tuple[str, ...]:
     """Arguments of svm_train.mpc. rows: of each owner, or of each client. labels_owner: None where they premultiply
-    their rows. client_port: where server 0 waits for the clients; 0 if the rows are the owners'."""
+    their rows. client_port: where server 0 waits for the clients; 0 if the rows are the owners'. carried: shares that
+    stand behind the rows that an earlier run left, and are to stand behind the weights; 0 if rows are entered."""
+    source = "clients" if client_port else "shares" if carried else "owners"
     return (
-        f"source={'clients' if client_port else 'owners'}",
+        f"source={source}",
         f"port={client_port}",
+        f"carry={carried}",
         "rows=" + ",".join(map(str, rows)),
         f"columns={pixels + 1}",
         f"labels={'owner' if labels_owner is None else labels_owner}",

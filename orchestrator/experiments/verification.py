@@ -42,7 +42,7 @@ PASSIVE = frozenset({ProtocolName.RING, ProtocolName.SHAMIR, ProtocolName.REP_FI
 MAX_VERDICTS = 10
 COUNT_FILE = "verifications.json"
 _FIELDS = frozenset({ProtocolName.SHAMIR, ProtocolName.MAL_SHAMIR, ProtocolName.REP_FIELD, ProtocolName.MAL_REP_FIELD})
-_RINGS = frozenset({ProtocolName.PS_REP_RING, ProtocolName.MAL_REP_RING, ProtocolName.SY_REP_RING})
+RINGS = frozenset({ProtocolName.PS_REP_RING, ProtocolName.MAL_REP_RING, ProtocolName.SY_REP_RING})
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +113,7 @@ def verify(
             f"expected a protocol modulo 2^64 for a certificate, got {protocol}: comparisons in a field are exact only "
             "for values in range, and a tampered weight need not be. Take mal-rep-ring"
         )
-    passive_shares = _is_passive_ring(shares_from)
+    passive_shares = is_passive_ring(shares_from)
     if passive_shares:
         _check_count(shares_from, columns)
     number = _count_attempt(shares_from, max_verdicts)
@@ -121,7 +121,7 @@ def verify(
         scratch = Path(folder)
         place = run_dir or scratch
         runs = []
-        if passive_shares and engine.name is EngineName.MP_SPDZ and protocol in _RINGS:
+        if passive_shares and engine.name is EngineName.MP_SPDZ and protocol in RINGS:
             progress(f"handing the shares over to {protocol}")
             runs.append(hand_off(shares_from, columns, engine, protocol, place / "handoff", timeout_seconds))
             shares_from = place / "handoff"
@@ -192,7 +192,7 @@ def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bo
         )
 
 
-def _is_passive_ring(shares_from: Path) -> bool:
+def is_passive_ring(shares_from: Path) -> bool:
     try:
         for party in range(PARTIES):
             share_files.check(share_files.share_file(shares_from, party))

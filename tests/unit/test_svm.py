@@ -113,6 +113,7 @@ def test_program_arguments() -> None:
     assert arguments == {
         "source": "owners",
         "port": "0",
+        "carry": "0",
         "rows": "7,3",
         "columns": "17",
         "labels": "2",
