@@ -42,10 +42,16 @@ def markdown_table(record: Record) -> str:
             for row in record["rows"]
         ),
         "",
-        f"{environment['cpu']}, {environment['cores']} cores, {environment['os']}, Python {environment['python']}, "
-        f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}.",
+        environment_line(environment),
     ]
     return "\n".join(lines) + "\n"
+
+
+def environment_line(environment: Record) -> str:
+    return (
+        f"{environment['cpu']}, {environment['cores']} cores, {environment['os']}, Python {environment['python']}, "
+        f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}."
+    )
 
 
 def _line(record: Record, row: Record) -> str:
