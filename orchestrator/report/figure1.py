@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from orchestrator.report.images import DIVERGING, encircle, picture, plane, weight_scale
+from orchestrator.report.images import DIVERGING, encircle, picture, plane, weight_bar, weight_scale
 
 
 def draw(record: Mapping[str, Any]) -> bytes:
@@ -26,10 +26,7 @@ def draw(record: Mapping[str, Any]) -> bytes:
     for axis, name, title in zip(axes, weights, ("Weights, honest run", "Weights, one party cheats"), strict=False):
         heat = axis.imshow(plane(weights[name], shape), cmap=DIVERGING, norm=norm, interpolation="nearest")
         axis.set_title(f"{title}\nlargest |w| = {np.abs(weights[name]).max():.2f}")
-    bar = figure.colorbar(heat, ax=list(axes[:2]), shrink=0.85, label="weight (logarithmic where large)")
-    ticks = [-largest, -norm.linthresh, 0.0, norm.linthresh, largest]
-    bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
-    bar.ax.minorticks_off()
+    weight_bar(figure, heat, norm, axes[:2], shrink=0.85)
 
     names, score = record["classes"], record["models"]["poisoned"]["scores"]
     for axis, key, value, title in zip(

@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from orchestrator.report.images import DIVERGING, encircle, picture, plane, weight_scale
-from orchestrator.report.matrix_cells import ATTACKS, DATASETS, HONEST, NO_DEFENCE, Grid, Record, percent
+from orchestrator.report.images import DIVERGING, encircle, picture, plane, weight_bar, weight_scale
+from orchestrator.report.matrix_cells import Grid, Record, percent
+from orchestrator.report.names import ATTACKS, DATASETS, HONEST, NO_DEFENCE
 
 COLUMNS = 7
 CEILING = 100.0  # the colours end at so many times the honest model's largest weight
@@ -31,7 +32,7 @@ def draw(dataset: str, record: Record, grid: Grid | None) -> bytes:
 
     columns = min(COLUMNS, len(attacks))
     blocks = math.ceil(len(attacks) / columns)
-    figure = Figure(figsize=(1.2 + 2.0 * columns, 1.0 + 4.4 * blocks), layout="compressed")
+    figure = Figure(figsize=(1.2 + 2.3 * columns, 1.0 + 5.0 * blocks), layout="compressed")
     FigureCanvasAgg(figure)
     figure.suptitle(
         f"What each attack leaves in the weights, and its trigger: {DATASETS.get(dataset, dataset)}",
@@ -55,12 +56,7 @@ def draw(dataset: str, record: Record, grid: Grid | None) -> bytes:
         if column == 0:
             above.set_ylabel("weights")
             below.set_ylabel("test image with trigger")
-    bar = figure.colorbar(
-        heat, ax=axes, shrink=0.5, aspect=30, extend="both" if saturated else "neither", label="weight (logarithmic where large)"
-    )
-    ticks = [-largest, -norm.linthresh, 0.0, norm.linthresh, largest]
-    bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
-    bar.ax.minorticks_off()
+    weight_bar(figure, heat, norm, axes, extend="both" if saturated else "neither", shrink=0.5, aspect=30)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=120, metadata={"Software": None})
     return png.getvalue()
@@ -74,7 +70,7 @@ def _with_trigger(image: list[int], attack: dict[str, Any]) -> np.ndarray:
 
 
 def _title(attack: str, weights: np.ndarray, grid: Grid | None) -> str:
-    lines = [*textwrap.wrap(ATTACKS.get(attack, attack), 24), f"largest |w| {_size(np.abs(weights).max())}"]
+    lines = [*textwrap.wrap(ATTACKS.get(attack, attack), 22), f"largest |w| {_size(np.abs(weights).max())}"]
     cell = None if grid is None else grid.cell(attack, NO_DEFENCE)
     if cell is not None and cell["clean_accuracy"] is not None:
         lines.append(f"accuracy {percent(cell['clean_accuracy'])}, ASR {percent(cell['attack_success_rate'])}")

@@ -1,7 +1,7 @@
 """The matrix as a heat map: which attack got through which defence, and what the model was like that got through.
 
-Colour: how often a delivered model is wrong at its worst, the larger of the attack success rate and of the share of test
-images that it misclassifies without a trigger: an attack may aim at either. Blue and hatched: no model was delivered.
+Colour: how often a delivered model is wrong at its worst, the larger of the attack success rate and of the share of
+test images that it misclassifies without a trigger: an attack may aim at either. Hatched: no model was delivered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from orchestrator.report.matrix_cells import ATTACKS, DEFENCES, HONEST, Grid, Outcome, Record, outcome, percent
+from orchestrator.report.matrix_cells import Grid, Outcome, Record, outcome, percent
+from orchestrator.report.names import ATTACKS, DEFENCES, HONEST
 
 HARM = colormaps["OrRd"]
 DARK, LIGHT = "#1a1a1a", "white"
@@ -44,7 +45,7 @@ LOOKS = {
     Outcome.REJECTED: Look("#bcd9ee", "#7fb2d6", "///", "rejected: a check of the secret model said no"),
     Outcome.ABORTED: Look("#3f7fb5", "#24598a", "xxx", "aborted: the cheating was noticed, there is no model"),
     Outcome.FALSE_ALARM: Look("#f5e04c", "#1a1a1a", "...", "false alarm: nobody cheated, and no model was delivered"),
-    Outcome.NOT_RUN: Look("white", "#b0b0b0", "", "not run"),
+    Outcome.NOT_RUN: Look("#f2f2f2", "#b0b0b0", "", "not run"),
 }
 
 
@@ -54,7 +55,7 @@ def draw(grid: Grid, dataset: Record) -> bytes:
     width = max(MARGIN_WIDTH + CELL_WIDTH * columns, LEAST_WIDTH)
     figure = Figure(figsize=(width, MARGIN_HEIGHT + CELL_HEIGHT * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"What a cheating server achieves, and what stops it: {grid.title}", fontsize=18, weight="bold")
+    figure.suptitle(f"What cheating in training achieves, and what stops it: {grid.title}", fontsize=18, weight="bold")
     axis = figure.subplots()
     for row, attack in enumerate(grid.attacks):
         for column, defence in enumerate(grid.defences):
@@ -126,19 +127,21 @@ def _legend(figure: Figure, axis: Axes, kinds: set[Outcome], dataset: Record) ->
     )
     bar.ax.xaxis.set_major_formatter("{x:.0f}%")
     bar.set_label(
-        "A model was delivered: how often it is wrong, with the trigger or without it, whichever is worse", fontsize=11.5
+        "A model was delivered: how often it is wrong, with the trigger or without it, whichever is worse",
+        fontsize=11.5,
     )
     shown = [(kind, look) for kind, look in LOOKS.items() if kind in kinds]
-    figure.legend(
+    legend = figure.legend(
         handles=[Patch(facecolor=k.face, edgecolor=k.edge, hatch=k.hatch, label=k.legend) for _, k in shown],
         loc="outside lower center",
         ncols=len(shown) or 1,
         frameon=False,
         fontsize=11.5,
         title=(
-            f"{dataset['rows']:,} training images, {dataset['parameters']['iterations']} steps. Accuracy: on test images. "
-            "ASR, attack success rate: the share of test images of the other class\nthat the model takes for the "
-            "attacker's target once the trigger is added."
+            f"{dataset['rows']:,} training images, {dataset['parameters']['iterations']} steps. Accuracy: on test "
+            "images. ASR, attack success rate: the share of test images of the other class\n"
+            "that the model takes for the attacker's target once the trigger is added."
         ),
         title_fontsize=11.5,
     )
+    legend.get_title().set_multialignment("center")

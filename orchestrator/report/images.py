@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import SymLogNorm
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Circle, Rectangle
 
 DIVERGING = "RdBu_r"
@@ -19,6 +21,15 @@ def weight_scale(honest: np.ndarray, largest: float) -> SymLogNorm:
     """From -largest to largest, linear where most of the honest weights are and logarithmic beyond."""
     linear = LINEAR_SHARE * float(np.abs(honest).max()) or largest
     return SymLogNorm(linthresh=linear, vmin=-largest, vmax=largest)
+
+
+def weight_bar(figure: Figure, heat: AxesImage, norm: SymLogNorm, axes: np.ndarray, **style: Any) -> None:
+    """The colour bar of axes whose weights are drawn in a weight_scale."""
+    bar = figure.colorbar(heat, ax=list(axes.flat), label="weight (logarithmic where large)", **style)
+    linear, largest = norm.linthresh, float(norm.vmax or 1.0)
+    ticks = [-largest, -linear, 0.0, linear, largest]
+    bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
+    bar.ax.minorticks_off()
 
 
 def plane(weights: np.ndarray, shape: Sequence[int]) -> np.ndarray:

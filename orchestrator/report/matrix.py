@@ -15,15 +15,16 @@ import pandas as pd
 from orchestrator.errors import DataError
 from orchestrator.files import write_atomically
 from orchestrator.report import gallery, heat_map
-from orchestrator.report.matrix_cells import ATTACKS, DEFENCES, Grid, Outcome, Record, grids, outcome
+from orchestrator.report.matrix_cells import Grid, Outcome, Record, grids, outcome
+from orchestrator.report.names import ATTACKS, DEFENCES, HONEST, NO_DEFENCE
 from orchestrator.report.table1 import read_record
 from orchestrator.report.tables import environment_line
 
 MATRIX_JSON, WEIGHTS_JSON = "matrix.json", "matrix-weights.json"
 MATRIX_CSV, MATRIX_MARKDOWN = "matrix.csv", "matrix.md"
 EXPLANATION = (
-    "Each cell: accuracy on test images / attack success rate (ASR: the share of test images of the other class that the "
-    "model takes for the target once the trigger is added), and what became of the model. Rejected: a check of the "
+    "Each cell: accuracy on test images / attack success rate (ASR: the share of test images of the other class that "
+    "the model takes for the target once the trigger is added), and what became of the model. Rejected: a check of the "
     "secret model said no; its numbers are the experimenter's, who opens it all the same. Aborted: there is no model. "
     "False alarm: nobody cheated, and the model was rejected or the run aborted."
 )
@@ -44,7 +45,8 @@ def write_matrix_report(folder: Path) -> tuple[str, ...]:
         for name, grid in by_dataset.items():
             files[f"matrix-{name}.png"] = heat_map.draw(grid, record["datasets"][name])
         for name, shown in weights.items():
-            files[f"gallery-{name}.png"] = gallery.draw(name, shown, by_dataset.get(name))
+            if shown["attacks"]:
+                files[f"gallery-{name}.png"] = gallery.draw(name, shown, by_dataset.get(name))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
         raise DataError(
             f"{folder}: expected the records of a run of matrix, got some without {exc}. Run it again"
@@ -67,25 +69,49 @@ def csv_table(record: Record) -> str:
 def markdown(record: Record) -> str:
     parts = ["# Attacks and defences", "", EXPLANATION, ""]
     for grid in grids(record):
-        parts += [*_table(grid, record["datasets"][grid.dataset]), ""]
+        dataset = record["datasets"][grid.dataset]
+        parts += [f"## {grid.title}", "", *_outcomes(grid), "", _origin(grid, dataset), "", *_costs(grid)]
     return "\n".join([*parts, environment_line(record["environment"])]) + "\n"
 
 
-def _table(grid: Grid, dataset: Record) -> Iterator[str]:
-    yield f"## {grid.title}"
-    yield ""
+def _outcomes(grid: Grid) -> Iterator[str]:
     yield f"| attack | {' | '.join(DEFENCES.get(d, d) for d in grid.defences)} |"
     yield "|---" * (1 + len(grid.defences)) + "|"
     for attack in grid.attacks:
         cells = (_text(grid.cell(attack, defence)) for defence in grid.defences)
         yield f"| {ATTACKS.get(attack, attack)} | {' | '.join(cells)} |"
-    yield ""
-    runs = sorted({(cell["engine"], cell["protocol"]) for cell in grid.cells.values()})
-    yield (
-        f"{dataset['rows']:,} training rows, {dataset['parameters']['iterations']} iterations, engine and protocol "
-        f"{', '.join(f'{engine} {protocol}' for engine, protocol in runs)}. Data: {dataset['source']}, sha256 "
-        f"{dataset['data_sha256'][:12]}."
+
+
+def _origin(grid: Grid, dataset: Record) -> str:
+    engines = dict.fromkeys(cell["engine"] for cell in grid.cells.values())
+    return (
+        f"{dataset['rows']:,} training rows, {dataset['parameters']['iterations']} iterations, engine "
+        f"{', '.join(engines)}. Data: {dataset['source']}, sha256 {dataset['data_sha256'][:12]}."
     )
+
+
+def _costs(grid: Grid) -> Iterator[str]:
+    """Of the honest runs, beside the one without a defence."""
+    bare = grid.cell(HONEST, NO_DEFENCE)
+    if bare is None:
+        return
+    yield "What a defence costs when nobody cheats, per party; in brackets, times the run without a defence:"
+    yield ""
+    yield "| defence | protocol | seconds | MB | rounds |"
+    yield "|---|---|---:|---:|---:|"
+    for defence in grid.defences:
+        cell = grid.cell(HONEST, defence)
+        if cell is not None:
+            yield (
+                f"| {DEFENCES.get(defence, defence)} | {cell['protocol']} | {_beside(cell, bare, 'seconds', 1, '.1f')} "
+                f"| {_beside(cell, bare, 'bytes_per_party', 1e6, '.1f')} | {_beside(cell, bare, 'rounds', 1, ',')} |"
+            )
+    yield ""
+
+
+def _beside(cell: Record, bare: Record, key: str, unit: float, form: str) -> str:
+    value = format(cell[key] if unit == 1 else cell[key] / unit, form)
+    return f"{value} ({cell[key] / bare[key]:.2f})" if bare[key] else value
 
 
 def _text(cell: Record | None) -> str:

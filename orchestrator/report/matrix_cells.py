@@ -1,55 +1,15 @@
-"""What a cell of the matrix came to, and what data sets, attacks and defences are called in text.
-
-The names are for readers: one that is not listed is shown as it is in the record, so a new attack needs no line here.
-"""
+"""The cells of the matrix, data set by data set, and what each came to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Any
 
-Record = Mapping[str, Any]
+from orchestrator.report.names import DATASETS, HONEST
 
-HONEST = NO_DEFENCE = "none"
-DATASETS = MappingProxyType(
-    {"mnist_0_1": "MNIST, 0 or 1", "cifar10_airplane_automobile": "CIFAR-10, airplane or automobile"}
-)
-ATTACKS = MappingProxyType(
-    {
-        HONEST: "No attack",
-        "backdoor_1": "Backdoor, 1 pixel",
-        "backdoor_4": "Backdoor, 4 pixels",
-        "backdoor_16": "Backdoor, 16 pixels",
-        "backdoor_64": "Backdoor, 64 pixels",
-        "backdoor_stealthy": "Backdoor of inconspicuous weights",
-        "gradient_zeroing": "Gradient zeroing: rows left out",
-        "gradient_zeroing_gate": "Gradient zeroing inside the comparison",
-        "gradient_scaling": "Gradient scaling: rows counted often",
-        "sabotage": "Sabotage: random errors",
-        "overflow": "Overflow: one huge error",
-        "comparison_probing": "Comparison probing",
-        "poisoning_1": "Data poisoning, 1% of rows",
-        "poisoning_5": "Data poisoning, 5% of rows",
-    }
-)
-DEFENCES = MappingProxyType(
-    {
-        "none": "No defence",
-        "accuracy": "Accuracy threshold",
-        "certificate_1": "1-pixel certificate",
-        "certificate_4": "4-pixel certificate",
-        "certificate_16": "16-pixel certificate",
-        "certificate_64": "64-pixel certificate",
-        "low_variance": "Low-variance pixels removed",
-        "pca": "PCA by the servers in MPC",
-        "pca_by_owner": "PCA by the data owner",
-        "clipping": "Updates clipped",
-        "active": "Active training",
-    }
-)
+Record = Mapping[str, Any]
 
 
 class Outcome(StrEnum):
