@@ -18,7 +18,7 @@ ATTACKS = MappingProxyType(
         "backdoor_4": "Backdoor, 4 pixels",
         "backdoor_16": "Backdoor, 16 pixels",
         "backdoor_64": "Backdoor, 64 pixels",
-        "backdoor_stealthy": "Backdoor, small weights",
+        "backdoor_stealthy": "Stealthy backdoor",
         "gradient_zeroing": "Rows left out (gradient zeroing)",
         "gradient_zeroing_gate": "Rows left out by gates (gradient zeroing)",
         "gradient_scaling": "Rows counted often (gradient scaling)",

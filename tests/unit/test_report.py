@@ -65,7 +65,11 @@ def test_record_meets_the_acceptance_of_the_paper_s_row(record: dict[str, Any]) 
     clean, poisoned = record["rows"]
     assert [list(row)[: len(ISSUE_FIELDS)] for row in (clean, poisoned)] == [ISSUE_FIELDS] * 2
     assert (clean["model"], clean["corrupt_party"], clean["strength"]) == ("unpoisoned", None, 0.0)
-    assert (poisoned["model"], poisoned["corrupt_party"], poisoned["strength"]) == ("poisoned", 2, table1.STRENGTH)
+    assert (poisoned["model"], poisoned["corrupt_party"], poisoned["strength"]) == (
+        "poisoned",
+        2,
+        table1.MNIST.strength,
+    )
     assert clean["test_accuracy"] >= 0.998
     assert clean["attack_success_rate"] <= 0.02
     assert abs(poisoned["test_accuracy"] - clean["test_accuracy"]) <= 0.001
@@ -77,11 +81,11 @@ def test_record_meets_the_acceptance_of_the_paper_s_row(record: dict[str, Any]) 
 
 def test_the_record_is_enough_to_run_it_again(record: dict[str, Any]) -> None:
     row = record["rows"][1]
-    assert SvmParameters(**row["parameters"]) == table1.PARAMETERS
+    assert SvmParameters(**row["parameters"]) == table1.MNIST.parameters
     assert (row["trigger_pixels"], row["rows_of_owners"], row["labels_owner"]) == ([58], [12_665], None)
     assert row["data_sha256"] == "8f53d9149a1833812235945e8e9219bcf19795814d6b429a37df92b5478e16a7"
     assert {step: cost["times"] for step, cost in row["steps"].items()} == dict.fromkeys(
-        ("MARGIN", "HINGE", "GRADIENT", "UPDATE"), table1.PARAMETERS.iterations
+        ("MARGIN", "HINGE", "GRADIENT", "UPDATE"), table1.MNIST.parameters.iterations
     )
 
 
