@@ -27,7 +27,7 @@ def reproduce(
         typer.Option(
             "--cifar10",
             metavar="FILE|DIR",
-            help="Its rows and Figure 2 too: torchvision's folder, or an .npz of airplane and automobile. (default: none)",
+            help="Its rows and Figure 2 too: torchvision's folder, or airplane and automobile as .npz.",
         ),
     ] = None,
     quiet: QuietOption = False,

@@ -85,10 +85,10 @@ def _made(row: Record) -> str:
     parameters = row["parameters"]
     return (
         f"- {_subject(row)}: {sum(row['rows_of_owners']):,} rows, {row['data_copy']}, sha256 "
-        f"{row['data_sha256'][:12]}; engine {row['engine']}, protocol {row['protocol']}, {row['iterations']} iterations, "
-        f"alpha {parameters['learning_rate']:g}, lambda {parameters['regularisation']:g}. Corrupt in the poisoned run: party "
-        f"{row['corrupt_party']}, trigger of amplitude {row['amplitude']:g} on {_pixels(row)}, strength "
-        f"{row['strength']:g}."
+        f"{row['data_sha256'][:12]}; engine {row['engine']}, protocol {row['protocol']}, "
+        f"{row['iterations']} iterations, alpha {parameters['learning_rate']:g}, lambda "
+        f"{parameters['regularisation']:g}. Corrupt in the poisoned run: party {row['corrupt_party']}, trigger of "
+        f"amplitude {row['amplitude']:g} on {_pixels(row)}, strength {row['strength']:g}."
     )
 
 
