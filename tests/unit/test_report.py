@@ -130,7 +130,7 @@ def test_cifar10_stands_in_the_second_row_and_under_trained_in_the_third(record:
     assert "| CIFAR-10, airplane or automobile, under-trained | poisoned |" in text
     assert "automobile, under-trained: 6 rows, unknown copy, sha256 " in text
     assert "on pixel (2, 2), strength 1." in text
-    assert "on pixel (0, 0) in 3 channels, strength 3.2." in text
+    assert "on pixel (0, 0) in 3 channels, strength 3.1." in text
 
 
 def test_figure_2_is_of_the_fully_trained_model_in_colour(reproduced: Path) -> None:
