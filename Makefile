@@ -16,7 +16,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-reproduce: $(INSTALLED)  ## the MNIST half of the paper's Table 1, and Figure 1, into results/
+reproduce: $(INSTALLED)  ## the paper's Table 1 and figures, into results/; with CIFAR-10: ARGS="--cifar10 FILE"
 	$(BIN)/mpc-tamper reproduce $(ARGS)
 
 bench: $(INSTALLED)  ## time the training step against NumPy, into results/bench.json
