@@ -8,16 +8,14 @@ makes it public. An attacker who knows V plants what of its trigger lies in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from orchestrator.datasets.task import Task
 from orchestrator.errors import DataError
 from orchestrator.pca import COMPONENT_SCALE, PcaParameters, check_size, max_row_norm
 from orchestrator.scenario import Scenario
-from orchestrator.svm import BIAS, ROW_SCALE
+from orchestrator.svm import BIAS, MAX_FEATURE, ROW_SCALE
 
 _HALF = 1 << (COMPONENT_SCALE - 1)
 _EXACT = 1 << 53  # of float64
@@ -42,6 +40,10 @@ class Projection:
     @property
     def size(self) -> int:
         return len(self.matrix)
+
+    @property
+    def largest(self) -> int:
+        return MAX_FEATURE
 
     def features(self, images: np.ndarray) -> np.ndarray:
         """(m, k) int32 at scale 2^8.  images: (m, n) integers, pixels, beyond 0..255 where not clipped."""
@@ -73,31 +75,21 @@ def principal_components(images: np.ndarray, components: int) -> Projection:
     return Projection(np.rint(largest * (1 << COMPONENT_SCALE)).astype(np.int64), np.rint(mean).astype(np.int64))
 
 
-def pca_by_owner(scenario: Scenario, parameters: PcaParameters | None = None) -> Scenario:
+def pca_in_mpc(scenario: Scenario) -> Scenario:
+    """The servers compute V on shares. What it is, for an attacker who knows it, experiments/scenarios.py fills in."""
+    parameters = PcaParameters()
+    return replace(_bounded(scenario, parameters), components=parameters.components)
+
+
+def pca_by_owner(scenario: Scenario) -> Scenario:
     """The owner of the images computes V, and enters rows of components. V is public."""
-    parameters = parameters or PcaParameters()
-    check_size(parameters, *scenario.task.x_train.shape)
+    parameters = PcaParameters()
     projection = principal_components(scenario.task.x_train, parameters.components)
-    return replace(_on_components(scenario, projection, parameters), components=None)
+    return replace(_bounded(scenario, parameters), features=projection)
 
 
-def pca_in_mpc(
-    components_of: Callable[[Task, PcaParameters], Projection], parameters: PcaParameters | None = None
-) -> Callable[[Scenario], Scenario]:
-    """A Defence's change: the servers compute V on shares.
-
-    components_of: what pca.mpc computes on a task (experiments/components.py), for the attacker, who in the worst case
-    has data like the owners' and knows V.
-    """
-    chosen = parameters or PcaParameters()
-    return lambda scenario: _on_components(scenario, components_of(scenario.task, chosen), chosen)
-
-
-def _on_components(scenario: Scenario, projection: Projection, parameters: PcaParameters) -> Scenario:
-    bound = max_row_norm(parameters, *scenario.task.x_train.shape)
-    return replace(
-        scenario,
-        features=projection,
-        components=parameters.components,
-        parameters=replace(scenario.parameters, max_row_norm=bound),
-    )
+def _bounded(scenario: Scenario, parameters: PcaParameters) -> Scenario:
+    rows, pixels = scenario.task.x_train.shape
+    check_size(parameters, rows, pixels)
+    bound = max_row_norm(parameters, rows, pixels)
+    return replace(scenario, parameters=replace(scenario.parameters, max_row_norm=bound))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from orchestrator.attacks.registry import ATTACKS
-from orchestrator.defences.base import Change
-from orchestrator.defences.registry import DEFENCES
+from orchestrator.defences.base import Change, Defence
 from orchestrator.engines.base import Engine
 from orchestrator.engines.registry import get_engine
 from orchestrator.errors import ProtocolAbort
@@ -46,22 +45,28 @@ def run_cells(
 ) -> Iterator[Cell]:
     """The cells of these pairs of an attack and a defence; those that share a training one after the other."""
     plain = replace(Scenario.plain(study.task, study.parameters), corrupt_party=corrupt_party)
+    known = study.defences
     scenarios: dict[Change, Scenario] = {}
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         rehearsal = Laboratory(get_engine(EngineName.CLEAR), Path(folder, "clear"))
         laboratory = Laboratory(engine, Path(folder, "real"), progress)
         for attack in dict.fromkeys(attack for attack, _ in wanted):
             attempts = _Attempts(attack, rehearsal)
-            for change, names in _by_training([defence for a, defence in wanted if a == attack]).items():
+            for change, alike in _by_training({d: known[d] for a, d in wanted if a == attack}).items():
                 if change not in scenarios:
                     scenarios[change] = complete(change(plain))
-                progress(f"{study.task.name}: {attack} against {', '.join(names)}")
+                progress(f"{study.task.name}: {attack} against {', '.join(alike)}")
                 attempt = attempts.on(scenarios[change])
-                yield from _run(study, attack, names, scenarios[change], attempt, laboratory)
+                yield from _run(study, attack, alike, scenarios[change], attempt, laboratory)
 
 
 def _run(
-    study: Study, attack: str, defences: Sequence[str], scenario: Scenario, attempt: Attempt, laboratory: Laboratory
+    study: Study,
+    attack: str,
+    defences: Mapping[str, Defence],
+    scenario: Scenario,
+    attempt: Attempt,
+    laboratory: Laboratory,
 ) -> Iterator[Cell]:
     """Train once; a cell for each of the defences, which differ in their check alone."""
     about = _about(study, attack, scenario, attempt, laboratory.engine)
@@ -73,10 +78,9 @@ def _run(
         yield from (Cell(_aborted(about, defence, abort, seconds), None) for defence in defences)
         return
     weights = (outcome.weights[1:] / (1 << WEIGHT_SCALE)).tolist()
-    for defence in defences:
-        check = study.fit(defence, DEFENCES[defence]).check
-        verification = None if check is None else laboratory.verify(outcome, check)
-        yield Cell(about | _measured(defence, outcome, attempt) | _cost(outcome, verification), weights)
+    for name, defence in defences.items():
+        verification = None if defence.check is None else laboratory.verify(outcome, defence.check)
+        yield Cell(about | _measured(name, outcome, attempt) | _cost(outcome, verification), weights)
 
 
 class _Attempts:
@@ -109,11 +113,11 @@ def _train_alike(one: Scenario, other: Scenario) -> bool:
     )
 
 
-def _by_training(defences: Sequence[str]) -> dict[Change, list[str]]:
-    """Names of defences together that change the training in the same way."""
-    groups: dict[Change, list[str]] = {}
-    for name in defences:
-        groups.setdefault(DEFENCES[name].change, []).append(name)
+def _by_training(defences: Mapping[str, Defence]) -> dict[Change, dict[str, Defence]]:
+    """Those together that change the training in the same way."""
+    groups: dict[Change, dict[str, Defence]] = {}
+    for name, defence in defences.items():
+        groups.setdefault(defence.change, {})[name] = defence
     return groups
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from orchestrator.datasets.task import Task
 from orchestrator.defences.base import Defence
+from orchestrator.defences.registry import defences
 from orchestrator.errors import ParameterError
 from orchestrator.svm import SvmParameters
 
@@ -18,14 +19,16 @@ QUICK_TRAINING, QUICK_TESTS, QUICK_ITERATIONS = 400, 200, 20
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """thresholds: of the checks, by the defence's name: the least share of test images. Those not named keep theirs.
+    """accuracy: the least of a model's.  certified: k to the least share of test images certified for k pixels.
 
-    The servers agree on them before anything is trained; they are what an honest model reaches with a little room.
+    The servers agree on both before anything is trained: what honest models reach, with a little room. Where no honest
+    model is certified, as for 64 pixels, what would exclude a backdoor, at the price of a false alarm.
     """
 
     task: Task
     parameters: SvmParameters
-    thresholds: Mapping[str, float]
+    accuracy: float
+    certified: Mapping[int, float]
 
     @classmethod
     def of(cls, task: Task, *, quick: bool = False) -> Study:
@@ -34,8 +37,7 @@ class Study:
         quick: a part of the rows and few iterations, to see that everything runs; the numbers mean little.
         """
         coloured = len(task.image_shape) == 3
-        parameters = COLOURED if coloured else GREY
-        thresholds = COLOURED_THRESHOLDS if coloured else GREY_THRESHOLDS
+        parameters, accuracy, certified = COLOURED if coloured else GREY
         if quick:
             task = replace(
                 task,
@@ -43,7 +45,7 @@ class Study:
                 **_part(task.x_test, task.y_test, QUICK_TESTS, "test"),
             )
             parameters = replace(parameters, iterations=QUICK_ITERATIONS)
-        return cls(task, parameters, thresholds)
+        return cls(task, parameters, accuracy, certified)
 
     @classmethod
     def again(cls, task: Task, record: Mapping[str, Any] | None) -> Study:
@@ -68,7 +70,8 @@ class Study:
             "rows": len(task.x_train),
             "test_images": len(task.x_test),
             "parameters": asdict(self.parameters),
-            "thresholds": dict(self.thresholds),
+            "least_accuracy": self.accuracy,
+            "least_certified": {str(pixels): share for pixels, share in self.certified.items()},
         }
 
     @property
@@ -77,17 +80,13 @@ class Study:
         image = self.task.x_test[int(np.argmin(self.task.y_test))]
         return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
 
-    def fit(self, name: str, defence: Defence) -> Defence:
-        """The defence with this study's threshold."""
-        if defence.check is None or name not in self.thresholds:
-            return defence
-        return replace(defence, check=replace(defence.check, threshold=self.thresholds[name]))  # type: ignore[type-var]
+    @property
+    def defences(self) -> Mapping[str, Defence]:
+        return defences(self.accuracy, self.certified)
 
 
-GREY = SvmParameters()
-GREY_THRESHOLDS: Mapping[str, float] = {"accuracy": 0.99}
-COLOURED = SvmParameters(learning_rate=0.005, iterations=100)
-COLOURED_THRESHOLDS: Mapping[str, float] = {"accuracy": 0.77}
+GREY = (SvmParameters(), 0.99, {1: 0.99, 4: 0.99, 16: 0.7, 64: 0.6})
+COLOURED = (SvmParameters(0.0046, 1e-4, 100), 0.77, {1: 0.75, 4: 0.7, 16: 0.45, 64: 0.45})
 
 
 def _part(x: np.ndarray, y: np.ndarray, rows: int, name: str) -> dict[str, Any]:
