@@ -127,18 +127,7 @@ def train(
             progress=progress,
         )
         progress(f"trained in {training.seconds:.1f} s; opening the model for analysis")
-        opening = engine.run(
-            RunSpec(
-                program=bundle.program("svm_reveal.mpc"),
-                args=(f"columns={pixels + 1}",),
-                protocol=protocol,
-                run_dir=place / "reveal",
-                shares_from=place / "train",
-            )
-        )
-    weights = np.array(opening.binary_output, dtype=np.int64)
-    if len(weights) != pixels + 1:
-        raise ShareFileError(f"expected {pixels + 1} opened weights, got {len(weights)}. Use a fresh run folder")
+        weights = open_model(place / "train", pixels + 1, engine, place / "reveal", protocol)
     constants = fixed_point(parameters, rows, pixels)
     return TrainedModel(weights, task.name, task.sha256, owners, parameters, constants, engine.name, training)
 
@@ -182,6 +171,25 @@ def train_shared(
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         inputs = write_inputs(Path(folder), task.x_train, task.y_train, owners)
         return engine.run(replace(spec, inputs=inputs), on_step)
+
+
+def open_model(
+    shares_from: Path, columns: int, engine: Engine, run_dir: Path, protocol: ProtocolName = ProtocolName.RING
+) -> np.ndarray:
+    """Run svm_reveal.mpc: the weights of a shared model, bias first, (columns,) int64 at scale 2^16, for analysis."""
+    opening = engine.run(
+        RunSpec(
+            program=bundle.program("svm_reveal.mpc"),
+            args=(f"columns={columns}",),
+            protocol=protocol,
+            run_dir=run_dir,
+            shares_from=shares_from,
+        )
+    )
+    weights = np.array(opening.binary_output, dtype=np.int64)
+    if len(weights) != columns:
+        raise ShareFileError(f"expected {columns} opened weights, got {len(weights)}. Use a fresh run folder")
+    return weights
 
 
 def attack(

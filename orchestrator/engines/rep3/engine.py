@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,9 +166,10 @@ def _wait(processes: list[_Process], run_dir: Path, progress: _Progress) -> None
     deadline = time.monotonic() + _GRACE_SECONDS
     while time.monotonic() < deadline and any(p.popen.poll() is None for p in processes):
         time.sleep(_POLL_SECONDS)
-    failed = [p for p in processes if p.popen.poll() != 0]
+    failed = [p for p in processes if p.popen.poll()]
     if failed:
-        raise _first_cause([_failure(p, run_dir) for p in failed if p.popen.poll() is not None])
+        hanging = [p.party_id for p in processes if p.popen.poll() is None]
+        raise _first_cause([_failure(p, run_dir) for p in failed], hanging)
 
 
 def _failure(process: _Process, run_dir: Path) -> TamperError:
@@ -187,12 +188,15 @@ def _failure(process: _Process, run_dir: Path) -> TamperError:
     return PartyError(f"party {process.party_id} ended with exit code {code}: {last}", process.party_id)
 
 
-def _first_cause(failures: list[TamperError]) -> TamperError:
-    """A party that was killed, before what the others said of themselves, before what they said of each other."""
+def _first_cause(failures: list[TamperError], hanging: Collection[int]) -> TamperError:
+    """A party that was killed, before what was said of one that still hangs, before what the others said of themselves,
+    before what they said of each other. hanging: parties that have not ended."""
 
     def rank(failure: TamperError) -> int:
         if "was killed by" in str(failure):
             return 0
-        return 2 if isinstance(failure, PeerLost) else 1
+        if isinstance(failure, PartyError) and failure.party in hanging:
+            return 1
+        return 3 if isinstance(failure, PeerLost) else 2
 
     return min(failures, key=rank)
