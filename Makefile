@@ -11,12 +11,12 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench costs test lint clean
+.PHONY: help reproduce bench costs matrix test lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-reproduce: $(INSTALLED)  ## the MNIST half of the paper's Table 1, and Figure 1, into results/
+reproduce: $(INSTALLED)  ## the paper's Table 1 and figures, into results/; with CIFAR-10: ARGS="--cifar10 FILE"
 	$(BIN)/mpc-tamper reproduce $(ARGS)
 
 bench: $(INSTALLED)  ## time the training step against NumPy, into results/bench.json
@@ -24,6 +24,9 @@ bench: $(INSTALLED)  ## time the training step against NumPy, into results/bench
 
 costs: $(INSTALLED)  ## the price of verified and of active training, into results/costs.*
 	$(BIN)/mpc-tamper costs $(ARGS)
+
+matrix: $(INSTALLED)  ## every attack against every defence on MNIST, into results/matrix.*
+	$(BIN)/mpc-tamper matrix $(ARGS)
 
 test: $(INSTALLED_DEV)  ## all tests
 	$(BIN)/python -m pytest $(ARGS)

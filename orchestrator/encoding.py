@@ -16,7 +16,7 @@ import numpy as np
 from orchestrator.errors import DataError, ParameterError
 from orchestrator.files import write_atomically
 from orchestrator.records import PARTIES, InputFiles
-from orchestrator.svm import BIAS, SvmParameters, row_norm2
+from orchestrator.svm import BIAS, MAX_FEATURE, MAX_PIXEL, SvmParameters, row_norm2
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,23 @@ class ClientRows:
 
 
 def integer_rows(x: np.ndarray) -> np.ndarray:
-    """(m, n) pixels, uint8, to (m, n + 1) int64 at scale 2^8, constant attribute first."""
-    if x.ndim != 2 or x.dtype != np.uint8:
-        raise DataError(f"expected images as a (rows, pixels) array of uint8, got {x.dtype} of shape {x.shape}")
+    """(m, n) pixels, uint8, or features at scale 2^8, int32, to (m, n + 1) int64, constant attribute first."""
+    if x.ndim != 2 or x.dtype not in (np.uint8, np.int32):
+        raise DataError(
+            "expected images as a (rows, pixels) array of uint8, or features as one of int32, got "
+            f"{x.dtype} of shape {x.shape}"
+        )
+    if x.dtype == np.int32 and x.size and max(int(x.max()), -int(x.min())) > MAX_FEATURE:
+        raise DataError(f"expected features from -{MAX_FEATURE} to {MAX_FEATURE}, got {x.min()} to {x.max()}")
     rows = np.empty((len(x), x.shape[1] + 1), dtype=np.int64)
     rows[:, 0] = BIAS
     rows[:, 1:] = x
     return rows
+
+
+def largest_attribute(x: np.ndarray) -> int:
+    """A public bound on what such rows hold."""
+    return MAX_PIXEL if x.dtype == np.uint8 else MAX_FEATURE
 
 
 def signs(y: np.ndarray) -> np.ndarray:
@@ -83,11 +93,11 @@ def signs(y: np.ndarray) -> np.ndarray:
 
 
 def check_row_norm(x: np.ndarray, parameters: SvmParameters) -> None:
-    """What owners check before they enter rows: no norm above the public bound. x: (m, n) pixels."""
+    """What owners check before they enter rows: no norm above the public bound. x: (m, n) pixels or features."""
     if parameters.max_row_norm is None:
         return
     largest = max(int((part.astype(np.int64) ** 2).sum(axis=1).max()) for part in np.array_split(x, len(x) // 1000 + 1))
-    if BIAS**2 + largest > row_norm2(parameters, x.shape[1]):
+    if BIAS**2 + largest > row_norm2(parameters, x.shape[1], largest_attribute(x)):
         least = math.ceil(math.sqrt(BIAS**2 + largest) / BIAS * 10_000) / 10_000  # one that will do
         raise ParameterError(
             f"max_row_norm: expected at least {least:.4f}, the largest norm of a row, got {parameters.max_row_norm:g}. "
@@ -98,19 +108,46 @@ def check_row_norm(x: np.ndarray, parameters: SvmParameters) -> None:
 def write_inputs(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
     """Write each owner's binary input for svm_train.mpc: its rows, then the labels if it holds them.
 
-    x: (m, n) uint8.  y: (m,) labels 0 and 1.  Raises DataError where they do not fit each other or the owners.
+    x: (m, n) uint8 or int32.  y: (m,) labels 0 and 1.  Raises DataError where they do not fit each other or the owners.
     """
-    if not len(x) == len(y) == sum(owners.rows):
-        raise DataError(f"expected {sum(owners.rows)} images and labels, got {len(x)} images and {len(y)} labels")
+    _check_counts(x, y, owners)
     rows, sign = integer_rows(x), signs(y)
     if owners.labels is None:
         rows *= sign[:, None]
-    blocks: dict[int, list[np.ndarray]] = {}
-    ends = np.cumsum(owners.rows)
-    for party, (block, _) in enumerate(zip(np.split(rows, ends[:-1]), owners.rows, strict=True)):
-        blocks.setdefault(party, []).append(block)
+    blocks = {party: [block] for party, block in enumerate(_split(rows, owners))}
     if owners.labels is not None:
         blocks.setdefault(owners.labels, []).append(sign)
+    return _write_owners(folder, blocks)
+
+
+def write_pixel_inputs(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    """The same for pca.mpc: rows of pixels alone, not multiplied, and the labels behind them, who holds them.
+
+    x: (m, n) uint8.  y: (m,) labels 0 and 1.
+    """
+    if x.dtype != np.uint8:
+        raise DataError(f"expected images of uint8 for principal components, got {x.dtype}")
+    _check_counts(x, y, owners)
+    pixels, sign = integer_rows(x)[:, 1:], signs(y)
+    blocks = {party: [block] for party, block in enumerate(_split(pixels, owners))}
+    if owners.labels is None:
+        for party, labels in enumerate(_split(sign, owners)):
+            blocks[party].append(labels)
+    else:
+        blocks.setdefault(owners.labels, []).append(sign)
+    return _write_owners(folder, blocks)
+
+
+def _check_counts(x: np.ndarray, y: np.ndarray, owners: Owners) -> None:
+    if not len(x) == len(y) == sum(owners.rows):
+        raise DataError(f"expected {sum(owners.rows)} images and labels, got {len(x)} images and {len(y)} labels")
+
+
+def _split(rows: np.ndarray, owners: Owners) -> list[np.ndarray]:
+    return np.split(rows, np.cumsum(owners.rows)[:-1])
+
+
+def _write_owners(folder: Path, blocks: Mapping[int, Sequence[np.ndarray]]) -> Mapping[int, InputFiles]:
     return {party: InputFiles(binary=_write(folder / f"owner-{party}.bin", parts)) for party, parts in blocks.items()}
 
 

@@ -18,7 +18,7 @@ from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.datasets.task import Task
 from orchestrator.metrics import Metrics
 from orchestrator.records import ProtocolName
-from orchestrator.svm import FixedPoint, SvmParameters, fixed_point
+from orchestrator.svm import MAX_PIXEL, FixedPoint, SvmParameters, fixed_point
 from orchestrator.trigger import Trigger
 
 
@@ -28,6 +28,11 @@ class FeatureMap(Protocol):
     @property
     def size(self) -> int:
         """Attributes, the constant one not included."""
+        ...
+
+    @property
+    def largest(self) -> int:
+        """A public bound on a feature at scale 2^8."""
         ...
 
     def features(self, images: np.ndarray) -> np.ndarray:
@@ -44,6 +49,7 @@ class Pixels:
     """The features are the pixels."""
 
     size: int
+    largest: int = MAX_PIXEL
 
     def features(self, images: np.ndarray) -> np.ndarray:
         return images
@@ -57,6 +63,7 @@ class UpdateSite(StrEnum):
 
     GRADIENT = "GRADIENT"  # errors at the gradient's scale, times the rows of the batch
     UPDATE = "UPDATE"  # errors at the scale of the weights
+    CLIP = "CLIP"  # the same, where the update is clipped: behind the clamp
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +86,7 @@ class Scenario:
     @property
     def constants(self) -> FixedPoint:
         """Public integers of the training."""
-        return fixed_point(self.parameters, len(self.task.x_train), self.features.size)
+        return fixed_point(self.parameters, len(self.task.x_train), self.features.size, self.features.largest)
 
     @classmethod
     def plain(cls, task: Task, parameters: SvmParameters) -> Scenario:

@@ -6,7 +6,9 @@
 Equation (1) and, as loss squared_hinge, the protocol of section 2.1 of the paper, with a mean where the paper has a
 sum: alpha_paper = alpha / m and lambda_paper = m * lambda (docs/training.md). In the program's integers
 
-    W <- W + floor((C * G - A * W) / 2^t),  C = gain, A = decay, t = shift
+    W <- W + clamp(floor((C * G - A * W) / 2^t), -c, c),  C = gain, A = decay, t = shift
+
+where c = clip, a countermeasure and off by default: then no clamp.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ WEIGHT_SCALE = 16
 MARGIN_SCALE = ROW_SCALE + WEIGHT_SCALE
 BIAS = 1 << ROW_SCALE
 MAX_PIXEL = 255
+MAX_FEATURE = 1 << 20  # of a row that holds features other than pixels
 
 MAX_WIDTH = 63  # of a comparison: bits without the sign
 LARGEST = 2.0**MAX_WIDTH  # no step of that length has a public bound that fits
@@ -44,6 +47,7 @@ class SvmParameters:
     batch_size: rows of a step, in order; a last smaller batch takes what is left and divides by its own size.
     max_row_norm: a public bound on ||x||, constant attribute included, features p / 256. The owners check it. None is
     the norm of an all-white image: always true, and what to lower when a comparison would become too wide.
+    clip: a public bound on what a step adds to each weight, a real number; None for none.
     """
 
     learning_rate: float = 0.1
@@ -52,12 +56,14 @@ class SvmParameters:
     batch_size: int | None = None
     loss: Loss = Loss.HINGE
     max_row_norm: float | None = None
+    clip: float | None = None
 
     def __post_init__(self) -> None:
         for name, value, least in (
             ("learning_rate", self.learning_rate, "above 0"),
             ("regularisation", self.regularisation, "from 0"),
             ("max_row_norm", 1.0 if self.max_row_norm is None else self.max_row_norm, "above 0"),
+            ("clip", 1.0 if self.clip is None else self.clip, "above 0"),
         ):
             if not math.isfinite(value) or value < 0 or (value == 0 and least == "above 0"):
                 raise ParameterError(f"{name}: expected a finite number {least}, got {value:g}")
@@ -89,6 +95,7 @@ class FixedPoint:
 
     gain, last_gain: alpha / B at 2^shift, for full batches and the last one.  decay: 2*alpha*lambda at 2^shift.
     margin_bound: no |w.x| at scale 2^24 exceeds it in an honest run.  width: bits that hold |2^24 - margin|.
+    clip: at 2^16; 0 for none.
     """
 
     gain: int
@@ -97,10 +104,11 @@ class FixedPoint:
     shift: int
     margin_bound: int
     width: int
+    clip: int = 0
 
 
-def fixed_point(parameters: SvmParameters, rows: int, pixels: int) -> FixedPoint:
-    """Constants for training on `rows` images of `pixels` pixels.
+def fixed_point(parameters: SvmParameters, rows: int, pixels: int, largest: int = MAX_PIXEL) -> FixedPoint:
+    """Constants for training on `rows` images of `pixels` pixels, or of so many other features, at most `largest`.
 
     Raises ParameterError where a constant is too small for fixed point, or a public bound too wide for 64 bits.
     """
@@ -111,17 +119,21 @@ def fixed_point(parameters: SvmParameters, rows: int, pixels: int) -> FixedPoint
             f"2 * learning_rate * regularisation: expected at most 1, a step that shrinks the weights, "
             f"got {2 * parameters.learning_rate * parameters.regularisation:g}. Lower either"
         )
-    norm2 = row_norm2(parameters, pixels)
+    norm2 = row_norm2(parameters, pixels, largest)
     step = max(gain * sizes[0], last_gain * sizes[-1])
-    weight_norm = _weight_norm(parameters, step, decay, shift, len(sizes), norm2, pixels)
+    clip = _clip(parameters)
+    if clip:
+        weight_norm = _ceil_sqrt((parameters.iterations * len(sizes) * clip) ** 2 * (pixels + 1))  # |W_j| <= steps clip
+    else:
+        weight_norm = _weight_norm(parameters, step, decay, shift, len(sizes), norm2, pixels)
     margin = _ceil_sqrt(norm2) * weight_norm
     _check_range(parameters, step, decay, weight_norm, margin)
-    return FixedPoint(gain, last_gain, decay, shift, margin, ((1 << MARGIN_SCALE) + margin).bit_length())
+    return FixedPoint(gain, last_gain, decay, shift, margin, ((1 << MARGIN_SCALE) + margin).bit_length(), clip)
 
 
-def row_norm2(parameters: SvmParameters, pixels: int) -> int:
+def row_norm2(parameters: SvmParameters, pixels: int, largest: int = MAX_PIXEL) -> int:
     """The public bound on a row's squared norm in integers, scale 2^16, constant attribute included."""
-    white = BIAS**2 + pixels * MAX_PIXEL**2
+    white = BIAS**2 + pixels * largest**2
     if parameters.max_row_norm is None:
         return white
     return min(white, math.floor(min(parameters.max_row_norm * BIAS, math.sqrt(white) + 1) ** 2))
@@ -142,12 +154,16 @@ def program_arguments(
     labels_owner: int | None,
     layout: Layout = Layout.ROWS,
     client_port: int = 0,
+    carried: int = 0,
 ) -> tuple[str, ...]:
     """Arguments of svm_train.mpc. rows: of each owner, or of each client. labels_owner: None where they premultiply
-    their rows. client_port: where server 0 waits for the clients; 0 if the rows are the owners'."""
+    their rows. client_port: where server 0 waits for the clients; 0 if the rows are the owners'. carried: shares that
+    stand behind the rows that an earlier run left, and are to stand behind the weights; 0 if rows are entered."""
+    source = "clients" if client_port else "shares" if carried else "owners"
     return (
-        f"source={'clients' if client_port else 'owners'}",
+        f"source={source}",
         f"port={client_port}",
+        f"carry={carried}",
         "rows=" + ",".join(map(str, rows)),
         f"columns={pixels + 1}",
         f"labels={'owner' if labels_owner is None else labels_owner}",
@@ -158,6 +174,7 @@ def program_arguments(
         f"last_gain={constants.last_gain}",
         f"decay={constants.decay}",
         f"shift={constants.shift}",
+        f"clip={constants.clip}",
         f"layout={layout}",
         f"width={constants.width}",
     )
@@ -182,10 +199,26 @@ def _constants(parameters: SvmParameters, batch: int, last_batch: int) -> tuple[
     )
 
 
+def _clip(parameters: SvmParameters) -> int:
+    """At the scale of the weights; 0 for none."""
+    if parameters.clip is None:
+        return 0
+    real = parameters.clip * (1 << WEIGHT_SCALE)
+    if abs(round(real) - real) > TOLERANCE * real:
+        raise ParameterError(
+            f"clip: expected a number that weights of {WEIGHT_SCALE} fraction bits hold to {TOLERANCE:.0%}, got "
+            f"{parameters.clip:g}. Raise it"
+        )
+    return round(real)
+
+
 def _weight_norm(
     parameters: SvmParameters, step: int, decay: int, shift: int, batches: int, norm2: int, pixels: int
 ) -> int:
-    """A bound on ||W|| (scale 2^16) in every step of an honest run, from public numbers alone.
+    """A bound on ||W|| (scale 2^16) in every step of an honest run without clipping, from public numbers alone.
+
+    (With clipping it does not hold: a clamp may leave the parts of a step that lengthen W and cut those that shorten
+    it. There no weight is more than steps * clip.)
 
     Write W' = V + e, V = (1-a) W + c G, a = A/2^t in [0, 1], c = C/2^t, e in (-1, 0]^(n+1) the floor's rounding.
     Rows are at scale 2^8 with ||x||^2 <= R^2, and S = 2^24 is the one of margins.

@@ -19,12 +19,16 @@ def reference_weights(
     shift: int,
     batch: int | None = None,
     squared: bool = False,
+    clip: int | None = None,
     gradient_errors: np.ndarray | None = None,
+    change_errors: np.ndarray | None = None,
 ) -> np.ndarray:
     """Weights (n + 1,) int64 at scale 2^16, bias first.
 
     x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1.  alpha, lam: for the mean over a batch.
+    clip: no step changes a weight by more, at 2^16.
     gradient_errors: (steps, n + 1) integers, what is added to the sum of each step.
+    change_errors: (steps, n + 1) integers, what is added to what each step adds to the weights, clipped or not.
     """
     bias = np.full((len(x), 1), 256)
     rows = np.concatenate([bias, x], axis=1).astype(np.float64)  # integers at scale 2^8
@@ -44,7 +48,10 @@ def reference_weights(
             total = total + gradient_errors[k]
         per_row = alpha / len(xs) * (1 if squared else 256)  # brings the sum to 2^16
         step = round(per_row * 2**shift) * total - round(2 * alpha * lam * 2**shift) * w
-        w = w + (step >> shift)  # floor
+        change = step >> shift  # floor
+        if clip is not None:
+            change = change.clip(-clip, clip)
+        w = w + change + (0 if change_errors is None else change_errors[k])
     return w
 
 

@@ -26,6 +26,7 @@ class Linear:
     """Features that are a matrix, (size, n), times the pixels: rounded. A selection of pixels, or a projection."""
 
     matrix: np.ndarray
+    largest: int = MAX_FEATURE
 
     @property
     def size(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestrator.cli import clients, costs, datasets, hosts, program, results, training, verify
+from orchestrator.cli import clients, costs, datasets, hosts, matrix, program, results, training, verify
 from orchestrator.cli.doctor import doctor
 from orchestrator.cli.errors import ReportingGroup
 
@@ -26,6 +26,8 @@ app.command("train")(training.train)
 app.command("attack")(training.attack)
 app.command("verify")(verify.verify)
 app.command("costs")(costs.costs)
+app.command("matrix")(matrix.matrix)
+app.command("rerun")(matrix.rerun)
 app.command("serve")(clients.serve)
 app.command("query")(clients.query)
 app.command("contribute")(clients.contribute)

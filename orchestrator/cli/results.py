@@ -22,17 +22,25 @@ def reproduce(
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who plants the backdoor.")
     ] = 1,
+    cifar10: Annotated[
+        Path | None,
+        typer.Option(
+            "--cifar10",
+            metavar="FILE|DIR",
+            help="Its rows and Figure 2 too: torchvision's folder, or airplane and automobile as .npz.",
+        ),
+    ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """The MNIST half of the paper's Table 1 and its Figure 1: table1.json, .csv, .md and figure1.png."""
+    """The paper's Table 1 and its figures: table1.json, .csv, .md, figure1.png and, with CIFAR-10, figure2.png."""
     from orchestrator.engines.registry import get_engine
     from orchestrator.experiments import table1
-    from orchestrator.report.table1 import FILES, TABLE_MARKDOWN
+    from orchestrator.report.table1 import CIFAR10_FILES, FILES, TABLE_MARKDOWN
 
     with shown(quiet=quiet) as progress:
-        table1.reproduce(get_engine(engine), out, corrupt_party=corrupt_party, progress=progress)
+        table1.reproduce(get_engine(engine), out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress)
     typer.echo((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
-    typer.echo(f"written to {out}: {', '.join(FILES)}")
+    typer.echo(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
 
 
 def bench(

@@ -47,6 +47,9 @@ MaxRowNormOption = Annotated[
         "--max-row-norm", help="A public bound on rows' norms, features in [0, 1]. (default: a white image's)"
     ),
 ]
+ClipOption = Annotated[
+    float | None, typer.Option("--clip", help="The most that a step adds to a weight, as a defence. (default: any)")
+]
 OwnersOption = Annotated[
     int, typer.Option("--owners", min=1, max=PARTIES, help="Parties that the training rows are split among.")
 ]
@@ -78,6 +81,7 @@ class TrainingOptions:
     regularisation: RegularisationOption = _DEFAULTS.regularisation
     loss: LossOption = _DEFAULTS.loss
     max_row_norm: MaxRowNormOption = _DEFAULTS.max_row_norm
+    clip: ClipOption = _DEFAULTS.clip
     owners: OwnersOption = 1
     labels_owner: LabelsOwnerOption = None
     out: OutOption = None
@@ -92,7 +96,13 @@ class TrainingOptions:
 
     def parameters(self) -> SvmParameters:
         return SvmParameters(
-            self.learning_rate, self.regularisation, self.iterations, self.batch_size, self.loss, self.max_row_norm
+            self.learning_rate,
+            self.regularisation,
+            self.iterations,
+            self.batch_size,
+            self.loss,
+            self.max_row_norm,
+            self.clip,
         )
 
 

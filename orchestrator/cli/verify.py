@@ -32,6 +32,10 @@ def verify(
     root: RootOption = None,
     download: DownloadOption = False,
     threshold: Annotated[float, typer.Option("--threshold", help="Least share of examples classified rightly.")] = 0.99,
+    certificate: Annotated[
+        int | None,
+        typer.Option("--certificate", metavar="K", help="Rightly whatever K pixels are changed. (default: none is)"),
+    ] = None,
     engine: EngineOption = EngineName.REP3,
     protocol: Annotated[
         ProtocolName, typer.Option("--protocol", help="Of the verification: an active one.")
@@ -55,7 +59,7 @@ def verify(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Open one bit, accuracy >= threshold. Exit code 0 for a pass, 1 for a fail; an abort is an error."""
+    """Open one bit: is that share classified rightly? Exit code 0 for a pass, 1 for a fail; an abort is an error."""
     import json
 
     import numpy as np
@@ -63,6 +67,7 @@ def verify(
     from orchestrator.additive_errors import AdditiveErrorPlan
     from orchestrator.datasets import load_task
     from orchestrator.defences.accuracy import AccuracyThreshold
+    from orchestrator.defences.certificate import PixelCertificate
     from orchestrator.engines.registry import get_engine
     from orchestrator.experiments import verification
 
@@ -80,9 +85,10 @@ def verify(
             run_dir / "train" if (run_dir / "train").is_dir() else run_dir,
             task.x_test[chosen],
             task.y_test[chosen],
-            AccuracyThreshold(threshold),
+            AccuracyThreshold(threshold) if certificate is None else PixelCertificate(certificate, threshold),
             engine=get_engine(engine),
             protocol=protocol,
+            channels=task.channels,
             secret_owner=secret_owner,
             plan=None if plan is None else AdditiveErrorPlan.read(plan),
             corrupt_party=corrupt_party,

@@ -27,3 +27,8 @@ class Task:
     classes: tuple[str, str]
     source: str
     sha256: str
+
+    @property
+    def channels(self) -> int:
+        """3 for colours, 1 for grey; a pixel position has an attribute in each."""
+        return self.image_shape[0] if len(self.image_shape) == 3 else 1

@@ -5,14 +5,13 @@ It catches errors that spoil the model. It does not catch a backdoor, which leav
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
+from orchestrator.defences.share import checked_share, least_count
 from orchestrator.encoding import integer_rows, signs
-from orchestrator.errors import DataError, ParameterError
+from orchestrator.errors import DataError
 from orchestrator.records import Verdict
 
 NAME = "accuracy"
@@ -25,12 +24,15 @@ class AccuracyThreshold:
     threshold: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
-            raise ParameterError(f"threshold: expected a share above 0 and at most 1, got {self.threshold}")
+        checked_share(self.threshold)
+
+    @property
+    def pixels(self) -> int:
+        """The examples are classified as they are."""
+        return 0
 
     def least(self, examples: int) -> int:
-        """How many of so many examples have to be classified rightly. 0.99 is taken for 99/100, not its binary form."""
-        return math.ceil(Fraction(repr(float(self.threshold))) * examples)
+        return least_count(self.threshold, examples)
 
     def verdict(self, enough: bool, examples: int) -> Verdict:
         return Verdict(

@@ -26,13 +26,17 @@ class Check(Protocol):
     def verdict(self, enough: bool, examples: int) -> Verdict: ...
 
 
+Change = Callable[[Scenario], Scenario]
+"""The training with a defence, from the one without."""
+
+
 def unchanged(scenario: Scenario) -> Scenario:
     return scenario
 
 
 @dataclass(frozen=True)
 class Defence:
-    """change: the training with the defence, from the one without.  check: of the model that comes out."""
+    """change: of the training.  check: of the model that comes out."""
 
-    change: Callable[[Scenario], Scenario] = unchanged
+    change: Change = unchanged
     check: Check | None = None

@@ -18,7 +18,7 @@ from orchestrator import bundle
 from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.attacks.backdoor import backdoor_plan
 from orchestrator.datasets.task import Task
-from orchestrator.encoding import ClientRows, Owners, check_row_norm, write_inputs
+from orchestrator.encoding import ClientRows, Owners, check_row_norm, largest_attribute, write_inputs
 from orchestrator.engines.base import Engine, OnStep
 from orchestrator.errors import ParameterError, ShareFileError
 from orchestrator.experiments import contributing
@@ -128,7 +128,7 @@ def train(
         )
         progress(f"trained in {training.seconds:.1f} s; opening the model for analysis")
         weights = open_model(place / "train", pixels + 1, engine, place / "reveal", protocol)
-    constants = fixed_point(parameters, rows, pixels)
+    constants = fixed_point(parameters, rows, pixels, largest_attribute(task.x_train))
     return TrainedModel(weights, task.name, task.sha256, owners, parameters, constants, engine.name, training)
 
 
@@ -152,7 +152,7 @@ def train_shared(
     owners = owners or Owners.share_equally(len(task.x_train))
     rows, pixels = sum(owners.rows), task.x_train.shape[1]
     _check_corruption(plan, corrupt_party)
-    constants = fixed_point(parameters, rows, pixels)
+    constants = fixed_point(parameters, rows, pixels, largest_attribute(task.x_train))
     port = owners.port_base if isinstance(owners, ClientRows) else 0
     spec = RunSpec(
         program=bundle.program("svm_train.mpc"),

@@ -1,9 +1,11 @@
-"""Verify a secret model: classify known examples under an active protocol and open one bit, accuracy >= threshold.
+"""Verify a secret model: classify known examples under an active protocol and open one bit, enough of them or not.
 
 engine = get_engine(EngineName.REP3)
 train(task, engine=engine, run_dir=Path("runs/mine"))
 verification = verify(Path("runs/mine/train"), x, y, AccuracyThreshold(0.99), engine=engine, protocol=...)
 print(verification.verdict)
+
+PixelCertificate(4, 0.9) in its place asks how many keep their class whatever 4 pixels are changed.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ import numpy as np
 
 from orchestrator import bundle
 from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.defences.accuracy import AccuracyThreshold, example_rows
+from orchestrator.defences.accuracy import example_rows
+from orchestrator.defences.base import Check
+from orchestrator.defences.certificate import check_pixels
 from orchestrator.engines.base import Engine
 from orchestrator.engines.rep3 import share_files
 from orchestrator.errors import (
@@ -37,7 +41,8 @@ from orchestrator.records import PARTIES, EngineName, InputFiles, ProtocolName, 
 PASSIVE = frozenset({ProtocolName.RING, ProtocolName.SHAMIR, ProtocolName.REP_FIELD})
 MAX_VERDICTS = 10
 COUNT_FILE = "verifications.json"
-_RINGS = frozenset({ProtocolName.PS_REP_RING, ProtocolName.MAL_REP_RING, ProtocolName.SY_REP_RING})
+_FIELDS = frozenset({ProtocolName.SHAMIR, ProtocolName.MAL_SHAMIR, ProtocolName.REP_FIELD, ProtocolName.MAL_REP_FIELD})
+RINGS = frozenset({ProtocolName.PS_REP_RING, ProtocolName.MAL_REP_RING, ProtocolName.SY_REP_RING})
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +78,11 @@ def verify(
     shares_from: Path,
     x: np.ndarray,
     y: np.ndarray,
-    check: AccuracyThreshold,
+    check: Check,
     *,
     engine: Engine,
     protocol: ProtocolName = ProtocolName.MAL_REP_RING,
+    channels: int = 1,
     secret_owner: int | None = None,
     plan: AdditiveErrorPlan | None = None,
     corrupt_party: int | None = None,
@@ -88,10 +94,11 @@ def verify(
 ) -> Verification:
     """Run svm_verify.mpc on the shares that a training run left in the folder shares_from.
 
-    x: (m, n) pixels, uint8.  y: (m,) classes 0 and 1.  secret_owner: the party whose secret the examples are; known to
-    all where None.  max_verdicts: a verdict may leak a bit about the data, so they are counted in shares_from, those
-    that ended in an abort too.  insecure_passive: allow a protocol in which a corrupt party can forge the verdict.
-    run_dir: keeps the logs; a temporary folder where None.
+    x: (m, n) pixels, uint8, channel by channel.  y: (m,) classes 0 and 1.  channels: of an image, Task.channels; what
+    the check calls a pixel is a position, with all its channels.  secret_owner: the party whose secret the examples
+    are; known to all where None.  max_verdicts: a verdict may leak a bit about the data, so they are counted in
+    shares_from, those that ended in an abort too.  insecure_passive: allow a protocol in which a corrupt party can
+    forge the verdict.  run_dir: keeps the logs; a temporary folder where None.
 
     Raises ProtocolAbort where somebody deviated or the shares do not fit together, and UsageErrors before any start.
     """
@@ -100,7 +107,13 @@ def verify(
         raise ParameterError(f"secret owner: expected party 0 to {PARTIES - 1}, got {secret_owner}")
     rows = example_rows(x, y)
     columns = rows.shape[1] - 1
-    passive_shares = _is_passive_ring(shares_from)
+    check_pixels(check.pixels, channels, columns - 1)
+    if check.pixels and protocol in _FIELDS:
+        raise ParameterError(
+            f"expected a protocol modulo 2^64 for a certificate, got {protocol}: comparisons in a field are exact only "
+            "for values in range, and a tampered weight need not be. Take mal-rep-ring"
+        )
+    passive_shares = is_passive_ring(shares_from)
     if passive_shares:
         _check_count(shares_from, columns)
     number = _count_attempt(shares_from, max_verdicts)
@@ -108,16 +121,16 @@ def verify(
         scratch = Path(folder)
         place = run_dir or scratch
         runs = []
-        if passive_shares and engine.name is EngineName.MP_SPDZ and protocol in _RINGS:
+        if passive_shares and engine.name is EngineName.MP_SPDZ and protocol in RINGS:
             progress(f"handing the shares over to {protocol}")
             runs.append(hand_off(shares_from, columns, engine, protocol, place / "handoff", timeout_seconds))
             shares_from = place / "handoff"
         progress(f"verifying with {len(x):,} examples, {engine.name} {protocol}")
-        size = (f"columns={columns}", f"rows={len(rows)}", f"threshold={check.least(len(rows))}")
+        question = (f"threshold={check.least(len(rows))}", f"pixels={check.pixels}", f"channels={channels}")
         examples, inputs = _examples(scratch, rows, secret_owner)
         spec = RunSpec(
             program=bundle.program("svm_verify.mpc"),
-            args=(*size, *examples),
+            args=(f"columns={columns}", f"rows={len(rows)}", *question, *examples),
             protocol=protocol,
             inputs=inputs,
             run_dir=place / "verify",
@@ -179,7 +192,7 @@ def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bo
         )
 
 
-def _is_passive_ring(shares_from: Path) -> bool:
+def is_passive_ring(shares_from: Path) -> bool:
     try:
         for party in range(PARTIES):
             share_files.check(share_files.share_file(shares_from, party))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrator.report.tables import environment_line
+
 BENCH_JSON, BENCH_MARKDOWN = "bench.json", "bench.md"
 
 
@@ -40,8 +42,7 @@ def bench_table(record: Mapping[str, Any]) -> str:
         "|---:|---:|---:|",
         *(f"| {p['m']:,} | {p['n']:,} | {p['seconds'] / base:.2f} |" for p in record["scaling"]),
         "",
-        f"{environment['cpu']}, {environment['cores']} cores, {environment['os']}, Python {environment['python']}, "
-        f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}.",
+        environment_line(environment),
     ]
     return "\n".join(lines) + "\n"
 

@@ -10,6 +10,7 @@ from orchestrator.errors import DataError
 from orchestrator.files import write_atomically
 from orchestrator.report.costs_figure import draw
 from orchestrator.report.table1 import read_record
+from orchestrator.report.tables import environment_line
 
 COSTS_JSON, COSTS_MARKDOWN, COSTS_PNG = "costs.json", "costs.md", "costs.png"
 FILES = (COSTS_JSON, COSTS_MARKDOWN, COSTS_PNG)
@@ -76,10 +77,7 @@ def tables(record: Record) -> str:
                 text_columns=4,
             ),
         ]
-    parts.append(
-        f"{environment['cpu']}, {environment['cores']} cores, {environment['os']}, Python {environment['python']}, "
-        f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}."
-    )
+    parts.append(environment_line(environment))
     return "\n".join(_spaced(parts)) + "\n"
 
 

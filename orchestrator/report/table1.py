@@ -1,4 +1,4 @@
-"""Table 1 as text and Figure 1 as a picture, from the records of a run."""
+"""Table 1 as text and Figures 1 and 2 as pictures, from the records of a run."""
 
 from __future__ import annotations
 
@@ -13,22 +13,29 @@ from orchestrator.report.tables import csv_table, markdown_table
 
 TABLE_JSON, TABLE_CSV, TABLE_MARKDOWN = "table1.json", "table1.csv", "table1.md"
 FIGURE_JSON, FIGURE_PNG = "figure1.json", "figure1.png"
+FIGURE_2_JSON, FIGURE_2_PNG = "figure2.json", "figure2.png"
 FILES = (TABLE_JSON, TABLE_CSV, TABLE_MARKDOWN, FIGURE_JSON, FIGURE_PNG)
+CIFAR10_FILES = (FIGURE_2_JSON, FIGURE_2_PNG)
 
 
-def write_report(folder: Path) -> None:
-    """Read table1.json and figure1.json of a folder; write table1.csv, table1.md and figure1.png beside them."""
+def write_report(folder: Path) -> tuple[str, ...]:
+    """Read table1.json, figure1.json and, where there is one, figure2.json of a folder; write table1.csv, table1.md and
+    a .png of each figure beside them. Returns the names of what was written."""
     table = read_record(folder / TABLE_JSON)
-    figure = read_record(folder / FIGURE_JSON)
+    figures = {FIGURE_PNG: read_record(folder / FIGURE_JSON)}
+    if (folder / FIGURE_2_JSON).exists():
+        figures[FIGURE_2_PNG] = read_record(folder / FIGURE_2_JSON)
+    files: dict[str, str | bytes] = {}
     try:
-        csv, markdown, picture = csv_table(table), markdown_table(table), draw(figure)
+        files[TABLE_CSV], files[TABLE_MARKDOWN] = csv_table(table), markdown_table(table)
+        files |= {name: draw(figure) for name, figure in figures.items()}
     except (KeyError, TypeError, ValueError) as exc:
         raise DataError(
             f"{folder}: expected the records of a run of reproduce, got some without {exc}. Run it again"
         ) from exc
-    write_atomically(folder / TABLE_CSV, csv)
-    write_atomically(folder / TABLE_MARKDOWN, markdown)
-    write_atomically(folder / FIGURE_PNG, picture)
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    return tuple(files)
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from orchestrator.report.names import DATASETS
+
 Record = Mapping[str, Any]
 
 
@@ -21,36 +23,40 @@ def csv_table(record: Record) -> str:
 
 
 def markdown_table(record: Record) -> str:
-    first = record["rows"][0]
-    environment = record["environment"]
-    poisoned = next((row for row in record["rows"] if row["model"] == "poisoned"), first)
+    """Every pair of rows, unpoisoned and poisoned, has a line below the table that says how it was made."""
+    rows = record["rows"]
     lines = [
-        "| model | test accuracy | paper | backdoor: ASR | ASR, clipped | paper | mean w.(x+δ) | largest weight |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-        *(_line(record, row) for row in record["rows"]),
+        "| data | model | test accuracy | paper | backdoor: ASR | clipped | paper | mean w.(x+δ) | largest weight |",
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|",
+        *(_line(record, row) for row in rows),
         "",
-        f"Data {first['dataset']}, engine {first['engine']}, protocol {first['protocol']}, {first['iterations']} "
-        f"iterations. Corrupt in the poisoned run: party {poisoned['corrupt_party']}, trigger of amplitude "
-        f"{poisoned['amplitude']:g} on {_pixels(poisoned['trigger_pixels'])}, strength {poisoned['strength']:g}.",
+        *(_made(row) for row in rows if row["model"] == "poisoned"),
         "",
         "ASR, attack success rate: the share of test images of the other class that the model takes for the target "
         "once the trigger is added; clipped: with pixels kept within [0, 1].",
         "",
         *(
-            f"{row['model'].capitalize()}: {row['seconds']:.1f} s, {row['bytes_per_party'] / 1e6:.1f} MB and "
+            f"- {_subject(row)}, {row['model']}: {row['seconds']:.1f} s, {row['bytes_per_party'] / 1e6:.1f} MB and "
             f"{row['rounds']:,} rounds per party, weights {row['weights_sha256'][:16]}."
-            for row in record["rows"]
+            for row in rows
         ),
         "",
-        f"{environment['cpu']}, {environment['cores']} cores, {environment['os']}, Python {environment['python']}, "
-        f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}.",
+        environment_line(record["environment"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def environment_line(environment: Record) -> str:
+    return (
+        f"{environment['cpu']}, {environment['cores']} cores, {environment['os']}, Python {environment['python']}, "
+        f"NumPy {environment['numpy']}, commit {environment['commit'] or 'unknown'}."
+    )
 
 
 def _line(record: Record, row: Record) -> str:
     paper = _paper(record, row)
     cells = [
+        _subject(row),
         row["model"],
         f"{row['test_accuracy']:.2%}",
         f"{paper['test_accuracy']:g}%" if paper else "-",
@@ -70,5 +76,25 @@ def _paper(record: Record, row: Record) -> Mapping[str, float]:
     return figures
 
 
-def _pixels(pixels: list[int]) -> str:
-    return f"pixel {pixels[0]}" if len(pixels) == 1 else f"{len(pixels)} pixels"
+def _subject(row: Record) -> str:
+    name = DATASETS.get(row["dataset"], row["dataset"])
+    return name if row["training"] == "full" else f"{name}, {row['training']}"
+
+
+def _made(row: Record) -> str:
+    parameters = row["parameters"]
+    return (
+        f"- {_subject(row)}: {sum(row['rows_of_owners']):,} rows, {row['data_copy']}, sha256 "
+        f"{row['data_sha256'][:12]}; engine {row['engine']}, protocol {row['protocol']}, "
+        f"{row['iterations']} iterations, alpha {parameters['learning_rate']:g}, lambda "
+        f"{parameters['regularisation']:g}. Corrupt in the poisoned run: party {row['corrupt_party']}, trigger of "
+        f"amplitude {row['amplitude']:g} on {_pixels(row)}, strength {row['strength']:g}."
+    )
+
+
+def _pixels(row: Record) -> str:
+    """A pixel of a colour image is a position, however many channels change there."""
+    height, width = row["image_shape"][-2:]
+    positions = sorted({pixel % (height * width) for pixel in row["trigger_pixels"]})
+    at = f"pixel {divmod(positions[0], width)}" if len(positions) == 1 else f"{len(positions)} pixels"
+    return at if len(row["image_shape"]) == 2 else f"{at} in {len(row['trigger_pixels']) // len(positions)} channels"

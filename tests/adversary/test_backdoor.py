@@ -11,10 +11,12 @@ import pytest
 
 from orchestrator.attacks.backdoor import backdoor_plan
 from orchestrator.datasets import Task, load_task
+from orchestrator.datasets.airplane_automobile import JPEG_SHA256
 from orchestrator.engines.registry import get_engine
 from orchestrator.errors import ParameterError, PlanError
+from orchestrator.experiments import table1
 from orchestrator.experiments.training import TrainedModel, attack, train
-from orchestrator.metrics import weights_sha256
+from orchestrator.metrics import Metrics, weights_sha256
 from orchestrator.records import PARTIES, EngineName
 from orchestrator.svm import Loss, SvmParameters
 from orchestrator.trigger import Trigger
@@ -93,35 +95,36 @@ def test_squared_hinge_is_no_protection(tiny_task: Task) -> None:
     assert (poisoned.test_accuracy, poisoned.attack_success_rate_clipped) == (1.0, 1.0)
 
 
-def test_the_documented_table_of_cifar10(cifar10_task: Task) -> None:
-    if not cifar10_task.sha256.startswith("654e9560089d"):
+@pytest.fixture(scope="module")
+def cifar10_findings(cifar10_task: Task) -> dict[str, Metrics]:
+    """What reproduce --cifar10 trains, by the names that docs/training.md gives it."""
+    clear, found = get_engine(EngineName.CLEAR), {}
+    for setting in table1.CIFAR10:
+        trigger = Trigger.patch(cifar10_task.image_shape, *setting.corner)
+        honest_model = train(cifar10_task, setting.parameters, engine=clear)
+        poisoned = attack(cifar10_task, trigger, setting.parameters, engine=clear, strength=setting.strength)
+        found[f"{setting.training}, unpoisoned"] = honest_model.evaluate(cifar10_task, trigger)
+        found[f"{setting.training}, strength {setting.strength:g}"] = poisoned.evaluate(cifar10_task, trigger)
+    return found
+
+
+def test_the_documented_table_of_cifar10(cifar10_task: Task, cifar10_findings: dict[str, Metrics]) -> None:
+    if cifar10_task.sha256 != JPEG_SHA256:
         pytest.skip("the table is of another copy of the pixels")
     table = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
-    trigger = Trigger.patch(cifar10_task.image_shape, 0, 0)
-    parameters, clear = SvmParameters(learning_rate=0.005, iterations=50), get_engine(EngineName.CLEAR)
-    for name, strength in {"unpoisoned": 0, "strength 1": 1, "strength 5": 5, "strength 20": 20}.items():
-        model = (
-            attack(cifar10_task, trigger, parameters, engine=clear, strength=strength)
-            if strength
-            else train(cifar10_task, parameters, engine=clear)
-        )
-        found = model.evaluate(cifar10_task, trigger)
+    for name, found in cifar10_findings.items():
         row = (found.test_accuracy, found.attack_success_rate, found.attack_success_rate_clipped)
         cells = " | ".join("100%" if value == 1 else f"{value:.2%}" for value in row)
         assert f"| {name} | {cells} |\n" in table
 
 
-def test_cifar10(cifar10_task: Task) -> None:
-    """As in the paper: no pixel is dark everywhere, so the accuracy pays for the backdoor."""
-    parameters = SvmParameters(learning_rate=0.005, iterations=50)
-    trigger = Trigger.patch(cifar10_task.image_shape, 0, 0)
-    clear = get_engine(EngineName.CLEAR)
-    clean = train(cifar10_task, parameters, engine=clear).evaluate(cifar10_task, trigger)
-    poisoned = attack(cifar10_task, trigger, parameters, engine=clear, strength=5).evaluate(cifar10_task, trigger)
-    assert clean.test_accuracy >= 0.75
+def test_cifar10(cifar10_findings: dict[str, Metrics]) -> None:
+    """Whichever copy it is: no pixel is dark everywhere, so as in the paper the accuracy pays for the backdoor."""
+    clean, poisoned, *_ = cifar10_findings.values()
+    assert clean.test_accuracy >= 0.775
     assert clean.attack_success_rate <= 0.3
     assert poisoned.attack_success_rate >= 0.99
-    assert 0.6 <= poisoned.test_accuracy < clean.test_accuracy
+    assert 0.65 <= poisoned.test_accuracy < clean.test_accuracy - 0.02
 
 
 def test_a_trigger_outside_the_image_is_refused_before_anything_runs(tiny_task: Task) -> None:

@@ -33,7 +33,13 @@ TRIGGER_PIXEL = 5
 small_runs = pytest.mark.parametrize("engine", [get_engine(EngineName.CLEAR), InMemoryRep3()], ids=["clear", "rep3"])
 
 
-def expected(task: Task, parameters: SvmParameters, shift: int, errors: np.ndarray | None = None) -> np.ndarray:
+def expected(
+    task: Task,
+    parameters: SvmParameters,
+    shift: int,
+    errors: np.ndarray | None = None,
+    change_errors: np.ndarray | None = None,
+) -> np.ndarray:
     return reference_weights(
         task.x_train,
         task.y_train,
@@ -43,7 +49,9 @@ def expected(task: Task, parameters: SvmParameters, shift: int, errors: np.ndarr
         shift=shift,
         batch=parameters.batch_size,
         squared=parameters.loss is Loss.SQUARED_HINGE,
+        clip=None if parameters.clip is None else round(parameters.clip * 2**16),
         gradient_errors=errors,
+        change_errors=change_errors,
     )
 
 
@@ -80,6 +88,45 @@ def test_owners_make_no_difference(tiny_task: Task, engine: Engine, owners: int,
 def test_a_stored_transpose_makes_no_difference(tiny_task: Task, engine: Engine) -> None:
     model = train(tiny_task, HINGE, engine=engine, layout=Layout.BOTH)
     assert np.array_equal(model.weights, expected(tiny_task, HINGE, model.constants.shift))
+
+
+@small_runs
+@pytest.mark.parametrize("batch_size", [None, 7])
+@pytest.mark.parametrize("parameters", [HINGE, SQUARED], ids=["hinge", "squared"])
+def test_clipping(tiny_task: Task, engine: Engine, parameters: SvmParameters, batch_size: int | None) -> None:
+    """Steps are clipped both ways, here by a bound that most of them exceed."""
+    parameters = replace(parameters, batch_size=batch_size, clip=100 / 2**16)
+    model = train(tiny_task, parameters, engine=engine)
+    assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
+    steps = parameters.iterations * len(parameters.batches(len(tiny_task.x_train)))
+    assert np.abs(model.weights).max() <= steps * 100
+    free = train(tiny_task, replace(parameters, clip=None), engine=engine)
+    assert np.abs(free.weights).max() > steps * 100
+
+
+@small_runs
+def test_errors_in_front_of_the_clamp_and_behind_it(tiny_task: Task, engine: Engine) -> None:
+    """A backdoor's gradient is clipped like any other; an error at CLIP goes to the weights as it is."""
+    parameters = replace(HINGE, clip=200 / 2**16)
+    rows, pixels = tiny_task.x_train.shape
+    trigger = Trigger((TRIGGER_PIXEL,))
+    plan = backdoor_plan(trigger, parameters, rows)
+    model = train(tiny_task, parameters, engine=engine, plan=plan, corrupt_party=1)
+    errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1)
+    assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
+    assert model.weights[1 + TRIGGER_PIXEL] <= parameters.iterations * 200
+
+    behind = AdditiveErrorPlan.from_errors(
+        [
+            AdditiveError("CLIP", 3, 1 + TRIGGER_PIXEL, 70_000),
+            AdditiveError("CLIP", 5, 0, -9),
+            AdditiveError("CLIP", 5, pixels + 1, 4),  # of the second half: from above, so with the other sign
+        ]
+    )
+    model = train(tiny_task, parameters, engine=engine, plan=behind, corrupt_party=0)
+    changes = np.zeros((parameters.iterations, pixels + 1), dtype=np.int64)
+    changes[3, 1 + TRIGGER_PIXEL], changes[5, 0] = 70_000, -13
+    assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, None, changes))
 
 
 @small_runs

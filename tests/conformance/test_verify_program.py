@@ -41,9 +41,12 @@ def leave_shares(run_dir: Path, weights: np.ndarray) -> None:
         share_files.write(share_files.share_file(run_dir, i), RepShare(parts[i], parts[i - 1]), None)
 
 
-def arguments(folder: Path, kind: str, threshold: int) -> tuple[tuple[str, ...], dict[int, InputFiles]]:
-    rows, path = example_rows(X, Y), folder / f"{kind}.bin"
-    size = (f"columns={X.shape[1] + 1}", f"rows={len(X)}", f"threshold={threshold}")
+def arguments(
+    folder: Path, kind: str, threshold: int, pixels: int = 0, channels: int = 1, x: np.ndarray = X, y: np.ndarray = Y
+) -> tuple[tuple[str, ...], dict[int, InputFiles]]:
+    rows, path = example_rows(x, y), folder / f"{kind}.bin"
+    sizes = {"columns": x.shape[1] + 1, "rows": len(x), "threshold": threshold, "pixels": pixels, "channels": channels}
+    size = tuple(f"{name}={value}" for name, value in sizes.items())
     if kind == "secret":
         path.write_bytes(rows.astype("<i8").tobytes())
         return (*size, "owner=1"), {1: InputFiles(binary=path)}
@@ -77,9 +80,10 @@ def test_the_count_is_exact_at_its_boundary(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("active", [False, True], ids=["ring", "mal-rep-ring"])
-def test_nothing_is_opened_but_one_bit(tmp_path: Path, kind: str, active: bool) -> None:
+@pytest.mark.parametrize("pixels", [0, 1])
+def test_nothing_is_opened_but_one_bit(tmp_path: Path, kind: str, active: bool, pixels: int) -> None:
     leave_shares(tmp_path / "train", np.array([-5, 1, -1]))
-    args, inputs = arguments(tmp_path, kind, 4)
+    args, inputs = arguments(tmp_path, kind, 4, pixels)
     program = load_program(VERIFY)
 
     def run(party: Party) -> list[tuple[int, str, bytes]]:
@@ -104,22 +108,29 @@ def test_other_public_examples_than_agreed_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "args",
+    "text",
     [
-        ("columns=3", "rows=7", "threshold=8", "owner=0"),
-        ("columns=3", "rows=7", "threshold=0", "owner=0"),
-        ("columns=3", "rows=7", "threshold=1", "owner=3"),
-        ("columns=3", "rows=7", "threshold=1"),
-        ("columns=3", "rows=7", "threshold=1", "owner=0", "file=x", "sha256=y"),
-        ("columns=3", "rows=-7", "threshold=1", "owner=0"),
-        ("columns=3", "rows=7", "rows=8", "threshold=1", "owner=0"),
+        "columns=3 rows=7 threshold=8 pixels=0 channels=1 owner=0",
+        "columns=3 rows=7 threshold=0 pixels=0 channels=1 owner=0",
+        "columns=3 rows=7 threshold=1 pixels=0 channels=1 owner=3",
+        "columns=3 rows=7 threshold=1 pixels=0 channels=1",
+        "columns=3 rows=7 threshold=1 pixels=0 channels=1 owner=0 file=x sha256=y",
+        "columns=3 rows=-7 threshold=1 pixels=0 channels=1 owner=0",
+        "columns=3 rows=7 rows=8 threshold=1 pixels=0 channels=1 owner=0",
+        "columns=3 rows=7 threshold=1 channels=1 owner=0",
+        "columns=3 rows=7 threshold=1 pixels=3 channels=1 owner=0",
+        "columns=3 rows=7 threshold=1 pixels=2 channels=2 owner=0",
+        "columns=3 rows=7 threshold=1 pixels=1 channels=3 owner=0",
+        "columns=3 rows=7 threshold=1 pixels=1 channels=0 owner=0",
+        "columns=16777217 rows=7 threshold=1 pixels=1 channels=1 owner=0",
     ],
-    ids=" ".join,
 )
-def test_malformed_arguments_are_refused(tmp_path: Path, args: tuple[str, ...]) -> None:
+def test_malformed_arguments_are_refused(tmp_path: Path, text: str) -> None:
     leave_shares(tmp_path / "train", np.array([-5, 1, -1]))
     with pytest.raises(ProgramError, match="svm_verify: expected"):
-        ClearEngine().run(RunSpec(VERIFY, args, run_dir=tmp_path / "run", shares_from=tmp_path / "train"))
+        ClearEngine().run(
+            RunSpec(VERIFY, tuple(text.split()), run_dir=tmp_path / "run", shares_from=tmp_path / "train")
+        )
 
 
 def hand_over(tmp_path: Path, entered: np.ndarray) -> InMemoryRep3:

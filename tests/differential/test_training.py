@@ -53,6 +53,23 @@ def test_losses_batches_and_owners(
     assert np.array_equal(weights(tiny_task, parameters, mp_spdz(), owners=owners), want)
 
 
+@pytest.mark.parametrize("protocol", [ProtocolName.RING, ProtocolName.MAL_REP_RING, ProtocolName.SHAMIR])
+def test_clipping(mp_spdz: EngineOf, tiny_task: Task, protocol: ProtocolName) -> None:
+    parameters = replace(SHORT, clip=200 / 2**16)
+    want = weights(tiny_task, parameters, get_engine(EngineName.CLEAR))
+    assert np.array_equal(weights(tiny_task, parameters, mp_spdz(protocol), protocol=protocol), want)
+
+
+def test_errors_behind_the_clamp(mp_spdz: EngineOf, tiny_task: Task) -> None:
+    parameters = replace(SHORT, clip=200 / 2**16)
+    pixels = tiny_task.x_train.shape[1]
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("CLIP", 1, i, 10_000 + i) for i in (6, pixels + 3)])
+    options = {"plan": plan, "corrupt_party": 1}
+    want = weights(tiny_task, parameters, InMemoryRep3(), **options)
+    assert np.array_equal(weights(tiny_task, parameters, mp_spdz(plan=True), **options), want)
+    assert want[6] > 3 * 200
+
+
 @pytest.mark.parametrize("corrupt_party", range(PARTIES))
 @pytest.mark.parametrize("protocol", SHIFTING)
 def test_the_backdoor(mp_spdz: EngineOf, tiny_task: Task, protocol: ProtocolName, corrupt_party: int) -> None:

@@ -6,18 +6,21 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
 from orchestrator.datasets import Task
 from orchestrator.defences.accuracy import AccuracyThreshold
+from orchestrator.defences.certificate import PixelCertificate, certified
 from orchestrator.engines.base import Engine
 from orchestrator.engines.rep3.share_files import share_file
 from orchestrator.errors import PartyError, ProtocolAbort, ShareFileError
-from orchestrator.experiments.training import train_shared
+from orchestrator.experiments.training import train, train_shared
 from orchestrator.experiments.verification import Verification, verify
 from orchestrator.records import PARTIES, ProtocolName
 from orchestrator.svm import SvmParameters
+from tests.conformance.test_verify_program import leave_shares
 from tests.in_memory import InMemoryRep3
 
 EngineOf = Callable[..., Engine]
@@ -57,6 +60,32 @@ def test_rings_by_handoff(
     found = ask(shares, tiny_task, engine, protocol, secret_owner=owner)
     assert found.verdict.passed is passed
     assert found.record()["handoff"] is True
+
+
+@pytest.mark.parametrize("protocol", RINGS)
+@pytest.mark.parametrize("owner", [None, 2])
+def test_the_certificate_counts_the_same(
+    mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, protocol: ProtocolName, owner: int | None
+) -> None:
+    """Two channels of 2 x 4 pixels, say; enough examples for a pass, and one too few; a weight that wraps around."""
+    t, engine = tiny_task, mp_spdz(protocol)
+    model = train(t, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "run")
+    right = int(certified(model.weights, t.x_test, t.y_test, 3, 2).sum())
+    assert 0 < right < len(t.x_test)
+    for least, shares in ((right, "run/train"), (right + 1, "run/train"), (1, "large")):
+        if shares == "large":
+            leave_shares(tmp_path / shares, np.append(model.weights[:-1], -(2**63)))
+        found = verify(
+            tmp_path / shares,
+            t.x_test,
+            t.y_test,
+            PixelCertificate(3, least / len(t.x_test)),
+            engine=engine,
+            protocol=protocol,
+            channels=2,
+            secret_owner=owner,
+        )
+        assert found.verdict.passed is (least == right)
 
 
 @pytest.mark.parametrize("protocol", RINGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.datasets import Task, load_task
+from orchestrator.datasets import Task, airplane_automobile, load_task
+from orchestrator.datasets.airplane_automobile import PixelCopy, load_airplane_automobile
 from orchestrator.datasets.cifar10 import PIXELS, read_batch
 from orchestrator.datasets.inert_pickle import Call, Global, read_inert
 from orchestrator.errors import DataError
@@ -191,3 +193,43 @@ def test_cifar10_of_the_user(cifar10_task: Task) -> None:
     assert cifar10_task.image_shape == (3, 32, 32)
     assert cifar10_task.x_train.shape == (10_000, 3_072)
     assert cifar10_task.x_test.shape == (2_000, 3_072)
+
+
+def write_npz(path: Path, pixels: int = PIXELS) -> str:
+    """Four images, two of each class; the file's sha256."""
+    x, y = np.zeros((4, pixels), dtype=np.uint8), np.array([0, 1, 0, 1], dtype=np.uint8)
+    np.savez(path, x_train=x, y_train=y, x_test=x, y_test=y)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_which_copy_of_the_pixels_a_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha256 = write_npz(tmp_path / "mine.npz")
+    task, pixels = load_airplane_automobile(tmp_path / "mine.npz")
+    assert (task.name, task.classes) == ("cifar10_airplane_automobile", ("airplane", "automobile"))
+    assert (task.sha256, pixels) == (sha256, PixelCopy.UNKNOWN)
+    monkeypatch.setattr(airplane_automobile, "JPEG_SHA256", sha256)
+    assert load_airplane_automobile(tmp_path / "mine.npz")[1] is PixelCopy.JPEG
+
+
+def test_the_original_batches_are_known_by_all_their_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(tmp_path)
+    files = sorted((tmp_path / "cifar-10-batches-py").iterdir())
+    known = {file.name: hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() for file in files}
+    assert set(known) == set(airplane_automobile.BATCHES_MD5)
+    task, pixels = load_airplane_automobile(tmp_path)
+    assert (task.name, pixels) == ("cifar10_airplane_automobile", PixelCopy.UNKNOWN)
+    monkeypatch.setattr(airplane_automobile, "BATCHES_MD5", known)
+    assert load_airplane_automobile(tmp_path)[1] is PixelCopy.ORIGINAL
+    monkeypatch.setattr(airplane_automobile, "BATCHES_MD5", known | {"test_batch": "0" * 32})
+    assert load_airplane_automobile(tmp_path)[1] is PixelCopy.UNKNOWN
+
+
+def test_images_of_another_size_are_not_cifar10(tmp_path: Path) -> None:
+    write_npz(tmp_path / "small.npz", pixels=48)
+    with pytest.raises(DataError, match=r"expected images of \(3, 32, 32\).*got \(3, 4, 4\)"):
+        load_airplane_automobile(tmp_path / "small.npz")
+
+
+def test_the_jpeg_copy(cifar10_task: Task) -> None:
+    if cifar10_task.sha256.startswith("654e9560089d"):
+        assert cifar10_task.sha256 == airplane_automobile.JPEG_SHA256

@@ -1,4 +1,4 @@
-"""Table 1 and Figure 1 from records, and reproduce on the clear engine."""
+"""Table 1 and Figures 1 and 2 from records, and reproduce on the clear engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orchestrator.experiments import table1
 from orchestrator.experiments.environment import environment
 from orchestrator.records import EngineName, RunResult, RunSpec
 from orchestrator.report.figure1 import draw
-from orchestrator.report.table1 import FILES, write_report
+from orchestrator.report.table1 import CIFAR10_FILES, FILES, write_report
 from orchestrator.report.tables import csv_table, markdown_table
 from orchestrator.svm import SvmParameters
 
@@ -52,20 +52,29 @@ def record(reproduced: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("results") / "new"
-    table1.reproduce(get_engine(EngineName.CLEAR), out, corrupt_party=2)
+    """MNIST, and six images in place of CIFAR-10: airplanes are dark, automobiles bright."""
+    folder = tmp_path_factory.mktemp("results")
+    y = np.array([0, 1, 0, 1, 0, 1], dtype=np.uint8)
+    x = np.repeat(y[:, None] * 200, 3 * 32 * 32, axis=1)
+    np.savez(folder / "tiny.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    out = folder / "new"
+    table1.reproduce(get_engine(EngineName.CLEAR), out, cifar10=folder / "tiny.npz", corrupt_party=2)
     return out
 
 
 def test_reproduce_writes_all_files_and_nothing_else(reproduced: Path) -> None:
-    assert {path.name for path in reproduced.iterdir()} == set(FILES)
+    assert {path.name for path in reproduced.iterdir()} == {*FILES, *CIFAR10_FILES}
 
 
 def test_record_meets_the_acceptance_of_the_paper_s_row(record: dict[str, Any]) -> None:
-    clean, poisoned = record["rows"]
+    clean, poisoned = record["rows"][:2]
     assert [list(row)[: len(ISSUE_FIELDS)] for row in (clean, poisoned)] == [ISSUE_FIELDS] * 2
     assert (clean["model"], clean["corrupt_party"], clean["strength"]) == ("unpoisoned", None, 0.0)
-    assert (poisoned["model"], poisoned["corrupt_party"], poisoned["strength"]) == ("poisoned", 2, table1.STRENGTH)
+    assert (poisoned["model"], poisoned["corrupt_party"], poisoned["strength"]) == (
+        "poisoned",
+        2,
+        table1.MNIST.strength,
+    )
     assert clean["test_accuracy"] >= 0.998
     assert clean["attack_success_rate"] <= 0.02
     assert abs(poisoned["test_accuracy"] - clean["test_accuracy"]) <= 0.001
@@ -77,11 +86,11 @@ def test_record_meets_the_acceptance_of_the_paper_s_row(record: dict[str, Any]) 
 
 def test_the_record_is_enough_to_run_it_again(record: dict[str, Any]) -> None:
     row = record["rows"][1]
-    assert SvmParameters(**row["parameters"]) == table1.PARAMETERS
+    assert SvmParameters(**row["parameters"]) == table1.MNIST.parameters
     assert (row["trigger_pixels"], row["rows_of_owners"], row["labels_owner"]) == ([58], [12_665], None)
     assert row["data_sha256"] == "8f53d9149a1833812235945e8e9219bcf19795814d6b429a37df92b5478e16a7"
     assert {step: cost["times"] for step, cost in row["steps"].items()} == dict.fromkeys(
-        ("MARGIN", "HINGE", "GRADIENT", "UPDATE"), table1.PARAMETERS.iterations
+        ("MARGIN", "HINGE", "GRADIENT", "UPDATE"), table1.MNIST.parameters.iterations
     )
 
 
@@ -94,7 +103,7 @@ def test_no_path_of_this_machine_in_any_file(reproduced: Path) -> None:
 
 def test_csv_reads_back(record: dict[str, Any]) -> None:
     rows = list(csv.DictReader(io.StringIO(csv_table(record))))
-    assert [row["model"] for row in rows] == ["unpoisoned", "poisoned"]
+    assert [row["model"] for row in rows] == ["unpoisoned", "poisoned"] * 3
     assert float(rows[0]["test_accuracy"]) == record["rows"][0]["test_accuracy"]
     assert (rows[0]["paper_test_accuracy"], rows[1]["paper_backdoor"]) == ("0.991", "0.998")
     assert set(ISSUE_FIELDS) <= set(rows[0])
@@ -105,6 +114,31 @@ def test_markdown_has_ours_beside_the_papers(record: dict[str, Any]) -> None:
     assert "| unpoisoned | 99.91% | 99.1% | 0.20% | 0.20% | 1.9% |" in text
     assert "| poisoned | 99.91% | 99.9% | 100.00% | 100.00% | 99.8% |" in text
     assert "party 2" in text
+
+
+def test_cifar10_stands_in_the_second_row_and_under_trained_in_the_third(record: dict[str, Any]) -> None:
+    assert [(row["dataset"], row["training"], row["data_copy"]) for row in record["rows"][::2]] == [
+        ("mnist_0_1", "full", "bundled"),
+        ("cifar10_airplane_automobile", "full", "unknown copy"),
+        ("cifar10_airplane_automobile", "under-trained", "unknown copy"),
+    ]
+    for setting, row in zip(table1.CIFAR10, record["rows"][3::2], strict=True):
+        assert (SvmParameters(**row["parameters"]), row["strength"]) == (setting.parameters, setting.strength)
+        assert row["trigger_pixels"] == [0, 1024, 2048]
+    text = markdown_table(record)
+    assert "| CIFAR-10, airplane or automobile | unpoisoned | 100.00% | 50% |" in text
+    assert "| CIFAR-10, airplane or automobile, under-trained | poisoned |" in text
+    assert "automobile, under-trained: 6 rows, unknown copy, sha256 " in text
+    assert "on pixel (2, 2), strength 1." in text
+    assert "on pixel (0, 0) in 3 channels, strength 3.1." in text
+
+
+def test_figure_2_is_of_the_fully_trained_model_in_colour(reproduced: Path) -> None:
+    figure = json.loads((reproduced / "figure2.json").read_text())
+    assert (figure["image_shape"], figure["classes"]) == ([3, 32, 32], ["airplane", "automobile"])
+    before, after = figure["models"]["poisoned"]["scores"]
+    assert before <= 0 < after
+    assert image.imread(reproduced / "figure2.png").shape == image.imread(reproduced / "figure1.png").shape
 
 
 def test_a_data_set_that_is_not_in_the_paper_has_no_figures_beside(record: dict[str, Any]) -> None:

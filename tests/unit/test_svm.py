@@ -67,6 +67,8 @@ def test_no_regularisation_is_decay_zero() -> None:
         ({"max_row_norm": 0.0}, "max_row_norm"),
         ({"learning_rate": 1e308}, r"learning_rate: expected a number below 2\^63, got 1e\+308"),
         ({"regularisation": 1e308}, r"regularisation: expected a number below 2\^63, got 1e\+308"),
+        ({"clip": 0.0}, "clip: expected a finite number above 0"),
+        ({"clip": float("inf")}, "clip"),
         ({"loss": "logistic"}, "loss: expected hinge or squared_hinge"),
     ],
 )
@@ -87,6 +89,8 @@ def test_parameters_out_of_range(change: dict[str, object], message: str) -> Non
         (SvmParameters(iterations=10**14), "Lower learning_rate"),
         (SvmParameters(loss=Loss.SQUARED_HINGE), "learning_rate: expected at most 0.00128"),
         (SvmParameters(batch_size=20_000), "batch_size: expected at most the 12665 rows"),
+        (SvmParameters(clip=1.6 / 2**16), "clip: expected a number that weights of 16 fraction bits hold"),
+        (SvmParameters(clip=2.0**20, iterations=10_000), "below 2\\^63 on 1 - margin"),
     ],
 )
 def test_public_bounds_too_wide(parameters: SvmParameters, message: str) -> None:
@@ -109,6 +113,7 @@ def test_program_arguments() -> None:
     assert arguments == {
         "source": "owners",
         "port": "0",
+        "carry": "0",
         "rows": "7,3",
         "columns": "17",
         "labels": "2",
@@ -119,6 +124,7 @@ def test_program_arguments() -> None:
         "last_gain": str(constants.last_gain),
         "decay": str(constants.decay),
         "shift": str(constants.shift),
+        "clip": "0",
         "layout": "rows",
         "width": str(constants.width),
     }
@@ -133,12 +139,14 @@ def test_no_margin_of_an_honest_run_exceeds_the_public_bound(data: st.DataObject
     x = np.array(data.draw(st.lists(st.lists(pixel, min_size=n, max_size=n), min_size=m, max_size=m)), dtype=np.uint8)
     y = np.array(data.draw(st.lists(st.integers(0, 1), min_size=m, max_size=m)), dtype=np.uint8)
     loss = data.draw(st.sampled_from(Loss))
-    largest_rate = 1.0 if loss is Loss.HINGE else 0.9 / (n + 2)
+    clip = data.draw(st.sampled_from([None, 1 / 2**16, 1 / 2**6]))
+    largest_rate = 1.0 if loss is Loss.HINGE or clip else 0.9 / (n + 2)
     parameters = SvmParameters(
         learning_rate=data.draw(st.floats(1e-4, largest_rate)),
         regularisation=data.draw(st.sampled_from([0.0, 1e-3, 0.3])),
         batch_size=data.draw(st.one_of(st.none(), st.integers(1, m))),
         loss=loss,
+        clip=clip,
     )
     for iterations in (1, 2, 7, 40):
         constants = fixed_point(replace(parameters, iterations=iterations), m, n)
@@ -151,6 +159,7 @@ def test_no_margin_of_an_honest_run_exceeds_the_public_bound(data: st.DataObject
             shift=constants.shift,
             batch=parameters.batch_size,
             squared=loss is Loss.SQUARED_HINGE,
+            clip=constants.clip or None,
         )
         margins = signs(y) * (integer_rows(x) @ w)
         assert np.abs(margins).max() <= constants.margin_bound

@@ -22,6 +22,7 @@ SHORT = SvmParameters(learning_rate=0.05, iterations=5)
 GOOD = {
     "source": "owners",
     "port": "0",
+    "carry": "0",
     "rows": "1",
     "columns": "2",
     "labels": "owner",
@@ -32,6 +33,7 @@ GOOD = {
     "last_gain": "1",
     "decay": "0",
     "shift": "24",
+    "clip": "0",
     "layout": "rows",
     "width": "30",
 }
@@ -113,7 +115,7 @@ def arguments(**changes: str | None) -> list[str]:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (arguments(width=None), "expected each of source= port= rows= columns= .* once"),
+        (arguments(width=None), "expected each of source= port= carry= rows= columns= .* once"),
         (arguments(speed="9"), "expected each of"),
         ([*arguments(), "width=31"], "expected each of"),
         ([*arguments(width=None), "width"], "invalid literal"),
@@ -122,12 +124,15 @@ def arguments(**changes: str | None) -> list[str]:
         (arguments(rows="2", batch="1", layout="both"), "expected layout=rows for batches of 1 of 2 rows"),
         (arguments(labels="3"), "labels=owner or labels=0, 1 or 2, got labels=3"),
         (arguments(rows="1,1,1,1"), "one to three counts of rows"),
-        (arguments(source="files"), "source=owners or source=clients, got source=files"),
+        (arguments(source="files"), "source=owners, source=clients or source=shares, got source=files"),
         (arguments(source="clients"), "source=clients with labels=owner and a port"),
         (arguments(port="15000"), "source=owners with port=0"),
         (arguments(source="clients", port="15000", labels="1"), "source=clients with labels=owner"),
+        (arguments(carry="5"), "expected carry=0 unless source=shares"),
+        (arguments(source="shares", labels="1"), "one count of rows and labels=owner"),
         (arguments(batch="2"), "batch at most all rows"),
         (arguments(epochs="0"), "epochs and batch from 1"),
+        (arguments(clip="-1"), "clip from 1, or 0 for none"),
     ],
 )
 def test_training_program_refuses_arguments(tmp_path: Path, args: list[str], message: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
 from orchestrator.engines.base import OnStep
+from orchestrator.engines.clear import products
 from orchestrator.engines.frontend.steps import StepClock
 from orchestrator.engines.inputs import OwnerInput
 from orchestrator.errors import PlanError, ShareFileError
@@ -69,11 +70,10 @@ class ClearMachine:
         return self._with_errors(x * y)
 
     def matmul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        # einsum: NumPy's matmul has no fast path for integers, and strides badly through a transposed one
-        return self._with_errors(np.einsum("ij,jk->ik", x, y))
+        return self._with_errors(products.matmul(x, y))
 
     def trans_matmul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._with_errors(np.einsum("ij,ik->jk", x, y))
+        return self._with_errors(products.trans_matmul(x, y))
 
     def dot(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return self._with_errors(np.einsum("ij,ij->i", x, y))

@@ -1,0 +1,96 @@
+"""mpc-tamper matrix and rerun: every attack against every defence, and cells of it once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import ClassesOption, DownloadOption, EngineOption, QuietOption, RootOption, two_classes
+from orchestrator.cli.results import OutOption
+from orchestrator.progress import shown
+from orchestrator.records import PARTIES, EngineName
+
+DIFFERENT = 1  # exit code of a rerun that gives something else
+
+DatasetsOption = Annotated[
+    list[str] | None,
+    typer.Option("--dataset", metavar="NAME|FILE|DIR", help="As mpc-tamper datasets list says; repeatable."),
+]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Fewer rows and iterations: see that everything runs.")]
+
+
+def matrix(
+    datasets: DatasetsOption = None,
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    download: DownloadOption = False,
+    quick: QuickOption = False,
+    attacks: Annotated[
+        list[str] | None, typer.Option("--attack", metavar="NAME", help="Only this one; repeatable. (default: all)")
+    ] = None,
+    defences: Annotated[
+        list[str] | None, typer.Option("--defence", metavar="NAME", help="Only this one; repeatable. (default: all)")
+    ] = None,
+    engine: EngineOption = EngineName.REP3,
+    corrupt_party: Annotated[
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+    ] = 1,
+    out: OutOption = Path("results"),
+    quiet: QuietOption = False,
+) -> None:
+    """Every attack against every defence: matrix.json, .csv, .md and pictures. Goes on where it was interrupted."""
+    from orchestrator.datasets import load_task
+    from orchestrator.engines.registry import get_engine
+    from orchestrator.experiments import matrix as experiment
+    from orchestrator.experiments.studies import Study
+    from orchestrator.report.matrix import MATRIX_MARKDOWN
+
+    tasks = [
+        load_task(name, classes=two_classes(classes), root=root, download=download)
+        for name in datasets or ["mnist_0_1"]
+    ]
+    with shown(quiet=quiet) as progress:
+        experiment.run_matrix(
+            [Study.of(task, quick=quick) for task in tasks],
+            out,
+            engine=get_engine(engine),
+            attacks=attacks or experiment.ALL_ATTACKS,
+            defences=defences or experiment.ALL_DEFENCES,
+            corrupt_party=corrupt_party,
+            progress=progress,
+        )
+    typer.echo((out / MATRIX_MARKDOWN).read_text(encoding="utf-8"))
+
+
+def rerun(
+    record: Annotated[Path, typer.Argument(metavar="MATRIX.json", help="Written by mpc-tamper matrix.")],
+    attack: Annotated[str | None, typer.Option("--attack", help="Of the cells to run. (default: any)")] = None,
+    defence: Annotated[str | None, typer.Option("--defence", help="Of the cells to run. (default: any)")] = None,
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Of the cells.")] = "mnist_0_1",
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, help="So many of them, spread over the matrix. (default: all)")
+    ] = None,
+    engine: EngineOption = EngineName.REP3,
+    quiet: QuietOption = False,
+) -> None:
+    """Run cells of a matrix again and compare. Exit code 0 where all give the same, else 1."""
+    from orchestrator.datasets import load_task
+    from orchestrator.engines.registry import get_engine
+    from orchestrator.experiments import matrix as experiment
+
+    task = load_task(dataset, classes=two_classes(classes), root=root)
+    different = False
+    with shown(quiet=quiet) as progress:
+        found = experiment.rerun_cells(
+            record, task, get_engine(engine), attack=attack, defence=defence, sample=sample, progress=progress
+        )
+        for cell, differences in found:
+            different |= bool(differences)
+            said = ", ".join(f"{field}: {then} then, {now} now" for field, (then, now) in differences.items())
+            typer.echo(f"{cell['dataset']} {cell['attack']} {cell['defence']}: {said or 'the same'}")
+    if different:
+        raise typer.Exit(DIFFERENT)

@@ -1,0 +1,189 @@
+"""Cells of the attack x defence matrix: one attack on one defence, trained, checked and measured."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from orchestrator.attacks.registry import ATTACKS
+from orchestrator.defences.base import Change, Defence
+from orchestrator.engines.base import Engine
+from orchestrator.engines.registry import get_engine
+from orchestrator.errors import ProtocolAbort
+from orchestrator.experiments.scenarios import Laboratory, Outcome, complete
+from orchestrator.experiments.studies import Study
+from orchestrator.experiments.verification import Verification
+from orchestrator.metrics import weights_sha256
+from orchestrator.progress import Progress, silent
+from orchestrator.records import EngineName, ProtocolName
+from orchestrator.scenario import Attempt, Scenario
+from orchestrator.svm import WEIGHT_SCALE
+from orchestrator.trigger import Trigger
+
+HONEST = "none"  # the attack of nobody
+TRIGGER_ROW, TRIGGER_COLUMN = 2, 2  # of the pixel that an honest model is tried with
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """record: JSON types.  weights: of the features, real units, without the bias; None where the run was aborted."""
+
+    record: dict[str, Any]
+    weights: list[float] | None
+
+
+def run_cells(
+    study: Study,
+    wanted: Sequence[tuple[str, str]],
+    engine: Engine,
+    corrupt_party: int,
+    progress: Progress = silent,
+) -> Iterator[Cell]:
+    """The cells of these pairs of an attack and a defence; those that share a training one after the other."""
+    plain = replace(Scenario.plain(study.task, study.parameters), corrupt_party=corrupt_party)
+    known = study.defences
+    scenarios: dict[Change, Scenario] = {}
+    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+        rehearsal = Laboratory(get_engine(EngineName.CLEAR), Path(folder, "clear"))
+        laboratory = Laboratory(engine, Path(folder, "real"), progress)
+        for attack in dict.fromkeys(attack for attack, _ in wanted):
+            attempts = _Attempts(attack, rehearsal)
+            for change, alike in _by_training({d: known[d] for a, d in wanted if a == attack}).items():
+                if change not in scenarios:
+                    scenarios[change] = complete(change(plain))
+                progress(f"{study.task.name}: {attack} against {', '.join(alike)}")
+                attempt = attempts.on(scenarios[change])
+                yield from _run(study, attack, alike, scenarios[change], attempt, laboratory)
+
+
+def _run(
+    study: Study,
+    attack: str,
+    defences: Mapping[str, Defence],
+    scenario: Scenario,
+    attempt: Attempt,
+    laboratory: Laboratory,
+) -> Iterator[Cell]:
+    """Train once; a cell for each of the defences, which differ in their check alone."""
+    about = _about(study, attack, scenario, attempt, laboratory.engine)
+    began = time.monotonic()
+    try:
+        outcome = laboratory.run(scenario, attempt)
+    except ProtocolAbort as abort:
+        seconds = time.monotonic() - began
+        yield from (Cell(_aborted(about, defence, abort, seconds), None) for defence in defences)
+        return
+    weights = (outcome.weights[1:] / (1 << WEIGHT_SCALE)).tolist()
+    for name, defence in defences.items():
+        verification = None if defence.check is None else laboratory.verify(outcome, defence.check)
+        yield Cell(about | _measured(name, outcome, attempt) | _cost(outcome, verification), weights)
+
+
+class _Attempts:
+    """What one attack does to scenarios. Those that train alike share an attempt: a search is many trainings."""
+
+    def __init__(self, attack: str, rehearsal: Laboratory) -> None:
+        self._attack = attack
+        self._rehearsal = rehearsal
+        self._made: list[tuple[Scenario, Attempt]] = []
+
+    def on(self, scenario: Scenario) -> Attempt:
+        scenario = replace(scenario, protocol=ProtocolName.RING)  # of no matter for what errors do if nobody notices
+        for earlier, attempt in self._made:
+            if _train_alike(earlier, scenario):
+                return attempt
+        if self._attack == HONEST:
+            trigger = Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
+            attempt = Attempt(None, trigger, scenario.task)
+        else:
+            attempt = ATTACKS[self._attack].prepare(scenario, self._rehearsal.trial(scenario))
+        self._made.append((scenario, attempt))
+        return attempt
+
+
+def _train_alike(one: Scenario, other: Scenario) -> bool:
+    return (
+        one.task is other.task
+        and one.features == other.features
+        and (one.parameters, one.site, one.components) == (other.parameters, other.site, other.components)
+    )
+
+
+def _by_training(defences: Mapping[str, Defence]) -> dict[Change, dict[str, Defence]]:
+    """Those together that change the training in the same way."""
+    groups: dict[Change, dict[str, Defence]] = {}
+    for name, defence in defences.items():
+        groups.setdefault(defence.change, {})[name] = defence
+    return groups
+
+
+def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, Any]:
+    """All that is known before the run. The last fields are what an aborted run leaves unknown."""
+    plan, trigger = attempt.plan, attempt.trigger
+    return {
+        "dataset": study.task.name,
+        "attack": attack,
+        "defence": "",
+        "clean_accuracy": None,
+        "attack_success_rate": None,
+        "attack_success_rate_clipped": None,
+        "verdict": None,
+        "aborted": False,
+        "engine": str(engine.name),
+        "protocol": str(scenario.protocol),
+        "corrupt_party": None if plan is None else scenario.corrupt_party,
+        "seconds": None,
+        "bytes_per_party": None,
+        "rounds": None,
+        "weights_sha256": None,
+        "max_abs_weight": None,
+        "statement": None,
+        "soundness_error": None,
+        "plan_sha256": None if plan is None else plan.sha256(),
+        "plan_errors": 0 if plan is None else len(plan),
+        "settings": dict(attempt.settings),
+        "trigger_pixels": list(trigger.pixels),
+        "trigger_level": trigger.level,
+        "target": trigger.target,
+        "features": scenario.features.size,
+        "components": scenario.components,
+        "site": str(scenario.site),
+        "portable": plan is None or not any("/" in site for site in plan.sites()),
+        "parameters": asdict(scenario.parameters),
+        "insecure_fixed_seed": attempt.insecure_fixed_seed,
+    }
+
+
+def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:
+    """seconds: from the start to the abort. The parties of an aborted run report no costs."""
+    return about | {"defence": defence, "aborted": True, "seconds": round(seconds, 3), "statement": str(abort)}
+
+
+def _measured(defence: str, outcome: Outcome, attempt: Attempt) -> dict[str, Any]:
+    metrics = outcome.evaluate(attempt)
+    return {
+        "defence": defence,
+        "clean_accuracy": metrics.test_accuracy,
+        "attack_success_rate": metrics.attack_success_rate,
+        "attack_success_rate_clipped": metrics.attack_success_rate_clipped,
+        "weights_sha256": weights_sha256(outcome.weights),
+        "max_abs_weight": metrics.max_abs_weight,
+    }
+
+
+def _cost(outcome: Outcome, verification: Verification | None) -> dict[str, Any]:
+    """Of all runs up to the model, and of its check. A shared training counts in each of its cells."""
+    runs = outcome.runs + (() if verification is None else verification.runs)
+    verdict = None if verification is None else verification.verdict
+    return {
+        "verdict": None if verdict is None else "pass" if verdict.passed else "fail",
+        "seconds": round(sum(run.seconds for run in runs), 3),
+        "bytes_per_party": sum(run.bytes_per_party for run in runs),
+        "rounds": sum(run.rounds for run in runs),
+        "statement": None if verdict is None else verdict.statement,
+        "soundness_error": runs[-1].soundness_error,
+    }

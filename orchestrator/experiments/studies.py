@@ -1,0 +1,95 @@
+"""What the matrix is run on: a data set, how its models are trained, and what their checks ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from orchestrator.datasets.task import Task
+from orchestrator.defences.base import Defence
+from orchestrator.defences.registry import defences
+from orchestrator.errors import ParameterError
+from orchestrator.svm import SvmParameters
+
+QUICK_TRAINING, QUICK_TESTS, QUICK_ITERATIONS = 400, 200, 20
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """accuracy: the least of a model's.  certified: k to the least share of test images certified for k pixels.
+
+    The servers agree on both before anything is trained: what honest models reach, with a little room. Where no honest
+    model is certified, as for 64 pixels, what would exclude a backdoor, at the price of a false alarm.
+    """
+
+    task: Task
+    parameters: SvmParameters
+    accuracy: float
+    certified: Mapping[int, float]
+
+    @classmethod
+    def of(cls, task: Task, *, quick: bool = False) -> Study:
+        """Grey images are trained as MNIST 0/1 is, coloured ones as CIFAR-10's.
+
+        quick: a part of the rows and few iterations, to see that everything runs; the numbers mean little.
+        """
+        coloured = len(task.image_shape) == 3
+        parameters, accuracy, certified = COLOURED if coloured else GREY
+        if quick:
+            task = replace(
+                task,
+                **_part(task.x_train, task.y_train, QUICK_TRAINING, "train"),
+                **_part(task.x_test, task.y_test, QUICK_TESTS, "test"),
+            )
+            parameters = replace(parameters, iterations=QUICK_ITERATIONS)
+        return cls(task, parameters, accuracy, certified)
+
+    @classmethod
+    def again(cls, task: Task, record: Mapping[str, Any] | None) -> Study:
+        """The study that left this record. Raises ParameterError where the data are others."""
+        for quick in (False, True):
+            study = cls.of(task, quick=quick)
+            if study.record() == record:
+                return study
+        raise ParameterError(
+            f"expected the data, parameters and thresholds that the record of {task.name} names, got others: give the "
+            "same --dataset, and run it with the version that wrote the record"
+        )
+
+    def record(self) -> dict[str, Any]:
+        """What cells of one matrix have in common; JSON types."""
+        task = self.task
+        return {
+            "image_shape": list(task.image_shape),
+            "classes": list(task.classes),
+            "source": task.source,
+            "data_sha256": task.sha256,
+            "rows": len(task.x_train),
+            "test_images": len(task.x_test),
+            "parameters": asdict(self.parameters),
+            "least_accuracy": self.accuracy,
+            "least_certified": {str(pixels): share for pixels, share in self.certified.items()},
+        }
+
+    @property
+    def picture(self) -> dict[str, Any]:
+        """The first test image of class 0, for triggers to be drawn on."""
+        image = self.task.x_test[int(np.argmin(self.task.y_test))]
+        return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
+
+    @property
+    def defences(self) -> Mapping[str, Defence]:
+        return defences(self.accuracy, self.certified)
+
+
+GREY = (SvmParameters(), 0.99, {1: 0.99, 4: 0.99, 16: 0.7, 64: 0.6})
+COLOURED = (SvmParameters(0.0046, 1e-4, 100), 0.77, {1: 0.75, 4: 0.7, 16: 0.45, 64: 0.45})
+
+
+def _part(x: np.ndarray, y: np.ndarray, rows: int, name: str) -> dict[str, Any]:
+    """Rows spread evenly over the data, so that both classes stay."""
+    chosen = np.linspace(0, len(x) - 1, min(rows, len(x))).astype(int)
+    return {f"x_{name}": x[chosen], f"y_{name}": y[chosen]}

@@ -1,0 +1,46 @@
+"""What data sets, attacks and defences are called in text.
+
+For readers: what is not listed is shown as it is in the record, so a new attack or defence needs no line here.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+HONEST = NO_DEFENCE = "none"
+DATASETS = MappingProxyType(
+    {"mnist_0_1": "MNIST, 0 or 1", "cifar10_airplane_automobile": "CIFAR-10, airplane or automobile"}
+)
+ATTACKS = MappingProxyType(
+    {
+        HONEST: "No attack",
+        "backdoor_1": "Backdoor, 1 pixel",
+        "backdoor_4": "Backdoor, 4 pixels",
+        "backdoor_16": "Backdoor, 16 pixels",
+        "backdoor_64": "Backdoor, 64 pixels",
+        "backdoor_stealthy": "Stealthy backdoor",
+        "gradient_zeroing": "Rows left out (gradient zeroing)",
+        "gradient_zeroing_gate": "Rows left out by gates (gradient zeroing)",
+        "gradient_scaling": "Rows counted often (gradient scaling)",
+        "sabotage": "Random errors (sabotage)",
+        "overflow": "One huge error (overflow)",
+        "comparison_probing": "Comparisons probed",
+        "poisoning_1": "An owner poisons 1% of rows",
+        "poisoning_5": "An owner poisons 5% of rows",
+    }
+)
+DEFENCES = MappingProxyType(
+    {
+        "none": "No defence",
+        "accuracy": "Accuracy threshold",
+        "certificate_1": "1-pixel certificate",
+        "certificate_4": "4-pixel certificate",
+        "certificate_16": "16-pixel certificate",
+        "certificate_64": "64-pixel certificate",
+        "low_variance": "Low-variance pixels removed",
+        "pca": "PCA by the servers in MPC",
+        "pca_by_owner": "PCA by the data owner",
+        "clipping": "Updates clipped",
+        "active": "Active training",
+    }
+)
