@@ -29,7 +29,7 @@ from tests.in_memory import InMemoryRep3
 from tests.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, weights_of
 
 SIDE = 12
-PARAMETERS = SvmParameters(learning_rate=0.02, iterations=6, batch_size=40)  # two batches a pass, 40 and 20 rows
+PARAMETERS = SvmParameters(learning_rate=0.04, iterations=3, batch_size=40)  # two batches a pass, 40 and 20 rows
 GATES = ("gradient_zeroing_gate", "gradient_scaling", "comparison_probing")
 every_attack = pytest.mark.parametrize("name", ATTACKS)
 every_scenario = pytest.mark.parametrize("kind", ["pixels", "kept", "projected"])
@@ -96,9 +96,11 @@ def modelled(scenario: Scenario, change: Callable[[np.ndarray, np.ndarray], np.n
 def test_every_attack_in_every_scenario_from_every_party(name: str, kind: str, corrupt_party: int) -> None:
     scenario, attempt = prepared(name, kind, corrupt_party if name == "gradient_scaling" else 1)
     scenario = replace(scenario, corrupt_party=corrupt_party)
-    if (attempt.plan is None and corrupt_party > 0) or attempt.insecure_fixed_seed is not None:
-        pytest.skip("no party is corrupt, or the outcome depends on the pads")
+    if attempt.plan is None and corrupt_party > 0:
+        pytest.skip("no party is corrupt")
     got = weights_of(scenario, attempt, InMemoryRep3())
+    if attempt.insecure_fixed_seed is not None:
+        return  # every error met its gate; the outcome depends on the pads
     if name == "gradient_zeroing_gate":
         zero = scenario.task.y_train != attempt.trigger.target
         want = modelled(scenario, lambda h, rows: np.where(zero[rows], 1 - h, h))
