@@ -18,6 +18,7 @@ import numpy as np
 
 from orchestrator.errors import ParameterError
 from orchestrator.scenario import Pixels, Scenario
+from orchestrator.svm import MAX_PIXEL
 
 SHARE = 0.1
 
@@ -27,6 +28,7 @@ class Kept:
     """The FeatureMap that leaves pixels out.  indices: (k,) of those that are kept, ascending."""
 
     indices: np.ndarray
+    largest: int = MAX_PIXEL
 
     @property
     def size(self) -> int:

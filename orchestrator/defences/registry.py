@@ -11,6 +11,7 @@ from orchestrator.defences.base import Defence
 from orchestrator.defences.certificate import PixelCertificate
 from orchestrator.defences.clipping import clipping
 from orchestrator.defences.low_variance import low_variance
+from orchestrator.defences.pca import pca_by_owner, pca_in_mpc
 
 
 def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, Defence]:
@@ -24,6 +25,8 @@ def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, De
             "accuracy": Defence(check=AccuracyThreshold(accuracy)),
             **{f"certificate_{k}": Defence(check=PixelCertificate(k, share)) for k, share in certified.items()},
             "low_variance": Defence(low_variance()),
+            "pca": Defence(pca_in_mpc),
+            "pca_by_owner": Defence(pca_by_owner),
             "clipping": Defence(clipping()),
             "active": Defence(active_training),
         }
