@@ -18,6 +18,7 @@ from orchestrator.report.names import ATTACKS, DATASETS, HONEST, NO_DEFENCE
 COLUMNS = 7
 CEILING = 100.0  # the colours end at so many times the honest model's largest weight
 MAX_PIXEL = 255
+LETTERS = 7.5  # of the title, to an inch
 
 
 def draw(dataset: str, record: Record, grid: Grid | None) -> bytes:
@@ -32,13 +33,11 @@ def draw(dataset: str, record: Record, grid: Grid | None) -> bytes:
 
     columns = min(COLUMNS, len(attacks))
     blocks = math.ceil(len(attacks) / columns)
-    figure = Figure(figsize=(1.2 + 2.3 * columns, 1.0 + 5.0 * blocks), layout="compressed")
+    width = 1.2 + 2.3 * columns
+    figure = Figure(figsize=(width, 1.0 + 5.0 * blocks), layout="compressed")
     FigureCanvasAgg(figure)
-    figure.suptitle(
-        f"What each attack leaves in the weights, and its trigger: {DATASETS.get(dataset, dataset)}",
-        fontsize=15,
-        weight="bold",
-    )
+    title = f"What each attack leaves in the weights, and its trigger: {DATASETS.get(dataset, dataset)}"
+    figure.suptitle(textwrap.fill(title, int(width * LETTERS)), fontsize=15, weight="bold")
     axes = figure.subplots(2 * blocks, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_xticks([])

@@ -26,7 +26,8 @@ HARM = colormaps["OrRd"]
 DARK, LIGHT = "#1a1a1a", "white"
 CELL_WIDTH, CELL_HEIGHT = 1.32, 0.72  # inches
 MARGIN_WIDTH, MARGIN_HEIGHT = 2.6, 3.1
-LEAST_WIDTH = 13.0  # of the legend
+LEAST_WIDTH = 13.0  # of the title
+LEGEND_WIDTH = 17.0  # in one line
 LINE = 0.27  # of a cell's height
 LUMINANCE = (0.299, 0.587, 0.114)
 
@@ -134,7 +135,7 @@ def _legend(figure: Figure, axis: Axes, kinds: set[Outcome], dataset: Record) ->
     legend = figure.legend(
         handles=[Patch(facecolor=k.face, edgecolor=k.edge, hatch=k.hatch, label=k.legend) for _, k in shown],
         loc="outside lower center",
-        ncols=len(shown) or 1,
+        ncols=max(1, len(shown) if figure.get_figwidth() >= LEGEND_WIDTH else 2),
         frameon=False,
         fontsize=11.5,
         title=(

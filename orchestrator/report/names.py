@@ -25,8 +25,8 @@ ATTACKS = MappingProxyType(
         "sabotage": "Random errors (sabotage)",
         "overflow": "One huge error (overflow)",
         "comparison_probing": "Comparisons probed",
-        "poisoning_1": "An owner poisons 1% of rows",
-        "poisoning_5": "An owner poisons 5% of rows",
+        "poisoning_1": "An owner poisons 1% of the rows",
+        "poisoning_5": "An owner poisons 5% of the rows",
     }
 )
 DEFENCES = MappingProxyType(
