@@ -34,4 +34,4 @@ def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, De
 
 
 DEFENCES = defences(0.99, {1: 0.99, 4: 0.99, 16: 0.7, 64: 0.6})
-"""For MNIST 0/1. No honest model is certified for 64 of its pixels; 0.6 is the least that excludes every backdoor."""
+"""For MNIST 0/1. No honest model is certified for 64 of its pixels; 0.6 excludes every backdoor that always works."""

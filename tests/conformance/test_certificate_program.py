@@ -14,12 +14,11 @@ from orchestrator.defences.certificate import WEIGHT_BITS, certified
 from orchestrator.engines.base import Engine
 from orchestrator.engines.clear.engine import ClearEngine
 from orchestrator.records import ProtocolName, RunSpec
-from tests.conformance.test_verify_program import KINDS, VERIFY, arguments, leave_shares
+from tests.conformance.test_verify_program import VERIFY, arguments, leave_shares
 from tests.in_memory import InMemoryRep3
 
 CLEAR, REP3 = ClearEngine(), InMemoryRep3()
 PASSIVE, ACTIVE = ProtocolName.RING, ProtocolName.MAL_REP_RING
-ENGINES = [(CLEAR, PASSIVE), (REP3, PASSIVE), (REP3, ACTIVE)]
 LIMIT = 1 << WEIGHT_BITS
 Y = np.array([0, 1, 0, 1, 0, 1, 1, 0, 1], np.uint8)
 X = 2 * np.random.default_rng(3).integers(0, 128, (len(Y), 12)).astype(np.uint8)
@@ -58,8 +57,11 @@ def count(weights: tuple[int, ...], k: int, channels: int = 1) -> int:
     return int(certified(np.array(weights, np.int64), X, Y, k, channels).sum())
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("engine", "protocol"), ENGINES, ids=["clear", "ring", "mal-rep-ring"])
+@pytest.mark.parametrize(
+    ("engine", "protocol", "kind"),
+    [(CLEAR, PASSIVE, "public"), (CLEAR, PASSIVE, "secret"), (REP3, PASSIVE, "secret"), (REP3, ACTIVE, "public")],
+    ids=["clear-public", "clear-secret", "ring-secret", "mal-rep-ring-public"],
+)
 @pytest.mark.parametrize(
     ("weights", "k", "channels", "right"),
     [

@@ -62,30 +62,42 @@ def test_rings_by_handoff(
     assert found.record()["handoff"] is True
 
 
-@pytest.mark.parametrize("protocol", RINGS)
-@pytest.mark.parametrize("owner", [None, 2])
+@pytest.mark.parametrize(
+    ("protocol", "owner", "too_many", "large", "passed"),
+    [
+        (ProtocolName.MAL_REP_RING, 2, 0, False, True),
+        (ProtocolName.MAL_REP_RING, None, 1, False, False),
+        (ProtocolName.PS_REP_RING, None, 0, False, True),
+        (ProtocolName.SY_REP_RING, 1, 0, True, False),
+    ],
+)
 def test_the_certificate_counts_the_same(
-    mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, protocol: ProtocolName, owner: int | None
+    mp_spdz: EngineOf,
+    tiny_task: Task,
+    tmp_path: Path,
+    protocol: ProtocolName,
+    owner: int | None,
+    too_many: int,
+    large: bool,
+    passed: bool,
 ) -> None:
-    """Two channels of 2 x 4 pixels, say; enough examples for a pass, and one too few; a weight that wraps around."""
-    t, engine = tiny_task, mp_spdz(protocol)
-    model = train(t, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "run")
-    right = int(certified(model.weights, t.x_test, t.y_test, 3, 2).sum())
+    """3 of 8 positions: as many examples as are certified, one more, and a weight of -2^63."""
+    t, k, channels = tiny_task, 3, 2
+    weights = train(t, PARAMETERS, engine=InMemoryRep3()).weights
+    right = int(certified(weights, t.x_test, t.y_test, k, channels).sum())
     assert 0 < right < len(t.x_test)
-    for least, shares in ((right, "run/train"), (right + 1, "run/train"), (1, "large")):
-        if shares == "large":
-            leave_shares(tmp_path / shares, np.append(model.weights[:-1], -(2**63)))
-        found = verify(
-            tmp_path / shares,
-            t.x_test,
-            t.y_test,
-            PixelCertificate(3, (least - 0.5) / len(t.x_test)),
-            engine=engine,
-            protocol=protocol,
-            channels=2,
-            secret_owner=owner,
-        )
-        assert found.verdict.passed is (least == right)
+    leave_shares(tmp_path / "train", np.append(weights[:-1], -(2**63)) if large else weights)
+    found = verify(
+        tmp_path / "train",
+        t.x_test,
+        t.y_test,
+        PixelCertificate(k, (right + too_many - 0.5) / len(t.x_test)),
+        engine=mp_spdz(protocol),
+        protocol=protocol,
+        channels=channels,
+        secret_owner=owner,
+    )
+    assert found.verdict.passed is passed
 
 
 @pytest.mark.parametrize("protocol", RINGS)
