@@ -37,8 +37,8 @@ CHECK = AccuracyThreshold(0.9)
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    """24 training and 12 test images of 4 x 4 pixels: class 0 is bright on the left, class 1 on the right, and either may
-    be bright above or below, so that three components have large eigenvalues."""
+    """24 training and 12 test images of 4 x 4 pixels: class 0 is bright on the left, class 1 on the right, and either
+    may be bright above or below, so that three components have large eigenvalues."""
     rng = np.random.default_rng(4)
 
     def images(rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +52,8 @@ def task() -> Task:
 
     x_train, y_train = images(24)
     x_test, y_test = images(12)
-    return Task("made", x_train, y_train, x_test, y_test, (4, 4), ("left", "right"), "made for tests", sha256="0" * 64)
+    classes = ("left", "right")
+    return Task("made", x_train, y_train, x_test, y_test, (4, 4), classes, "made for tests", sha256="0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ def test_errors_in_the_lift(
 
 
 def test_errors_in_the_analysis_choose_the_components(task: Task, projection: Projection, tmp_path: Path) -> None:
-    """Under a passive protocol pca.mpc is not to be trusted: an error in its last product is in V, whatever the data."""
+    """A passive pca.mpc is not to be trusted: an error in its last product is in V, whatever the data."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError("APPLY", PCA.iterations, 3 * 5 + 1, 2**38)])
     compute_components(task, PCA, engine=InMemoryRep3(), run_dir=tmp_path / "pca", plan=plan, corrupt_party=0)
     values = opened(tmp_path / "pca", 24 * 4 + 16 * 3 + 16, tmp_path / "open")
