@@ -214,3 +214,21 @@ def test_parameters_with_no_public_bound(task: Task, rows: Path, tmp_path: Path)
             task, SvmParameters(iterations=10**17), PCA,
             engine=InMemoryRep3(), shares_from=rows, run_dir=tmp_path / "train",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("site", ["FORWARD", "STRETCH", "APPLY", "LABEL"])
+def test_an_active_analysis_aborts(task: Task, tmp_path: Path, site: str) -> None:
+    plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 1, 2**20)])
+    pca, engine = PcaParameters(2, 1), InMemoryRep3()
+    options = {"engine": engine, "run_dir": tmp_path / "pca", "plan": plan, "corrupt_party": 2}
+    with pytest.raises(ProtocolAbort):
+        compute_components(task, pca, protocol=ACTIVE, **options)  # type: ignore[arg-type]
+
+
+def test_an_honest_active_analysis_leaves_the_same(task: Task, tmp_path: Path) -> None:
+    pca, engine = PcaParameters(2, 1), InMemoryRep3()
+    left = []
+    for protocol in (PASSIVE, ACTIVE):
+        compute_components(task, pca, engine=engine, run_dir=tmp_path / protocol, protocol=protocol)
+        left.append(opened(tmp_path / protocol, 24 * 3 + 16 * 2 + 16, tmp_path / f"{protocol}-opened"))
+    assert np.array_equal(left[0], left[1])
