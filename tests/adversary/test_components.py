@@ -37,8 +37,8 @@ CHECK = AccuracyThreshold(0.9)
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    """24 training and 12 test images of 4 x 4 pixels: class 0 is bright on the left, class 1 on the right, and either may
-    be bright above or below, so that three components have large eigenvalues."""
+    """24 training and 12 test images of 4 x 4 pixels: class 0 is bright on the left, class 1 on the right, and either
+    may be bright above or below, so that three components have large eigenvalues."""
     rng = np.random.default_rng(4)
 
     def images(rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +52,8 @@ def task() -> Task:
 
     x_train, y_train = images(24)
     x_test, y_test = images(12)
-    return Task("made", x_train, y_train, x_test, y_test, (4, 4), ("left", "right"), "made for tests", sha256="0" * 64)
+    classes = ("left", "right")
+    return Task("made", x_train, y_train, x_test, y_test, (4, 4), classes, "made for tests", sha256="0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ def test_errors_in_the_lift(
 
 
 def test_errors_in_the_analysis_choose_the_components(task: Task, projection: Projection, tmp_path: Path) -> None:
-    """Under a passive protocol pca.mpc is not to be trusted: an error in its last product is in V, whatever the data."""
+    """A passive pca.mpc is not to be trusted: an error in its last product is in V, whatever the data."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError("APPLY", PCA.iterations, 3 * 5 + 1, 2**38)])
     compute_components(task, PCA, engine=InMemoryRep3(), run_dir=tmp_path / "pca", plan=plan, corrupt_party=0)
     values = opened(tmp_path / "pca", 24 * 4 + 16 * 3 + 16, tmp_path / "open")
@@ -213,3 +214,21 @@ def test_parameters_with_no_public_bound(task: Task, rows: Path, tmp_path: Path)
             task, SvmParameters(iterations=10**17), PCA,
             engine=InMemoryRep3(), shares_from=rows, run_dir=tmp_path / "train",
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("site", ["FORWARD", "STRETCH", "APPLY", "LABEL"])
+def test_an_active_analysis_aborts(task: Task, tmp_path: Path, site: str) -> None:
+    plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 1, 2**20)])
+    pca, engine = PcaParameters(2, 1), InMemoryRep3()
+    options = {"engine": engine, "run_dir": tmp_path / "pca", "plan": plan, "corrupt_party": 2}
+    with pytest.raises(ProtocolAbort):
+        compute_components(task, pca, protocol=ACTIVE, **options)  # type: ignore[arg-type]
+
+
+def test_an_honest_active_analysis_leaves_the_same(task: Task, tmp_path: Path) -> None:
+    pca, engine = PcaParameters(2, 1), InMemoryRep3()
+    left = []
+    for protocol in (PASSIVE, ACTIVE):
+        compute_components(task, pca, engine=engine, run_dir=tmp_path / protocol, protocol=protocol)
+        left.append(opened(tmp_path / protocol, 24 * 3 + 16 * 2 + 16, tmp_path / f"{protocol}-opened"))
+    assert np.array_equal(left[0], left[1])

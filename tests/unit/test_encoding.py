@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.encoding import Owners, check_row_norm, integer_rows, signs, write_inputs
+from orchestrator.encoding import Owners, check_row_norm, integer_rows, signs, write_inputs, write_pixel_inputs
 from orchestrator.errors import DataError, ParameterError
-from orchestrator.svm import SvmParameters
+from orchestrator.svm import MAX_FEATURE, SvmParameters
 
 X = np.array([[0, 255], [7, 8], [9, 10]], dtype=np.uint8)
 Y = np.array([1, 0, 1], dtype=np.uint8)
@@ -31,6 +31,34 @@ def test_owners_premultiply_by_their_labels(tmp_path: Path) -> None:
     assert read(files[0].binary) == [256, 0, 255, -256, -7, -8]
     assert read(files[1].binary) == [256, 9, 10]
     assert set(files) == {0, 1}
+
+
+def test_rows_may_hold_integer_features(tmp_path: Path) -> None:
+    features = np.array([[-300, MAX_FEATURE], [0, -MAX_FEATURE], [7, 1]], dtype=np.int32)
+    assert integer_rows(features).tolist() == [[256, -300, MAX_FEATURE], [256, 0, -MAX_FEATURE], [256, 7, 1]]
+    files = write_inputs(tmp_path, features, Y, Owners((2, 1)))
+    assert read(files[0].binary) == [256, -300, MAX_FEATURE, -256, 0, MAX_FEATURE]
+    check_row_norm(features, SvmParameters(max_row_norm=4100.0))
+    with pytest.raises(ParameterError, match=r"max_row_norm: expected at least 4096\.0003, .* got 10"):
+        check_row_norm(features, SvmParameters(max_row_norm=10.0))
+
+
+@pytest.mark.parametrize("value", [MAX_FEATURE + 1, -MAX_FEATURE - 1, 2**31 - 1, -(2**31)])
+def test_features_out_of_range(value: int) -> None:
+    with pytest.raises(DataError, match=f"expected features from -{MAX_FEATURE} to {MAX_FEATURE}, got"):
+        integer_rows(np.array([[0, value]], dtype=np.int32))
+
+
+@pytest.mark.parametrize("labels", [None, 0, 2])
+def test_rows_of_pixels_alone(tmp_path: Path, labels: int | None) -> None:
+    """For pca.mpc: without the constant attribute, not multiplied; who holds labels enters them behind its rows."""
+    files = write_pixel_inputs(tmp_path, X, Y, Owners((2, 1), labels))
+    rows = {0: [0, 255, 7, 8], 1: [9, 10], 2: []}
+    for party, known in {0: [1, -1], 1: [1]}.items() if labels is None else {labels: [1, -1, 1]}.items():
+        rows[party] = [*rows[party], *known]
+    assert {party: read(f.binary) for party, f in files.items()} == {p: r for p, r in rows.items() if r}
+    with pytest.raises(DataError, match="expected images of uint8"):
+        write_pixel_inputs(tmp_path, X.astype(np.int32), Y, Owners((2, 1)))
 
 
 @pytest.mark.parametrize("labels", [0, 1, 2])
