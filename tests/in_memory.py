@@ -11,6 +11,7 @@ import numpy as np
 from orchestrator.engines.base import OnStep
 from orchestrator.engines.frontend.program import load_program, run_program
 from orchestrator.engines.inputs import OwnerInput
+from orchestrator.engines.rep3 import share_files
 from orchestrator.engines.rep3.local_parties import run_in_threads
 from orchestrator.engines.rep3.machine import Rep3Machine
 from orchestrator.engines.rep3.protocol.context import Party
@@ -28,8 +29,11 @@ class InMemoryRep3:
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         program = load_program(spec.program)
+        files = [share_files.share_file(spec.run_dir, party) for party in range(PARTIES)]
+        taken = 0
         if spec.shares_from is not None:
             shutil.copytree(spec.shares_from / "Persistence", spec.run_dir / "Persistence")
+            taken = share_files.count(files[0])
         printed: list[str] = []
 
         def run(party: Party) -> PartyReport:
@@ -46,6 +50,8 @@ class InMemoryRep3:
             insecure_keys=self._insecure_keys,
             active=spec.protocol == ProtocolName.MAL_REP_RING,
         )
+        for path in files if spec.shares_from is not None else []:
+            share_files.keep_after(path, taken)
         outputs = [_binary_output(spec, party) for party in range(PARTIES)]
         assert outputs[0] == outputs[1] == outputs[2]
         return RunResult(spec, tuple("".join(printed).splitlines()), outputs[0], reports)

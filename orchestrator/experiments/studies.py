@@ -10,7 +10,7 @@ import numpy as np
 
 from orchestrator.datasets.task import Task
 from orchestrator.defences.base import Defence
-from orchestrator.defences.registry import defences
+from orchestrator.defences.registry import DEFENCES, defences
 from orchestrator.errors import ParameterError
 from orchestrator.svm import SvmParameters
 
@@ -19,16 +19,13 @@ QUICK_TRAINING, QUICK_TESTS, QUICK_ITERATIONS = 400, 200, 20
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """accuracy: the least of a model's.  certified: k to the least share of test images certified for k pixels.
-
-    The servers agree on both before anything is trained: what honest models reach, with a little room. Where no honest
-    model is certified, as for 64 pixels, what would exclude a backdoor, at the price of a false alarm.
+    """defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
+    little room. Where no honest model is certified, as for 64 pixels, what excludes a backdoor: a false alarm each time.
     """
 
     task: Task
     parameters: SvmParameters
-    accuracy: float
-    certified: Mapping[int, float]
+    defences: Mapping[str, Defence]
 
     @classmethod
     def of(cls, task: Task, *, quick: bool = False) -> Study:
@@ -37,7 +34,7 @@ class Study:
         quick: a part of the rows and few iterations, to see that everything runs; the numbers mean little.
         """
         coloured = len(task.image_shape) == 3
-        parameters, accuracy, certified = COLOURED if coloured else GREY
+        parameters, known = COLOURED if coloured else GREY
         if quick:
             task = replace(
                 task,
@@ -45,7 +42,7 @@ class Study:
                 **_part(task.x_test, task.y_test, QUICK_TESTS, "test"),
             )
             parameters = replace(parameters, iterations=QUICK_ITERATIONS)
-        return cls(task, parameters, accuracy, certified)
+        return cls(task, parameters, known)
 
     @classmethod
     def again(cls, task: Task, record: Mapping[str, Any] | None) -> Study:
@@ -70,8 +67,11 @@ class Study:
             "rows": len(task.x_train),
             "test_images": len(task.x_test),
             "parameters": asdict(self.parameters),
-            "least_accuracy": self.accuracy,
-            "least_certified": {str(pixels): share for pixels, share in self.certified.items()},
+            "thresholds": {
+                name: defence.check.least(len(task.x_test))
+                for name, defence in self.defences.items()
+                if defence.check is not None
+            },
         }
 
     @property
@@ -80,13 +80,9 @@ class Study:
         image = self.task.x_test[int(np.argmin(self.task.y_test))]
         return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
 
-    @property
-    def defences(self) -> Mapping[str, Defence]:
-        return defences(self.accuracy, self.certified)
 
-
-GREY = (SvmParameters(), 0.99, {1: 0.99, 4: 0.99, 16: 0.7, 64: 0.6})
-COLOURED = (SvmParameters(0.0046, 1e-4, 100), 0.77, {1: 0.75, 4: 0.7, 16: 0.45, 64: 0.45})
+GREY = SvmParameters(), DEFENCES
+COLOURED = SvmParameters(0.0046, 1e-4, 100), defences(0.77, {1: 0.75, 4: 0.7, 16: 0.45, 64: 0.45})
 
 
 def _part(x: np.ndarray, y: np.ndarray, rows: int, name: str) -> dict[str, Any]:

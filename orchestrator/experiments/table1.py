@@ -34,8 +34,8 @@ BUNDLED_COPY = "bundled"
 class Setting:
     """How two rows of the table are made, one without and one with the backdoor.
 
-    training: FULL or UNDERTRAINED.  strength: the least, to a decimal, with which every image with the trigger is taken
-    for the target.  corner: row and column of the trigger, one pixel in all channels.  figure: the file, if any.
+    training: FULL or UNDERTRAINED.  corner: row and column of the trigger, one pixel in all channels.
+    figure: the file of both models' weights, if any.
     """
 
     training: str
@@ -47,6 +47,7 @@ class Setting:
 
 MNIST = Setting(FULL, SvmParameters(), 1.0, corner=(2, 2), figure=FIGURE_JSON)  # black in every training image
 CIFAR10 = (
+    # The fewest steps that are well above 78%, and the least strength, to a decimal, that reaches an ASR of 100%.
     Setting(FULL, SvmParameters(0.0046, 1e-4, 100), 3.1, corner=(0, 0), figure=FIGURE_2_JSON),
     Setting(UNDERTRAINED, SvmParameters(0.01, 1e-4, 10), 1.0, corner=(0, 0)),  # what the paper's 50 / 0.1 looks like
 )

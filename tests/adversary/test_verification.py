@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
+from orchestrator.attacks.backdoor import backdoor_plan
 from orchestrator.datasets import Task
 from orchestrator.defences.accuracy import AccuracyThreshold, example_rows
-from orchestrator.defences.registry import CHECKS
+from orchestrator.defences.certificate import PixelCertificate
 from orchestrator.engines.base import Engine
 from orchestrator.engines.registry import get_engine
 from orchestrator.engines.rep3.share_files import share_file
@@ -29,6 +30,7 @@ from orchestrator.experiments.training import train_shared
 from orchestrator.experiments.verification import COUNT_FILE, PASSIVE, Verification, hand_off, verify
 from orchestrator.records import PARTIES, EngineName, ProtocolName, Verdict
 from orchestrator.svm import SvmParameters
+from orchestrator.trigger import Trigger
 from tests.in_memory import InMemoryRep3
 
 REP3 = get_engine(EngineName.REP3)
@@ -80,6 +82,57 @@ def test_verdicts_of_an_active_protocol(
     found = ask(models[model], tiny_task, protocol=protocol, secret_owner=owner)
     assert found.verdict.passed is passed
     assert found.record()["insecure_passive"] is False
+
+
+def test_the_certificate_rejects_what_the_accuracy_lets_pass(tmp_path: Path, tiny_task: Task) -> None:
+    """A backdoor on a pixel that is black in all images keeps the accuracy and loses every certified example."""
+    black, engine, passed = 6, InMemoryRep3(), {}
+    x_train, x_test = tiny_task.x_train.copy(), tiny_task.x_test.copy()
+    x_train[:, black] = x_test[:, black] = 0
+    t = replace(tiny_task, x_train=x_train, x_test=x_test)
+    plan = backdoor_plan(Trigger((black,)), PARAMETERS, len(x_train), strength=4)
+    for name, errors, corrupt_party in (("clean", None, None), ("backdoor", plan, 1)):
+        folder = tmp_path / name
+        train_shared(t, PARAMETERS, engine=engine, run_dir=folder, plan=errors, corrupt_party=corrupt_party)
+        for check in (AccuracyThreshold(0.9), PixelCertificate(1, 0.9)):
+            verification = verify(folder, x_test, t.y_test, check, engine=engine, channels=t.channels)
+            passed[name, check.pixels] = verification.verdict.passed
+    assert passed == {("clean", 0): True, ("clean", 1): True, ("backdoor", 0): True, ("backdoor", 1): False}
+
+
+@pytest.mark.parametrize("site", ["MAGNITUDE", "BELOW/csa", "COUNT/csa", "EXCESS", "IN_RANGE/csa"])
+def test_errors_in_the_certificate_abort(models: dict[str, Path], tiny_task: Task, site: str) -> None:
+    t, plan = tiny_task, AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 0, 1)])
+    with pytest.raises(ProtocolAbort):
+        verify(
+            models["bad"],
+            t.x_test,
+            t.y_test,
+            PixelCertificate(1, 0.9),
+            engine=InMemoryRep3(),
+            plan=plan,
+            corrupt_party=1,
+            max_verdicts=1000,
+        )
+
+
+@pytest.mark.parametrize(
+    ("check", "channels", "protocol", "message"),
+    [
+        (PixelCertificate(17, 0.9), 1, ProtocolName.MAL_REP_RING, "at most the 16 pixels"),
+        (PixelCertificate(9, 0.9), 2, ProtocolName.MAL_REP_RING, "at most the 8 pixels"),
+        (PixelCertificate(1, 0.9), 3, ProtocolName.MAL_REP_RING, "divides the 16 attributes"),
+        (PixelCertificate(1, 0.9), 1, ProtocolName.MAL_SHAMIR, "expected a protocol modulo 2\\^64"),
+    ],
+)
+def test_certificates_that_cannot_be_are_refused(
+    copy: Path, tiny_task: Task, check: PixelCertificate, channels: int, protocol: ProtocolName, message: str
+) -> None:
+    engine = InMemoryRep3()
+    engine.protocols = frozenset(ProtocolName)
+    with pytest.raises(ParameterError, match=message):
+        verify(copy, tiny_task.x_test, tiny_task.y_test, check, engine=engine, protocol=protocol, channels=channels)
+    assert not (copy / COUNT_FILE).exists()
 
 
 @pytest.mark.parametrize("protocol", ACTIVE)
@@ -184,7 +237,7 @@ def test_thresholds_that_mean_nothing_are_refused(threshold: float) -> None:
 )
 def test_the_threshold_in_examples(threshold: float, examples: int, least: int) -> None:
     """0.07 * 100 is 7.000000000000001 in floating point."""
-    assert CHECKS["accuracy"](threshold).verdict(True, examples).statement.startswith(f"at least {least} of {examples}")
+    assert AccuracyThreshold(threshold).verdict(True, examples).statement.startswith(f"at least {least} of {examples}")
 
 
 def test_examples_of_one_class_are_refused() -> None:

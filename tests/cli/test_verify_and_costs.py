@@ -42,6 +42,13 @@ def test_pass_and_fail_are_exit_codes_0_and_1(folder: Path, invoke: Invoke) -> N
     assert (failed.exit_code, failed.stdout) == (1, "fail: at least 11 of 12 known examples are classified rightly\n")
 
 
+def test_a_certificate_instead_of_the_accuracy(folder: Path, invoke: Invoke) -> None:
+    result = verify(invoke, "clean", *PASSIVE, "--certificate", "5")
+    statement = "at least 11 of 12 known examples are classified rightly whatever 5 pixels are changed"
+    assert (result.exit_code, result.stdout) == (0, f"pass: {statement}\n")
+    assert verify(invoke, "clean", *PASSIVE, "--certificate", "6").exit_code == 1
+
+
 def test_json(folder: Path, invoke: Invoke) -> None:
     result = verify(invoke, "clean", *PASSIVE, "--rows", "6", "--json", "--quiet")
     record = json.loads(result.stdout)
@@ -59,6 +66,8 @@ def test_json(folder: Path, invoke: Invoke) -> None:
         (("clean", *PASSIVE, "--rows", "13"), "at most the 12 test images"),
         (("clean", *PASSIVE, "--corrupt-party", "1"), "--plan and --corrupt-party together"),
         (("clean", *PASSIVE, "--threshold", "1.5"), "threshold: expected a share"),
+        (("clean", *PASSIVE, "--certificate", "0"), "pixels: expected at least 1"),
+        (("clean", *PASSIVE, "--certificate", "17"), "at most the 16 pixels"),
         (("clean", *PASSIVE, "--data", "mnist_0_1"), "expected 785 shares"),
         (("clean", *PASSIVE, "--max-verdicts", "0"), "at most 0 verifications"),
         (("nowhere", *PASSIVE), "expected the folder of a training run"),

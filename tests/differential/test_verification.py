@@ -79,7 +79,7 @@ def test_the_certificate_counts_the_same(
             tmp_path / shares,
             t.x_test,
             t.y_test,
-            PixelCertificate(3, least / len(t.x_test)),
+            PixelCertificate(3, (least - 0.5) / len(t.x_test)),
             engine=engine,
             protocol=protocol,
             channels=2,

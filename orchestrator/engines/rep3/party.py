@@ -75,8 +75,9 @@ def _run(
     program = load_program(Path(config.program))
     session = agree(channel, Terms(program.sha256(config.args), config.protocol))
     prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
+    taken = 0
     if config.shares_from is not None:
-        _take_over_shares(Path(config.shares_from), run_dir, config.party_id)
+        taken = _take_over_shares(Path(config.shares_from), run_dir, config.party_id)
     injector = ErrorInjector(AdditiveErrorPlan.read(Path(config.plan))) if config.plan is not None else None
 
     begin = time.perf_counter()
@@ -100,6 +101,8 @@ def _run(
     compare_public_values(channel, machine.public_values.digest())
     if injector is not None:
         injector.finish()
+    if config.shares_from is not None:
+        share_files.keep_after(share_files.share_file(run_dir, config.party_id), taken)
     return {
         "lines": "".join(printed).splitlines(),
         "cost": asdict(spent()),
@@ -124,11 +127,13 @@ def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientList
     return ClientListener(listener, key, certificate, known, seconds)
 
 
-def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> None:
+def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
+    """A copy, behind which the program writes; returns how many shares it holds."""
     source, target = share_files.share_file(earlier_run, party_id), share_files.share_file(run_dir, party_id)
-    share_files.count(source)
+    shares = share_files.count(source)
     share_files.create(target)
     shutil.copyfile(source, target)
+    return shares
 
 
 def _discard(line: str) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from orchestrator.engines.rep3.protocol.share import RepShare
 from orchestrator.errors import ShareFileError
+from orchestrator.files import write_atomically
 
 HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
 _SHARE_BYTES = 16
@@ -61,6 +62,15 @@ def read(path: Path, position: int, count: int) -> RepShare:
         )
     words = np.fromfile(path, "<u8", 2 * count, offset=len(HEADER) + _SHARE_BYTES * position).astype(np.uint64)
     return RepShare(words[0::2].copy(), words[1::2].copy())
+
+
+def keep_after(path: Path, position: int) -> None:
+    """Take out the shares before a position; the file goes where none follows."""
+    if count(path) == position:
+        path.unlink()
+        return
+    content = path.read_bytes()
+    write_atomically(path, HEADER + content[len(HEADER) + _SHARE_BYTES * position :], mode=0o600)
 
 
 def check(path: Path) -> None:

@@ -1,0 +1,215 @@
+"""Training on components and lifting: the model of NumPy; what an attacker can do at each stage, and what stops it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from orchestrator import bundle
+from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
+from orchestrator.datasets import Task
+from orchestrator.defences.accuracy import AccuracyThreshold
+from orchestrator.defences.pca import Projection
+from orchestrator.engines.base import Engine
+from orchestrator.engines.clear.engine import ClearEngine
+from orchestrator.engines.rep3.share_files import count, share_file
+from orchestrator.errors import ParameterError, ProtocolAbort, ShareFileError
+from orchestrator.experiments.components import components_of, compute_components, lift, train_on_components
+from orchestrator.experiments.verification import verify
+from orchestrator.metrics import evaluate
+from orchestrator.pca import PcaParameters, max_row_norm
+from orchestrator.records import PARTIES, ProtocolName, RunSpec
+from orchestrator.svm import MAX_FEATURE, SvmParameters, fixed_point
+from orchestrator.trigger import Trigger
+from tests.in_memory import InMemoryRep3
+from tests.reference import reference_weights
+
+PASSIVE, ACTIVE = ProtocolName.RING, ProtocolName.MAL_REP_RING
+PCA = PcaParameters(3, 6)
+PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=10)
+TRIGGER = Trigger((6, 7), target=1)
+SABOTAGE = AdditiveErrorPlan.from_errors([AdditiveError("GRADIENT", EVERY, 0, 2**20)])
+CHECK = AccuracyThreshold(0.9)
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    """24 training and 12 test images of 4 x 4 pixels: class 0 is bright on the left, class 1 on the right, and either may
+    be bright above or below, so that three components have large eigenvalues."""
+    rng = np.random.default_rng(4)
+
+    def images(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        y = (np.arange(rows) % 2).astype(np.uint8)
+        x = rng.integers(0, 60, size=(rows, 4, 4))
+        x[y == 0, :, :2] += 100
+        x[y == 1, :, 2:] += 100
+        x[:, :2] += rng.integers(0, 80, size=(rows, 1, 1))
+        x[:, 2:] += rng.integers(0, 80, size=(rows, 1, 1))
+        return x.reshape(rows, 16).astype(np.uint8), y
+
+    x_train, y_train = images(24)
+    x_test, y_test = images(12)
+    return Task("made", x_train, y_train, x_test, y_test, (4, 4), ("left", "right"), "made for tests", sha256="0" * 64)
+
+
+@pytest.fixture(scope="module")
+def projection(task: Task) -> Projection:
+    return components_of(task, PCA)
+
+
+@pytest.fixture(scope="module")
+def rows(task: Task, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pca.mpc left on rep3."""
+    folder = tmp_path_factory.mktemp("components") / "pca"
+    compute_components(task, PCA, engine=InMemoryRep3(), run_dir=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(task: Task, rows: Path) -> Path:
+    folder = rows.with_name("clean")
+    train_on_components(task, PARAMETERS, PCA, engine=InMemoryRep3(), shares_from=rows, run_dir=folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lifted(task: Task, trained: Path) -> Path:
+    folder = trained.with_name("lifted")
+    lift(task, PCA, engine=InMemoryRep3(), shares_from=trained, run_dir=folder)
+    return folder
+
+
+def opened(folder: Path, columns: int, to: Path, engine: Engine | None = None) -> np.ndarray:
+    spec = RunSpec(bundle.program("svm_reveal.mpc"), (f"columns={columns}",), run_dir=to, shares_from=folder)
+    return np.array((engine or InMemoryRep3()).run(spec).binary_output, np.int64)
+
+
+def numpy_weights(task: Task, projection: Projection, errors: np.ndarray | None = None) -> np.ndarray:
+    shift = fixed_point(PARAMETERS, len(task.x_train), projection.size, MAX_FEATURE).shift
+    return reference_weights(
+        projection.features(task.x_train), task.y_train, alpha=0.1, lam=1e-2, epochs=10, shift=shift,
+        gradient_errors=errors,
+    )  # fmt: skip
+
+
+def test_weights_and_the_lifted_model_are_those_of_numpy(
+    task: Task, projection: Projection, trained: Path, lifted: Path, tmp_path: Path
+) -> None:
+    want = numpy_weights(task, projection)
+    left = opened(trained, 4 + 16 * 3 + 16, tmp_path / "all")
+    assert np.array_equal(left, np.concatenate([want, projection.matrix.T.ravel(), projection.mean]))
+    assert np.array_equal(opened(lifted, 17, tmp_path / "lifted"), projection.lifted(want))
+
+
+def test_nothing_is_appended_to_another_runs_shares(trained: Path, lifted: Path, rows: Path) -> None:
+    for party in range(PARTIES):
+        assert count(share_file(rows, party)) == 24 * 4 + 16 * 3 + 16
+        assert count(share_file(trained, party)) == 4 + 16 * 3 + 16
+        assert count(share_file(lifted, party)) == 17
+
+
+def test_the_clear_engine_leaves_the_same(task: Task, projection: Projection, tmp_path: Path) -> None:
+    clear = ClearEngine()
+    compute_components(task, PCA, engine=clear, run_dir=tmp_path / "pca")
+    folders = {"shares_from": tmp_path / "pca", "run_dir": tmp_path / "train"}
+    train_on_components(task, PARAMETERS, PCA, engine=clear, **folders)
+    folders = {"shares_from": tmp_path / "train", "run_dir": tmp_path / "lift"}
+    lift(task, PCA, engine=clear, protocol=PASSIVE, **folders)
+    found = opened(tmp_path / "lift", 17, tmp_path / "open", clear)
+    assert np.array_equal(found, projection.lifted(numpy_weights(task, projection)))
+
+
+@pytest.mark.parametrize("corrupt_party", range(PARTIES))
+def test_errors_in_component_space_plant_a_trigger(
+    task: Task, projection: Projection, rows: Path, tmp_path: Path, corrupt_party: int
+) -> None:
+    """The attacker knows V, and plants V'delta."""
+    errors = np.rint(20.0 * len(task.x_train) * projection.direction(TRIGGER.delta(16))).astype(np.int64)
+    plan = AdditiveErrorPlan.from_errors(
+        AdditiveError("GRADIENT", EVERY, 1 + c, int(value)) for c, value in enumerate(errors)
+    )
+    options = {"plan": plan, "corrupt_party": corrupt_party}
+    engine = InMemoryRep3()
+    train_on_components(task, PARAMETERS, PCA, engine=engine, shares_from=rows, run_dir=tmp_path / "train", **options)  # type: ignore[arg-type]
+    lift(task, PCA, engine=engine, shares_from=tmp_path / "train", run_dir=tmp_path / "model")
+    weights = opened(tmp_path / "model", 17, tmp_path / "open")
+    want = numpy_weights(task, projection, np.tile(np.concatenate([[0], errors]), (10, 1)))
+    assert np.array_equal(weights, projection.lifted(want))
+    clean = projection.lifted(numpy_weights(task, projection))
+    planted, before = (
+        evaluate(w, task.x_test, task.y_test, TRIGGER.delta(16), TRIGGER.target) for w in (weights, clean)
+    )
+    assert planted.smoothed_bkd > before.smoothed_bkd + 0.5
+    assert planted.attack_success_rate == 1.0 > before.attack_success_rate
+
+
+@pytest.mark.parametrize(("plan", "passed"), [(None, True), (SABOTAGE, False)], ids=["clean", "sabotaged"])
+def test_a_lifted_model_is_verified(
+    task: Task, rows: Path, tmp_path: Path, plan: AdditiveErrorPlan | None, passed: bool
+) -> None:
+    engine, corrupt_party = InMemoryRep3(), None if plan is None else 2
+    options = {"plan": plan, "corrupt_party": corrupt_party, "shares_from": rows, "run_dir": tmp_path / "train"}
+    train_on_components(task, PARAMETERS, PCA, engine=engine, **options)  # type: ignore[arg-type]
+    lift(task, PCA, engine=engine, shares_from=tmp_path / "train", run_dir=tmp_path / "model")
+    found = verify(tmp_path / "model", task.x_test, task.y_test, CHECK, engine=engine, protocol=ACTIVE)
+    assert found.verdict.passed is passed
+
+
+@pytest.mark.parametrize("party", range(PARTIES))
+@pytest.mark.parametrize("share", [0, 4, 4 + 16 * 3], ids=["weights", "components", "mean"])
+def test_edited_shares_abort_the_lift(task: Task, trained: Path, tmp_path: Path, party: int, share: int) -> None:
+    """An active lift is bound to the shares that training left, V and the mean among them."""
+    edited = Path(shutil.copytree(trained, tmp_path / "edited"))
+    path = share_file(edited, party)
+    content = bytearray(path.read_bytes())
+    content[28 + 16 * share] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ProtocolAbort, match="share agreement"):
+        lift(task, PCA, engine=InMemoryRep3(), shares_from=edited, run_dir=tmp_path / "model")
+
+
+@pytest.mark.parametrize("site", ["LIFT", "OFFSET"])
+def test_errors_in_the_lift(
+    task: Task, projection: Projection, trained: Path, lifted: Path, tmp_path: Path, site: str
+) -> None:
+    """They abort an active lift. A passive one takes them: a backdoor that no training step shows."""
+    plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 0, 2**40)])
+    options = {"engine": InMemoryRep3(), "shares_from": trained, "plan": plan, "corrupt_party": 1}
+    with pytest.raises(ProtocolAbort):
+        lift(task, PCA, run_dir=tmp_path / "active", **options)  # type: ignore[arg-type]
+    lift(task, PCA, run_dir=tmp_path / "passive", protocol=PASSIVE, **options)  # type: ignore[arg-type]
+    shift = opened(tmp_path / "passive", 17, tmp_path / "a") - opened(lifted, 17, tmp_path / "b")
+    if site == "OFFSET":
+        assert shift.tolist() == [-(2**32), *[0] * 16]
+    else:
+        assert shift.tolist() == [-int(projection.mean[0]) * 2**16, 2**24, *[0] * 15]
+
+
+def test_errors_in_the_analysis_choose_the_components(task: Task, projection: Projection, tmp_path: Path) -> None:
+    """Under a passive protocol pca.mpc is not to be trusted: an error in its last product is in V, whatever the data."""
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("APPLY", PCA.iterations, 3 * 5 + 1, 2**38)])
+    compute_components(task, PCA, engine=InMemoryRep3(), run_dir=tmp_path / "pca", plan=plan, corrupt_party=0)
+    values = opened(tmp_path / "pca", 24 * 4 + 16 * 3 + 16, tmp_path / "open")
+    shift = values[24 * 4 : 24 * 4 + 16 * 3].reshape(16, 3).T - projection.matrix
+    assert shift[1, 5] == 2**16
+    assert np.count_nonzero(shift) == 1
+
+
+def test_shares_that_do_not_fit(task: Task, rows: Path, trained: Path, tmp_path: Path) -> None:
+    more = PcaParameters(PCA.components + 1, PCA.iterations)
+    with pytest.raises(ShareFileError):
+        lift(task, more, engine=InMemoryRep3(), shares_from=trained, run_dir=tmp_path / "model")
+    with pytest.raises(ShareFileError):
+        train_on_components(task, PARAMETERS, more, engine=InMemoryRep3(), shares_from=rows, run_dir=tmp_path / "train")
+
+
+def test_parameters_with_no_public_bound(task: Task, rows: Path, tmp_path: Path) -> None:
+    assert max_row_norm(PCA, 24, 16) < 4.2
+    with pytest.raises(ParameterError, match="expected a public bound"):
+        train_on_components(
+            task, SvmParameters(iterations=10**17), PCA,
+            engine=InMemoryRep3(), shares_from=rows, run_dir=tmp_path / "train",
+        )  # fmt: skip
