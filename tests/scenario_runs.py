@@ -16,7 +16,7 @@ from orchestrator.engines.registry import get_engine
 from orchestrator.metrics import Metrics, evaluate
 from orchestrator.records import EngineName, InputFiles, ProtocolName, RunSpec
 from orchestrator.scenario import Attempt, Scenario
-from orchestrator.svm import BIAS, program_arguments
+from orchestrator.svm import BIAS, MAX_FEATURE, program_arguments
 
 CLEAR = get_engine(EngineName.CLEAR)
 

@@ -1,5 +1,5 @@
-"""Every listed attack, on pixels, on some of the pixels and on a projection, from every party, on rep3: the model that
-comes out is the clear engine's, or for errors at gates the one that follows on paper."""
+"""Every listed attack, on pixels, on some of the pixels, on a projection and on a clipped update, from every party, on
+rep3: the model that comes out is the clear engine's, or for errors at gates the one that follows on paper."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orchestrator.datasets import Task
 from orchestrator.datasets.checks import checked
 from orchestrator.errors import PlanError, ProtocolAbort
 from orchestrator.records import PARTIES, ProtocolName
-from orchestrator.scenario import Attack, Attempt, FeatureMap, Pixels, Scenario, Trial
+from orchestrator.scenario import Attack, Attempt, FeatureMap, Pixels, Scenario, Trial, UpdateSite
 from orchestrator.svm import SvmParameters
 from tests.in_memory import InMemoryRep3
 from tests.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, weights_of
@@ -31,8 +31,9 @@ from tests.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, weights_
 SIDE = 12
 PARAMETERS = SvmParameters(learning_rate=0.04, iterations=3, batch_size=40)  # two batches a pass, 40 and 20 rows
 GATES = ("gradient_zeroing_gate", "gradient_scaling", "comparison_probing")
+CLIPPED = replace(PARAMETERS, clip=0.004)
 every_attack = pytest.mark.parametrize("name", ATTACKS)
-every_scenario = pytest.mark.parametrize("kind", ["pixels", "kept", "projected"])
+every_scenario = pytest.mark.parametrize("kind", ["pixels", "kept", "projected", "clipped"])
 every_party = pytest.mark.parametrize("corrupt_party", range(PARTIES))
 
 
@@ -57,7 +58,7 @@ def framed_task() -> Task:
 
 def features(kind: str) -> FeatureMap:
     pixels = np.eye(SIDE * SIDE)
-    if kind == "pixels":
+    if kind in ("pixels", "clipped"):
         return Pixels(SIDE * SIDE)
     if kind == "kept":
         return Linear(pixels[framed_task().x_train.var(axis=0) > 0])
@@ -66,7 +67,8 @@ def features(kind: str) -> FeatureMap:
 
 @cache
 def prepared(name: str, kind: str, corrupt_party: int = 1) -> tuple[Scenario, Attempt]:
-    scenario = Scenario(framed_task(), PARAMETERS, features(kind), corrupt_party=corrupt_party)
+    parameters, site = (CLIPPED, UpdateSite.CLIP) if kind == "clipped" else (PARAMETERS, UpdateSite.GRADIENT)
+    scenario = Scenario(framed_task(), parameters, features(kind), site, corrupt_party=corrupt_party)
     return scenario, ATTACKS[name].prepare(scenario, trial_of(scenario))
 
 
@@ -86,7 +88,8 @@ def modelled(scenario: Scenario, change: Callable[[np.ndarray, np.ndarray], np.n
             part = rows[numbers]
             h = change(((1 << 24) - part @ w > 0).astype(np.int64), numbers)
             gain = c.gain if size == batches[0] else c.last_gain
-            w = w + ((gain * (part.T @ h) - c.decay * w) >> c.shift)
+            change_of_w = (gain * (part.T @ h) - c.decay * w) >> c.shift
+            w = w + (change_of_w.clip(-c.clip, c.clip) if c.clip else change_of_w)
     return w
 
 
@@ -127,7 +130,7 @@ def test_backdoors_reach_their_goal_or_say_that_they_do_not(name: str, kind: str
     scenario, attempt = prepared(name, kind)
     found = metrics_of(scenario, attempt, weights_of(scenario, attempt, CLEAR))
     assert attempt.settings["reached"] == (found.attack_success_rate_clipped >= GOAL)
-    if kind == "pixels":
+    if kind in ("pixels", "clipped"):
         assert attempt.settings["reached"] == 1
         assert found.test_accuracy == 1
     if "within" in attempt.settings:
