@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,19 +20,20 @@ QUICK_TRAINING, QUICK_TESTS, QUICK_ITERATIONS = 400, 200, 20
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
+    """source: which copy of the data.  defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
     little room. Where no honest model is certified, as for 64 pixels, what excludes a backdoor: a false alarm each time.
     """
 
     task: Task
+    source: str
     parameters: SvmParameters
     defences: Mapping[str, Defence]
 
     @classmethod
-    def of(cls, task: Task, *, quick: bool = False) -> Study:
+    def of(cls, task: Task, source: str | None = None, *, quick: bool = False) -> Study:
         """Grey images are trained as MNIST 0/1 is, coloured ones as CIFAR-10's.
 
-        quick: a part of the rows and few iterations, to see that everything runs; the numbers mean little.
+        source: the file's name where None.  quick: a part of the rows and few iterations, to see that everything runs; the numbers mean little.
         """
         coloured = len(task.image_shape) == 3
         parameters, known = COLOURED if coloured else GREY
@@ -42,13 +44,13 @@ class Study:
                 **_part(task.x_test, task.y_test, QUICK_TESTS, "test"),
             )
             parameters = replace(parameters, iterations=QUICK_ITERATIONS)
-        return cls(task, parameters, known)
+        return cls(task, source or Path(task.source).name, parameters, known)
 
     @classmethod
-    def again(cls, task: Task, record: Mapping[str, Any] | None) -> Study:
+    def again(cls, task: Task, record: Mapping[str, Any] | None, source: str | None = None) -> Study:
         """The study that left this record. Raises ParameterError where the data are others."""
         for quick in (False, True):
-            study = cls.of(task, quick=quick)
+            study = cls.of(task, source, quick=quick)
             if study.record() == record:
                 return study
         raise ParameterError(
@@ -62,7 +64,7 @@ class Study:
         return {
             "image_shape": list(task.image_shape),
             "classes": list(task.classes),
-            "source": task.source,
+            "source": self.source,
             "data_sha256": task.sha256,
             "rows": len(task.x_train),
             "test_images": len(task.x_test),
