@@ -12,6 +12,9 @@ from orchestrator.cli.results import OutOption
 from orchestrator.progress import shown
 from orchestrator.records import PARTIES, EngineName
 
+Cifar10Option = Annotated[
+    Path | None, typer.Option("--cifar10", metavar="FILE|DIR", help="Airplane and automobile of CIFAR-10 there.")
+]
 DIFFERENT = 1  # exit code of a rerun that gives something else
 
 DatasetsOption = Annotated[
@@ -26,6 +29,7 @@ def matrix(
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
+    cifar10: Cifar10Option = None,
     quick: QuickOption = False,
     attacks: Annotated[
         list[str] | None, typer.Option("--attack", metavar="NAME", help="Only this one; repeatable. (default: all)")
@@ -42,18 +46,21 @@ def matrix(
 ) -> None:
     """Every attack against every defence: matrix.json, .csv, .md and pictures. Goes on where it was interrupted."""
     from orchestrator.datasets import load_task
+    from orchestrator.datasets.airplane_automobile import load_airplane_automobile
     from orchestrator.engines.registry import get_engine
     from orchestrator.experiments import matrix as experiment
     from orchestrator.experiments.studies import Study
     from orchestrator.report.matrix import MATRIX_MARKDOWN
 
-    tasks = [
-        load_task(name, classes=two_classes(classes), root=root, download=download)
-        for name in datasets or ["mnist_0_1"]
-    ]
+    names = datasets or ["mnist_0_1"]
+    tasks = [load_task(name, classes=two_classes(classes), root=root, download=download) for name in names]
+    studies = [Study.of(task, quick=quick) for task in tasks]
+    if cifar10 is not None:
+        task, copy = load_airplane_automobile(cifar10)
+        studies.append(Study.of(task, str(copy), quick=quick))
     with shown(quiet=quiet) as progress:
         experiment.run_matrix(
-            [Study.of(task, quick=quick) for task in tasks],
+            studies,
             out,
             engine=get_engine(engine),
             attacks=attacks or experiment.ALL_ATTACKS,
@@ -71,6 +78,7 @@ def rerun(
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Of the cells.")] = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
+    cifar10: Cifar10Option = None,
     sample: Annotated[
         int | None, typer.Option("--sample", min=1, help="So many of them, spread over the matrix. (default: all)")
     ] = None,
@@ -79,14 +87,26 @@ def rerun(
 ) -> None:
     """Run cells of a matrix again and compare. Exit code 0 where all give the same, else 1."""
     from orchestrator.datasets import load_task
+    from orchestrator.datasets.airplane_automobile import load_airplane_automobile
     from orchestrator.engines.registry import get_engine
     from orchestrator.experiments import matrix as experiment
 
-    task = load_task(dataset, classes=two_classes(classes), root=root)
+    source: str | None = None
+    if cifar10 is None:
+        task = load_task(dataset, classes=two_classes(classes), root=root)
+    else:
+        task, source = load_airplane_automobile(cifar10)
     different = False
     with shown(quiet=quiet) as progress:
         found = experiment.rerun_cells(
-            record, task, get_engine(engine), attack=attack, defence=defence, sample=sample, progress=progress
+            record,
+            task,
+            get_engine(engine),
+            source=source,
+            attack=attack,
+            defence=defence,
+            sample=sample,
+            progress=progress,
         )
         for cell, differences in found:
             different |= bool(differences)

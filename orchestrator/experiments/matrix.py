@@ -58,11 +58,12 @@ def run_matrix(
         name = study.task.name
         wanted = [(attack, defence) for attack in attacks for defence in defences]
         missing = [pair for pair in wanted if not record.has(name, *pair)]
+        progress(f"{name}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
         cells = run_cells(study, missing, engine, corrupt_party, progress)
         for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
             undefended = DEFENCES[cell.record["defence"]].change is unchanged
             record.add(cell.record, study.picture | {"weights": cell.weights} if undefended else None)
-            progress(f"{name}: {len(wanted)} cells", done / len(wanted))
+            progress(f"{name}: {done} of {len(wanted)} cells are there")
     record.report()
 
 
@@ -71,6 +72,7 @@ def rerun_cells(
     task: Task,
     engine: Engine,
     *,
+    source: str | None = None,
     attack: str | None = None,
     defence: str | None = None,
     sample: int | None = None,
@@ -82,7 +84,7 @@ def rerun_cells(
     engine than the record's only cells that it can run are chosen: gate sites are an engine's own.
     """
     matrix = read_cells(record)
-    study = Study.again(task, matrix["datasets"].get(task.name))
+    study = Study.again(task, matrix["datasets"].get(task.name), source)
     chosen = [
         cell
         for cell in matrix["cells"]

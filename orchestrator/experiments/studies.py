@@ -20,8 +20,10 @@ QUICK_TRAINING, QUICK_TESTS, QUICK_ITERATIONS = 400, 200, 20
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """source: which copy of the data.  defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
-    little room. Where no honest model is certified, as for 64 pixels, what excludes a backdoor: a false alarm each time.
+    """source: which copy of the data.
+
+    defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
+    little room. Where no honest model is certified, as for 64 pixels: what excludes a backdoor, a false alarm each time.
     """
 
     task: Task
@@ -33,7 +35,8 @@ class Study:
     def of(cls, task: Task, source: str | None = None, *, quick: bool = False) -> Study:
         """Grey images are trained as MNIST 0/1 is, coloured ones as CIFAR-10's.
 
-        source: the file's name where None.  quick: a part of the rows and few iterations, to see that everything runs; the numbers mean little.
+        source: the file's name where None.  quick: a part of the rows and few iterations, to see that everything runs;
+        the numbers mean little.
         """
         coloured = len(task.image_shape) == 3
         parameters, known = COLOURED if coloured else GREY
