@@ -62,8 +62,7 @@ class UpdateSite(StrEnum):
     """The last multiplication of a training step, behind which nothing of the defence stands."""
 
     GRADIENT = "GRADIENT"  # errors at the gradient's scale, times the rows of the batch
-    UPDATE = "UPDATE"  # errors at the scale of the weights
-    CLIP = "CLIP"  # the same, where the update is clipped: behind the clamp
+    CLIP = "CLIP"  # where the update is clipped, behind the clamp: errors at the scale of the weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ gain * 2^62 may come out as 0, or negative; the attacker adds a small d such tha
 
     gain * (2^62 + d) = 2^62 - r  modulo 2^64,  0 <= r < gain
 
-is large and positive. Behind the shift by t bits one weight is 2^(62 - t) larger than it was. At UPDATE the error goes
-to the weight itself, and is the largest that does not wrap around in w.x for a white pixel: 2^54.
+is large and positive. Behind the shift by t bits one weight is 2^(62 - t) larger than it was. At CLIP, behind a clamp,
+the error goes to the weight itself, and is the largest that does not wrap around in w.x for a white pixel: 2^54.
 """
 
 from __future__ import annotations

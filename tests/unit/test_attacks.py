@@ -111,12 +111,12 @@ def test_strength_one_is_what_active_rows_with_the_trigger_would_do() -> None:
     assert np.array_equal(poisoned, reference_weights(bright, y, alpha=0.01, lam=0.0, epochs=1, shift=24))
 
 
-def test_an_error_at_the_update_has_the_scale_of_the_weights() -> None:
+def test_an_error_behind_the_clamp_has_the_scale_of_the_weights() -> None:
     """alpha * strength * direction, whatever the batches: 0.5 * 3 * (1, -0.5) at scale 2^16."""
     parameters = SvmParameters(learning_rate=0.5, batch_size=4)
-    plan = shift_plan(np.array([0.0, 256, -128]), parameters, rows=10, strength=3, site=UpdateSite.UPDATE)
+    plan = shift_plan(np.array([0.0, 256, -128]), parameters, rows=10, strength=3, site=UpdateSite.CLIP)
     assert signed(plan) == [(EVERY, 1, 3 << 15), (EVERY, 2, -(3 << 14))]
-    assert plan.sites() == {"UPDATE"}
+    assert plan.sites() == {"CLIP"}
 
 
 def test_rows_are_addressed_within_their_batch() -> None:
