@@ -12,8 +12,9 @@ pixel moves by 255 in all, both ways together, so for clipped triggers the certi
 
 What a pass proves: at least s = ceil(threshold * m) of the m examples are certified. Any trigger of k pixels therefore
 turns at most m - s of them into another class. Where m_t examples are not of the target class, its attack success rate
-on them is at most (m - s) / m_t <= (1 - threshold) m / m_t: 2 (1 - threshold) for two classes of one size. All |w| < 2^30 too (16,384 in real units), so no sum wrapped around. What it does not prove:
-anything about other examples, or about triggers of more pixels.
+on them is at most (m - s) / m_t <= (1 - threshold) m / m_t: 2 (1 - threshold) for two classes of one size. All |w| are
+below 2^30 too (16,384 in real units), so no sum wrapped around. What it does not prove: anything about other examples,
+or about triggers of more pixels.
 """
 
 from __future__ import annotations
