@@ -23,7 +23,7 @@ class Study:
     """source: which copy of the data.
 
     defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
-    little room. Where no honest model is certified, as for 64 pixels: what excludes a backdoor, a false alarm each time.
+    little room. Where no honest model is certified, as for 64 pixels: what excludes a backdoor, always a false alarm.
     """
 
     task: Task
