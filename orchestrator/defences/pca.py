@@ -81,9 +81,9 @@ def pca_in_mpc(scenario: Scenario) -> Scenario:
     return replace(_bounded(scenario, parameters), components=parameters.components)
 
 
-def pca_by_owner(scenario: Scenario) -> Scenario:
+def pca_by_owner(scenario: Scenario, parameters: PcaParameters | None = None) -> Scenario:
     """The owner of the images computes V, and enters rows of components. V is public."""
-    parameters = PcaParameters()
+    parameters = parameters or PcaParameters()
     projection = principal_components(scenario.task.x_train, parameters.components)
     return replace(_bounded(scenario, parameters), features=projection)
 

@@ -17,6 +17,7 @@ from orchestrator.engines.base import Engine
 from orchestrator.engines.clear.engine import ClearEngine, read_values
 from orchestrator.errors import DataError, ParameterError, ProgramError
 from orchestrator.experiments.components import components_of, compute_components, read_projection
+from orchestrator.experiments.scenarios import complete
 from orchestrator.experiments.training import train
 from orchestrator.metrics import scores
 from orchestrator.pca import (
@@ -208,7 +209,8 @@ def test_an_owner_enters_components(tiny_task: Task) -> None:
 
 
 def test_the_servers_compute_components(tiny_task: Task) -> None:
-    scenario = pca_in_mpc(components_of, PcaParameters(3, 5))(Scenario.plain(tiny_task, SvmParameters()))
-    assert scenario.components == scenario.features.size == 3
-    assert scenario.parameters.max_row_norm == max_row_norm(PcaParameters(3, 5), 24, 16)
+    scenario = complete(pca_in_mpc(Scenario.plain(tiny_task, SvmParameters())))
+    assert scenario.components == scenario.features.size == PcaParameters().components
+    assert scenario.parameters.max_row_norm == max_row_norm(PcaParameters(), 24, 16)
     assert scenario.task is tiny_task
+    assert scenario.features.largest == MAX_FEATURE
