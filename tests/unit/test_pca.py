@@ -31,7 +31,7 @@ from orchestrator.pca import (
 )
 from orchestrator.records import RunSpec
 from orchestrator.scenario import Scenario
-from orchestrator.svm import SvmParameters
+from orchestrator.svm import MAX_FEATURE, SvmParameters
 from tests.in_memory import InMemoryRep3
 from tests.reference_components import reference_components
 
