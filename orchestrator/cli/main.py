@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import typer
 
 from orchestrator.cli import clients, costs, datasets, hosts, matrix, program, results, training, verify
@@ -28,6 +30,7 @@ app.command("verify")(verify.verify)
 app.command("costs")(costs.costs)
 app.command("matrix")(matrix.matrix)
 app.command("rerun")(matrix.rerun)
+app.command("probe")(matrix.probe)
 app.command("serve")(clients.serve)
 app.command("query")(clients.query)
 app.command("contribute")(clients.contribute)
@@ -44,7 +47,8 @@ def version() -> None:
 
 
 def run() -> None:
-    """The entry point of the mpc-tamper command."""
+    """The entry point of the mpc-tamper command. Terminated, it leaves as little behind as interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

@@ -1,4 +1,4 @@
-"""mpc-tamper matrix and rerun: every attack against every defence, and cells of it once more."""
+"""mpc-tamper matrix, rerun and probe: every attack against every defence, cells once more, what a verdict leaks."""
 
 from __future__ import annotations
 
@@ -114,3 +114,31 @@ def rerun(
             typer.echo(f"{cell['dataset']} {cell['attack']} {cell['defence']}: {said or 'the same'}")
     if different:
         raise typer.Exit(DIFFERENT)
+
+
+def probe(
+    questions: Annotated[int, typer.Option("--questions", min=1, help="Verdicts for each way and class.")] = 8,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Comparisons for each gate, plane and size.")] = 100,
+    corrupt_party: Annotated[
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+    ] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is compared and which rows are asked for.")] = 1,
+    out: OutOption = Path("results"),
+    quiet: QuietOption = False,
+) -> None:
+    """How errors inside a comparison depend on the secret, and what a verdict then tells of one training row."""
+    from orchestrator.engines.registry import get_engine
+    from orchestrator.experiments import probing
+    from orchestrator.report.probing import PROBING_MARKDOWN
+
+    with shown(quiet=quiet) as progress:
+        probing.probe(
+            get_engine(EngineName.REP3),
+            out,
+            repeats=repeats,
+            questions=questions,
+            corrupt_party=corrupt_party,
+            seed=seed,
+            progress=progress,
+        )
+    typer.echo((out / PROBING_MARKDOWN).read_text(encoding="utf-8"))
