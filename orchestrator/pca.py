@@ -28,10 +28,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
 from orchestrator.errors import ParameterError
 from orchestrator.svm import BIAS, MAX_PIXEL
 
 COMPONENT_SCALE = 16  # of V
+EXCESS = 22  # bits of V in the output of the last APPLY that are rounded away
 MAX_COMPONENTS = 14  # the largest for which slack() is at most 1.25
 MAX_PIXELS_IN_ALL = 1 << 28
 
@@ -122,4 +126,16 @@ def program_arguments(
         f"labels={'owner' if labels_owner is None else labels_owner}",
         f"components={parameters.components}",
         f"iterations={parameters.iterations}",
+    )
+
+
+def errors_in_components(errors: np.ndarray, parameters: PcaParameters) -> AdditiveErrorPlan:
+    """A plan that adds exactly these to V, whatever the data: in the last product, before it is rounded.
+
+    errors: (n, k) integers at scale 2^16.
+    """
+    pixels, components = np.nonzero(errors)
+    return AdditiveErrorPlan.from_errors(
+        AdditiveError("APPLY", parameters.iterations, i * parameters.components + c, int(errors[i, c]) << EXCESS)
+        for i, c in zip(pixels.tolist(), components.tolist(), strict=True)
     )

@@ -100,10 +100,11 @@ Setting = float | int | str | list[int]
 class Attempt:
     """What an attack does to one scenario.
 
-    plan: additive errors, or None for an attack on the data alone.  trigger: what success is measured with.
+    plan: additive errors in the training, or None.  trigger: what success is measured with.
     task: the training data, poisoned by its owner or as they were.
     settings: what was chosen, such as {"strength": 0.6}; JSON types, for the record.
     insecure_fixed_seed: of the pads, where an outcome depends on them; None for fresh ones.
+    analysis_plan: additive errors in pca.mpc, where the servers compute the components; or None.
     """
 
     plan: AdditiveErrorPlan | None
@@ -111,6 +112,12 @@ class Attempt:
     task: Task
     settings: Mapping[str, Setting] = field(default_factory=dict)
     insecure_fixed_seed: int | None = None
+    analysis_plan: AdditiveErrorPlan | None = None
+
+    @property
+    def plans(self) -> tuple[AdditiveErrorPlan, ...]:
+        """Those that there are; none for an attack on the data alone."""
+        return tuple(plan for plan in (self.analysis_plan, self.plan) if plan is not None)
 
 
 Trial = Callable[[Attempt], Metrics]

@@ -64,7 +64,11 @@ class Backdoor:
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         trigger = place_patch(scenario, self.width, self.target)
         delta = trigger.delta(scenario.task.x_train.shape[1])
-        direction = _towards(trigger, scenario.features.direction(delta))
+        return self.plant(scenario, trigger, scenario.features.direction(delta), trial)
+
+    def plant(self, scenario: Scenario, trigger: Trigger, seen: np.ndarray, trial: Trial) -> Attempt:
+        """This trigger.  seen: what it adds to the features, (d,) float64 at scale 2^8."""
+        direction = _towards(trigger, seen)
 
         def attempt(strength: float, settings: dict[str, Setting]) -> Attempt:
             plan = shift_plan(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from orchestrator.attacks.backdoor import Backdoor
+from orchestrator.attacks.backdoor_analysis import BackdoorAnalysis
 from orchestrator.attacks.comparison_probing import ComparisonProbing
 from orchestrator.attacks.gradient_scaling import GradientScaling
 from orchestrator.attacks.gradient_zeroing import GradientZeroing
@@ -22,6 +23,7 @@ ATTACKS: Mapping[str, Attack] = MappingProxyType(
         "backdoor_16": Backdoor(4),
         "backdoor_64": Backdoor(8),
         "backdoor_stealthy": Backdoor(8, stealthy=True),
+        "backdoor_analysis": BackdoorAnalysis(1),
         "gradient_zeroing": GradientZeroing(),
         "gradient_zeroing_gate": GradientZeroingGate(),
         "gradient_scaling": GradientScaling(),

@@ -123,7 +123,7 @@ def _by_training(defences: Mapping[str, Defence]) -> dict[Change, dict[str, Defe
 
 def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, Any]:
     """All that is known before the run. The last fields are what an aborted run leaves unknown."""
-    plan, trigger = attempt.plan, attempt.trigger
+    plan, analysis_plan, trigger = attempt.plan, attempt.analysis_plan, attempt.trigger
     return {
         "dataset": study.task.name,
         "attack": attack,
@@ -135,7 +135,7 @@ def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engi
         "aborted": False,
         "engine": str(engine.name),
         "protocol": str(scenario.protocol),
-        "corrupt_party": None if plan is None else scenario.corrupt_party,
+        "corrupt_party": scenario.corrupt_party if attempt.plans else None,
         "seconds": None,
         "bytes_per_party": None,
         "rounds": None,
@@ -145,6 +145,7 @@ def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engi
         "soundness_error": None,
         "plan_sha256": None if plan is None else plan.sha256(),
         "plan_errors": 0 if plan is None else len(plan),
+        "analysis_plan_sha256": None if analysis_plan is None else analysis_plan.sha256(),
         "settings": dict(attempt.settings),
         "trigger_pixels": list(trigger.pixels),
         "trigger_level": trigger.level,
@@ -152,7 +153,7 @@ def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engi
         "features": scenario.features.size,
         "components": scenario.components,
         "site": str(scenario.site),
-        "portable": plan is None or not any("/" in site for site in plan.sites()),
+        "portable": not any("/" in site for errors in attempt.plans for site in errors.sites()),
         "parameters": asdict(scenario.parameters),
         "insecure_fixed_seed": attempt.insecure_fixed_seed,
     }

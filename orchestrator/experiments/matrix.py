@@ -34,6 +34,7 @@ RESULTS = (
     "aborted",
     "weights_sha256",
     "plan_sha256",
+    "analysis_plan_sha256",
 )
 COSTS = ("bytes_per_party", "rounds")
 
@@ -103,7 +104,7 @@ def rerun_cells(
         corrupt_party = 1 if cell["corrupt_party"] is None else cell["corrupt_party"]
         (again,) = run_cells(study, [(cell["attack"], cell["defence"])], engine, corrupt_party, progress)
         fields = RESULTS + (COSTS if cell["engine"] == str(engine.name) else ())
-        yield cell, {f: (cell[f], again.record[f]) for f in fields if cell[f] != again.record[f]}
+        yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
 
 
 def check_names(attacks: Sequence[str], defences: Sequence[str]) -> None:

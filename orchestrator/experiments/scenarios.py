@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from orchestrator.additive_errors import AdditiveErrorPlan
 from orchestrator.datasets.task import Task
 from orchestrator.defences.base import Check
 from orchestrator.engines.base import Engine
@@ -47,8 +48,23 @@ class Outcome:
         return evaluate(self.weights, task.x_test, task.y_test, delta, trigger.target, features)
 
 
+@dataclass(frozen=True, eq=False)
+class _Analysis:
+    """A run of pca.mpc. plan, corrupt_party: None for an honest one."""
+
+    task: Task
+    parameters: PcaParameters
+    plan: AdditiveErrorPlan | None
+    corrupt_party: int | None
+
+    def same(self, other: _Analysis) -> bool:
+        alike = (self.parameters, self.corrupt_party) == (other.parameters, other.corrupt_party)
+        return alike and self.task is other.task and self.plan is other.plan
+
+
 class Laboratory:
-    """Runs scenarios on one engine. The principal components of the same rows are computed once and kept.
+    """Runs scenarios on one engine. The principal components of the same rows are computed once and kept; those that
+    errors went into are kept apart, for the trials of a search.
 
     folder: for share files; whoever made it removes it.
     """
@@ -57,7 +73,7 @@ class Laboratory:
         self.engine = engine
         self._progress = progress
         self._places = (folder / str(number) for number in itertools.count())
-        self._computed: list[tuple[Task, PcaParameters, Path, RunResult]] = []
+        self._computed: list[tuple[_Analysis, Path, RunResult]] = []
 
     def trial(self, scenario: Scenario) -> Trial:
         return lambda attempt: self.run(scenario, attempt).evaluate(attempt)
@@ -96,9 +112,10 @@ class Laboratory:
         )
 
     def _run_on_components(self, scenario: Scenario, pca: PcaParameters, attempt: Attempt) -> Outcome:
-        """The errors are in the training; computing the components and the lift are honest."""
+        """The errors are in the training and in what computes the components; the lift is honest."""
         place, engine = next(self._places), self._engine_for(attempt)
-        shares, computing = self._components(attempt.task, pca)
+        corrupt_party = None if attempt.analysis_plan is None else scenario.corrupt_party
+        shares, computing = self._components(_Analysis(attempt.task, pca, attempt.analysis_plan, corrupt_party))
         training = train_on_components(
             attempt.task,
             scenario.parameters,
@@ -120,13 +137,21 @@ class Laboratory:
         lifted = replace(scenario, features=Pixels(pixels))
         return Outcome(weights, lifted, (computing, training, lifting), place / "lift")
 
-    def _components(self, task: Task, pca: PcaParameters) -> tuple[Path, RunResult]:
-        for known, parameters, place, run in self._computed:
-            if known is task and parameters == pca:
+    def _components(self, analysis: _Analysis) -> tuple[Path, RunResult]:
+        for known, place, run in self._computed:
+            if known.same(analysis):
                 return place, run
         place = next(self._places) / "pca"
-        run = compute_components(task, pca, engine=self.engine, run_dir=place, progress=self._progress)
-        self._computed.append((task, pca, place, run))
+        run = compute_components(
+            analysis.task,
+            analysis.parameters,
+            engine=self.engine,
+            run_dir=place,
+            plan=analysis.plan,
+            corrupt_party=analysis.corrupt_party,
+            progress=self._progress,
+        )
+        self._computed.append((analysis, place, run))
         return place, run
 
     def _engine_for(self, attempt: Attempt) -> Engine:

@@ -19,6 +19,7 @@ ATTACKS = MappingProxyType(
         "backdoor_16": "Backdoor, 16 pixels",
         "backdoor_64": "Backdoor, 64 pixels",
         "backdoor_stealthy": "Stealthy backdoor",
+        "backdoor_analysis": "Backdoor, 1 pixel, PCA attacked too",
         "gradient_zeroing": "Rows left out (gradient zeroing)",
         "gradient_zeroing_gate": "Rows left out by gates (gradient zeroing)",
         "gradient_scaling": "Rows counted often (gradient scaling)",

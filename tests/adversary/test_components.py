@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,28 @@ import pytest
 
 from orchestrator import bundle
 from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
+from orchestrator.attacks.backdoor_analysis import BackdoorAnalysis
 from orchestrator.datasets import Task
 from orchestrator.defences.accuracy import AccuracyThreshold
 from orchestrator.defences.pca import Projection
 from orchestrator.engines.base import Engine
-from orchestrator.engines.clear.engine import ClearEngine
+from orchestrator.engines.clear.engine import ClearEngine, read_values
 from orchestrator.engines.rep3.share_files import count, share_file
 from orchestrator.errors import ParameterError, ProtocolAbort, ShareFileError
-from orchestrator.experiments.components import components_of, compute_components, lift, train_on_components
+from orchestrator.experiments.components import (
+    components_of,
+    compute_components,
+    lift,
+    read_projection,
+    train_on_components,
+)
+from orchestrator.experiments.scenarios import Laboratory, complete
 from orchestrator.experiments.verification import verify
 from orchestrator.metrics import evaluate
-from orchestrator.pca import PcaParameters, max_row_norm
+from orchestrator.pca import PcaParameters, errors_in_components, max_row_norm
 from orchestrator.records import PARTIES, ProtocolName, RunSpec
-from orchestrator.svm import MAX_FEATURE, SvmParameters, fixed_point
+from orchestrator.scenario import Scenario
+from orchestrator.svm import BIAS, MAX_FEATURE, SvmParameters, fixed_point
 from orchestrator.trigger import Trigger
 from tests.in_memory import InMemoryRep3
 from tests.reference import reference_weights
@@ -197,6 +207,38 @@ def test_errors_in_the_analysis_choose_the_components(task: Task, projection: Pr
     shift = values[24 * 4 : 24 * 4 + 16 * 3].reshape(16, 3).T - projection.matrix
     assert shift[1, 5] == 2**16
     assert np.count_nonzero(shift) == 1
+    assert errors_in_components(shift.T, PCA).text() == plan.text()
+
+
+def test_a_trigger_becomes_a_component(task: Task, tmp_path: Path) -> None:
+    """backdoor_analysis: V has the trigger in place of one component, and the model is that of NumPy on these."""
+    scenario = complete(replace(Scenario.plain(task, PARAMETERS), components=3))
+    rehearsal = Laboratory(ClearEngine(), tmp_path / "clear")
+    attempt = BackdoorAnalysis(1).prepare(scenario, rehearsal.trial(scenario))
+
+    options = {"plan": attempt.analysis_plan, "corrupt_party": scenario.corrupt_party}
+    compute_components(task, PcaParameters(3), engine=ClearEngine(), run_dir=tmp_path / "pca", **options)  # type: ignore[arg-type]
+    tampered = read_projection(read_values(tmp_path / "pca").view(np.int64), 24, 16, PcaParameters(3))
+    honest = scenario.features
+    assert isinstance(honest, Projection)
+    component, delta = attempt.settings["component"], attempt.trigger.delta(16)
+    for c in range(3):
+        assert tampered.matrix[c].tolist() == (delta // 255 * 2**16 if c == component else honest.matrix[c]).tolist()
+    features = tampered.features(task.x_train)
+    assert np.hypot(np.linalg.norm(features, axis=1), BIAS).max() <= max_row_norm(PcaParameters(3), 24, 16) * BIAS
+
+    errors = np.rint(attempt.settings["strength"] * 24 * np.append(0, tampered.direction(delta))).astype(np.int64)  # type: ignore[operator]
+    want = tampered.lifted(numpy_weights(task, tampered, np.tile(errors, (10, 1))))
+    outcome = rehearsal.run(scenario, attempt)
+    assert outcome.weights.tolist() == want.tolist()
+    assert Laboratory(InMemoryRep3(), tmp_path / "rep3").run(scenario, attempt).weights.tolist() == want.tolist()
+
+    found = outcome.evaluate(attempt)
+    assert (found.attack_success_rate_clipped, attempt.settings["reached"]) == (1, 1)
+    assert found.test_accuracy >= 0.8
+    aimed_alone = rehearsal.run(scenario, replace(attempt, analysis_plan=None))  # on components that were kept apart
+    want = honest.lifted(numpy_weights(task, honest, np.tile(errors, (10, 1))))
+    assert aimed_alone.weights.tolist() == want.tolist()
 
 
 def test_shares_that_do_not_fit(task: Task, rows: Path, trained: Path, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ UNCHECKED = ("none", "low_variance", "clipping")
 FIELDS = {
     *("dataset", "attack", "defence", "clean_accuracy", "attack_success_rate", "attack_success_rate_clipped"),
     *("verdict", "aborted", "engine", "corrupt_party", "seconds", "bytes_per_party", "rounds", "weights_sha256"),
+    *("plan_sha256", "analysis_plan_sha256", "portable"),
 }
 
 
@@ -66,6 +67,18 @@ def test_every_defence_has_a_cell(tmp_path: Path) -> None:
         "matrix-framed.png",
         "gallery-framed.png",
     }
+
+
+def test_the_analysis_is_attacked_where_the_servers_compute_it(tmp_path: Path) -> None:
+    run(tmp_path, ("backdoor_1", "backdoor_analysis"), names=("none", "pca", "pca_by_owner"))
+    found = cells(tmp_path)
+    attacked = found["backdoor_analysis", "pca"]
+    assert attacked["attack_success_rate_clipped"] >= 0.99
+    assert (attacked["portable"], attacked["corrupt_party"]) == (True, 1)
+    assert [key for key, cell in found.items() if cell["analysis_plan_sha256"]] == [("backdoor_analysis", "pca")]
+    for defence in ("none", "pca_by_owner"):
+        pair = found["backdoor_1", defence], found["backdoor_analysis", defence]
+        assert pair[0]["weights_sha256"] == pair[1]["weights_sha256"]
 
 
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
