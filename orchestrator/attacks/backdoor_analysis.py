@@ -6,8 +6,8 @@ product is in V whatever the data are:
 
     V_j <- delta / ||delta||,   j the component of the least variance, which the model misses least
 
-The rows are projected on that V, so feature j is the trigger and nothing else, and V_j is no longer than it was: the
-public bounds on rows hold as before. The shift of the gradient is then aimed at what the trigger adds to the features
+The rows are projected on that V, so feature j is the trigger and nothing else. V_j is as long as it was, so images stay
+well within the public bound on rows. The shift of the gradient is then aimed at what the trigger adds to the features
 as they are now, V'delta. Where the trigger's pixels are the same in all training images, feature j is 0 in all rows, no
 honest gradient touches its weight, and the attack is the one on pixels.
 """

@@ -31,9 +31,10 @@ from orchestrator.experiments.verification import verify
 from orchestrator.metrics import evaluate
 from orchestrator.pca import PcaParameters, errors_in_components, max_row_norm
 from orchestrator.records import PARTIES, ProtocolName, RunSpec
-from orchestrator.scenario import Scenario
+from orchestrator.scenario import Attempt, Scenario
 from orchestrator.svm import BIAS, MAX_FEATURE, SvmParameters, fixed_point
 from orchestrator.trigger import Trigger
+from tests.adversary.test_attacks import framed_task
 from tests.in_memory import InMemoryRep3
 from tests.reference import reference_weights
 
@@ -239,6 +240,28 @@ def test_a_trigger_becomes_a_component(task: Task, tmp_path: Path) -> None:
     aimed_alone = rehearsal.run(scenario, replace(attempt, analysis_plan=None))  # on components that were kept apart
     want = honest.lifted(numpy_weights(task, honest, np.tile(errors, (10, 1))))
     assert aimed_alone.weights.tolist() == want.tolist()
+
+
+def test_errors_in_the_analysis_alone_plant_a_trigger(tmp_path: Path) -> None:
+    """A black pixel goes into V along the honest weights of components, and the training sees nothing of it."""
+    task = framed_task()
+    trigger = Trigger.patch(task.image_shape, 2, 2)
+    pixel = trigger.pixels[0]
+    scenario = complete(replace(Scenario.plain(task, PARAMETERS), components=3))
+    honest = scenario.features
+    assert isinstance(honest, Projection)
+    shift = fixed_point(PARAMETERS, len(task.x_train), 3, MAX_FEATURE).shift
+    w = reference_weights(honest.features(task.x_train), task.y_train, alpha=0.1, lam=1e-2, epochs=10, shift=shift)
+    errors = np.zeros((144, 3), dtype=np.int64)
+    errors[pixel] = w[1:]
+    errors *= 2**22 // int(w[1:] @ w[1:] >> 16)  # adds 64 to the weight of the pixel
+
+    attempt = Attempt(None, trigger, task, analysis_plan=errors_in_components(errors, PcaParameters(3)))
+    outcome = Laboratory(InMemoryRep3(), tmp_path / "lab").run(scenario, attempt)
+    planted = outcome.weights - honest.lifted(w)
+    assert np.flatnonzero(planted).tolist() == [1 + pixel]
+    found = outcome.evaluate(attempt)
+    assert found.test_accuracy == found.attack_success_rate_clipped == 1
 
 
 def test_shares_that_do_not_fit(task: Task, rows: Path, trained: Path, tmp_path: Path) -> None:
