@@ -57,6 +57,7 @@ def low_variance(share: float = SHARE) -> Callable[[Scenario], Scenario]:
             raise ParameterError(
                 "removal of low-variance pixels: expected a training on pixels, got another's features"
             )
-        return replace(scenario, features=kept_pixels(scenario.task.x_train, share))
+        kept = kept_pixels(scenario.task.x_train, share)
+        return scenario if kept.size == scenario.features.size else replace(scenario, features=kept)
 
     return change

@@ -20,7 +20,7 @@ from orchestrator.experiments.verification import Verification
 from orchestrator.metrics import weights_sha256
 from orchestrator.progress import Progress, silent
 from orchestrator.records import EngineName, ProtocolName
-from orchestrator.scenario import Attempt, Scenario
+from orchestrator.scenario import Attempt, Scenario, Trial
 from orchestrator.svm import WEIGHT_SCALE
 from orchestrator.trigger import Trigger
 
@@ -48,15 +48,14 @@ def run_cells(
     known = study.defences
     scenarios: dict[Change, Scenario] = {}
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        rehearsal = Laboratory(get_engine(EngineName.CLEAR), Path(folder, "clear"))
+        rehearsals = _Rehearsals(Laboratory(get_engine(EngineName.CLEAR), Path(folder, "clear")))
         laboratory = Laboratory(engine, Path(folder, "real"), progress)
         for attack in dict.fromkeys(attack for attack, _ in wanted):
-            attempts = _Attempts(attack, rehearsal)
             for change, alike in _by_training({d: known[d] for a, d in wanted if a == attack}).items():
                 if change not in scenarios:
                     scenarios[change] = complete(change(plain))
                 progress(f"{study.task.name}: {attack} against {', '.join(alike)}")
-                attempt = attempts.on(scenarios[change])
+                attempt = rehearsals.attempt(attack, scenarios[change])
                 yield from _run(study, attack, alike, scenarios[change], attempt, laboratory)
 
 
@@ -83,26 +82,30 @@ def _run(
         yield Cell(about | _measured(name, outcome, attempt) | _cost(outcome, verification), weights)
 
 
-class _Attempts:
-    """What one attack does to scenarios. Those that train alike share an attempt: a search is many trainings."""
+class _Rehearsals:
+    """What attacks do to scenarios. Those that train alike share trials and attempts: a search is many trainings."""
 
-    def __init__(self, attack: str, rehearsal: Laboratory) -> None:
-        self._attack = attack
-        self._rehearsal = rehearsal
-        self._made: list[tuple[Scenario, Attempt]] = []
+    def __init__(self, laboratory: Laboratory) -> None:
+        self._laboratory = laboratory
+        self._known: list[tuple[Scenario, Trial, dict[str, Attempt]]] = []
 
-    def on(self, scenario: Scenario) -> Attempt:
+    def attempt(self, attack: str, scenario: Scenario) -> Attempt:
+        scenario, trial, attempts = self._alike(scenario)
+        if attack not in attempts:
+            if attack == HONEST:
+                trigger = Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
+                attempts[attack] = Attempt(None, trigger, scenario.task)
+            else:
+                attempts[attack] = ATTACKS[attack].prepare(scenario, trial)
+        return attempts[attack]
+
+    def _alike(self, scenario: Scenario) -> tuple[Scenario, Trial, dict[str, Attempt]]:
         scenario = replace(scenario, protocol=ProtocolName.RING)  # of no matter for what errors do if nobody notices
-        for earlier, attempt in self._made:
-            if _train_alike(earlier, scenario):
-                return attempt
-        if self._attack == HONEST:
-            trigger = Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
-            attempt = Attempt(None, trigger, scenario.task)
-        else:
-            attempt = ATTACKS[self._attack].prepare(scenario, self._rehearsal.trial(scenario))
-        self._made.append((scenario, attempt))
-        return attempt
+        for known in self._known:
+            if _train_alike(known[0], scenario):
+                return known
+        self._known.append((scenario, self._laboratory.trial(scenario), {}))
+        return self._known[-1]
 
 
 def _train_alike(one: Scenario, other: Scenario) -> bool:

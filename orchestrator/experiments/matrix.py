@@ -96,7 +96,8 @@ def rerun_cells(
     ]
     if not chosen:
         raise ParameterError(
-            f"{record}: expected cells of {task.name}, {attack or 'any attack'}, {defence or 'any defence'}"
+            f"{record}: expected cells of {task.name}, {attack or 'any attack'}, {defence or 'any defence'}, that "
+            f"engine {engine.name} can run, got none: look into the record for what there is"
         )
     count = min(sample or len(chosen), len(chosen))
     for place in np.linspace(0, len(chosen) - 1, count).astype(int):

@@ -76,7 +76,16 @@ class Laboratory:
         self._computed: list[tuple[_Analysis, Path, RunResult]] = []
 
     def trial(self, scenario: Scenario) -> Trial:
-        return lambda attempt: self.run(scenario, attempt).evaluate(attempt)
+        """Of plans on the scenario's own data. What was tried once is known: attacks that search alike train once."""
+        known: dict[str, Metrics] = {}
+
+        def tried(attempt: Attempt) -> Metrics:
+            key = f"{attempt.plan and attempt.plan.sha256()} {attempt.trigger}"
+            if key not in known:
+                known[key] = self.run(scenario, attempt).evaluate(attempt)
+            return known[key]
+
+        return tried
 
     def run(self, scenario: Scenario, attempt: Attempt) -> Outcome:
         """Raises what the engine raises: ProtocolAbort where an active protocol caught the errors."""

@@ -1,0 +1,46 @@
+"""mpc-tamper matrix and rerun: what they print and write, exit codes, what they refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from typer.testing import Result
+
+Invoke = Callable[..., Result]
+QUICK = ("--quick", "--quiet", "--engine", "clear", "--attack", "none", "--attack", "backdoor_1", "--defence", "none")
+
+
+def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
+    done = invoke("matrix", *QUICK, "--defence", "low_variance", "--out", tmp_path)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "| Backdoor, 1 pixel | 100.00% / 100.00% |" in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("matrix.json", "matrix.md", "matrix.csv", "matrix-weights.json"),
+        *("matrix-mnist_0_1.png", "gallery-mnist_0_1.png"),
+    }
+    record = tmp_path / "matrix.json"
+    assert len(json.loads(record.read_text(encoding="utf-8"))["cells"]) == 4
+
+    same = invoke("rerun", record, "--engine", "clear", "--defence", "low_variance", "--quiet")
+    assert (same.exit_code, same.stdout) == (
+        0,
+        "mnist_0_1 none low_variance: the same\nmnist_0_1 backdoor_1 low_variance: the same\n",
+    )
+    text = record.read_text(encoding="utf-8")
+    record.write_text(text.replace('"plan_sha256": "', '"plan_sha256": "x'), encoding="utf-8")
+    other = invoke("rerun", record, "--engine", "clear", "--attack", "backdoor_1", "--sample", "1", "--quiet")
+    assert other.exit_code == 1
+    assert other.stdout.startswith("mnist_0_1 backdoor_1 none: plan_sha256: x")
+
+
+def test_refusals(invoke: Invoke, tmp_path: Path) -> None:
+    unknown = invoke("matrix", *QUICK, "--attack", "luck", "--out", tmp_path)
+    assert unknown.exit_code == 2
+    assert "attack: expected one of none, backdoor_1, " in unknown.stderr
+    absent = invoke("rerun", tmp_path / "matrix.json")
+    assert absent.exit_code == 2
+    assert "run it first" in absent.stderr
+    (tmp_path / "file").touch()
+    assert invoke("matrix", *QUICK, "--out", tmp_path / "file").exit_code == 2
