@@ -72,6 +72,8 @@ class Scenario:
     features: from images to what the rows of svm_train.mpc hold.
     components: how many principal components the servers compute and train on; None where the owners enter features.
     protocol: of the training.  corrupt_party: who adds errors, if anybody does.
+    fit: how owners make the features from their training images, (m, n); None where those do not depend on them. An
+    owner who poisons its images poisons this as well.
     """
 
     task: Task
@@ -81,6 +83,7 @@ class Scenario:
     components: int | None = None
     protocol: ProtocolName = ProtocolName.RING
     corrupt_party: int = 1
+    fit: Callable[[np.ndarray], FeatureMap] | None = None
 
     @property
     def constants(self) -> FixedPoint:

@@ -11,6 +11,7 @@ from orchestrator.attacks.comparison_probing import ComparisonProbing
 from orchestrator.attacks.gradient_scaling import GradientScaling
 from orchestrator.attacks.gradient_zeroing import GradientZeroing
 from orchestrator.attacks.gradient_zeroing_gate import GradientZeroingGate
+from orchestrator.attacks.model_replacement import ModelReplacement
 from orchestrator.attacks.overflow import Overflow
 from orchestrator.attacks.poisoning import Poisoning
 from orchestrator.attacks.sabotage import Sabotage
@@ -24,6 +25,8 @@ ATTACKS: Mapping[str, Attack] = MappingProxyType(
         "backdoor_64": Backdoor(8),
         "backdoor_stealthy": Backdoor(8, stealthy=True),
         "backdoor_analysis": BackdoorAnalysis(1),
+        "model_replacement_1": ModelReplacement(1),
+        "model_replacement_16": ModelReplacement(4),
         "gradient_zeroing": GradientZeroing(),
         "gradient_zeroing_gate": GradientZeroingGate(),
         "gradient_scaling": GradientScaling(),

@@ -57,7 +57,11 @@ def low_variance(share: float = SHARE) -> Callable[[Scenario], Scenario]:
             raise ParameterError(
                 "removal of low-variance pixels: expected a training on pixels, got another's features"
             )
-        kept = kept_pixels(scenario.task.x_train, share)
-        return scenario if kept.size == scenario.features.size else replace(scenario, features=kept)
+
+        def fit(images: np.ndarray) -> Kept:
+            return kept_pixels(images, share)
+
+        kept = fit(scenario.task.x_train)
+        return scenario if kept.size == scenario.features.size else replace(scenario, features=kept, fit=fit)
 
     return change

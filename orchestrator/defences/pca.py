@@ -84,8 +84,11 @@ def pca_in_mpc(scenario: Scenario) -> Scenario:
 def pca_by_owner(scenario: Scenario, parameters: PcaParameters | None = None) -> Scenario:
     """The owner of the images computes V, and enters rows of components. V is public."""
     parameters = parameters or PcaParameters()
-    projection = principal_components(scenario.task.x_train, parameters.components)
-    return replace(_bounded(scenario, parameters), features=projection)
+
+    def fit(images: np.ndarray) -> Projection:
+        return principal_components(images, parameters.components)
+
+    return replace(_bounded(scenario, parameters), features=fit(scenario.task.x_train), fit=fit)
 
 
 def _bounded(scenario: Scenario, parameters: PcaParameters) -> Scenario:

@@ -14,6 +14,7 @@ from orchestrator.defences.base import Change, Defence
 from orchestrator.engines.base import Engine
 from orchestrator.engines.registry import get_engine
 from orchestrator.errors import ProtocolAbort
+from orchestrator.experiments.environment import environment
 from orchestrator.experiments.scenarios import Laboratory, Outcome, complete
 from orchestrator.experiments.studies import Study
 from orchestrator.experiments.verification import Verification
@@ -45,7 +46,7 @@ def run_cells(
 ) -> Iterator[Cell]:
     """The cells of these pairs of an attack and a defence; those that share a training one after the other."""
     plain = replace(Scenario.plain(study.task, study.parameters), corrupt_party=corrupt_party)
-    known = study.defences
+    known, commit = study.defences, {"commit": environment()["commit"]}
     scenarios: dict[Change, Scenario] = {}
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         rehearsals = _Rehearsals(Laboratory(get_engine(EngineName.CLEAR), Path(folder, "clear")))
@@ -56,19 +57,19 @@ def run_cells(
                     scenarios[change] = complete(change(plain))
                 progress(f"{study.task.name}: {attack} against {', '.join(alike)}")
                 attempt = rehearsals.attempt(attack, scenarios[change])
-                yield from _run(study, attack, alike, scenarios[change], attempt, laboratory)
+                about = {"dataset": study.task.name, "attack": attack} | _about(scenarios[change], attempt, engine)
+                about |= {"honest_success_rate": rehearsals.honest(scenarios[change], attempt.trigger)} | commit
+                yield from _run(about, alike, scenarios[change], attempt, laboratory)
 
 
 def _run(
-    study: Study,
-    attack: str,
+    about: dict[str, Any],
     defences: Mapping[str, Defence],
     scenario: Scenario,
     attempt: Attempt,
     laboratory: Laboratory,
 ) -> Iterator[Cell]:
     """Train once; a cell for each of the defences, which differ in their check alone."""
-    about = _about(study, attack, scenario, attempt, laboratory.engine)
     began = time.monotonic()
     try:
         outcome = laboratory.run(scenario, attempt)
@@ -99,6 +100,11 @@ class _Rehearsals:
                 attempts[attack] = ATTACKS[attack].prepare(scenario, trial)
         return attempts[attack]
 
+    def honest(self, scenario: Scenario, trigger: Trigger) -> float:
+        """The success rate of a trigger that nobody has planted, clipped."""
+        scenario, trial, _ = self._alike(scenario)
+        return trial(Attempt(None, trigger, scenario.task)).attack_success_rate_clipped
+
     def _alike(self, scenario: Scenario) -> tuple[Scenario, Trial, dict[str, Attempt]]:
         scenario = replace(scenario, protocol=ProtocolName.RING)  # of no matter for what errors do if nobody notices
         for known in self._known:
@@ -124,12 +130,10 @@ def _by_training(defences: Mapping[str, Defence]) -> dict[Change, dict[str, Defe
     return groups
 
 
-def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, Any]:
-    """All that is known before the run. The last fields are what an aborted run leaves unknown."""
+def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, Any]:
+    """All that is known before the run; None for what an aborted run leaves unknown."""
     plan, analysis_plan, trigger = attempt.plan, attempt.analysis_plan, attempt.trigger
     return {
-        "dataset": study.task.name,
-        "attack": attack,
         "defence": "",
         "clean_accuracy": None,
         "attack_success_rate": None,
@@ -138,8 +142,10 @@ def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engi
         "aborted": False,
         "engine": str(engine.name),
         "protocol": str(scenario.protocol),
+        "check_protocol": None,
         "corrupt_party": scenario.corrupt_party if attempt.plans else None,
         "seconds": None,
+        "seconds_to_abort": None,
         "bytes_per_party": None,
         "rounds": None,
         "weights_sha256": None,
@@ -155,7 +161,7 @@ def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engi
         "target": trigger.target,
         "features": scenario.features.size,
         "components": scenario.components,
-        "site": str(scenario.site),
+        "sites": [] if plan is None else sorted(plan.sites()),
         "portable": not any("/" in site for errors in attempt.plans for site in errors.sites()),
         "parameters": asdict(scenario.parameters),
         "insecure_fixed_seed": attempt.insecure_fixed_seed,
@@ -163,8 +169,9 @@ def _about(study: Study, attack: str, scenario: Scenario, attempt: Attempt, engi
 
 
 def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:
-    """seconds: from the start to the abort. The parties of an aborted run report no costs."""
-    return about | {"defence": defence, "aborted": True, "seconds": round(seconds, 3), "statement": str(abort)}
+    """seconds: from the start to the abort by this clock. The parties of an aborted run report no costs."""
+    ended = {"seconds_to_abort": round(seconds, 3), "statement": str(abort)}
+    return about | {"defence": defence, "aborted": True} | ended
 
 
 def _measured(defence: str, outcome: Outcome, attempt: Attempt) -> dict[str, Any]:
@@ -189,5 +196,6 @@ def _cost(outcome: Outcome, verification: Verification | None) -> dict[str, Any]
         "bytes_per_party": sum(run.bytes_per_party for run in runs),
         "rounds": sum(run.rounds for run in runs),
         "statement": None if verdict is None else verdict.statement,
-        "soundness_error": runs[-1].soundness_error,
+        "check_protocol": None if verification is None else str(verification.runs[-1].spec.protocol),
+        "soundness_error": sum(run.soundness_error or 0.0 for run in runs) or None,
     }

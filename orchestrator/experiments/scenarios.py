@@ -17,6 +17,7 @@ from orchestrator.datasets.task import Task
 from orchestrator.defences.base import Check
 from orchestrator.engines.base import Engine
 from orchestrator.engines.rep3.engine import Rep3Engine
+from orchestrator.errors import ParameterError
 from orchestrator.experiments.components import components_of, compute_components, lift, train_on_components
 from orchestrator.experiments.training import open_model, train_shared
 from orchestrator.experiments.verification import Verification, verify
@@ -56,9 +57,14 @@ class _Analysis:
     parameters: PcaParameters
     plan: AdditiveErrorPlan | None
     corrupt_party: int | None
+    insecure_fixed_seed: int | None
 
     def same(self, other: _Analysis) -> bool:
-        alike = (self.parameters, self.corrupt_party) == (other.parameters, other.corrupt_party)
+        alike = (self.parameters, self.corrupt_party, self.insecure_fixed_seed) == (
+            other.parameters,
+            other.corrupt_party,
+            other.insecure_fixed_seed,
+        )
         return alike and self.task is other.task and self.plan is other.plan
 
 
@@ -76,14 +82,15 @@ class Laboratory:
         self._computed: list[tuple[_Analysis, Path, RunResult]] = []
 
     def trial(self, scenario: Scenario) -> Trial:
-        """Of plans on the scenario's own data. What was tried once is known: attacks that search alike train once."""
-        known: dict[str, Metrics] = {}
+        """What was tried once is known: attacks that search alike train once, whatever their triggers."""
+        known: list[tuple[Attempt, Outcome]] = []
 
         def tried(attempt: Attempt) -> Metrics:
-            key = f"{attempt.plan and attempt.plan.sha256()} {attempt.trigger}"
-            if key not in known:
-                known[key] = self.run(scenario, attempt).evaluate(attempt)
-            return known[key]
+            for earlier, outcome in known:
+                if _same_errors(earlier, attempt):
+                    return outcome.evaluate(attempt)
+            known.append((attempt, self.run(scenario, attempt)))
+            return known[-1][1].evaluate(attempt)
 
         return tried
 
@@ -91,10 +98,11 @@ class Laboratory:
         """Raises what the engine raises: ProtocolAbort where an active protocol caught the errors."""
         if scenario.components is not None:
             return self._run_on_components(scenario, PcaParameters(scenario.components), attempt)
-        place, engine = next(self._places), self._engine_for(attempt)
-        features = scenario.features.features(attempt.task.x_train)
+        if attempt.task is not scenario.task and scenario.fit is not None:  # an owner poisons what the map is fit to
+            scenario = replace(scenario, features=scenario.fit(attempt.task.x_train))
+        place, engine = next(self._places), self._engine_for(attempt.insecure_fixed_seed)
         training = train_shared(
-            replace(attempt.task, x_train=features),
+            replace(attempt.task, x_train=scenario.features.features(attempt.task.x_train)),
             scenario.parameters,
             engine=engine,
             run_dir=place / "train",
@@ -110,6 +118,8 @@ class Laboratory:
     def verify(self, outcome: Outcome, check: Check) -> Verification:
         """The check of the shared model on the task's test images, which all servers know."""
         task = outcome.scenario.task
+        if check.pixels and not isinstance(outcome.scenario.features, Pixels):
+            raise ParameterError("expected a model of pixels for a certificate, got one of other features")
         return verify(
             outcome.shares,
             outcome.scenario.features.features(task.x_test),
@@ -122,9 +132,10 @@ class Laboratory:
 
     def _run_on_components(self, scenario: Scenario, pca: PcaParameters, attempt: Attempt) -> Outcome:
         """The errors are in the training and in what computes the components; the lift is honest."""
-        place, engine = next(self._places), self._engine_for(attempt)
+        place, engine = next(self._places), self._engine_for(attempt.insecure_fixed_seed)
         corrupt_party = None if attempt.analysis_plan is None else scenario.corrupt_party
-        shares, computing = self._components(_Analysis(attempt.task, pca, attempt.analysis_plan, corrupt_party))
+        analysis = _Analysis(attempt.task, pca, attempt.analysis_plan, corrupt_party, attempt.insecure_fixed_seed)
+        shares, computing = self._components(analysis)
         training = train_on_components(
             attempt.task,
             scenario.parameters,
@@ -154,7 +165,7 @@ class Laboratory:
         run = compute_components(
             analysis.task,
             analysis.parameters,
-            engine=self.engine,
+            engine=self._engine_for(analysis.insecure_fixed_seed),
             run_dir=place,
             plan=analysis.plan,
             corrupt_party=analysis.corrupt_party,
@@ -163,10 +174,15 @@ class Laboratory:
         self._computed.append((analysis, place, run))
         return place, run
 
-    def _engine_for(self, attempt: Attempt) -> Engine:
-        if attempt.insecure_fixed_seed is None or self.engine.name is not EngineName.REP3:
+    def _engine_for(self, insecure_fixed_seed: int | None) -> Engine:
+        if insecure_fixed_seed is None or self.engine.name is not EngineName.REP3:
             return self.engine
-        return Rep3Engine(insecure_fixed_seed=attempt.insecure_fixed_seed)
+        return Rep3Engine(insecure_fixed_seed=insecure_fixed_seed)
+
+
+def _same_errors(one: Attempt, other: Attempt) -> bool:
+    plans = [[p and p.sha256() for p in (attempt.plan, attempt.analysis_plan)] for attempt in (one, other)]
+    return plans[0] == plans[1] and one.task is other.task and one.insecure_fixed_seed == other.insecure_fixed_seed
 
 
 def complete(scenario: Scenario) -> Scenario:

@@ -23,13 +23,25 @@ class Study:
     """source: which copy of the data.
 
     defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
-    little room. Where no honest model is certified, as for 64 pixels: what excludes a backdoor, always a false alarm.
+    little room, but for certificates at least what excludes that a trigger always works. Where honest models do not get
+    there, as for 64 pixels, the certificate is always a false alarm.
     """
 
     task: Task
     source: str
     parameters: SvmParameters
     defences: Mapping[str, Defence]
+
+    def __post_init__(self) -> None:
+        examples, least_class = len(self.task.x_test), int(np.bincount(self.task.y_test).min())
+        for name, defence in self.defences.items():
+            if defence.check is not None and defence.check.pixels:
+                least = defence.check.least(examples)
+                if examples - least >= least_class:
+                    raise ParameterError(
+                        f"{name}: expected a threshold above {1 - least_class / examples:.3f}, so that a model of one "
+                        f"class alone does not pass, got {least} of {examples}. Raise it"
+                    )
 
     @classmethod
     def of(cls, task: Task, source: str | None = None, *, quick: bool = False) -> Study:
@@ -87,7 +99,7 @@ class Study:
 
 
 GREY = SvmParameters(), DEFENCES
-COLOURED = SvmParameters(0.0046, 1e-4, 100), defences(0.77, {1: 0.75, 4: 0.7, 16: 0.45, 64: 0.45})
+COLOURED = SvmParameters(0.0046, 1e-4, 100), defences(0.77, {1: 0.75, 4: 0.7, 16: 0.55, 64: 0.55})
 
 
 def _part(x: np.ndarray, y: np.ndarray, rows: int, name: str) -> dict[str, Any]:

@@ -20,6 +20,8 @@ ATTACKS = MappingProxyType(
         "backdoor_64": "Backdoor, 64 pixels",
         "backdoor_stealthy": "Stealthy backdoor",
         "backdoor_analysis": "Backdoor, 1 pixel, PCA attacked too",
+        "model_replacement_1": "Model replaced, 1 pixel",
+        "model_replacement_16": "Model replaced, 16 pixels",
         "gradient_zeroing": "Rows left out (gradient zeroing)",
         "gradient_zeroing_gate": "Rows left out by gates (gradient zeroing)",
         "gradient_scaling": "Rows counted often (gradient scaling)",
