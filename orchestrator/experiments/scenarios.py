@@ -25,6 +25,7 @@ from orchestrator.pca import PcaParameters
 from orchestrator.progress import Progress, silent
 from orchestrator.records import EngineName, ProtocolName, RunResult
 from orchestrator.scenario import Attempt, Pixels, Scenario, Trial
+from orchestrator.trigger import Trigger
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +78,10 @@ class Laboratory:
 
     def trial(self, scenario: Scenario) -> Trial:
         """Of plans on the scenario's own data. What was tried once is known: attacks that search alike train once."""
-        known: dict[str, Metrics] = {}
+        known: dict[tuple[str | None, str | None, Trigger], Metrics] = {}
 
         def tried(attempt: Attempt) -> Metrics:
-            key = f"{attempt.plan and attempt.plan.sha256()} {attempt.trigger}"
+            key = (_sha256(attempt.plan), _sha256(attempt.analysis_plan), attempt.trigger)
             if key not in known:
                 known[key] = self.run(scenario, attempt).evaluate(attempt)
             return known[key]
@@ -167,6 +168,10 @@ class Laboratory:
         if attempt.insecure_fixed_seed is None or self.engine.name is not EngineName.REP3:
             return self.engine
         return Rep3Engine(insecure_fixed_seed=attempt.insecure_fixed_seed)
+
+
+def _sha256(plan: AdditiveErrorPlan | None) -> str | None:
+    return None if plan is None else plan.sha256()
 
 
 def complete(scenario: Scenario) -> Scenario:
