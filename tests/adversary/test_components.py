@@ -215,7 +215,8 @@ def test_a_trigger_becomes_a_component(task: Task, tmp_path: Path) -> None:
     """backdoor_analysis: V has the trigger in place of one component, and the model is that of NumPy on these."""
     scenario = complete(replace(Scenario.plain(task, PARAMETERS), components=3))
     rehearsal = Laboratory(ClearEngine(), tmp_path / "clear")
-    attempt = BackdoorAnalysis(1).prepare(scenario, rehearsal.trial(scenario))
+    trial = rehearsal.trial(scenario)
+    attempt = BackdoorAnalysis(1).prepare(scenario, trial)
 
     options = {"plan": attempt.analysis_plan, "corrupt_party": scenario.corrupt_party}
     compute_components(task, PcaParameters(3), engine=ClearEngine(), run_dir=tmp_path / "pca", **options)  # type: ignore[arg-type]
@@ -240,6 +241,7 @@ def test_a_trigger_becomes_a_component(task: Task, tmp_path: Path) -> None:
     aimed_alone = rehearsal.run(scenario, replace(attempt, analysis_plan=None))  # on components that were kept apart
     want = honest.lifted(numpy_weights(task, honest, np.tile(errors, (10, 1))))
     assert aimed_alone.weights.tolist() == want.tolist()
+    assert trial(replace(attempt, analysis_plan=None)) == aimed_alone.evaluate(attempt) != trial(attempt) == found
 
 
 def test_errors_in_the_analysis_alone_plant_a_trigger(tmp_path: Path) -> None:
