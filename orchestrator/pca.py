@@ -13,10 +13,11 @@ takes what is then between 0.38 and 1 to 1.
 Why nothing leaves 64 bits, for any pixels 0..255:
   mean      column sums are at most 255 m, and 2^40 / m times that at most 255 * 2^40.
   spread    tr X'X, the sum of squares: at most m n 2^14 <= 2^B, as a pixel's variance about its mean is at most
-            127.5^2 and the mean's rounding adds less than 1. f, a power of two, has f tr X'X <= 2^B.
+            127.5^2 and the mean's rounding adds less than 1. f, a power of two, has f tr X'X <= 2^B. B is at least 24.
   f X'X Q   columns not longer than f ||X'X|| ||Q|| <= 2^B ||Q||, with Q at scale 2^(61-B) and ||Q|| <= 1.25: below
             2^62.
   X Q       is not shortened, and may wrap: only the product behind it has to be right modulo 2^64.
+  W'W       at scale 2^(2 (54-B)), at most 2^60, with ||W|| < 2^0.5: below 2^61.
   G, T, P   at 20, 20 and 15 or 16 bits. Before they are shortened, G is at scale 2^60 with a norm of at most 1 + error
             (2^62 in the end), and P T at 2^55 with at most a^6 (2^58 with 2 * 1.5^6 in the end).
 slack() follows the roundings through these steps and bounds ||Q||: at most 1.25 for up to 14 components.
@@ -42,6 +43,7 @@ MAX_PIXELS_IN_ALL = 1 << 28
 _STEPS = 6
 _STRETCH, _POLISH = 1.5 * 4 ** (1 / 3), 1.5  # how much a step enlarges at most
 _GRAM_BITS = 20
+_SPREAD_BITS = 24  # B, at least
 _LARGEST = 1.25  # bound on ||Q||
 
 
@@ -81,7 +83,7 @@ def slack(components: int, rows: int, pixels: int) -> tuple[float, float]:
     An entry rounded to nearest at 2^b is off by 2^-(b+1), a k x k matrix of them by k 2^-(b+1), in the spectral norm.
     """
     k = components
-    basis_bits = 61 - (rows * pixels * 2**14 - 1).bit_length()
+    basis_bits = 61 - max(_SPREAD_BITS, (rows * pixels * 2**14 - 1).bit_length())
     w = _LARGEST + math.sqrt(pixels * k) * 2.0 ** -(basis_bits - 6)
     stretched = _after_steps(_STRETCH, w, k, p_bits=15, last_bits=7)
     start = stretched + math.sqrt(pixels * k) * 2.0**-23

@@ -46,6 +46,8 @@ DATA = {
     "one row": RNG.integers(0, 256, (1, 16), dtype=np.uint8),
     "extremes": 255 * RNG.integers(0, 2, (128, 16), dtype=np.uint8),
     "falling": (RNG.normal(128, 60 / 1.6 ** np.arange(16), (70, 16))).clip(0, 255).astype(np.uint8),
+    "few": np.where(np.arange(16)[:, None] % 2, 255, 0).astype(np.uint8) * np.ones((1, 16), np.uint8),
+    "fewer": RNG.integers(0, 256, (4, 5), dtype=np.uint8),
 }
 
 
@@ -76,6 +78,18 @@ def test_the_fewest_and_the_most_components(components: int) -> None:
     x = DATA["random"]
     v, _ = reference_components(x, components, 3)
     assert np.array_equal(components_of(task_of(x), PcaParameters(components, 3)).matrix, v.T)
+
+
+@pytest.mark.parametrize(
+    ("rows", "pixels", "components"),
+    [(1, 1, 1), (2, 1, 1), (1, 2, 1), (2, 2, 2), (8, 8, 2), (16, 16, 1), (16, 17, 1), (16, 32, 1), (16, 33, 1)],
+)
+def test_few_pixels_in_all(rows: int, pixels: int, components: int) -> None:
+    """Half the rows black, half white: the one component there is has length 1, where there are two rows."""
+    x = np.repeat(np.where(np.arange(rows) % 2, 255, 0).astype(np.uint8)[:, None], pixels, axis=1)
+    found = components_of(task_of(x), PcaParameters(components, 8)).matrix
+    assert np.array_equal(found, reference_components(x, components, 8)[0].T)
+    assert np.linalg.norm(found / 2**16, 2) == pytest.approx(float(rows > 1), abs=1e-3)
 
 
 def test_components_of_mnist_are_those_of_scikit_learn() -> None:
