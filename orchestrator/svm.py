@@ -127,7 +127,8 @@ def fixed_point(parameters: SvmParameters, rows: int, pixels: int, largest: int 
     else:
         weight_norm = _weight_norm(parameters, step, decay, shift, len(sizes), norm2, pixels)
     margin = _ceil_sqrt(norm2) * weight_norm
-    _check_range(parameters, step, decay, weight_norm, margin)
+    attribute = max(BIAS, min(largest, math.isqrt(norm2)))
+    _check_range(parameters, step * attribute, decay, weight_norm, margin)
     return FixedPoint(gain, last_gain, decay, shift, margin, ((1 << MARGIN_SCALE) + margin).bit_length(), clip)
 
 
@@ -249,11 +250,14 @@ def _weight_norm(
     return _ceil_sqrt(steps * growth) + steps * _ceil_sqrt(pixels + 1)
 
 
-def _check_range(parameters: SvmParameters, step: int, decay: int, weight_norm: int, margin: int) -> None:
-    """Every value of an honest run stays below 2^63: margins, z h(z), gradients, both products of the update."""
+def _check_range(parameters: SvmParameters, pull: int, decay: int, weight_norm: int, margin: int) -> None:
+    """Every value of an honest run stays below 2^63: margins, z h(z), gradients, both products of the update.
+
+    pull: what gain times gradient is at most where each row counts once: no attribute is longer than its row.
+    """
     distance = (1 << MARGIN_SCALE) + margin
     times = 1 if parameters.loss is Loss.HINGE else distance >> (2 * ROW_SCALE)
-    update = step * BIAS * times + decay * weight_norm
+    update = pull * times + decay * weight_norm
     for name, bound in (("1 - margin", distance), ("the update before its shift", update)):
         if bound.bit_length() > MAX_WIDTH:
             raise ParameterError(

@@ -35,7 +35,7 @@ def reference_components(images: np.ndarray, components: int, iterations: int) -
     m, n = x.shape
     mean = shortened(x.sum(axis=0) * round(2**40 / m), 40)
     x = x - mean
-    top = (m * n * 2**14 - 1).bit_length()
+    top = max(24, (m * n * 2**14 - 1).bit_length())
     scale, spread = 61 - top, int((x * x).sum())
     factor = 1
     while factor < 2**16 and 2 * factor * spread <= 2**top:

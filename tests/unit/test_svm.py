@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from orchestrator.encoding import integer_rows, signs
 from orchestrator.errors import ParameterError
-from orchestrator.svm import FixedPoint, Loss, SvmParameters, fixed_point, program_arguments, row_norm2
+from orchestrator.svm import (
+    MAX_FEATURE,
+    FixedPoint,
+    Loss,
+    SvmParameters,
+    fixed_point,
+    program_arguments,
+    row_norm2,
+)
 from tests.reference import reference_weights
 
 MNIST = (12_665, 784)
@@ -96,6 +104,15 @@ def test_parameters_out_of_range(change: dict[str, object], message: str) -> Non
 def test_public_bounds_too_wide(parameters: SvmParameters, message: str) -> None:
     with pytest.raises(ParameterError, match=message):
         fixed_point(parameters, *MNIST)
+
+
+def test_components_are_longer_than_pixels() -> None:
+    """Each row may add up to its norm, 7,168, to a gradient, not 256: gain * gradient is up to 2^64.8."""
+    parameters = SvmParameters(learning_rate=1.0, regularisation=1e-12, max_row_norm=28.001)
+    with pytest.raises(ParameterError, match="below 2\\^63 on the update before its shift, got one of 65 bits"):
+        fixed_point(parameters, 12_665, 10, MAX_FEATURE)
+    assert fixed_point(parameters, *MNIST).shift == 44
+    assert fixed_point(replace(parameters, regularisation=1e-4), 12_665, 10, MAX_FEATURE).shift == 24
 
 
 def test_a_smaller_row_norm_narrows_the_comparison() -> None:
