@@ -2,7 +2,8 @@
 
 The attacker needs the rows' positions and nothing of what is in them: such as when each owner enters one class. An
 error of 2^(width-1) on a row's margin, half the public range of the comparison behind it, puts the row on the far side
-of the hinge whatever the weights are: then h = 0, and the row adds nothing to the gradient.
+of the hinge as long as |1 - margin| is below that half: then h = 0, and the row adds nothing to the gradient. In a
+run without errors it is below twice that for the worst data, and far below for real ones.
 
 The literature subtracts 1 from the comparison's output, which is 1 as long as the row is not learnt. In the passive
 protocol of rep3 no constant error does that: what a party adds to its last message shifts the bit by an even number

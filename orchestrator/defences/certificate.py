@@ -63,12 +63,14 @@ def certified(weights: np.ndarray, x: np.ndarray, y: np.ndarray, pixels: int, ch
     """Which examples a known model certifies, (m,) bool: exactly what svm_verify.mpc counts.
 
     weights: (n + 1,) int64 at scale 2^16, bias first, then channel by channel.  x: (m, n) pixels.  y: (m,) classes 0
-    and 1.  pixels: k; 0 asks for the right class alone.  With k > 0 a model of any |w| >= 2^30 certifies nothing.
+    and 1.  pixels: k; 0 asks for the right class alone, and scores wrap around modulo 2^64. With k > 0 a model of any
+    |w| >= 2^30 certifies nothing.
     """
     check_pixels(pixels, channels, len(weights) - 1)
     margin = scores(weights, x) * signs(y) + (y == 0)
     if pixels == 0:
-        return np.asarray(margin > 0, dtype=bool)
+        negated = (-margin.astype(object) & ((1 << 64) - 1)).astype(np.uint64).view(np.int64)
+        return np.asarray(negated < 0, dtype=bool)  # as the program compares: -2^63 counts as positive
     magnitudes = [abs(int(w)) for w in weights]
     if max(magnitudes) >= 1 << WEIGHT_BITS:
         return np.zeros(len(x), dtype=bool)

@@ -76,6 +76,9 @@ def count(weights: tuple[int, ...], k: int, channels: int = 1) -> int:
         (sparse(w0=-7), 12, 1, 4),  # as many pixels as there are
         (sparse(), 1, 2, 4),  # a score of 0 is class 0
         (sparse(w0=LIMIT - 1, w1=-1), 1, 1, 5),
+        (sparse(w3=2**56), 0, 1, 7),  # scores of 2^63 and more wrap around
+        (sparse(w0=2**55), 0, 1, 5),  # a score of -2^63, which is its own negation
+        (sparse(w0=-(2**55), w1=2**62), 0, 1, 5),
     ],
     ids=str,
 )
@@ -116,7 +119,7 @@ def test_weights_below_the_limit_are_in_range() -> None:
         min_size=13,
         max_size=13,
     ).map(tuple),
-    st.sampled_from([(k, c) for c in (1, 2, 3) for k in (1, 2, 4)]),
+    st.sampled_from([(k, c) for c in (1, 2, 3) for k in (0, 1, 2, 4)]),
 )
 def test_any_weights(weights: tuple[int, ...], of: tuple[int, int]) -> None:
     right = count(weights, *of)
