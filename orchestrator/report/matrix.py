@@ -23,6 +23,8 @@ from orchestrator.report.tables import environment_line
 MATRIX_JSON, WEIGHTS_JSON = "matrix.json", "matrix-weights.json"
 MATRIX_CSV, MATRIX_MARKDOWN = "matrix.csv", "matrix.md"
 EXPLANATION = (
+    "The attacker knows the defence, has data like the owners', and chooses strengths on the test images that success "
+    "is measured on, the worst case; it does not adapt to checks. "
     "Each cell: accuracy on test images / attack success rate (ASR: the share of test images of the other class that "
     "the model takes for the target once the trigger is added), and what became of the model. Rejected: a check of the "
     "secret model said no; its numbers are the experimenter's, who opens it all the same. Aborted: there is no model. "
@@ -102,8 +104,11 @@ def _costs(grid: Grid) -> Iterator[str]:
     for defence in grid.defences:
         cell = grid.cell(HONEST, defence)
         if cell is not None:
+            protocols = (
+                f"{cell['protocol']}, checked in {check}" if (check := cell.get("check_protocol")) else cell["protocol"]
+            )
             yield (
-                f"| {DEFENCES.get(defence, defence)} | {cell['protocol']} | {_beside(cell, bare, 'seconds', 1, '.1f')} "
+                f"| {DEFENCES.get(defence, defence)} | {protocols} | {_beside(cell, bare, 'seconds', 1, '.1f')} "
                 f"| {_beside(cell, bare, 'bytes_per_party', 1e6, '.1f')} | {_beside(cell, bare, 'rounds', 1, ',')} |"
             )
     yield ""
