@@ -10,19 +10,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import AdditiveErrorPlan, ErrorInjector
-from orchestrator.engines.frontend.steps import StepClock
-from orchestrator.engines.rep3.handshake import agree_on_keys
-from orchestrator.engines.rep3.primitives.comparison import less_than_zero
-from orchestrator.engines.rep3.primitives.shift import right_shift
-from orchestrator.engines.rep3.protocol import passive
-from orchestrator.engines.rep3.protocol.active import Active
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.inputs import share_input
-from orchestrator.engines.rep3.protocol.opening import open_to_all
-from orchestrator.engines.rep3.protocol.proof import transcript
-from orchestrator.engines.rep3.protocol.share import RepShare
-from orchestrator.engines.rep3.transport.memory import memory_channels
+from mpc_tamper.engines.frontend.steps import StepClock
+from mpc_tamper.engines.rep3.handshake import agree_on_keys
+from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.primitives.shift import right_shift
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.active import Active
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.inputs import share_input
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof import transcript
+from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.engines.rep3.transport.memory import memory_channels
+from mpc_tamper.runs.injector import ErrorInjector
+from mpc_tamper.runs.plan import AdditiveErrorPlan
 
 SITES = {4: "STEP"}
 LANES = 6

@@ -9,17 +9,17 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.engines.frontend.program import load_program, run_program
-from orchestrator.engines.inputs import OwnerInput
-from orchestrator.engines.rep3.clients.client import Client
-from orchestrator.engines.rep3.clients.connection import ClientConnection
-from orchestrator.engines.rep3.clients.service import Waiting
-from orchestrator.engines.rep3.clients.wire import CODE_BYTES, HELLO, TOKEN_BYTES
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.machine import Rep3Machine
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.transport.link import Link, SocketLink
-from orchestrator.records import PARTIES
+from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3.clients.client import Client
+from mpc_tamper.engines.rep3.clients.connection import ClientConnection
+from mpc_tamper.engines.rep3.clients.service import Waiting
+from mpc_tamper.engines.rep3.clients.wire import CODE_BYTES, HELLO, TOKEN_BYTES
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.machine import Rep3Machine
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.transport.link import Link, SocketLink
+from mpc_tamper.runs.spec import PARTIES
 
 
 class Door:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from orchestrator.datasets import Task, load_task
-from orchestrator.datasets.checks import checked
+from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.datasets.checks import checked
 
 CIFAR10_VARIABLE = "MPC_TAMPER_CIFAR10"
 
@@ -54,7 +54,7 @@ def cifar10_task() -> Task:
 @pytest.fixture
 def invoke() -> Callable[..., Result]:
     """invoke("run", "x.mpc", ...) calls the command line in this process; result.output, .stderr and .exit_code."""
-    from orchestrator.cli.main import app
+    from mpc_tamper.cli.main import app
 
     def call(*args: str | Path) -> Result:
         return CliRunner().invoke(app, [str(a) for a in args], catch_exceptions=False)

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from orchestrator import bundle
-from orchestrator.datasets import Task
-from orchestrator.encoding import signs
-from orchestrator.engines.base import Engine
-from orchestrator.engines.registry import get_engine
-from orchestrator.metrics import Metrics, evaluate
-from orchestrator.records import EngineName, InputFiles, ProtocolName, RunSpec
-from orchestrator.scenario import Attempt, Scenario
-from orchestrator.svm import BIAS, MAX_FEATURE, program_arguments
+from mpc_tamper.core import bundle
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.encoding import signs
+from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
+from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.scenarios.metrics import Metrics, evaluate
+from mpc_tamper.scenarios.scenario import Attempt, Scenario
 
 CLEAR = get_engine(EngineName.CLEAR)
 
@@ -60,7 +62,7 @@ def weights_of(
         engine.run(
             RunSpec(
                 program=bundle.program("svm_train.mpc"),
-                args=program_arguments(scenario.parameters, scenario.constants, size, (rows,), None),
+                args=training_arguments(scenario.parameters, scenario.constants, size, (rows,), None),
                 protocol=protocol,
                 inputs={0: InputFiles(binary=place / "rows.bin")},
                 run_dir=place / "train",

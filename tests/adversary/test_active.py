@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.primitives.comparison import less_than_zero
-from orchestrator.engines.rep3.protocol import active as active_module
-from orchestrator.engines.rep3.protocol import passive
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.opening import open_to_all
-from orchestrator.engines.rep3.protocol.proof.argument import base_rows
-from orchestrator.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
-from orchestrator.engines.rep3.protocol.proof.record import Gates
-from orchestrator.errors import OpeningError, PartyError, PlanError, ProofRejected, ProtocolAbort
+from mpc_tamper.core.errors import OpeningError, PartyError, PlanError, ProofRejected, ProtocolAbort
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.protocol import active as active_module
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof.argument import base_rows
+from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
+from mpc_tamper.engines.rep3.protocol.proof.record import Gates
+from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from tests.active_runs import LANES, every_operation, every_operation_in_clear, run, shared, small_program
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))

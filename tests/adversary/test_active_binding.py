@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.engines.rep3.protocol import passive
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from tests.active_runs import End, run, shared
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.errors import PartyError
+from mpc_tamper.core.errors import PartyError
+from mpc_tamper.engines.rep3.protocol.context import Party
 from tests.active_runs import run, small_program
 
 TIMEOUT = 0.4

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.primitives.comparison import less_than_zero
-from orchestrator.engines.rep3.protocol import passive
-from orchestrator.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.context import Party
 from tests.active_runs import shared
 
 RUNS = 300

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
-from orchestrator.engines.clear.engine import ClearEngine
-from orchestrator.engines.rep3 import share_files
-from orchestrator.engines.rep3.engine import Rep3Engine
-from orchestrator.engines.rep3.protocol.share import RepShare
-from orchestrator.errors import ProofRejected, ProtocolAbort
-from orchestrator.experiments.training import train
-from orchestrator.records import InputFiles, ProtocolName, RunSpec
-from orchestrator.svm import Loss, SvmParameters
+from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.rep3 import share_files
+from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.workflows.training import train
 from tests.in_memory import InMemoryRep3
 
 ACTIVE = ProtocolName.MAL_REP_RING

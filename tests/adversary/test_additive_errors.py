@@ -5,15 +5,15 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.primitives import comparison
-from orchestrator.engines.rep3.primitives import shift as shift_primitive
-from orchestrator.engines.rep3.protocol import opening, passive
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.inputs import share_input
-from orchestrator.engines.rep3.protocol.share import RepShare, public
-from orchestrator.errors import PlanError
+from mpc_tamper.core.errors import PlanError
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.primitives import comparison
+from mpc_tamper.engines.rep3.primitives import shift as shift_primitive
+from mpc_tamper.engines.rep3.protocol import opening, passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.inputs import share_input
+from mpc_tamper.engines.rep3.protocol.share import RepShare, public
+from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 
 STEP = {4: "STEP"}
 MODULUS = 2**64

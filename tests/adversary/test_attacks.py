@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.attacks.registry import ATTACKS
-from orchestrator.attacks.search import GOAL
-from orchestrator.datasets import Task
-from orchestrator.datasets.checks import checked
-from orchestrator.errors import PlanError, ProtocolAbort
-from orchestrator.records import PARTIES, ProtocolName
-from orchestrator.scenario import Attack, Attempt, FeatureMap, Pixels, Scenario, Trial, UpdateSite
-from orchestrator.svm import SvmParameters
+from mpc_tamper.attacks.registry import ATTACKS
+from mpc_tamper.attacks.search import GOAL
+from mpc_tamper.core.errors import PlanError, ProtocolAbort
+from mpc_tamper.datasets import Task
+from mpc_tamper.datasets.checks import checked
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.scenarios.features import FeatureMap, Pixels
+from mpc_tamper.scenarios.scenario import Attack, Attempt, Scenario, Trial, UpdateSite
 from tests.in_memory import InMemoryRep3
 from tests.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, weights_of
 

@@ -9,17 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.attacks.backdoor import backdoor_plan
-from orchestrator.datasets import Task, load_task
-from orchestrator.datasets.airplane_automobile import JPEG_SHA256
-from orchestrator.engines.registry import get_engine
-from orchestrator.errors import ParameterError, PlanError
-from orchestrator.experiments import table1
-from orchestrator.experiments.training import TrainedModel, attack, train
-from orchestrator.metrics import Metrics, weights_sha256
-from orchestrator.records import PARTIES, EngineName
-from orchestrator.svm import Loss, SvmParameters
-from orchestrator.trigger import Trigger
+from mpc_tamper.attacks.backdoor import backdoor_plan
+from mpc_tamper.core.errors import ParameterError, PlanError
+from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.datasets.airplane_automobile import JPEG_SHA256
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.scenarios.metrics import Metrics, weights_sha256
+from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.studies import table1
+from mpc_tamper.workflows.training import TrainedModel, attack, train
 from tests.in_memory import InMemoryRep3
 
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
-from orchestrator.engines.rep3.protocol import passive
-from orchestrator.engines.rep3.protocol.active import Active
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.opening import open_to_all
-from orchestrator.engines.rep3.protocol.proof import transcript
-from orchestrator.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
-from orchestrator.engines.rep3.protocol.proof.session import Prover
-from orchestrator.errors import PartyError, ProofRejected
+from mpc_tamper.core.errors import PartyError, ProofRejected
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.active import Active
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof import transcript
+from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
+from mpc_tamper.engines.rep3.protocol.proof.session import Prover
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.active_runs import Program, run, shared, without_binding
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.rep3.engine import Rep3Engine, _failure, _Process
-from orchestrator.errors import (
+from mpc_tamper.core.errors import (
     DataError,
     PeerLost,
     PeerTimeout,
@@ -26,7 +25,8 @@ from orchestrator.errors import (
     ProgramError,
     ShareFileError,
 )
-from orchestrator.records import InputFiles, RunSpec
+from mpc_tamper.engines.rep3.engine import Rep3Engine, _failure, _Process
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 
 SECONDS_TO_END = 5.0
 ENDLESS = """
@@ -121,8 +121,8 @@ def test_a_party_that_hangs_is_a_timeout(program, run_dir):
 
 def test_parties_do_not_outlive_a_killed_engine(program, run_dir):
     code = (
-        "import sys; from pathlib import Path; from orchestrator.engines.rep3.engine import Rep3Engine; "
-        "from orchestrator.records import RunSpec; "
+        "import sys; from pathlib import Path; from mpc_tamper.engines.rep3.engine import Rep3Engine; "
+        "from mpc_tamper.runs.spec import RunSpec; "
         "Rep3Engine().run(RunSpec(Path(sys.argv[1]), run_dir=Path(sys.argv[2])))"
     )
     engine = subprocess.Popen([sys.executable, "-c", code, str(program(ENDLESS)), str(run_dir)])
@@ -134,7 +134,7 @@ def test_parties_do_not_outlive_a_killed_engine(program, run_dir):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_ends_its_parties(program, run_dir, number):
-    command = [sys.executable, "-m", "orchestrator.cli.main", "run", str(program(ENDLESS)), "--engine", "rep3"]
+    command = [sys.executable, "-m", "mpc_tamper.cli.main", "run", str(program(ENDLESS)), "--engine", "rep3"]
     cli = subprocess.Popen([*command, "--run-dir", str(run_dir)], stderr=subprocess.PIPE)
     wait_for(lambda: len(parties_of(run_dir)) == 3)
     time.sleep(0.5)
@@ -228,7 +228,7 @@ def test_of_a_party_that_died_without_a_report_the_last_line_is_told(tmp_path, l
 
 
 def test_an_unused_error_fails_the_run(program, run_dir):
-    from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
+    from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 
     source = "STEP = 1\nx = sint(2)\nstart_timer(STEP)\ny = x * x\nstop_timer(STEP)\nprint_ln('%s', y.reveal())\n"
     plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, 1, 5)])

@@ -10,20 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.engines.hosts import Address, Addresses
-from orchestrator.engines.rep3.clients.client import Client, Credentials, connect, share
-from orchestrator.engines.rep3.clients.listener import ClientListener, pinned
-from orchestrator.engines.rep3.clients.wire import ANSWER, INPUT, Code
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.transport import frame
-from orchestrator.engines.rep3.transport.certificates import (
-    certificate_file,
-    key_file,
-    make_certificate,
-    write_certificate,
-)
-from orchestrator.engines.rep3.transport.link import Link
-from orchestrator.errors import (
+from mpc_tamper.core.errors import (
     FrameError,
     HandshakeError,
     OpeningError,
@@ -33,6 +20,19 @@ from orchestrator.errors import (
     ProtocolAbort,
     UsageError,
 )
+from mpc_tamper.engines.hosts import Address, Addresses
+from mpc_tamper.engines.rep3.clients.client import Client, Credentials, connect, share
+from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
+from mpc_tamper.engines.rep3.clients.wire import ANSWER, INPUT, Code
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.transport import frame
+from mpc_tamper.engines.rep3.transport.certificates import (
+    certificate_file,
+    key_file,
+    make_certificate,
+    write_certificate,
+)
+from mpc_tamper.engines.rep3.transport.link import Link
 from tests.clients_in_memory import Servers, serving
 
 SQUARES = """
@@ -174,7 +174,7 @@ def test_servers_go_on_with_the_next_client(
 def test_a_client_that_some_servers_do_not_see_is_passed_over(
     squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("orchestrator.engines.rep3.clients.service._PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("mpc_tamper.engines.rep3.clients.service._PATIENCE_SECONDS", 0.3)
     with serving(squares(1), (), tmp_path / "none", run_dir) as servers:
         stray = servers.connect(certificates=(b"one", b"one", b"another"))
         with pytest.raises(PeerLost, match="did not all see"):

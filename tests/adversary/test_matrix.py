@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from orchestrator.datasets import Task
-from orchestrator.defences.registry import defences
-from orchestrator.engines.base import Engine
-from orchestrator.engines.registry import get_engine
-from orchestrator.errors import DataError, ParameterError
-from orchestrator.experiments import matrix
-from orchestrator.experiments.matrix import ALL_DEFENCES, rerun_cells, run_matrix
-from orchestrator.experiments.studies import Study
-from orchestrator.records import EngineName
-from orchestrator.report.matrix import MATRIX_JSON
-from orchestrator.svm import SvmParameters
+from mpc_tamper.core.errors import DataError, ParameterError
+from mpc_tamper.datasets import Task
+from mpc_tamper.defences.registry import defences
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.report.matrix import MATRIX_JSON
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.studies.matrix import matrix
+from mpc_tamper.studies.matrix.matrix import ALL_DEFENCES, rerun_cells, run_matrix
+from mpc_tamper.studies.matrix.study import Study
 from tests.adversary.test_attacks import framed_task
 from tests.in_memory import InMemoryRep3
 

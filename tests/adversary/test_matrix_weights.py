@@ -7,12 +7,12 @@ import threading
 import numpy as np
 import pytest
 
-from orchestrator.engines.rep3.protocol import passive
-from orchestrator.engines.rep3.protocol.active import Active
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.opening import open_to_all
-from orchestrator.engines.rep3.protocol.proof import statement
-from orchestrator.errors import ProofRejected
+from mpc_tamper.core.errors import ProofRejected
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.active import Active
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof import statement
 from tests.active_runs import End, run, shared, without_binding
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))

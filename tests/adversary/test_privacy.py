@@ -10,13 +10,13 @@ import os
 import numpy as np
 import pytest
 
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.primitives.comparison import less_than_zero
-from orchestrator.engines.rep3.primitives.shift import right_shift
-from orchestrator.engines.rep3.protocol import passive
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.inputs import share_input
-from orchestrator.engines.rep3.protocol.prss import KEY_BYTES, Purpose, Stream
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.primitives.shift import right_shift
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.inputs import share_input
+from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Purpose, Stream
 
 RUNS = 200
 SIGMAS = 6.0  # of a binomial: 2e-9 per position; about 100,000 positions are looked at

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.datasets import Task, load_task
-from orchestrator.engines.rep3.primitives import comparison
-from orchestrator.experiments import probing, selective_failure
-from orchestrator.experiments.selective_failure import Leak, Way, measure_leak, query_plan
-from orchestrator.scenario import Attempt, Scenario
-from orchestrator.trigger import Trigger
+from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.engines.rep3.primitives import comparison
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.scenarios.scenario import Attempt, Scenario
+from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.studies.leaks import probing, selective_failure
+from mpc_tamper.studies.leaks.selective_failure import Leak, Way, measure_leak, query_plan
 from tests.in_memory import InMemoryRep3
 from tests.scenario_runs import CLEAR, weights_of
 

@@ -21,15 +21,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
-from orchestrator.datasets import Task
-from orchestrator.encoding import Owners, write_inputs
-from orchestrator.engines.registry import get_engine
-from orchestrator.engines.rep3.transport.certificates import make_certificate
-from orchestrator.experiments.training import train
-from orchestrator.records import PARTIES, EngineName
-from orchestrator.svm import SvmParameters, fixed_point, program_arguments
+from mpc_tamper.core import bundle
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.engines.rep3.transport.certificates import make_certificate
+from mpc_tamper.models.encoding import write_inputs
+from mpc_tamper.models.linear_svm.bounds import fixed_point
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.workflows.training import train
 
 SECONDS_TO_END = 5.0
 RUN_FAILED = 4  # the exit code of a PartyError
@@ -73,7 +77,7 @@ class Hosts:
         return self.folder / f"host{party}"
 
     def start(self, party: int, program: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-        command = [*self.prefixes[party], sys.executable, "-m", "orchestrator.cli.main", "party", program, *arguments]
+        command = [*self.prefixes[party], sys.executable, "-m", "mpc_tamper.cli.main", "party", program, *arguments]
         command += ["--party", party, "--hosts", "hosts", "--key", f"party{party}.key", "--certificates", "."]
         process = subprocess.Popen(
             [str(word) for word in command],
@@ -187,7 +191,9 @@ def test_training_gives_the_weights_of_the_clear_engine(
     rows, pixels = tiny_task.x_train.shape
     owners = Owners.share_equally(rows, PARTIES)
     inputs = write_inputs(hosts.folder / "inputs", tiny_task.x_train, tiny_task.y_train, owners)
-    arguments = program_arguments(PARAMETERS, fixed_point(PARAMETERS, rows, pixels), pixels, owners.rows, owners.labels)
+    arguments = training_arguments(
+        PARAMETERS, fixed_point(PARAMETERS, rows, pixels), pixels, owners.rows, owners.labels
+    )
     parties = {}
     for i in (2, 1, 0):
         own = ["--input", f"{i}={inputs[i].binary}", "--run-dir", "train"]

@@ -9,15 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
-from orchestrator.attacks.backdoor import backdoor_plan
-from orchestrator.datasets import Task
-from orchestrator.defences.accuracy import AccuracyThreshold, example_rows
-from orchestrator.defences.certificate import PixelCertificate
-from orchestrator.engines.base import Engine
-from orchestrator.engines.registry import get_engine
-from orchestrator.engines.rep3.share_files import share_file
-from orchestrator.errors import (
+from mpc_tamper.attacks.backdoor import backdoor_plan
+from mpc_tamper.core.errors import (
     DataError,
     EngineUnavailable,
     ParameterError,
@@ -26,11 +19,20 @@ from orchestrator.errors import (
     ShareFileError,
     TamperError,
 )
-from orchestrator.experiments.training import train_shared
-from orchestrator.experiments.verification import COUNT_FILE, PASSIVE, Verification, hand_off, verify
-from orchestrator.records import PARTIES, EngineName, ProtocolName, Verdict
-from orchestrator.svm import SvmParameters
-from orchestrator.trigger import Trigger
+from mpc_tamper.datasets import Task
+from mpc_tamper.defences.accuracy import AccuracyThreshold, example_rows
+from mpc_tamper.defences.certificate import PixelCertificate
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.engines.rep3.share_files import share_file
+from mpc_tamper.models.checks import Verdict
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.workflows.training import train_shared
+from mpc_tamper.workflows.verification import COUNT_FILE, PASSIVE, Verification, hand_off, verify
 from tests.in_memory import InMemoryRep3
 
 REP3 = get_engine(EngineName.REP3)

@@ -13,11 +13,13 @@ import pytest
 import typer
 from typer.testing import Result
 
-from orchestrator import errors
-from orchestrator.cli.errors import exit_code
-from orchestrator.engines import registry
-from orchestrator.engines.base import OnStep
-from orchestrator.records import Cost, EngineName, InputFiles, PartyReport, ProtocolName, RunResult, RunSpec, StepRecord
+from mpc_tamper.cli.errors import exit_code
+from mpc_tamper.core import errors
+from mpc_tamper.engines import registry
+from mpc_tamper.engines.base import OnStep
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.result import Cost, PartyReport, RunResult, StepRecord
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 
 Invoke = Callable[..., Result]
 
@@ -182,7 +184,7 @@ def test_faults_of_ours_are_not_dressed_up(engine: RecordingEngine, invoke: Invo
 
 
 def test_attack_has_the_options_of_train_and_its_own() -> None:
-    from orchestrator.cli.main import app
+    from mpc_tamper.cli.main import app
 
     def options(command: str) -> dict[str, tuple[object, str | None]]:
         found = typer.main.get_command(app).commands[command].params  # type: ignore[attr-defined]
@@ -217,13 +219,13 @@ def test_version(invoke: Invoke) -> None:
 
 
 def test_help_lists_the_commands_quickly() -> None:
-    command = [sys.executable, "-m", "orchestrator.cli.main", "--help"]
+    command = [sys.executable, "-m", "mpc_tamper.cli.main", "--help"]
     start = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert time.perf_counter() - start < 5  # 0.3 s where nothing else runs
     for name in ("run", "train", "attack", "reproduce", "bench", "datasets", "version"):
         assert f" {name} " in done.stdout
     slow = ("numba", "pandas", "matplotlib", "cryptography")
-    loaded = f"import sys, orchestrator.cli.main; print([m for m in {slow} if m in sys.modules])"
+    loaded = f"import sys, mpc_tamper.cli.main; print([m for m in {slow} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from orchestrator.datasets import Task
-from orchestrator.metrics import weights_sha256
+from mpc_tamper.datasets import Task
+from mpc_tamper.scenarios.metrics import weights_sha256
 
 Invoke = Callable[..., Result]
 
@@ -233,7 +233,7 @@ def processes_of(run_dir: Path) -> list[int]:
 def test_interrupt_leaves_no_process_behind(folder: Path) -> None:
     Path("endless.mpc").write_text(ENDLESS)
     run_dir = folder / "interrupted"
-    command = [sys.executable, "-m", "orchestrator.cli.main", "run", "endless.mpc", "--run-dir", str(run_dir)]
+    command = [sys.executable, "-m", "mpc_tamper.cli.main", "run", "endless.mpc", "--run-dir", str(run_dir)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 60

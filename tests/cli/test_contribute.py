@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from orchestrator.datasets import Task
+from mpc_tamper.datasets import Task
 
-COMMAND = [sys.executable, "-m", "orchestrator.cli.main"]
+COMMAND = [sys.executable, "-m", "mpc_tamper.cli.main"]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from orchestrator.records import PARTIES
+from mpc_tamper.runs.spec import PARTIES
 
 Invoke = Callable[..., Result]
 

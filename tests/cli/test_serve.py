@@ -18,15 +18,15 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
-from orchestrator.datasets import Task
-from orchestrator.engines.registry import get_engine
-from orchestrator.experiments.training import TrainedModel, train
-from orchestrator.metrics import scores
-from orchestrator.records import EngineName
-from orchestrator.svm import SvmParameters
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.workflows.training import TrainedModel, train
 from tests.ports import free_ports
 
-COMMAND = [sys.executable, "-m", "orchestrator.cli.main"]
+COMMAND = [sys.executable, "-m", "mpc_tamper.cli.main"]
 with_mp_spdz = pytest.mark.skipif("MP_SPDZ_HOME" not in os.environ, reason="set MP_SPDZ_HOME to a built MP-SPDZ")
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from orchestrator.datasets import Task
-from orchestrator.experiments.training import train_shared
+from mpc_tamper.datasets import Task
+from mpc_tamper.workflows.training import train_shared
 from tests.adversary.test_verification import PARAMETERS, SABOTAGE
 from tests.in_memory import InMemoryRep3
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.engines.registry import get_engine
-from orchestrator.records import EngineName, InputFiles, RunResult, RunSpec
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 
 TEXT_INPUT = "1 -2 3 4 5 6 7 8 9 10"
 BINARY_INPUT = (1, -2, 2**62, -(2**63))

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.defences.certificate import WEIGHT_BITS, certified
-from orchestrator.engines.base import Engine
-from orchestrator.engines.clear.engine import ClearEngine
-from orchestrator.records import ProtocolName, RunSpec
+from mpc_tamper.defences.certificate import WEIGHT_BITS, certified
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.runs.spec import RunSpec
 from tests.conformance.test_verify_program import VERIFY, arguments, leave_shares
 from tests.in_memory import InMemoryRep3
 

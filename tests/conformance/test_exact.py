@@ -12,17 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
-from orchestrator.attacks.backdoor import backdoor_plan
-from orchestrator.datasets import Task, load_task
-from orchestrator.encoding import Owners
-from orchestrator.engines.base import Engine
-from orchestrator.engines.registry import get_engine
-from orchestrator.experiments.training import train
-from orchestrator.records import PARTIES, EngineName
-from orchestrator.svm import Layout, Loss, SvmParameters
-from orchestrator.trigger import Trigger
+from mpc_tamper.attacks.backdoor import backdoor_plan
+from mpc_tamper.core import bundle
+from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.models.linear_svm.program import Layout
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.workflows.training import train
 from tests.in_memory import InMemoryRep3
 from tests.reference import reference_weights
 

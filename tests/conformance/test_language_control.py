@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from orchestrator.records import RunResult
+from mpc_tamper.runs.result import RunResult
 
 PROGRAM = """
 a = sint.Array(4)

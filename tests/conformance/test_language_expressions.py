@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator.records import RunResult
+from mpc_tamper.runs.result import RunResult
 
 Case = tuple[str, str]
 

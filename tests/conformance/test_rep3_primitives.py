@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.primitives import comparison, shift
-from orchestrator.engines.rep3.primitives.conversion import bits_to_integers
-from orchestrator.engines.rep3.protocol import inputs, opening, passive
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.share import RepShare, public
-from orchestrator.errors import OpeningError
-from orchestrator.records import Cost
+from mpc_tamper.core.errors import OpeningError
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.primitives import comparison, shift
+from mpc_tamper.engines.rep3.primitives.conversion import bits_to_integers
+from mpc_tamper.engines.rep3.protocol import inputs, opening, passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.share import RepShare, public
+from mpc_tamper.runs.result import Cost
 
 EDGES = [0, 1, 2**64 - 1, 2**63, 2**63 - 1, 2**62, 2**32, 2]
 words = st.one_of(st.sampled_from(EDGES), st.integers(0, 2**64 - 1))

@@ -8,20 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.defences.accuracy import example_rows
-from orchestrator.engines.base import Engine
-from orchestrator.engines.clear.engine import ClearEngine, write_values
-from orchestrator.engines.frontend.program import load_program, run_program
-from orchestrator.engines.inputs import OwnerInput
-from orchestrator.engines.rep3 import share_files
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.machine import Rep3Machine
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.share import RepShare
-from orchestrator.errors import ProgramCrash, ProgramError
-from orchestrator.metrics import scores
-from orchestrator.records import PARTIES, EngineName, InputFiles, RunSpec
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import ProgramCrash, ProgramError
+from mpc_tamper.defences.accuracy import example_rows
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.clear.engine import ClearEngine, write_values
+from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3 import share_files
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.machine import Rep3Machine
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
 from tests.in_memory import InMemoryRep3
 
 VERIFY, HANDOFF, REVEAL = (bundle.program(f"{name}.mpc") for name in ("svm_verify", "handoff", "svm_reveal"))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestrator.engines.mp_spdz.engine import MpSpdzEngine
-from orchestrator.engines.mp_spdz.installation import HOME_VARIABLE, Installation
-from orchestrator.errors import EngineUnavailable
-from orchestrator.records import ProtocolName
+from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine
+from mpc_tamper.engines.mp_spdz.installation import HOME_VARIABLE, Installation
+from mpc_tamper.runs.protocols import ProtocolName
 
 
 @pytest.fixture(scope="session")

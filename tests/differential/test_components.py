@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
-from orchestrator.datasets import Task
-from orchestrator.defences.accuracy import AccuracyThreshold
-from orchestrator.encoding import Owners
-from orchestrator.engines.base import Engine
-from orchestrator.engines.clear.engine import ClearEngine
-from orchestrator.errors import ProtocolAbort
-from orchestrator.experiments.components import compute_components, lift, train_on_components
-from orchestrator.experiments.verification import verify
-from orchestrator.pca import PcaParameters
-from orchestrator.records import ProtocolName, RunSpec
-from orchestrator.svm import SvmParameters
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import ProtocolAbort
+from mpc_tamper.datasets import Task
+from mpc_tamper.defences.accuracy import AccuracyThreshold
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.runs.spec import RunSpec
+from mpc_tamper.workflows.components import compute_components, lift, train_on_components
+from mpc_tamper.workflows.verification import verify
 from tests.in_memory import InMemoryRep3
 
 EngineOf = Callable[..., Engine]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.mp_spdz.installation import SUPPORTED, Installation
-from orchestrator.engines.mp_spdz.patch_state import Patch, PatchState, expected_blobs, inspect_sources, patch_path
+from mpc_tamper.engines.mp_spdz.installation import SUPPORTED, Installation
+from mpc_tamper.engines.mp_spdz.patch_state import Patch, PatchState, expected_blobs, inspect_sources, patch_path
 
 
 @pytest.mark.parametrize("patch", list(Patch))

@@ -13,17 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.datasets import Task
-from orchestrator.engines.base import Engine
-from orchestrator.engines.mp_spdz.engine import MpSpdzEngine
-from orchestrator.engines.mp_spdz.installation import Installation
-from orchestrator.engines.registry import get_engine
-from orchestrator.errors import DataError, PlanError, PortInUse, ProgramCrash, ProgramError, ShareFileError
-from orchestrator.experiments.training import train
-from orchestrator.records import PARTIES, EngineName, InputFiles, ProtocolName, RunResult, RunSpec
-from orchestrator.svm import SvmParameters
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import DataError, PlanError, PortInUse, ProgramCrash, ProgramError, ShareFileError
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine
+from mpc_tamper.engines.mp_spdz.installation import Installation
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
+from mpc_tamper.workflows.training import train
 
 EngineOf = Callable[..., Engine]
 Run = Callable[..., RunResult]
@@ -244,8 +246,8 @@ def endless(mp_spdz: EngineOf, tmp_path: Path) -> subprocess.Popen[str]:
     assert isinstance(engine, MpSpdzEngine)
     (tmp_path / "endless.mpc").write_text(ENDLESS)
     code = (
-        "from pathlib import Path; from orchestrator.engines.mp_spdz.engine import MpSpdzEngine; "
-        "from orchestrator.records import RunSpec; "
+        "from pathlib import Path; from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine; "
+        "from mpc_tamper.runs.spec import RunSpec; "
         f"MpSpdzEngine().run(RunSpec(Path({str(tmp_path / 'endless.mpc')!r}), run_dir=Path({str(tmp_path / 'run')!r})))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)

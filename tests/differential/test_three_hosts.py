@@ -18,16 +18,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
-from orchestrator.datasets import Task
-from orchestrator.encoding import Owners, write_inputs
-from orchestrator.engines.base import Engine
-from orchestrator.engines.mp_spdz.certificates import make_certificate
-from orchestrator.engines.registry import get_engine
-from orchestrator.experiments.training import train
-from orchestrator.records import PARTIES, EngineName
-from orchestrator.svm import SvmParameters, fixed_point, program_arguments
+from mpc_tamper.core import bundle
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.mp_spdz.certificates import make_certificate
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.encoding import write_inputs
+from mpc_tamper.models.linear_svm.bounds import fixed_point
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.workflows.training import train
 
 PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=5)
 PLAN = AdditiveErrorPlan.from_errors(
@@ -37,10 +41,10 @@ ENDLESS = "x = sint(1)\n@for_range(10 ** 9)\ndef _(i):\n    x.update(x * x)\n"
 PARTY = """
 import sys
 from pathlib import Path
-from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.engines.hosts import read_hosts
-from orchestrator.engines.mp_spdz.one_host import run_on_this_host
-from orchestrator.records import InputFiles, RunSpec
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.engines.hosts import read_hosts
+from mpc_tamper.engines.mp_spdz.single_party import run_on_this_host
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 party, program, run_dir, shares, binary, plan, *args = sys.argv[1:]
 i = int(party)
 spec = RunSpec(
@@ -114,7 +118,9 @@ def test_training(
     rows, pixels = tiny_task.x_train.shape
     owners = Owners.share_equally(rows, PARTIES)
     inputs = write_inputs(tmp_path / "inputs", tiny_task.x_train, tiny_task.y_train, owners)
-    arguments = program_arguments(PARAMETERS, fixed_point(PARAMETERS, rows, pixels), pixels, owners.rows, owners.labels)
+    arguments = training_arguments(
+        PARAMETERS, fixed_point(PARAMETERS, rows, pixels), pixels, owners.rows, owners.labels
+    )
     PLAN.write(tmp_path / "plan.txt")
     parties = []
     for i in (2, 0, 1):

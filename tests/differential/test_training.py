@@ -9,18 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import EVERY, AdditiveError, AdditiveErrorPlan
-from orchestrator.attacks.backdoor import backdoor_plan
-from orchestrator.datasets import Task, load_task
-from orchestrator.encoding import Owners
-from orchestrator.engines.base import Engine
-from orchestrator.engines.mp_spdz.protocols import SETTINGS, PlanEffect
-from orchestrator.engines.registry import get_engine
-from orchestrator.errors import PlanError, ProtocolAbort
-from orchestrator.experiments.training import train
-from orchestrator.records import PARTIES, EngineName, ProtocolName
-from orchestrator.svm import Loss, SvmParameters
-from orchestrator.trigger import Trigger
+from mpc_tamper.attacks.backdoor import backdoor_plan
+from mpc_tamper.core.errors import PlanError, ProtocolAbort
+from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.workflows.training import train
 from tests.in_memory import InMemoryRep3
 
 SHORT = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=3)

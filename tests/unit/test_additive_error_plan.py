@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.additive_errors import EVERY, HEADER, AdditiveError, AdditiveErrorPlan, ErrorInjector
-from orchestrator.errors import PlanError
+from mpc_tamper.core.errors import PlanError
+from mpc_tamper.runs.injector import ErrorInjector
+from mpc_tamper.runs.plan import EVERY, HEADER, AdditiveError, AdditiveErrorPlan
 
 MODULUS = 1 << 64
 errors = st.builds(

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.additive_errors import EVERY
-from orchestrator.attacks.backdoor import SITE, backdoor_plan
-from orchestrator.attacks.gradient_scaling import GradientScaling, sendable_rows
-from orchestrator.attacks.overflow import multiplied_to_large
-from orchestrator.attacks.patch import place_patch
-from orchestrator.attacks.poisoning import Poisoning
-from orchestrator.attacks.rows import row_plan
-from orchestrator.attacks.search import GOAL, LARGEST_POWER, RATIO, STEP, least, search_strength
-from orchestrator.attacks.shift import shift_plan
-from orchestrator.datasets import Task
-from orchestrator.errors import ParameterError
-from orchestrator.metrics import Metrics
-from orchestrator.scenario import Scenario, UpdateSite
-from orchestrator.svm import Loss, SvmParameters
-from orchestrator.trigger import Trigger
+from mpc_tamper.attacks.backdoor import SITE, backdoor_plan
+from mpc_tamper.attacks.gradient_scaling import GradientScaling, sendable_rows
+from mpc_tamper.attacks.overflow import multiplied_to_large
+from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.poisoning import Poisoning
+from mpc_tamper.attacks.rows import row_plan
+from mpc_tamper.attacks.search import GOAL, LARGEST_POWER, RATIO, STEP, least, search_strength
+from mpc_tamper.attacks.shift import shift_plan
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.datasets import Task
+from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.plan import EVERY
+from mpc_tamper.scenarios.metrics import Metrics
+from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
+from mpc_tamper.scenarios.trigger import Trigger
 from tests.reference import reference_weights
 from tests.scenario_runs import Linear
 

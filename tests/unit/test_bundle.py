@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import bundle
-from orchestrator.errors import UsageError
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 
 REPORT = """
-import orchestrator
-from orchestrator import bundle
-from orchestrator.datasets import load_task
-print(orchestrator.__file__)
+import mpc_tamper
+from mpc_tamper.core import bundle
+from mpc_tamper.datasets import load_task
+print(mpc_tamper.__file__)
 print(bundle.program("svm_train.mpc"))
 print(load_task("mnist_0_1").x_train.shape)
 """
@@ -42,7 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_holds_what_the_programs_need_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    inside = {name.removeprefix("orchestrator/_bundle/") for name in names if "_bundle/" in name}
+    inside = {name.removeprefix("mpc_tamper/_bundle/") for name in names if "_bundle/" in name}
     for folder in ("Programs", "patches"):
         expected = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
         assert {name for name in inside if name.startswith(folder)} == expected
@@ -68,10 +68,10 @@ def test_wheel_works_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
             text=True,
         ).stdout
 
-    assert "reproduce" in python("-m", "orchestrator.cli.main", "--help")
+    assert "reproduce" in python("-m", "mpc_tamper.cli.main", "--help")
     assert python("-c", REPORT).splitlines() == [
-        str(target / "orchestrator" / "__init__.py"),
-        str(target / "orchestrator" / "_bundle" / "Programs" / "Source" / "svm_train.mpc"),
+        str(target / "mpc_tamper" / "__init__.py"),
+        str(target / "mpc_tamper" / "_bundle" / "Programs" / "Source" / "svm_train.mpc"),
         "(12665, 784)",
     ]
     assert not any(empty.iterdir())

@@ -7,12 +7,13 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from orchestrator.datasets import Task
-from orchestrator.defences.certificate import PixelCertificate, certified
-from orchestrator.errors import ParameterError
-from orchestrator.metrics import evaluate, scores
-from orchestrator.records import Verdict
-from orchestrator.trigger import Trigger
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.datasets import Task
+from mpc_tamper.defences.certificate import PixelCertificate, certified
+from mpc_tamper.models.checks import Verdict
+from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.scenarios.metrics import evaluate
+from mpc_tamper.scenarios.trigger import Trigger
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

@@ -12,12 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.additive_errors import HEADER, AdditiveErrorPlan
-from orchestrator.engines.clear.engine import HEADER as VALUES_HEADER
-from orchestrator.engines.clear.engine import ClearEngine
-from orchestrator.engines.clear.machine import ClearMachine
-from orchestrator.engines.inputs import read_text
-from orchestrator.errors import (
+from mpc_tamper.core.errors import (
     DataError,
     ParameterError,
     PlanError,
@@ -26,8 +21,14 @@ from orchestrator.errors import (
     TamperError,
     UsageError,
 )
-from orchestrator.files import write_atomically
-from orchestrator.records import InputFiles, RunResult, RunSpec
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.engines.clear.engine import HEADER as VALUES_HEADER
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.clear.machine import ClearMachine
+from mpc_tamper.engines.inputs import read_text
+from mpc_tamper.runs.plan import HEADER, AdditiveErrorPlan
+from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 from tests import naive
 
 words = st.one_of(st.sampled_from([0, 1, 2**64 - 1, 2**63, 2**63 - 1]), st.integers(0, 2**64 - 1))

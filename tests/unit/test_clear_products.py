@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from orchestrator.engines.clear.products import matmul, trans_matmul
+from mpc_tamper.engines.clear.products import matmul, trans_matmul
 
 
 @pytest.mark.parametrize("bits", [1, 8, 9, 20, 30, 40, 63, 64])

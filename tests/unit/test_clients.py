@@ -7,18 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.datasets import Task
-from orchestrator.engines.clear.engine import ClearEngine
-from orchestrator.engines.rep3.clients import wire
-from orchestrator.engines.rep3.clients.client import share
-from orchestrator.engines.rep3.clients.connection import ClientConnection
-from orchestrator.errors import EngineUnavailable, ProgramError, UsageError
-from orchestrator.experiments.serving import sessions
-from orchestrator.experiments.training import TrainedModel, train
-from orchestrator.metrics import scores
-from orchestrator.records import EngineName, ProtocolName, RunSpec
-from orchestrator.svm import SvmParameters
+from mpc_tamper.clients.serving import sessions
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.rep3.clients import wire
+from mpc_tamper.engines.rep3.clients.client import share
+from mpc_tamper.engines.rep3.clients.connection import ClientConnection
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import RunSpec
+from mpc_tamper.workflows.training import TrainedModel, train
 from tests.clients_in_memory import serving
 from tests.in_memory import InMemoryRep3
 

@@ -11,13 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.datasets import Task
-from orchestrator.encoding import ClientRows, Owners
-from orchestrator.engines.hosts import read_hosts
-from orchestrator.engines.registry import get_engine
-from orchestrator.engines.rep3.clients.client import Client, Credentials, connect
-from orchestrator.engines.rep3.transport.certificates import certificate_file
-from orchestrator.errors import (
+from mpc_tamper.clients.contributing import TRAINING, contribute
+from mpc_tamper.core.errors import (
     DataError,
     EngineUnavailable,
     ParameterError,
@@ -26,10 +21,15 @@ from orchestrator.errors import (
     TamperError,
     UsageError,
 )
-from orchestrator.experiments.contributing import TRAINING, contribute
-from orchestrator.experiments.training import TrainedModel, train
-from orchestrator.records import EngineName, ProtocolName
-from orchestrator.svm import SvmParameters
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.hosts import read_hosts
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.engines.rep3.clients.client import Client, Credentials, connect
+from mpc_tamper.engines.rep3.transport.certificates import certificate_file
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.owners import ClientRows, Owners
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.workflows.training import TrainedModel, train
 from tests.ports import free_ports
 
 PARAMETERS = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=4, batch_size=20)

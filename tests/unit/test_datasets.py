@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.datasets import Task, load, load_task
-from orchestrator.datasets.npz import read_npz
-from orchestrator.errors import DataError, EngineUnavailable
+from mpc_tamper.core.errors import DataError, EngineUnavailable
+from mpc_tamper.datasets import Task, load, load_task
+from mpc_tamper.datasets.npz import read_npz
 
 
 def arrays(**changes: Any) -> dict[str, Any]:

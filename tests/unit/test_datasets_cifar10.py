@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.datasets import Task, airplane_automobile, load_task
-from orchestrator.datasets.airplane_automobile import PixelCopy, load_airplane_automobile
-from orchestrator.datasets.cifar10 import PIXELS, read_batch
-from orchestrator.datasets.inert_pickle import Call, Global, read_inert
-from orchestrator.errors import DataError
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.datasets import Task, airplane_automobile, load_task
+from mpc_tamper.datasets.airplane_automobile import PixelCopy, load_airplane_automobile
+from mpc_tamper.datasets.cifar10 import PIXELS, read_batch
+from mpc_tamper.datasets.inert_pickle import Call, Global, read_inert
 
 ROWS = 20
 

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from orchestrator.datasets import Task
-from orchestrator.defences.base import Defence
-from orchestrator.defences.low_variance import Kept, kept_pixels, low_variance
-from orchestrator.defences.registry import DEFENCES, defences
-from orchestrator.engines.clear.engine import ClearEngine
-from orchestrator.errors import ParameterError
-from orchestrator.experiments.training import train
-from orchestrator.metrics import scores
-from orchestrator.records import ProtocolName
-from orchestrator.scenario import Scenario, UpdateSite
-from orchestrator.svm import SvmParameters, fixed_point
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.datasets import Task
+from mpc_tamper.defences.base import Defence
+from mpc_tamper.defences.low_variance import Kept, kept_pixels, low_variance
+from mpc_tamper.defences.registry import DEFENCES, defences
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.models.linear_svm.bounds import fixed_point
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
+from mpc_tamper.workflows.training import train
 
 MNIST = (12_665, 784)
 

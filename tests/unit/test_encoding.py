@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.encoding import Owners, check_row_norm, integer_rows, signs, write_inputs, write_pixel_inputs
-from orchestrator.errors import DataError, ParameterError
-from orchestrator.svm import MAX_FEATURE, SvmParameters
+from mpc_tamper.core.errors import DataError, ParameterError
+from mpc_tamper.models.encoding import check_row_norm, integer_rows, signs, write_inputs, write_pixel_inputs
+from mpc_tamper.models.fixed_point import MAX_FEATURE
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.owners import Owners
 
 X = np.array([[0, 255], [7, 8], [9, 10]], dtype=np.uint8)
 Y = np.array([1, 0, 1], dtype=np.uint8)

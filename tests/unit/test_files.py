@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.errors import UsageError
-from orchestrator.files import atomic_path, check_folder, make_folder, what_is, write_atomically
+from mpc_tamper.core.errors import UsageError
+from mpc_tamper.core.files import atomic_path, check_folder, make_folder, what_is, write_atomically
 
 NO_FOLDERS = ["file", "file/below", "file/below/that", "n" * 300, "/proc/none", "/proc/none/below"]
 

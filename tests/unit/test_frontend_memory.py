@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator.engines.clear.machine import ClearMachine
-from orchestrator.engines.frontend.program import load_program, run_program
-from orchestrator.records import InputFiles
+from mpc_tamper.engines.clear.machine import ClearMachine
+from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.runs.spec import InputFiles
 
 
 class Watched(ClearMachine):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.clear.machine import ClearMachine
-from orchestrator.engines.frontend.program import Program, load_program, run_program
-from orchestrator.errors import DataError, ProgramError
+from mpc_tamper.core.errors import DataError, ProgramError
+from mpc_tamper.engines.clear.machine import ClearMachine
+from mpc_tamper.engines.frontend.program import Program, load_program, run_program
 
 
 def program(tmp_path: Path, source: str) -> Program:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.clear.machine import ClearMachine
-from orchestrator.engines.frontend.program import load_program, run_program
-from orchestrator.errors import (
+from mpc_tamper.core.errors import (
     CompileTimeState,
     DataError,
     ProgramCrash,
@@ -18,6 +16,8 @@ from orchestrator.errors import (
     TamperError,
     UnsupportedName,
 )
+from mpc_tamper.engines.clear.machine import ClearMachine
+from mpc_tamper.engines.frontend.program import load_program, run_program
 
 PRELUDE = "s = sint(5)\nc = s.reveal()\na = sint.Array(3)\nl = [1, 2, 3]\nM = sint.Matrix(2, 3)\n"
 FIRST = PRELUDE.count("\n") + 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator.engines.frontend.steps import StepClock
-from orchestrator.errors import CompileTimeState
-from orchestrator.records import Cost, StepRecord
+from mpc_tamper.core.errors import CompileTimeState
+from mpc_tamper.engines.frontend.steps import StepClock
+from mpc_tamper.runs.result import Cost, StepRecord
 
 
 def test_outputs_are_numbered_from_each_start() -> None:

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.additive_errors import AdditiveError, AdditiveErrorPlan
-from orchestrator.engines.clear.machine import ClearMachine
-from orchestrator.engines.frontend.fixed import cfix, sfix
-from orchestrator.engines.frontend.public import cint, regint
-from orchestrator.engines.frontend.runtime import Runtime, enter, leave
-from orchestrator.engines.frontend.secret import sint
-from orchestrator.errors import PlanError
+from mpc_tamper.core.errors import PlanError
+from mpc_tamper.engines.clear.machine import ClearMachine
+from mpc_tamper.engines.frontend.fixed import cfix, sfix
+from mpc_tamper.engines.frontend.public import cint, regint
+from mpc_tamper.engines.frontend.runtime import Runtime, enter, leave
+from mpc_tamper.engines.frontend.secret import sint
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests import naive
 
 MIN, MAX = -(2**63), 2**63 - 1

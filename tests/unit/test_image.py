@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from orchestrator import bundle
-from orchestrator.datasets.image import read_image
-from orchestrator.errors import DataError, ParameterError
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import DataError, ParameterError
+from mpc_tamper.datasets.image import read_image
 
 GREY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 RGB = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)

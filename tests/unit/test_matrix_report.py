@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from matplotlib import image
 
-from orchestrator.errors import DataError
-from orchestrator.experiments.environment import environment
-from orchestrator.report.heat_map import LOOKS, harm
-from orchestrator.report.matrix import csv_table, markdown, write_matrix_report
-from orchestrator.report.matrix_cells import Outcome, grids, outcome, percent
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.report.heat_map import LOOKS, harm
+from mpc_tamper.report.matrix import csv_table, markdown, write_matrix_report
+from mpc_tamper.report.matrix_cells import Outcome, grids, outcome, percent
+from mpc_tamper.studies.environment import environment
 
 
 def cell(attack: str, defence: str, *, accuracy: float | None = 0.99, asr: float | None = 0.5, **more: Any) -> Any:

@@ -13,12 +13,13 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from orchestrator import bundle
-from orchestrator.cli.doctor import doctor
-from orchestrator.cli.errors import ReportingGroup
-from orchestrator.engines.mp_spdz import compiler
-from orchestrator.engines.mp_spdz.installation import Installation
-from orchestrator.engines.mp_spdz.patch_state import (
+from mpc_tamper.cli.doctor import doctor
+from mpc_tamper.cli.errors import ReportingGroup
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import EngineUnavailable, ProgramError
+from mpc_tamper.engines.mp_spdz import compiler
+from mpc_tamper.engines.mp_spdz.installation import Installation
+from mpc_tamper.engines.mp_spdz.patch_state import (
     Patch,
     PatchReport,
     PatchState,
@@ -27,9 +28,8 @@ from orchestrator.engines.mp_spdz.patch_state import (
     inspect_sources,
     patch_path,
 )
-from orchestrator.engines.mp_spdz.protocols import SETTINGS, PlanEffect
-from orchestrator.errors import EngineUnavailable, ProgramError
-from orchestrator.records import ProtocolName
+from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
+from mpc_tamper.runs.protocols import ProtocolName
 
 COMPILER = "import sys\nprint('usage')\n"
 
@@ -63,7 +63,7 @@ def blobs(monkeypatch: pytest.MonkeyPatch, tree: Path) -> dict[Patch, dict[str, 
         assert after is not None
         table[patch] = {f"{patch}.cpp": (before, after), f"{patch}.new": (None, after)}
         (tree / f"{patch}.cpp").write_text("old\n")
-    monkeypatch.setattr("orchestrator.engines.mp_spdz.installation.expected_blobs", lambda patch: table[patch])
+    monkeypatch.setattr("mpc_tamper.engines.mp_spdz.installation.expected_blobs", lambda patch: table[patch])
     return table
 
 

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 from cryptography import x509
 
-from orchestrator.additive_errors import AdditiveErrorPlan
-from orchestrator.engines.mp_spdz import additive_plan, run_folder
-from orchestrator.engines.mp_spdz.certificates import install_certificates, make_certificate, subject_hash
-from orchestrator.engines.mp_spdz.parties import PartyCommand, run_parties
-from orchestrator.errors import PeerTimeout, PlanError, PortInUse, ShareFileError, UsageError
-from orchestrator.records import InputFiles
+from mpc_tamper.core.errors import PeerTimeout, PlanError, PortInUse, ShareFileError, UsageError
+from mpc_tamper.engines.mp_spdz import additive_plan, run_folder
+from mpc_tamper.engines.mp_spdz.certificates import install_certificates, make_certificate, subject_hash
+from mpc_tamper.engines.mp_spdz.parties import PartyCommand, run_parties
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.runs.spec import InputFiles
 
 HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
 

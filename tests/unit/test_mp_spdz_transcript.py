@@ -7,11 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.mp_spdz import transcript
-from orchestrator.engines.mp_spdz.failures import first_cause
-from orchestrator.engines.mp_spdz.parties import PartyEnd
-from orchestrator.engines.mp_spdz.transcript import Line, Transcript
-from orchestrator.errors import (
+from mpc_tamper.core.errors import (
     DataError,
     HandshakeError,
     PartyError,
@@ -22,7 +18,12 @@ from orchestrator.errors import (
     ShareFileError,
     TamperError,
 )
-from orchestrator.records import PARTIES, Cost
+from mpc_tamper.engines.mp_spdz import transcript
+from mpc_tamper.engines.mp_spdz.failures import first_cause
+from mpc_tamper.engines.mp_spdz.parties import PartyEnd
+from mpc_tamper.engines.mp_spdz.transcript import Line, Transcript
+from mpc_tamper.runs.result import Cost
+from mpc_tamper.runs.spec import PARTIES
 
 RECORDED = Path(__file__).parents[1] / "data" / "mp_spdz"
 SITES = {5: "PRODUCT", 6: "CUBE"}

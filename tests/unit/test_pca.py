@@ -9,29 +9,25 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from orchestrator import bundle
-from orchestrator.datasets import Task, load_task
-from orchestrator.defences.pca import Projection, pca_by_owner, pca_in_mpc, principal_components
-from orchestrator.encoding import Owners
-from orchestrator.engines.base import Engine
-from orchestrator.engines.clear.engine import ClearEngine, read_values
-from orchestrator.errors import DataError, ParameterError, ProgramError
-from orchestrator.experiments.components import components_of, compute_components, read_projection
-from orchestrator.experiments.scenarios import complete
-from orchestrator.experiments.training import train
-from orchestrator.metrics import scores
-from orchestrator.pca import (
-    MAX_COMPONENTS,
-    MAX_PIXELS_IN_ALL,
-    PcaParameters,
-    check_size,
-    max_row_norm,
-    program_arguments,
-    slack,
-)
-from orchestrator.records import RunSpec
-from orchestrator.scenario import Scenario
-from orchestrator.svm import MAX_FEATURE, SvmParameters
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import DataError, ParameterError, ProgramError
+from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.defences.pca import pca_by_owner, pca_in_mpc
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.clear.engine import ClearEngine, read_values
+from mpc_tamper.models.fixed_point import MAX_FEATURE
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.models.pca.bounds import MAX_PIXELS_IN_ALL, check_size, max_row_norm, slack
+from mpc_tamper.models.pca.parameters import MAX_COMPONENTS, PcaParameters
+from mpc_tamper.models.pca.program import components_arguments
+from mpc_tamper.models.pca.projection import Projection, principal_components
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.spec import RunSpec
+from mpc_tamper.scenarios.runner import complete
+from mpc_tamper.scenarios.scenario import Scenario
+from mpc_tamper.workflows.components import components_of, compute_components, read_projection
+from mpc_tamper.workflows.training import train
 from tests.in_memory import InMemoryRep3
 from tests.reference_components import reference_components
 
@@ -182,7 +178,7 @@ def test_parameters_out_of_range(change: dict[str, int]) -> None:
     ],
 )
 def test_the_program_refuses_arguments(run_dir: Path, index: int, argument: str) -> None:
-    arguments = list(program_arguments(PcaParameters(3), 784, (5, 6), None))
+    arguments = list(components_arguments(PcaParameters(3), 784, (5, 6), None))
     arguments[index] = argument
     with pytest.raises(ProgramError, match="pca: expected"):
         ClearEngine().run(RunSpec(bundle.program("pca.mpc"), tuple(arguments), run_dir=run_dir))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 
-from orchestrator.progress import shown
+from mpc_tamper.core.progress import shown
 
 
 class Terminal(io.StringIO):

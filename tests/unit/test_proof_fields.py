@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.engines.rep3.kernels import binary_field, clmul, galois_ring
-from orchestrator.engines.rep3.protocol.proof.argument import Level, base_rows, shape
-from orchestrator.engines.rep3.protocol.proof.fields import BITS, DEGREE, INTEGERS
-from orchestrator.engines.rep3.protocol.proof.interpolation import extension, nodes
-from orchestrator.engines.rep3.protocol.proof.soundness import proof_error
-from orchestrator.engines.rep3.protocol.proof.statement import weight_error
-from orchestrator.engines.rep3.protocol.proof.transcript import expand, point
-from orchestrator.engines.rep3.protocol.prss import Stream
+from mpc_tamper.engines.rep3.kernels import binary_field, clmul, galois_ring
+from mpc_tamper.engines.rep3.protocol.proof.argument import Level, base_rows, shape
+from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, DEGREE, INTEGERS
+from mpc_tamper.engines.rep3.protocol.proof.interpolation import extension, nodes
+from mpc_tamper.engines.rep3.protocol.proof.soundness import proof_error
+from mpc_tamper.engines.rep3.protocol.proof.statement import weight_error
+from mpc_tamper.engines.rep3.protocol.proof.transcript import expand, point
+from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 MODULUS = 2**64
 POLYNOMIAL = 1 << 64 | 0b11011

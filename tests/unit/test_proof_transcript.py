@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestrator.engines.rep3.protocol.proof.transcript import bind, challenge
+from mpc_tamper.engines.rep3.protocol.proof.transcript import bind, challenge
 
 HASHES = [bytes([i]) * 32 for i in range(1, 5)]
 PLACE = {"key": b"k" * 32, "session": b"a session", "prover": 1, "batch": 7}

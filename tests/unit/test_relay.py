@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.engines.hosts import Address
-from orchestrator.engines.rep3.engine import Rep3Engine
-from orchestrator.errors import PeerLost, TamperError
-from orchestrator.experiments.cost_model import LAN, WAN, Network, predict
-from orchestrator.experiments.relay import Relay, through
-from orchestrator.records import InputFiles, RunSpec
+from mpc_tamper.core.errors import PeerLost, TamperError
+from mpc_tamper.engines.hosts import Address
+from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.studies.costs.model import LAN, WAN, Network, predict
+from mpc_tamper.studies.costs.relay import Relay, through
 
 FAST = Network("fast", 0.0, 1e12)
 PRODUCT = "x = sint.get_input_from(0)\nfor _ in range(4):\n    x = x * x\nprint_ln('%s', x.reveal())\n"

@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from orchestrator.engines.base import OnStep
-from orchestrator.engines.registry import get_engine
-from orchestrator.errors import DataError, PartyError
-from orchestrator.experiments import table1
-from orchestrator.experiments.environment import environment
-from orchestrator.records import EngineName, RunResult, RunSpec
-from orchestrator.report.figure1 import draw
-from orchestrator.report.table1 import CIFAR10_FILES, FILES, write_report
-from orchestrator.report.tables import csv_table, markdown_table
-from orchestrator.svm import SvmParameters
+from mpc_tamper.core.errors import DataError, PartyError
+from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.report.figure1 import draw
+from mpc_tamper.report.table1 import CIFAR10_FILES, FILES, write_report
+from mpc_tamper.report.tables import csv_table, markdown_table
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.spec import RunSpec
+from mpc_tamper.studies import table1
+from mpc_tamper.studies.environment import environment
 
 ISSUE_FIELDS = [
     "dataset",

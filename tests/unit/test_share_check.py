@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from orchestrator.engines.rep3.local_parties import run_in_threads
-from orchestrator.engines.rep3.protocol.context import Party
-from orchestrator.engines.rep3.protocol.share import RepShare, zeros
-from orchestrator.engines.rep3.share_check import check_agreement
-from orchestrator.errors import PartyError, ProtocolAbort
+from mpc_tamper.core.errors import PartyError, ProtocolAbort
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.share import RepShare, zeros
+from mpc_tamper.engines.rep3.share_check import check_agreement
 
 COMPONENTS = np.random.default_rng(3).integers(0, 2**64, (3, 5), np.uint64)
 

@@ -9,17 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrator.encoding import integer_rows, signs
-from orchestrator.errors import ParameterError
-from orchestrator.svm import (
-    MAX_FEATURE,
-    FixedPoint,
-    Loss,
-    SvmParameters,
-    fixed_point,
-    program_arguments,
-    row_norm2,
-)
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.models.encoding import integer_rows, signs
+from mpc_tamper.models.fixed_point import MAX_FEATURE
+from mpc_tamper.models.linear_svm.bounds import FixedPoint, fixed_point, row_norm2
+from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.models.linear_svm.program import training_arguments
 from tests.reference import reference_weights
 
 MNIST = (12_665, 784)
@@ -126,7 +121,7 @@ def test_a_smaller_row_norm_narrows_the_comparison() -> None:
 def test_program_arguments() -> None:
     parameters = SvmParameters(iterations=3, batch_size=4)
     constants = fixed_point(parameters, 10, 16)
-    arguments = dict(a.split("=") for a in program_arguments(parameters, constants, 16, (7, 3), 2))
+    arguments = dict(a.split("=") for a in training_arguments(parameters, constants, 16, (7, 3), 2))
     assert arguments == {
         "source": "owners",
         "port": "0",

@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orchestrator import bundle
-from orchestrator.datasets import Task
-from orchestrator.encoding import Owners
-from orchestrator.engines.base import OnStep
-from orchestrator.engines.registry import get_engine
-from orchestrator.errors import DataError, ParameterError, ProgramError, ShareFileError
-from orchestrator.experiments.training import train
-from orchestrator.records import EngineName, InputFiles, ProtocolName, RunResult, RunSpec
-from orchestrator.svm import SvmParameters
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import DataError, ParameterError, ProgramError, ShareFileError
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.workflows.training import train
 
 SHORT = SvmParameters(learning_rate=0.05, iterations=5)
 GOOD = {

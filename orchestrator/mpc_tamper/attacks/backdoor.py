@@ -1,0 +1,103 @@
+"""A backdoor by additive errors in the gradient: section 2.2 of the paper.
+
+The attacker wants P(x) = x + delta classified as the target whatever x is, and keeps the accuracy. The paper reduces
+that to making w.delta large (for class 1) and adds delta to the gradient of each step. Here the corrupt party adds
+
+    e = +-strength * B * delta,  + towards class 1, - towards class 0
+
+to the sum over the B rows of a batch, so a step moves w by +-alpha * strength * delta. Strength 1 is what B honest
+rows of the target class would do if all of them were active and carried delta; the paper's bare delta is strength 1/B.
+Pixels that are black in every training image keep the change, since no honest gradient ever touches them.
+
+Where the model is trained on other features than pixels, delta is what the trigger adds to those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.search import GOAL, Tried, least, search_strength
+from mpc_tamper.attacks.shift import shift_plan
+from mpc_tamper.models.fixed_point import ROW_SCALE
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial, UpdateSite
+from mpc_tamper.scenarios.trigger import Trigger
+
+SITE = UpdateSite.GRADIENT
+_SCORE = 4.5  # of the other class, in real units: what the first guess of a strength has to outweigh
+
+
+def backdoor_plan(
+    trigger: Trigger,
+    parameters: SvmParameters,
+    rows: int,
+    *,
+    strength: float = 1.0,
+    iterations: Iterable[int] | None = None,
+) -> AdditiveErrorPlan:
+    """Errors that plant the trigger in a model of pixels, trained with these parameters on this many rows.
+
+    strength: in multiples of B * delta, see above.  iterations: which passes over the data to poison, from 0; all where
+    it is None.  Raises ParameterError where nothing would be added.
+    """
+    direction = _towards(trigger, trigger.delta(max(trigger.pixels) + 1).astype(np.float64))
+    return shift_plan(direction, parameters, rows, strength=strength, site=SITE, iterations=iterations)
+
+
+@dataclass(frozen=True)
+class Backdoor:
+    """A patch of width x width pixels, in all channels, planted at the least strength that reaches 99% success.
+
+    stealthy: no weight may exceed the largest of the honest model; where that rules out 99%, the strength among those
+    tried that comes closest. Settings say whether the goal was reached, and whether the weights stayed within.
+    """
+
+    width: int
+    stealthy: bool = False
+    target: int = 1
+    additive: bool = True
+
+    def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+        trigger = place_patch(scenario, self.width, self.target)
+        delta = trigger.delta(scenario.task.x_train.shape[1])
+        return self.plant(scenario, trigger, scenario.features.direction(delta), trial)
+
+    def plant(self, scenario: Scenario, trigger: Trigger, seen: np.ndarray, trial: Trial) -> Attempt:
+        """This trigger.  seen: what it adds to the features, (d,) float64 at scale 2^8."""
+        direction = _towards(trigger, seen)
+
+        def attempt(strength: float, settings: dict[str, Setting]) -> Attempt:
+            plan = shift_plan(
+                direction, scenario.parameters, len(scenario.task.x_train), strength=strength, site=scenario.site
+            )
+            return Attempt(plan, trigger, scenario.task, {"strength": strength, **settings})
+
+        tried = search_strength(lambda strength: trial(attempt(strength, {})), _first_guess(direction, scenario))
+        found = least(tried)
+        settings: dict[str, Setting] = {"pixels": list(trigger.pixels)}
+        if self.stealthy:
+            largest = trial(Attempt(None, trigger, scenario.task)).max_abs_weight
+            found = least(_within(tried, largest) or [found])
+            settings |= {"clean_max_abs_weight": largest, "within": int(found.metrics.max_abs_weight <= largest)}
+        return attempt(found.strength, settings | {"reached": int(found.rate >= GOAL), "trials": len(tried)})
+
+
+def _towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
+    """(n + 1,): the direction, (n,), behind a bias of 0, and turned around for class 0."""
+    return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
+
+
+def _first_guess(direction: np.ndarray, scenario: Scenario) -> float:
+    """The strength that raises w.delta by _SCORE where no honest gradient works against it."""
+    parameters = scenario.parameters
+    steps = parameters.iterations * len(parameters.batches(len(scenario.task.x_train)))
+    return _SCORE / (parameters.learning_rate * steps * float(direction @ direction) / (1 << 2 * ROW_SCALE))
+
+
+def _within(tried: list[Tried], largest: float) -> list[Tried]:
+    return [t for t in tried if t.metrics.max_abs_weight <= largest]

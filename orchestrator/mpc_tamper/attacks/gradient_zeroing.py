@@ -1,0 +1,43 @@
+"""Gradient zeroing (ePrint 2025/906): the rows of one class never count, so the model learns the other class alone.
+
+The attacker needs the rows' positions and nothing of what is in them: such as when each owner enters one class. An
+error of 2^(width-1) on a row's margin, half the public range of the comparison behind it, puts the row on the far side
+of the hinge as long as |1 - margin| is below that half: then h = 0, and the row adds nothing to the gradient. In a
+run without errors it is below twice that for the worst data, and far below for real ones.
+
+The literature subtracts 1 from the comparison's output, which is 1 as long as the row is not learnt. In the passive
+protocol of rep3 no constant error does that: what a party adds to its last message shifts the bit by an even number
+(primitives/conversion.py). The margin is the output of a dot product, where an error is exact, on every engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.rows import row_plan
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
+
+SITE = "MARGIN"  # of svm_train.mpc
+
+
+@dataclass(frozen=True)
+class GradientZeroing:
+    """Success is measured with a one-pixel trigger, which does nothing by itself."""
+
+    target: int = 1
+    additive: bool = True
+
+    def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+        task, parameters = scenario.task, scenario.parameters
+        rows = rows_of_the_other_class(scenario, self.target)
+        width = scenario.constants.width
+        plan = row_plan(SITE, rows, len(task.x_train), parameters, 1 << (width - 1))
+        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), "error": f"2^{width - 1}"}
+        return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)
+
+
+def rows_of_the_other_class(scenario: Scenario, target: int) -> np.ndarray:
+    return np.flatnonzero(scenario.task.y_train != target)

@@ -1,0 +1,38 @@
+"""Gradient zeroing by one AND gate a row, inside the comparison: h becomes 1 - h, whatever the shares are.
+
+The embedded engine takes the sign of z = x_0 + x_1 + x_2 from its highest bit, k - 1, as s_{k-1} ^ c_{k-2} ^ carry,
+where s + 2 c is the carry-save form of z and the carry comes from the bits below (primitives/comparison.py). The
+majority c_{k-2} enters nothing else, so flipping it flips h. With width w of the comparison k = w + 1, and the gate is
+HINGE/csa at plane w - 1.
+
+A row of the class that is never learnt has a margin below 1 in each step, so h = 1 becomes 0 and the row never counts.
+Should its margin exceed 1 after all, h = 0 becomes 1 and the row pushes on: what follows is the training with
+h -> 1 - h on those rows, exactly. The clear engine has no gates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mpc_tamper.attacks.gradient_zeroing import rows_of_the_other_class
+from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.rows import row_plan
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
+
+SITE = "HINGE/csa"  # rep3's
+
+
+@dataclass(frozen=True)
+class GradientZeroingGate:
+    """The rows of gradient zeroing. Success is measured with a one-pixel trigger, which does nothing by itself."""
+
+    target: int = 1
+    additive: bool = True
+
+    def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+        task, parameters = scenario.task, scenario.parameters
+        rows = rows_of_the_other_class(scenario, self.target)
+        plane = scenario.constants.width - 1
+        plan = row_plan(SITE, rows, len(task.x_train), parameters, 1, plane=plane)
+        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), "gate": SITE, "plane": plane}
+        return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)

@@ -1,0 +1,39 @@
+"""The attacks by name. An attack is one file and one line here; the shared tests run each that is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mpc_tamper.attacks.backdoor import Backdoor
+from mpc_tamper.attacks.backdoor_analysis import BackdoorAnalysis
+from mpc_tamper.attacks.comparison_probing import ComparisonProbing
+from mpc_tamper.attacks.gradient_scaling import GradientScaling
+from mpc_tamper.attacks.gradient_zeroing import GradientZeroing
+from mpc_tamper.attacks.gradient_zeroing_gate import GradientZeroingGate
+from mpc_tamper.attacks.model_replacement import ModelReplacement
+from mpc_tamper.attacks.overflow import Overflow
+from mpc_tamper.attacks.poisoning import Poisoning
+from mpc_tamper.attacks.sabotage import Sabotage
+from mpc_tamper.scenarios.scenario import Attack
+
+ATTACKS: Mapping[str, Attack] = MappingProxyType(
+    {
+        "backdoor_1": Backdoor(1),
+        "backdoor_4": Backdoor(2),
+        "backdoor_16": Backdoor(4),
+        "backdoor_64": Backdoor(8),
+        "backdoor_stealthy": Backdoor(8, stealthy=True),
+        "backdoor_analysis": BackdoorAnalysis(1),
+        "model_replacement_1": ModelReplacement(1),
+        "model_replacement_16": ModelReplacement(4),
+        "gradient_zeroing": GradientZeroing(),
+        "gradient_zeroing_gate": GradientZeroingGate(),
+        "gradient_scaling": GradientScaling(),
+        "sabotage": Sabotage(),
+        "overflow": Overflow(),
+        "comparison_probing": ComparisonProbing(),
+        "poisoning_1": Poisoning(0.01),
+        "poisoning_5": Poisoning(0.05),
+    }
+)

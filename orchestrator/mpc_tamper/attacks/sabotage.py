@@ -1,0 +1,48 @@
+"""Sabotage: random errors at every element of the update, until the model is of no use to anybody.
+
+What a check of the accuracy is for. The errors are the same in each step, or they would cancel out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.shift import shift_plan
+from mpc_tamper.models.fixed_point import BIAS
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
+
+STRENGTHS = (1.0, 10.0, 100.0)
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """Errors uniform in +-strength, the same ones turned around where that is worse for the model: a random direction
+    may happen to tell the classes apart. The least of STRENGTHS that brings the accuracy down to `spoilt`, or what came
+    closest.
+
+    Success is measured with a one-pixel trigger, which does nothing by itself.
+    """
+
+    seed: int = 1
+    spoilt: float = 0.6
+    target: int = 1
+    additive: bool = True
+
+    def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+        task = scenario.task
+        direction = BIAS * np.random.default_rng(self.seed).uniform(-1, 1, scenario.features.size + 1)
+        trigger = place_patch(scenario, 1, self.target)
+        tried: list[tuple[float, Attempt]] = []
+        for strength, sign in product(STRENGTHS, (1, -1)):
+            plan = shift_plan(
+                sign * direction, scenario.parameters, len(task.x_train), strength=strength, site=scenario.site
+            )
+            attempt = Attempt(plan, trigger, task, {"strength": strength, "sign": sign, "seed": self.seed})
+            tried.append((trial(attempt).test_accuracy, attempt))
+            if tried[-1][0] <= self.spoilt:
+                break
+        return min(tried, key=lambda pair: pair[0])[1]

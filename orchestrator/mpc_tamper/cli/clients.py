@@ -1,0 +1,196 @@
+"""mpc-tamper serve, query, contribute and client-certificate: clients outside the servers, and a model for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mpc_tamper.cli.options import EngineOption, ProtocolOption, QuietOption, TimeoutOption
+from mpc_tamper.core.errors import OpeningError, UsageError
+from mpc_tamper.core.progress import shown
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import PARTIES
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_SCORE_SCALE = 2.0**24
+
+
+def serve(
+    model: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
+    port_base: Annotated[
+        int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this + i.")
+    ] = 15000,
+    engine: EngineOption = EngineName.REP3,
+    protocol: ProtocolOption = ProtocolName.RING,
+    queries: Annotated[
+        int | None, typer.Option("--queries", min=1, help="End after so many clients. (default: when interrupted)")
+    ] = None,
+    answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What a client learns.")] = "class",
+    clients: Annotated[
+        Path | None,
+        typer.Option("--clients", metavar="DIR", help="Serve only clients with these certificates. (default: anybody)"),
+    ] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run-dir", help="For keys, logs and what clients need. (default: below runs/)")
+    ] = None,
+    timeout: TimeoutOption = 60.0,
+    quiet: QuietOption = False,
+) -> None:
+    """Answer clients with the class of their images; three local servers hold the model's shares. Ctrl-C ends it."""
+    from mpc_tamper.cli.program import new_run_dir
+    from mpc_tamper.clients import serving
+    from mpc_tamper.engines.registry import get_engine
+
+    if answer not in set(serving.Answer):
+        raise UsageError(f"expected --answer class or score, got {answer!r}")
+    place = run_dir or new_run_dir("serve")
+    if not quiet:
+        folder = place / "clients"
+        typer.echo(f"query: mpc-tamper query IMAGE.png --servers {folder / serving.HOSTS} --certificates {folder}")
+        if clients is None and engine is EngineName.REP3:
+            typer.echo("anonymous clients are served; --clients DIR serves known ones only", err=True)
+    try:
+        with shown(quiet=quiet) as progress:
+            serving.serve(
+                model / "train" if (model / "train").is_dir() else model,
+                engine=get_engine(engine),
+                run_dir=place,
+                port_base=port_base,
+                protocol=protocol,
+                queries=queries,
+                answer=serving.Answer(answer),
+                known=clients,
+                timeout_seconds=timeout,
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+
+
+def query(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE.png|FILE.npz", help="What to classify.")],
+    servers: Annotated[
+        Path, typer.Option("--servers", metavar="HOSTS", help="Three lines HOST:PORT: where servers 0, 1 and 2 serve.")
+    ],
+    certificates: Annotated[
+        Path, typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/: party0.pem, ...")
+    ],
+    index: Annotated[int | None, typer.Option("--index", help="Of the test image in an .npz file.")] = None,
+    engine: EngineOption = EngineName.REP3,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The client's own key.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="And certificate. (default: anonymous)")
+    ] = None,
+    timeout: TimeoutOption = 60.0,
+    quiet: QuietOption = False,
+) -> None:
+    """Ask three servers for the class of an image; they learn neither the image nor the answer."""
+    from mpc_tamper.clients import serving
+    from mpc_tamper.clients.querying import ask
+    from mpc_tamper.datasets.image import read_image
+    from mpc_tamper.engines.hosts import read_hosts
+
+    if (key is None) != (certificate is None):
+        raise UsageError("expected --key and --certificate together, got one; give both or neither")
+    service = serving.Service.read(certificates / serving.SERVICE)
+    if service.engine is not engine:
+        raise UsageError(f"expected --engine {service.engine}, on which these servers run, got {engine}")
+    pixels = read_image(image, index, service.columns - 1)
+    outputs = ask(
+        pixels,
+        read_hosts(servers),
+        certificates,
+        engine=engine,
+        key=key,
+        certificate=certificate,
+        timeout_seconds=timeout,
+    )
+    _print(outputs, quiet)
+
+
+def contribute(
+    data: Annotated[Path, typer.Argument(metavar="FILE.npz", help="Its training images and labels are shared.")],
+    servers: Annotated[
+        Path, typer.Option("--servers", metavar="HOSTS", help="Three lines HOST:PORT: where servers 0, 1 and 2 wait.")
+    ],
+    certificates: Annotated[
+        Path, typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/: party0.pem, ...")
+    ],
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="A:B", help="Rows A to B - 1 alone. (default: all)")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The client's own key.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", metavar="FILE", help="And certificate. (default: anonymous)")
+    ] = None,
+    timeout: TimeoutOption = 600.0,
+    quiet: QuietOption = False,
+) -> None:
+    """Share training rows among three servers that wait for them (mpc-tamper train --clients); they learn none."""
+    from mpc_tamper.clients import contributing
+    from mpc_tamper.datasets.npz import read_npz
+    from mpc_tamper.engines.hosts import read_hosts
+
+    if (key is None) != (certificate is None):
+        raise UsageError("expected --key and --certificate together, got one; give both or neither")
+    addresses = read_hosts(servers)
+    task = read_npz(data, name=data.stem)
+    part = _rows(rows, len(task.x_train))
+    with shown(quiet=quiet) as progress:
+        contributing.contribute(
+            task.x_train[part],
+            task.y_train[part],
+            addresses,
+            certificates,
+            key=key,
+            certificate=certificate,
+            timeout_seconds=timeout,
+            progress=progress,
+        )
+    if not quiet:
+        typer.echo(f"contributed {part.stop - part.start:,} rows")
+
+
+def client_certificate(
+    name: Annotated[str, typer.Argument(help="Of the client; C0, C1, ... for MP-SPDZ.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where both files go.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How long it is valid.")] = 365,
+) -> None:
+    """Make a client's key, which stays with it, and its certificate, which goes to the servers."""
+    from mpc_tamper.engines.rep3.transport.certificates import fingerprint, write_certificate
+
+    if not name.isidentifier() or len(name) > 64:
+        raise UsageError(f"expected a name of letters, digits and _, at most 64 of them, got {name!r}")
+    key, certificate = out / f"{name}.key", out / f"{name}.pem"
+    for path in (key, certificate):
+        if path.exists():
+            raise UsageError(f"{path}: expected no such file yet, got one; remove it, or choose another --out")
+    write_certificate(name, key, certificate, days)
+    typer.echo(f"key          {key}  (stays with the client)")
+    typer.echo(f"certificate  {certificate}  (goes to the servers)")
+    typer.echo(f"SHA-256      {fingerprint(certificate)}")
+
+
+def _rows(text: str | None, count: int) -> slice:
+    """'100:200' as a slice within count rows."""
+    if text is None:
+        return slice(0, count)
+    first, colon, end = text.partition(":")
+    if colon and first.isdecimal() and end.isdecimal() and int(first) < int(end) <= count:
+        return slice(int(first), int(end))
+    raise UsageError(f"expected --rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
+
+
+def _print(outputs: np.ndarray, quiet: bool) -> None:
+    """The class and, where the servers give one, the score."""
+    found, scored, score = (int(value) for value in outputs)
+    if found not in (0, 1) or scored not in (0, 1):
+        raise OpeningError(f"expected a class 0 or 1 from the servers, got {found}: they run another program")
+    words = [str(found)] if quiet else [f"class {found}"]
+    if scored:
+        words.append(f"{score / _SCORE_SCALE:.6f}" if quiet else f"score {score / _SCORE_SCALE:.6f}")
+    typer.echo("\n".join(words))

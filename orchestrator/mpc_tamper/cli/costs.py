@@ -1,0 +1,69 @@
+"""mpc-tamper costs: what passive training, active verification and active training cost."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc_tamper.cli.options import QuietOption
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.progress import shown
+from mpc_tamper.runs.protocols import EngineName
+
+
+def costs(
+    engine: Annotated[
+        list[EngineName] | None,
+        typer.Option("--engine", help="Repeatable. (default: rep3, and mp-spdz where MP_SPDZ_HOME is set)"),
+    ] = None,
+    iterations: Annotated[
+        str | None, typer.Option("--iterations", metavar="T,...", help="Of the training. (default: by engine)")
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option("--rows", metavar="M,...", help="Of the training data. (default: by engine)")
+    ] = None,
+    examples: Annotated[
+        int | None, typer.Option("--examples", min=2, help="Of a verification. (default: by engine)")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Few rows, few iterations, no runs through the relay.")
+    ] = False,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path("results"),
+    quiet: QuietOption = False,
+) -> None:
+    """Seconds, bytes and rounds of the ways to a model, by protocol: costs.json, .md and .png."""
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.costs import COSTS_MARKDOWN, FILES
+    from mpc_tamper.studies.costs import costs as experiment
+
+    grid = experiment.QUICK if quick else None
+    if rows is not None or iterations is not None or examples is not None:
+        base = grid or experiment.SMALL
+        grid = replace(
+            base,
+            rows=base.rows if rows is None else _numbers(rows, "--rows"),
+            iterations=base.iterations if iterations is None else _numbers(iterations, "--iterations"),
+            examples=base.examples if examples is None else examples,
+        )
+    names = engine or [EngineName.REP3, *([EngineName.MP_SPDZ] if os.environ.get("MP_SPDZ_HOME") else [])]
+    with shown(quiet=quiet) as progress:
+        experiment.costs(
+            [get_engine(name) for name in dict.fromkeys(names)],
+            out,
+            grid=grid,
+            check=not quick,
+            progress=progress,
+        )
+    typer.echo((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))
+    typer.echo(f"written to {out}: {', '.join(FILES)}")
+
+
+def _numbers(text: str, option: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError as exc:
+        raise ParameterError(f"expected {option} as integers between commas, such as 10,100, got {text!r}") from exc

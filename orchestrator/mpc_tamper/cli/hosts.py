@@ -1,0 +1,134 @@
+"""mpc-tamper certificate and party: the same programs on three hosts, a party on each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc_tamper.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption
+from mpc_tamper.cli.program import check_program, input_files, new_run_dir
+from mpc_tamper.core.errors import UsageError
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, PARTIES, RunSpec
+
+PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Who this host is.")]
+
+
+def certificate(
+    party: PartyOption,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where both files go.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How long it is valid.")] = 365,
+) -> None:
+    """Make this host's key, which stays, and its certificate, which the other two hosts get."""
+    from mpc_tamper.core.files import check_folder
+    from mpc_tamper.engines.rep3.transport.certificates import certificate_file, fingerprint, key_file, make_certificate
+
+    check_folder(out)
+    for path in (key_file(out, party), certificate_file(out, party)):
+        if path.exists():
+            raise UsageError(f"{path}: expected no such file yet, got one; remove it, or choose another --out")
+    key, certificate = make_certificate(party, out, valid_days=days)
+    typer.echo(f"key          {key}  (stays on this host)")
+    typer.echo(f"certificate  {certificate}  (goes to the other two)")
+    typer.echo(f"SHA-256      {fingerprint(certificate)}")
+
+
+def party(
+    program: Annotated[Path, typer.Argument(help="A program in MP-SPDZ's language.", metavar="PROGRAM.mpc")],
+    party: PartyOption,
+    hosts: Annotated[
+        Path, typer.Option("--hosts", metavar="FILE", help="Three lines HOST:PORT: where parties 0, 1 and 2 listen.")
+    ],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="This party's key.")],
+    certificates: Annotated[
+        list[Path],
+        typer.Option(
+            "--certificates",
+            metavar="DIR|FILE",
+            help="A folder with party0.pem, party1.pem and party2.pem, or three files, the option given three times.",
+        ),
+    ],
+    args: Annotated[list[str] | None, typer.Argument(help="Its arguments.", metavar="ARGS")] = None,
+    engine: Annotated[EngineName, typer.Option("--engine", help="rep3 or mp-spdz.")] = EngineName.REP3,
+    protocol: ProtocolOption = ProtocolName.RING,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="PARTY=FILE",
+            help="This party's private input: int64 little-endian if FILE ends in .bin, else text.",
+        ),
+    ] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="Additive errors, if this party is corrupt.")] = None,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run-dir", help="A new folder for this party's share file. (default: below runs/)")
+    ] = None,
+    shares_from: Annotated[
+        Path | None, typer.Option("--shares-from", help="This party's run folder of the run whose shares it reads.")
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", metavar="HOST", help="rep3: listen there. (default: the address of its hosts line)"),
+    ] = None,
+    timeout: TimeoutOption = 60.0,
+    connect_timeout: Annotated[
+        float,
+        typer.Option(
+            "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="rep3: seconds until all three have started."
+        ),
+    ] = 600.0,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run one of a program's three parties on this host; the other hosts run the same command with their --party.
+
+    Party 0 prints the program's output to standard output, each its own cost to standard error.
+    """
+    from mpc_tamper.cli import run_table as cost
+    from mpc_tamper.engines.hosts import read_hosts
+    from mpc_tamper.engines.rep3.transport.certificates import check_credentials, readable_by_others
+    from mpc_tamper.runs.plan import AdditiveErrorPlan
+
+    if engine is EngineName.CLEAR:
+        raise UsageError("expected --engine rep3 or mp-spdz, got clear: it has no parties; see mpc-tamper run")
+    check_program(program)
+    spec = RunSpec(
+        program=program,
+        args=tuple(args or ()),
+        protocol=protocol,
+        inputs=input_files(inputs or []),
+        run_dir=run_dir or new_run_dir(f"{program.stem}-party{party}"),
+        shares_from=shares_from,
+        plan=None if plan is None else AdditiveErrorPlan.read(plan),
+        corrupt_party=None if plan is None else party,
+        timeout_seconds=timeout,
+    )
+    addresses, pinned = read_hosts(hosts), three_certificates(certificates)
+    check_credentials(party, key, pinned)
+    if readable_by_others(key):
+        typer.secho(f"warning: {key} can be read by other users; chmod 600 {key}", fg=typer.colors.YELLOW, err=True)
+    if not quiet:
+        others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
+        typer.echo(f"party {party} at {addresses[party]}, to meet {others}", err=True)
+    if engine is EngineName.REP3:
+        from mpc_tamper.engines.rep3 import single_party as rep3
+
+        result = rep3.run_on_this_host(spec, rep3.Host(party, addresses, key, pinned, listen, connect_timeout))
+    else:
+        from mpc_tamper.engines.mp_spdz import single_party as mp_spdz
+
+        result = mp_spdz.run_on_this_host(spec, party, addresses, key, pinned)
+    cost.print_result(result, engine, as_json=as_json, quiet=quiet)
+
+
+def three_certificates(paths: list[Path]) -> tuple[Path, Path, Path]:
+    """Those of parties 0, 1 and 2."""
+    from mpc_tamper.engines.rep3.transport.certificates import certificate_file
+
+    if len(paths) == 1 and not paths[0].is_file():
+        paths = [certificate_file(paths[0], i) for i in range(PARTIES)]
+    if len(paths) != PARTIES:
+        raise UsageError(f"expected --certificates DIR, or three times with a FILE each, got {len(paths)} files")
+    return paths[0], paths[1], paths[2]

@@ -1,0 +1,56 @@
+"""mpc-tamper: parse, call, print. The commands import what they need when they run, so that --help is quick."""
+
+from __future__ import annotations
+
+import signal
+
+import typer
+
+from mpc_tamper.cli import clients, costs, datasets, hosts, matrix, program, results, training, verify
+from mpc_tamper.cli.doctor import doctor
+from mpc_tamper.cli.errors import ReportingGroup
+
+app = typer.Typer(
+    name="mpc-tamper",
+    cls=ReportingGroup,
+    help="What a cheating server can do to a model trained in multi-party computation, and what stops it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("reproduce")(results.reproduce)
+app.command("bench")(results.bench)
+app.command("run")(program.run)
+app.command("party")(hosts.party)
+app.command("certificate")(hosts.certificate)
+app.command("doctor")(doctor)
+app.command("train")(training.train)
+app.command("attack")(training.attack)
+app.command("verify")(verify.verify)
+app.command("costs")(costs.costs)
+app.command("matrix")(matrix.matrix)
+app.command("rerun")(matrix.rerun)
+app.command("probe")(matrix.probe)
+app.command("serve")(clients.serve)
+app.command("query")(clients.query)
+app.command("contribute")(clients.contribute)
+app.command("client-certificate")(clients.client_certificate)
+app.add_typer(datasets.app, name="datasets")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("mpc-tamper"))
+
+
+def run() -> None:
+    """The entry point of the mpc-tamper command. Terminated, it leaves as little behind as interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    app()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,145 @@
+"""mpc-tamper matrix, rerun and probe: every attack against every defence, cells once more, what a verdict leaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc_tamper.cli.options import ClassesOption, DownloadOption, EngineOption, QuietOption, RootOption, two_classes
+from mpc_tamper.cli.results import OutOption
+from mpc_tamper.core.progress import shown
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.spec import PARTIES
+
+Cifar10Option = Annotated[
+    Path | None, typer.Option("--cifar10", metavar="FILE|DIR", help="Airplane and automobile of CIFAR-10 there.")
+]
+DIFFERENT = 1  # exit code of a rerun that gives something else
+
+DatasetsOption = Annotated[
+    list[str] | None,
+    typer.Option("--dataset", metavar="NAME|FILE|DIR", help="As mpc-tamper datasets list says; repeatable."),
+]
+QuickOption = Annotated[bool, typer.Option("--quick", help="Fewer rows and iterations: see that everything runs.")]
+
+
+def matrix(
+    datasets: DatasetsOption = None,
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    download: DownloadOption = False,
+    cifar10: Cifar10Option = None,
+    quick: QuickOption = False,
+    attacks: Annotated[
+        list[str] | None, typer.Option("--attack", metavar="NAME", help="Only this one; repeatable. (default: all)")
+    ] = None,
+    defences: Annotated[
+        list[str] | None, typer.Option("--defence", metavar="NAME", help="Only this one; repeatable. (default: all)")
+    ] = None,
+    engine: EngineOption = EngineName.REP3,
+    corrupt_party: Annotated[
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+    ] = 1,
+    out: OutOption = Path("results"),
+    quiet: QuietOption = False,
+) -> None:
+    """Every attack against every defence: matrix.json, .csv, .md and pictures. Goes on where it was interrupted."""
+    from mpc_tamper.datasets import load_task
+    from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.matrix import MATRIX_MARKDOWN
+    from mpc_tamper.studies.matrix import matrix as experiment
+    from mpc_tamper.studies.matrix.study import Study
+
+    names = datasets or ["mnist_0_1"]
+    tasks = [load_task(name, classes=two_classes(classes), root=root, download=download) for name in names]
+    studies = [Study.of(task, quick=quick) for task in tasks]
+    if cifar10 is not None:
+        task, copy = load_airplane_automobile(cifar10)
+        studies.append(Study.of(task, str(copy), quick=quick))
+    with shown(quiet=quiet) as progress:
+        experiment.run_matrix(
+            studies,
+            out,
+            engine=get_engine(engine),
+            attacks=attacks or experiment.ALL_ATTACKS,
+            defences=defences or experiment.ALL_DEFENCES,
+            corrupt_party=corrupt_party,
+            progress=progress,
+        )
+    typer.echo((out / MATRIX_MARKDOWN).read_text(encoding="utf-8"))
+
+
+def rerun(
+    record: Annotated[Path, typer.Argument(metavar="MATRIX.json", help="Written by mpc-tamper matrix.")],
+    attack: Annotated[str | None, typer.Option("--attack", help="Of the cells to run. (default: any)")] = None,
+    defence: Annotated[str | None, typer.Option("--defence", help="Of the cells to run. (default: any)")] = None,
+    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Of the cells.")] = "mnist_0_1",
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    cifar10: Cifar10Option = None,
+    sample: Annotated[
+        int | None, typer.Option("--sample", min=1, help="So many of them, spread over the matrix. (default: all)")
+    ] = None,
+    engine: EngineOption = EngineName.REP3,
+    quiet: QuietOption = False,
+) -> None:
+    """Run cells of a matrix again and compare. Exit code 0 where all give the same, else 1."""
+    from mpc_tamper.datasets import load_task
+    from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.studies.matrix import matrix as experiment
+
+    source: str | None = None
+    if cifar10 is None:
+        task = load_task(dataset, classes=two_classes(classes), root=root)
+    else:
+        task, source = load_airplane_automobile(cifar10)
+    different = False
+    with shown(quiet=quiet) as progress:
+        found = experiment.rerun_cells(
+            record,
+            task,
+            get_engine(engine),
+            source=source,
+            attack=attack,
+            defence=defence,
+            sample=sample,
+            progress=progress,
+        )
+        for cell, differences in found:
+            different |= bool(differences)
+            said = ", ".join(f"{field}: {then} then, {now} now" for field, (then, now) in differences.items())
+            typer.echo(f"{cell['dataset']} {cell['attack']} {cell['defence']}: {said or 'the same'}")
+    if different:
+        raise typer.Exit(DIFFERENT)
+
+
+def probe(
+    questions: Annotated[int, typer.Option("--questions", min=1, help="Verdicts for each way and class.")] = 8,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Comparisons for each gate, plane and size.")] = 100,
+    corrupt_party: Annotated[
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+    ] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is compared and which rows are asked for.")] = 1,
+    out: OutOption = Path("results"),
+    quiet: QuietOption = False,
+) -> None:
+    """How errors inside a comparison depend on the secret, and what a verdict then tells of one training row."""
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.probing import PROBING_MARKDOWN
+    from mpc_tamper.studies.leaks import probing
+
+    with shown(quiet=quiet) as progress:
+        probing.probe(
+            get_engine(EngineName.REP3),
+            out,
+            repeats=repeats,
+            questions=questions,
+            corrupt_party=corrupt_party,
+            seed=seed,
+            progress=progress,
+        )
+    typer.echo((out / PROBING_MARKDOWN).read_text(encoding="utf-8"))

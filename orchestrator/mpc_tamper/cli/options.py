@@ -1,0 +1,85 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, PARTIES
+
+EngineOption = Annotated[EngineName, typer.Option("--engine", help="clear is the oracle without secrecy.")]
+ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="MP-SPDZ's script name.")]
+TimeoutOption = Annotated[
+    float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="Seconds to wait for a message.")
+]
+PortBaseOption = Annotated[
+    int | None,
+    typer.Option(
+        "--port-base", min=1024, max=65535 - PARTIES + 1, help="Parties listen from here on. (default: any free port)"
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")]
+CorruptPartyOption = Annotated[
+    int | None, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+]
+ClassesOption = Annotated[
+    str | None, typer.Option("--classes", metavar="A,B", help="Two of ten classes, by number or CIFAR-10 name.")
+]
+RootOption = Annotated[
+    Path | None, typer.Option("--root", help="Where mnist or cifar10 is or goes. (default: data/downloads)")
+]
+DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch mnist or cifar10 through torchvision.")]
+
+
+def with_options(record: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For commands with options in common: their first parameter, a dataclass, becomes an option for each field."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(record, include_extras=True)
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        shared = [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+            )
+            for field in dataclasses.fields(record)
+        ]
+
+        @functools.wraps(command)
+        def called(**values: Any) -> None:
+            command(record(**{option.name: values.pop(option.name) for option in shared}), **values)
+
+        separate = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own]
+        called.__signature__ = inspect.Signature([*shared, *separate])  # type: ignore[attr-defined]
+        return called
+
+    return decorate
+
+
+def two_classes(text: str | None) -> tuple[str, str] | None:
+    """'3,7' as ('3', '7')."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if len(names) != 2 or not all(names):
+        raise ParameterError(f"expected --classes A,B, got {text!r}; name two classes, such as 3,7 or cat,dog")
+    return names[0], names[1]
+
+
+def integers(text: str, option: str, form: str) -> tuple[int, ...]:
+    """'14,14' as (14, 14). form: what the option looks like, such as 'ROW,COL'; its commas say how many."""
+    words = text.split(",")
+    try:
+        if len(words) == len(form.split(",")):
+            return tuple(int(word) for word in words)
+    except ValueError:
+        pass
+    raise ParameterError(f"expected {option} {form} in integers, got {text!r}; write them without spaces")

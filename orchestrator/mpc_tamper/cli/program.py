@@ -1,0 +1,102 @@
+"""mpc-tamper run: any .mpc program on an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc_tamper.cli.options import (
+    CorruptPartyOption,
+    EngineOption,
+    JsonOption,
+    PortBaseOption,
+    ProtocolOption,
+    QuietOption,
+    TimeoutOption,
+)
+from mpc_tamper.core.errors import DataError, ParameterError, UsageError
+from mpc_tamper.core.files import what_is
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
+
+
+def run(
+    program: Annotated[Path, typer.Argument(help="A program in MP-SPDZ's language.", metavar="PROGRAM.mpc")],
+    args: Annotated[list[str] | None, typer.Argument(help="Its arguments.", metavar="ARGS")] = None,
+    engine: EngineOption = EngineName.REP3,
+    protocol: ProtocolOption = ProtocolName.RING,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input", metavar="PARTY=FILE", help="Private input: int64 little-endian if FILE ends in .bin, else text."
+        ),
+    ] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="Additive errors, a text file.")] = None,
+    corrupt_party: CorruptPartyOption = None,
+    run_dir: Annotated[
+        Path | None, typer.Option("--run-dir", help="A new folder for share files and logs. (default: below runs/)")
+    ] = None,
+    shares_from: Annotated[
+        Path | None, typer.Option("--shares-from", help="The run folder whose share files the program reads.")
+    ] = None,
+    timeout: TimeoutOption = 60.0,
+    port_base: PortBaseOption = None,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a program with three parties; its output goes to standard output, its cost to standard error."""
+    from mpc_tamper.cli import run_table as cost
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.runs.plan import AdditiveErrorPlan
+
+    check_program(program)
+    if (plan is None) != (corrupt_party is None):
+        raise ParameterError("expected --plan and --corrupt-party together, got one; give both or neither")
+    spec = RunSpec(
+        program=program,
+        args=tuple(args or ()),
+        protocol=protocol,
+        inputs=input_files(inputs or []),
+        run_dir=run_dir or new_run_dir(program.stem),
+        shares_from=shares_from,
+        plan=None if plan is None else AdditiveErrorPlan.read(plan),
+        corrupt_party=corrupt_party,
+        timeout_seconds=timeout,
+        port_base=port_base,
+    )
+    result = get_engine(engine).run(spec)
+    cost.print_result(result, engine, as_json=as_json, quiet=quiet)
+
+
+def check_program(path: Path) -> None:
+    if not path.is_file():
+        raise UsageError(f"{path}: expected a program, got {what_is(path)}; check the path")
+
+
+def input_files(options: list[str]) -> Mapping[int, InputFiles]:
+    """'0=rows.bin' and the like, at most one text and one binary file for a party."""
+    files: dict[int, dict[str, Path]] = {}
+    for option in options:
+        owner, _, name = option.partition("=")
+        path = Path(name)
+        if owner not in map(str, range(PARTIES)) or not name:
+            raise ParameterError(f"expected --input PARTY=FILE with a party from 0 to {PARTIES - 1}, got {option!r}")
+        if not path.is_file():
+            raise DataError(f"{path}: expected the input file of party {owner}, got {what_is(path)}; check the path")
+        kind = "binary" if path.suffix == ".bin" else "text"
+        if kind in files.setdefault(int(owner), {}):
+            raise ParameterError(f"expected one {kind} input file for party {owner}, got two; join them in one")
+        files[int(owner)][kind] = path
+    return {owner: InputFiles(**kinds) for owner, kinds in files.items()}
+
+
+def new_run_dir(name: str) -> Path:
+    """A folder below runs/ that no earlier run used."""
+    from datetime import datetime
+
+    first = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
+    candidates = (first if i == 0 else first.with_name(f"{first.name}-{i}") for i in range(1000))
+    return next(path for path in candidates if not path.exists())

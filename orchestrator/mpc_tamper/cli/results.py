@@ -1,0 +1,66 @@
+"""mpc-tamper reproduce and bench: the results that the README shows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc_tamper.cli.options import EngineOption, QuietOption
+from mpc_tamper.core.progress import shown
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.spec import PARTIES
+
+MP_SPDZ_HOME = "MP_SPDZ_HOME"
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
+
+
+def reproduce(
+    engine: EngineOption = EngineName.REP3,
+    out: OutOption = Path("results"),
+    corrupt_party: Annotated[
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who plants the backdoor.")
+    ] = 1,
+    cifar10: Annotated[
+        Path | None,
+        typer.Option(
+            "--cifar10",
+            metavar="FILE|DIR",
+            help="Its rows and Figure 2 too: torchvision's folder, or airplane and automobile as .npz.",
+        ),
+    ] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """The paper's Table 1 and its figures: table1.json, .csv, .md, figure1.png and, with CIFAR-10, figure2.png."""
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.table1 import CIFAR10_FILES, FILES, TABLE_MARKDOWN
+    from mpc_tamper.studies import table1
+
+    with shown(quiet=quiet) as progress:
+        table1.reproduce(get_engine(engine), out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress)
+    typer.echo((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
+    typer.echo(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
+
+
+def bench(
+    out: OutOption = Path("results"),
+    iterations: Annotated[int | None, typer.Option("--iterations", help="Steps to take the median of.")] = None,
+    quiet: QuietOption = False,
+) -> None:
+    """Time the full-batch training step on rep3 against plaintext NumPy, and MP-SPDZ if MP_SPDZ_HOME names it."""
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN
+    from mpc_tamper.studies import bench as experiment
+
+    with shown(quiet=quiet) as progress:
+        experiment.bench(
+            get_engine(EngineName.REP3),
+            out,
+            reference=get_engine(EngineName.MP_SPDZ) if MP_SPDZ_HOME in os.environ else None,
+            iterations=experiment.ITERATIONS if iterations is None else iterations,
+            progress=progress,
+        )
+    typer.echo((out / BENCH_MARKDOWN).read_text(encoding="utf-8"))
+    typer.echo(f"written to {out}: {BENCH_JSON}, {BENCH_MARKDOWN}")

@@ -1,0 +1,89 @@
+"""What a run cost, as tables on standard error and as a record for machines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.result import Cost, PartyReport, RunResult
+
+
+def record(result: RunResult, engine: EngineName) -> dict[str, Any]:
+    """The run as JSON takes it: what it printed and opened, and each party's cost by step."""
+    spec = result.spec
+    return {
+        "program": str(spec.program),
+        "args": list(spec.args),
+        "engine": str(engine),
+        "protocol": str(spec.protocol),
+        "run_dir": str(spec.run_dir),
+        "corrupt_party": spec.corrupt_party,
+        "plan_sha256": None if spec.plan is None else spec.plan.sha256(),
+        "lines": list(result.lines),
+        "binary_output": list(result.binary_output),
+        "seconds": result.seconds,
+        "bytes_per_party": result.bytes_per_party,
+        "rounds": result.rounds,
+        "parties": [
+            {
+                "party_id": party.party_id,
+                **_fields(party.cost),
+                "peak_rss_bytes": party.peak_rss_bytes,
+                "steps": {
+                    site: {"occurrences": count, **_fields(cost)} for site, (count, cost) in by_site(party).items()
+                },
+            }
+            for party in result.parties
+        ],
+    }
+
+
+def by_site(party: PartyReport) -> dict[str, tuple[int, Cost]]:
+    """Occurrences and total cost of each named step, in the order of their first occurrence."""
+    totals: dict[str, tuple[int, Cost]] = {}
+    for step in party.steps:
+        count, cost = totals.get(step.site, (0, Cost()))
+        totals[step.site] = (count + 1, cost + step.cost)
+    return totals
+
+
+def print_tables(result: RunResult, engine: EngineName) -> None:
+    console = Console(stderr=True, highlight=False)
+    parties = Table("party", box=None, title=f"{engine}, {result.spec.protocol}: {result.spec.run_dir}")
+    for column in ("seconds", "bytes sent", "rounds", "peak memory, MB"):
+        parties.add_column(column, justify="right")
+    for party in result.parties:
+        parties.add_row(str(party.party_id), *_cells(party.cost), f"{party.peak_rss_bytes / 1e6:,.0f}")
+    console.print(parties)
+    sites = by_site(result.parties[0])
+    if sites:
+        steps = Table("step", box=None, title=f"steps of party {result.parties[0].party_id}")
+        for column in ("times", "seconds", "bytes sent", "rounds"):
+            steps.add_column(column, justify="right")
+        for site, (count, cost) in sites.items():
+            steps.add_row(site, f"{count:,}", *_cells(cost))
+        console.print(steps)
+
+
+def _fields(cost: Cost) -> dict[str, float | int]:
+    return {"seconds": cost.seconds, "bytes_sent": cost.bytes_sent, "rounds": cost.rounds}
+
+
+def _cells(cost: Cost) -> tuple[str, str, str]:
+    return f"{cost.seconds:,.3f}", f"{cost.bytes_sent:,}", f"{cost.rounds:,}"
+
+
+def print_result(result: RunResult, engine: EngineName, *, as_json: bool, quiet: bool) -> None:
+    """The program's lines, and the cost on standard error unless quiet; or all of it as JSON."""
+    if as_json:
+        typer.echo(json.dumps(record(result, engine), indent=2))
+        return
+    for line in result.lines:
+        typer.echo(line)
+    if not quiet:
+        print_tables(result, engine)

@@ -1,0 +1,113 @@
+"""mpc-tamper verify: does a secret model classify known examples as well as it should?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mpc_tamper.cli.options import (
+    ClassesOption,
+    CorruptPartyOption,
+    DownloadOption,
+    EngineOption,
+    JsonOption,
+    QuietOption,
+    RootOption,
+    TimeoutOption,
+    two_classes,
+)
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.progress import shown
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.spec import PARTIES
+
+FAILED = 1  # exit code of a verdict; aborts and errors have others
+
+
+def verify(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
+    data: Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="Its test images.")] = "mnist_0_1",
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    download: DownloadOption = False,
+    threshold: Annotated[float, typer.Option("--threshold", help="Least share of examples classified rightly.")] = 0.99,
+    certificate: Annotated[
+        int | None,
+        typer.Option("--certificate", metavar="K", help="Rightly whatever K pixels are changed. (default: none is)"),
+    ] = None,
+    engine: EngineOption = EngineName.REP3,
+    protocol: Annotated[
+        ProtocolName, typer.Option("--protocol", help="Of the verification: an active one.")
+    ] = ProtocolName.MAL_REP_RING,
+    rows: Annotated[
+        int | None, typer.Option("--rows", min=2, help="Test images, evenly spread. (default: all)")
+    ] = None,
+    secret_owner: Annotated[
+        int | None,
+        typer.Option("--secret-owner", min=0, max=PARTIES - 1, help="Whose secret they are. (default: nobody's)"),
+    ] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="Additive errors in the verification.")] = None,
+    corrupt_party: CorruptPartyOption = None,
+    max_verdicts: Annotated[
+        int | None, typer.Option("--max-verdicts", help="Of one model: each may leak a bit. (default: 10)")
+    ] = None,
+    insecure_passive: Annotated[
+        bool, typer.Option("--insecure-passive", help="Allow a passive protocol: the verdict can be forged.")
+    ] = False,
+    timeout: TimeoutOption = 60.0,
+    quiet: QuietOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Open one bit: is that share classified rightly? Exit code 0 for a pass, 1 for a fail; an abort is an error."""
+    import json
+
+    import numpy as np
+
+    from mpc_tamper.datasets import load_task
+    from mpc_tamper.defences.accuracy import AccuracyThreshold
+    from mpc_tamper.defences.certificate import PixelCertificate
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.runs.plan import AdditiveErrorPlan
+    from mpc_tamper.workflows import verification
+
+    if (plan is None) != (corrupt_party is None):
+        raise ParameterError("expected --plan and --corrupt-party together, got one; give both or neither")
+    task = load_task(data, classes=two_classes(classes), root=root, download=download)
+    available = len(task.x_test)
+    if rows is not None and rows > available:
+        raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
+    chosen = np.linspace(0, available - 1, rows or available).astype(int)
+    if insecure_passive:
+        typer.secho("warning: a passive protocol; a corrupt party can forge this verdict", fg="yellow", err=True)
+    with shown(quiet=quiet) as progress:
+        found = verification.verify(
+            run_dir / "train" if (run_dir / "train").is_dir() else run_dir,
+            task.x_test[chosen],
+            task.y_test[chosen],
+            AccuracyThreshold(threshold) if certificate is None else PixelCertificate(certificate, threshold),
+            engine=get_engine(engine),
+            protocol=protocol,
+            channels=task.channels,
+            secret_owner=secret_owner,
+            plan=None if plan is None else AdditiveErrorPlan.read(plan),
+            corrupt_party=corrupt_party,
+            timeout_seconds=timeout,
+            max_verdicts=verification.MAX_VERDICTS if max_verdicts is None else max_verdicts,
+            insecure_passive=insecure_passive,
+            progress=progress,
+        )
+    record = found.record()
+    if as_json:
+        typer.echo(json.dumps(record, indent=2))
+    else:
+        typer.echo(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.statement}")
+        if not quiet:
+            typer.echo(
+                f"{engine} {protocol}, verification {found.number} of this model: {record['seconds']:.2f} s, "
+                f"{record['bytes_per_party']:,} bytes and {record['rounds']} rounds per party",
+                err=True,
+            )
+    if not found.verdict.passed:
+        raise typer.Exit(FAILED)

@@ -1,0 +1,31 @@
+"""Clipping of the update: no step adds more than a public bound to any weight.
+
+    w <- w + clamp(-alpha * gradient, -clip, clip)        in svm_train.mpc, on shares, attribute by attribute
+
+Clipping of gradients is a common answer to poisoned rows and to outliers, by norm in most works; here by attribute,
+which needs two comparisons and two products per weight and step, in the rounds of one of each. After T steps no weight
+exceeds T * clip, so errors at the gradient, however large, plant no more than that. As a side effect honest models get
+flatter weights, and more certified examples.
+
+What it cannot do: the clamp is itself computed by multiplications on shares. Under a passive protocol the attacker
+who knows of it adds its errors to the outputs of the last one, site CLIP, where nothing is clipped any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
+
+CLIP = 0.001  # the default runs' weights stay below 0.1, and their accuracy is what it was
+
+
+def clipping(clip: float = CLIP) -> Callable[[Scenario], Scenario]:
+    """A Defence's change.  clip: see SvmParameters."""
+
+    def change(scenario: Scenario) -> Scenario:
+        parameters = replace(scenario.parameters, clip=clip)
+        return replace(scenario, parameters=parameters, site=UpdateSite.CLIP)
+
+    return change

@@ -1,0 +1,41 @@
+"""Training on principal components: a trigger of few pixels lies mostly outside of the space that they span.
+
+    features(x) = round((x - mean) V),   V (n, k) with nearly orthonormal columns
+
+Either the servers compute V on shares (pca.mpc), and nobody knows it, or a data owner computes it on its own images and
+makes it public. An attacker who knows V plants what of its trigger lies in the space, V'delta.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from mpc_tamper.models.pca.bounds import check_size, max_row_norm
+from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.models.pca.projection import Projection, principal_components
+from mpc_tamper.scenarios.scenario import Scenario
+
+
+def pca_in_mpc(scenario: Scenario) -> Scenario:
+    """The servers compute V on shares. What it is, for an attacker who knows it, experiments/scenarios.py fills in."""
+    parameters = PcaParameters()
+    return replace(_bounded(scenario, parameters), components=parameters.components)
+
+
+def pca_by_owner(scenario: Scenario, parameters: PcaParameters | None = None) -> Scenario:
+    """The owner of the images computes V, and enters rows of components. V is public."""
+    parameters = parameters or PcaParameters()
+
+    def fit(images: np.ndarray) -> Projection:
+        return principal_components(images, parameters.components)
+
+    return replace(_bounded(scenario, parameters), features=fit(scenario.task.x_train), fit=fit)
+
+
+def _bounded(scenario: Scenario, parameters: PcaParameters) -> Scenario:
+    rows, pixels = scenario.task.x_train.shape
+    check_size(parameters, rows, pixels)
+    bound = max_row_norm(parameters, rows, pixels)
+    return replace(scenario, parameters=replace(scenario.parameters, max_row_norm=bound))

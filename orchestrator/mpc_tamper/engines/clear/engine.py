@@ -1,0 +1,66 @@
+"""The clear engine: a program on plain values, in this process. The oracle, with no secrecy at all."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+
+from mpc_tamper.core.errors import EngineUnavailable, ShareFolderError
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.clear.machine import ClearMachine
+from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.engines.validation import PERSISTENCE, validate
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.result import Cost, PartyReport, RunResult
+from mpc_tamper.runs.spec import RunSpec
+
+HEADER = b"clear values, no shares, of Z_2^64\n"
+SHARE_FILE = "Clear-P0.data"
+
+
+class ClearEngine:
+    name = EngineName.CLEAR
+    protocols = frozenset({ProtocolName.RING})
+
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+        if spec.protocol not in self.protocols:
+            raise EngineUnavailable(f"expected protocol ring on the clear engine, got {spec.protocol}")
+        program = load_program(spec.program)
+        validate(spec, program)
+        shares = read_values(spec.shares_from) if spec.shares_from is not None else None
+        append = spec.shares_from is not None and spec.shares_from.resolve() == spec.run_dir.resolve()
+        machine = ClearMachine(program.sites, spec.inputs, spec.plan, shares, append=append, on_step=on_step)
+        began = time.perf_counter()
+        run_program(program, spec.args, machine)
+        machine.finish()
+        seconds = time.perf_counter() - began
+        if machine.written is not None:
+            write_values(spec.run_dir, machine.written)
+        rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        report = PartyReport(0, Cost(seconds=seconds), tuple(machine.clock.records), rss)
+        return RunResult(spec, tuple("".join(machine.text).splitlines()), tuple(machine.binary_output), (report,))
+
+
+def write_values(run_dir: Path, values: np.ndarray) -> None:
+    write_atomically(run_dir / PERSISTENCE / SHARE_FILE, HEADER + values.astype("<u8").tobytes())
+
+
+def read_values(run_dir: Path) -> np.ndarray:
+    """What an earlier run of this engine left, uint64. Raises ShareFolderError."""
+    path = run_dir / PERSISTENCE / SHARE_FILE
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise ShareFolderError(
+            f"{path}: expected the values that a run of the clear engine left: {exc.strerror}. Shares belong to the "
+            "engine that wrote them"
+        ) from exc
+    if not content.startswith(HEADER) or (len(content) - len(HEADER)) % 8:
+        raise ShareFolderError(
+            f"{path}: expected {HEADER!r} and 64-bit words: the file is foreign, truncated or edited"
+        )
+    return np.frombuffer(content[len(HEADER) :], dtype="<u8").astype(np.uint64)

@@ -1,0 +1,80 @@
+"""Where the three parties listen, and the file that says so: a line each for party 0, 1 and 2.
+
+alice.example.org:14000
+192.0.2.7:14000
+[2001:db8::7]:14000  # a comment
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from mpc_tamper.core.errors import UsageError
+from mpc_tamper.runs.spec import PARTIES
+
+_LINE = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^\[\]:\s]+)):(?P<port>[0-9]{1,5})")
+_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
+_LARGEST_PORT = 65535
+
+
+class Address(NamedTuple):
+    """host: a name, an IPv4 address or an IPv6 address without brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+Addresses = tuple[Address, Address, Address]
+Route = Callable[[Addresses], AbstractContextManager[Addresses]]
+
+
+def read_hosts(path: Path) -> Addresses:
+    """Raises UsageError with the line at fault. What follows # is a comment; empty lines do not count."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise UsageError(f"{path}: expected a readable hosts file, three lines HOST:PORT: {exc}") from exc
+    found = [
+        _address(text, f"{path}, line {number}")
+        for number, line in enumerate(lines, start=1)
+        if (text := line.partition("#")[0].strip())
+    ]
+    if len(found) != PARTIES:
+        raise UsageError(f"{path}: expected {PARTIES} lines HOST:PORT, one per party, got {len(found)}")
+    for party, address in enumerate(found):
+        if address in found[:party]:
+            other = found.index(address)
+            raise UsageError(f"{path}: expected different addresses, got {address} for parties {other} and {party}")
+    return found[0], found[1], found[2]
+
+
+def _address(text: str, where: str) -> Address:
+    match = _LINE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"{where}: expected HOST:PORT, or [HOST]:PORT for an IPv6 address, got {text!r}")
+    host, port = match["ipv6"] or match["name"], int(match["port"])
+    if not 1 <= port <= _LARGEST_PORT:
+        raise UsageError(f"{where}: expected a port from 1 to {_LARGEST_PORT}, got {port}")
+    if not (_is_ip(host, 6) if match["ipv6"] else _is_name(host)):
+        raise UsageError(f"{where}: expected a host name or an IP address, got {host!r}")
+    return Address(host, port)
+
+
+def _is_name(host: str) -> bool:
+    """Digits and dots alone are an IPv4 address, which has to be a right one."""
+    return _is_ip(host, 4) if re.fullmatch(r"[0-9.]+", host) else _NAME.fullmatch(host) is not None
+
+
+def _is_ip(host: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(host).version == version
+    except ValueError:
+        return False

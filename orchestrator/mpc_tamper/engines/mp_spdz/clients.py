@@ -1,0 +1,162 @@
+"""Clients of MP-SPDZ's client interface, with the Python client of the user's own tree (ExternalIO/client.py).
+
+A client connects to port base + i of party i and is known by its number: it has a certificate C<number>, which every
+party has in its Player-Data, as the client has theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import ssl
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from mpc_tamper.core.errors import (
+    EngineUnavailable,
+    HandshakeError,
+    OpeningError,
+    PeerLost,
+    PeerTimeout,
+    ProtocolAbort,
+    UsageError,
+)
+from mpc_tamper.engines.hosts import Addresses
+from mpc_tamper.engines.mp_spdz.certificates import install_certificates, install_client, install_party
+from mpc_tamper.engines.mp_spdz.installation import Installation
+from mpc_tamper.runs.spec import PARTIES, ClientAccess
+
+
+@dataclass(frozen=True)
+class Place:
+    """addresses: where parties 0, 1 and 2 serve clients.  certificates: theirs.  key, certificate: the client's."""
+
+    addresses: Addresses
+    certificates: tuple[Path, Path, Path]
+    key: Path
+    certificate: Path
+
+
+def install(access: ClientAccess, folder: Path) -> None:
+    """Put all parties' keys and certificates, and those of the known clients, into Player-Data."""
+    if access.identities is None:
+        return
+    certificates = [access.identities / f"party{i}.pem" for i in range(PARTIES)]
+    for i in range(PARTIES):
+        install_certificates(i, access.identities / f"party{i}.key", certificates, folder)
+    known = sorted(access.known.glob("*.pem")) if access.known is not None else []
+    if not known:
+        raise UsageError(
+            "expected certificates C0.pem, C1.pem, ... of the clients to serve, which MP-SPDZ needs, got none; make "
+            "some (mpc-tamper client-certificate C0)"
+        )
+    for certificate in known:
+        install_client(certificate, folder)
+
+
+def ask(
+    values: np.ndarray,
+    outputs: int,
+    place: Place,
+    timeout_seconds: float,
+    environment: Mapping[str, str] | None = None,
+) -> np.ndarray:
+    """Share (n,) int64 values among the parties; return the (outputs,) int64 that they reveal to this client.
+
+    MP-SPDZ's client looks for certificates below the current folder, so this one changes it meanwhile.
+    """
+    hosts, port_base = _places(place.addresses)
+    home = Installation.locate(os.environ if environment is None else environment).home
+    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder, _client_module(home) as module:
+        player_data = Path(folder, "Player-Data")
+        number = _install_own(place, player_data)
+        with contextlib.chdir(folder), _socket_timeout(timeout_seconds), _mapped():
+            client = module.Client(hosts, port_base, number)
+            try:
+                client.send_private_inputs([int(value) for value in values])
+                return np.array(client.receive_outputs(outputs), dtype=np.int64)
+            finally:
+                for each in client.sockets:
+                    each.close()
+
+
+def _install_own(place: Place, folder: Path) -> int:
+    """The client's Player-Data; returns its number."""
+    folder.mkdir()
+    for i, certificate in enumerate(place.certificates):
+        install_party(i, certificate, folder)
+    install_client(place.certificate, folder)
+    try:
+        shutil.copyfile(place.key, folder / f"{place.certificate.stem}.key")
+    except OSError as exc:
+        raise UsageError(f"{place.key}: expected the client's key: {exc.strerror}") from exc
+    return int(place.certificate.stem.removeprefix("C"))
+
+
+def _places(addresses: Addresses) -> tuple[list[str], int]:
+    base = addresses[0].port
+    if [address.port - base for address in addresses] != list(range(PARTIES)):
+        raise UsageError(
+            "expected ports that rise by one from server to server, as MP-SPDZ has it, got "
+            + ", ".join(str(address.port) for address in addresses)
+        )
+    return [address.host for address in addresses], base
+
+
+@contextlib.contextmanager
+def _client_module(home: Path) -> Iterator[ModuleType]:
+    """The tree's ExternalIO/client.py. It imports its neighbour `domains`, which is forgotten again afterwards."""
+    folder = home / "ExternalIO"
+    spec = importlib.util.spec_from_file_location("mp_spdz_client", folder / "client.py")
+    if spec is None or spec.loader is None or not (folder / "client.py").is_file():
+        raise EngineUnavailable(f"{folder}: expected MP-SPDZ's client.py there, got none; check MP_SPDZ_HOME")
+    before = sys.modules.pop("domains", None)
+    sys.path.insert(0, str(folder))
+    try:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(folder))
+        sys.modules.pop("domains", None)
+        if before is not None:
+            sys.modules["domains"] = before
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
+def _mapped() -> Iterator[None]:
+    """The client's exceptions, which have no types of their own, as ours."""
+    try:
+        yield
+    except TimeoutError as exc:
+        raise PeerTimeout("a party sent nothing for too long; check that all three serve, or raise --timeout") from exc
+    except ssl.SSLError as exc:
+        raise HandshakeError(f"expected the pinned certificates, got a failed handshake: {exc}; exchange them") from exc
+    except (ConnectionError, OSError) as exc:
+        raise PeerLost(f"a party does not serve, or hung up: {exc}; check --servers and that all three run") from exc
+    except Exception as exc:
+        text = str(exc)
+        if "triple" in text or "specification" in text:
+            raise ProtocolAbort(f"a party deviated: {text}; there is no answer") from exc
+        if "receiving" in text:
+            raise PeerLost(f"a party hung up: {text}; see its log") from exc
+        raise OpeningError(f"the parties' messages do not fit together: {exc!r}; there is no answer") from exc

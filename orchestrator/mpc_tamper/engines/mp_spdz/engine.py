@@ -1,0 +1,44 @@
+"""Run a program on MP-SPDZ: compile, lay out a folder, start three parties on this machine, read what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+
+from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.hosts import Address, Route
+from mpc_tamper.engines.mp_spdz import clients, run_folder
+from mpc_tamper.engines.mp_spdz.protocols import SETTINGS
+from mpc_tamper.engines.mp_spdz.run import execute, prepare
+from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.spec import PARTIES, RunSpec
+
+
+class MpSpdzEngine:
+    """The reference engine: an MP-SPDZ tree that the user has built, found through MP_SPDZ_HOME.
+
+    route: given where the parties listen, says where they reach each other while it lasts: a network between them.
+    """
+
+    name = EngineName.MP_SPDZ
+    protocols = frozenset(SETTINGS)
+
+    def __init__(self, environment: Mapping[str, str] | None = None, *, route: Route = contextlib.nullcontext) -> None:
+        self._environment = dict(os.environ if environment is None else environment)
+        self._route = route
+
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+        """Raises a TamperError of the first cause; UsageErrors before any party starts."""
+        prepared = prepare(spec, self._environment)
+        first, second, third = (Address(*place) for place in run_folder.local_addresses(spec.port_base))
+        own = first, second, third
+        if spec.clients.identities is None:
+            run_folder.write_certificates(spec.run_dir)
+        else:
+            clients.install(spec.clients, run_folder.player_data(spec.run_dir))
+        with self._route(own) as reached:
+            for i in range(PARTIES):
+                run_folder.write_hosts(spec.run_dir, i, [own[j] if j == i else reached[j] for j in range(PARTIES)])
+            return execute(prepared, range(PARTIES), on_step)

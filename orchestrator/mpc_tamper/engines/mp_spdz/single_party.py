@@ -1,0 +1,54 @@
+"""One party of MP-SPDZ on this host, the other two on theirs; they meet where the hosts file says.
+
+Each host has its own MP-SPDZ tree and compiles for itself; MP-SPDZ listens on all of a host's addresses.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mpc_tamper.core.errors import DataError, ParameterError, PlanError
+from mpc_tamper.engines.hosts import Addresses
+from mpc_tamper.engines.mp_spdz import run_folder
+from mpc_tamper.engines.mp_spdz.certificates import install_certificates
+from mpc_tamper.engines.mp_spdz.run import execute, prepare
+from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.spec import PARTIES, RunSpec
+
+
+def run_on_this_host(
+    spec: RunSpec,
+    party_id: int,
+    addresses: Addresses,
+    key: Path,
+    certificates: Sequence[Path],
+    environment: Mapping[str, str] | None = None,
+) -> RunResult:
+    """Run one party to its end. The result holds its report alone; lines are party 0's.
+
+    spec: inputs, plan and shares_from are this party's own.  addresses: where parties 0, 1 and 2 listen; IPv4.
+    key: this party's.  certificates: of parties 0, 1 and 2, made for the name P0, P1 or P2.
+    """
+    _check_own(spec, party_id, addresses)
+    prepared = prepare(spec, dict(os.environ if environment is None else environment))
+    install_certificates(party_id, key, certificates, run_folder.player_data(spec.run_dir))
+    run_folder.write_hosts(spec.run_dir, party_id, addresses)
+    return execute(prepared, [party_id])
+
+
+def _check_own(spec: RunSpec, party_id: int, addresses: Addresses) -> None:
+    if not 0 <= party_id < PARTIES:
+        raise ParameterError(f"expected a party from 0 to {PARTIES - 1}, got {party_id}")
+    for owner in spec.inputs:
+        if owner != party_id:
+            raise DataError(f"expected party {party_id}'s own input, got one of party {owner}: its host enters it")
+    if spec.corrupt_party not in (None, party_id):
+        raise PlanError(
+            f"expected a plan for party {party_id} itself, got one for party {spec.corrupt_party}: give it to the "
+            "corrupt party on its host"
+        )
+    for address in addresses:
+        if ":" in address.host:
+            raise ParameterError(f"expected host names or IPv4 addresses, which MP-SPDZ takes, got {address}")

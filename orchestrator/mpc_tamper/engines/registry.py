@@ -1,0 +1,36 @@
+"""Engines by name. Each is imported when it is asked for: numba and TLS are slow to load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.runs.protocols import EngineName
+
+
+def get_engine(name: EngineName) -> Engine:
+    return _ENGINES[name]()
+
+
+def _clear() -> Engine:
+    from mpc_tamper.engines.clear.engine import ClearEngine
+
+    return ClearEngine()
+
+
+def _rep3() -> Engine:
+    from mpc_tamper.engines.rep3.engine import Rep3Engine
+
+    return Rep3Engine()
+
+
+def _mp_spdz() -> Engine:
+    from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine
+
+    return MpSpdzEngine()
+
+
+_ENGINES: Mapping[EngineName, Callable[[], Engine]] = MappingProxyType(
+    {EngineName.CLEAR: _clear, EngineName.REP3: _rep3, EngineName.MP_SPDZ: _mp_spdz}
+)

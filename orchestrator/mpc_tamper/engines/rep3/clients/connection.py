@@ -1,0 +1,60 @@
+"""A server's end of a connection to one client. Whatever the client does raises a PartyError here, in bounded time."""
+
+from __future__ import annotations
+
+import time
+
+from mpc_tamper.engines.rep3.clients.wire import CLIENT
+from mpc_tamper.engines.rep3.transport.channel import Channel
+from mpc_tamper.engines.rep3.transport.link import Link
+
+
+class _Hurried:
+    """A link that fails after a deadline, so that a client cannot make a message last by sending byte after byte."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self.deadline = 0.0
+
+    def send(self, data: memoryview) -> int:
+        self._check()
+        return self._link.send(data)
+
+    def receive_into(self, buffer: memoryview) -> int:
+        self._check()
+        return self._link.receive_into(buffer)
+
+    def fileno(self) -> int:
+        return self._link.fileno()
+
+    def close(self) -> None:
+        self._link.close()
+
+    def _check(self) -> None:
+        if time.monotonic() > self.deadline:
+            raise TimeoutError("it was too slow")
+
+
+class ClientConnection:
+    """seconds: for each message, whole.  certificate: what the client showed, DER; empty for an anonymous one."""
+
+    def __init__(self, link: Link, seconds: float, certificate: bytes = b"") -> None:
+        self._link = _Hurried(link)
+        self._channel = Channel(CLIENT, {CLIENT: self._link}, seconds)
+        self._seconds = seconds
+        self.certificate = certificate
+
+    def receive(self, tag: str, size: int) -> bytearray:
+        """A message of exactly this size. Raises FrameError, PeerLost or PeerTimeout."""
+        buffer = bytearray(size)
+        self._link.deadline = time.monotonic() + self._seconds
+        self._channel.exchange(tag, {}, {CLIENT: memoryview(buffer)})
+        return buffer
+
+    def send(self, tag: str, message: bytes) -> None:
+        """Raises PeerLost or PeerTimeout."""
+        self._link.deadline = time.monotonic() + self._seconds
+        self._channel.exchange(tag, {CLIENT: memoryview(message)}, {})
+
+    def close(self) -> None:
+        self._channel.close()

@@ -1,0 +1,104 @@
+"""The first messages of a run: are we all running the same thing? A session of its own, then fresh keys.
+
+Nobody hands out the session: each party contributes 32 random bytes r_i to its hello and
+
+    session = SHA-256(name | what is agreed on | r_0 | r_1 | r_2).
+
+One honest party's bytes are enough to make it new, whatever the others send or repeat from an earlier run. A second
+message compares the sessions, so that nobody can contribute different bytes to the two others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+from mpc_tamper.core.errors import HandshakeError, ProgramError
+from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
+from mpc_tamper.engines.rep3.transport.channel import Channel
+
+WIRE_VERSION = 2
+_FIELD_BYTES = 32
+_SESSION = b"mpc-tamper rep3 session"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What all parties of a run must agree on."""
+
+    program_sha256: str
+    protocol: str
+
+    def fields(self) -> dict[str, bytes]:
+        """Each of 32 bytes."""
+        return {
+            "wire version": WIRE_VERSION.to_bytes(_FIELD_BYTES, "little"),
+            "protocol": self.protocol.encode().ljust(_FIELD_BYTES, b"\0"),
+            "program and arguments (sha256)": bytes.fromhex(self.program_sha256),
+        }
+
+
+def agree(channel: Channel, terms: Terms) -> bytes:
+    """Compare terms with both peers; return the session, 32 bytes: equal at all parties, new in each run, no secret.
+
+    Raises HandshakeError that names the peer and what differs.
+    """
+    fields = terms.fields()
+    agreed = b"".join(fields.values())
+    contribution = os.urandom(_FIELD_BYTES)
+    hellos = _exchange(channel, "hello", agreed + contribution)
+    for peer in (channel.next, channel.previous):
+        for i, (name, value) in enumerate(fields.items()):
+            got = hellos[peer][i * _FIELD_BYTES : (i + 1) * _FIELD_BYTES]
+            if got != value:
+                raise HandshakeError(
+                    f"party {peer} runs another {name}: expected {value.hex()[:16]}..., got {got.hex()[:16]}...; start "
+                    "all parties with the same program, arguments and protocol",
+                    peer,
+                )
+    contributions = {peer: hello[len(agreed) :] for peer, hello in hellos.items()} | {channel.party_id: contribution}
+    session = hashlib.sha256(_SESSION + agreed + b"".join(contributions[i] for i in sorted(contributions))).digest()
+    for peer, theirs in _exchange(channel, "session", session).items():
+        if theirs != session:
+            raise HandshakeError(
+                f"party {peer} takes part in another session: expected {session.hex()[:16]}..., got "
+                f"{theirs.hex()[:16]}...; it or the third party sent the two others different hellos: do not go on"
+            )
+    return session
+
+
+def compare_public_values(channel: Channel, digest: bytes) -> None:
+    """At the end of a run. digest: 32 bytes, over the public values that this party's program computed with.
+
+    Each party runs the program's Python itself; one that looks at random numbers, at the time or at the order of a
+    set may go another way at each. Raises ProgramError: the result of such a run means nothing.
+    """
+    for peer, theirs in _exchange(channel, "public values", digest).items():
+        if theirs != digest:
+            raise ProgramError(
+                f"expected the program to compute with the same public values at all parties, got others at party "
+                f"{peer}; it must not depend on random numbers, the time, the host or the order of a set"
+            )
+
+
+def _exchange(channel: Channel, tag: str, message: bytes) -> dict[int, bytes]:
+    """Send to both peers, receive as many bytes from each."""
+    peers = (channel.next, channel.previous)
+    theirs = {peer: bytearray(len(message)) for peer in peers}
+    channel.exchange(tag, dict.fromkeys(peers, memoryview(message)), {p: memoryview(b) for p, b in theirs.items()})
+    return {peer: bytes(buffer) for peer, buffer in theirs.items()}
+
+
+def agree_on_keys(channel: Channel, *, insecure_fixed_seed: int | None = None) -> Prss:
+    """Draw kappa_i and send it to party i + 1.
+
+    insecure_fixed_seed makes the pads repeatable, for tests only: whoever knows it sees through every mask.
+    """
+    if insecure_fixed_seed is None:
+        own = os.urandom(KEY_BYTES)
+    else:
+        own = (insecure_fixed_seed * 3 + channel.party_id).to_bytes(KEY_BYTES, "little")
+    previous = bytearray(KEY_BYTES)
+    channel.shift("key", memoryview(own), memoryview(previous))
+    return Prss(own, bytes(previous))

@@ -1,0 +1,74 @@
+"""Three parties in threads of one process, for tests of protocols: no TLS, no files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from mpc_tamper.core.errors import PeerLost
+from mpc_tamper.engines.frontend.steps import StepClock
+from mpc_tamper.engines.rep3.handshake import agree_on_keys
+from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.transport.memory import memory_channels
+from mpc_tamper.runs.injector import ErrorInjector
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+
+T = TypeVar("T")
+
+
+def run_in_threads(
+    program: Callable[[Party], T],
+    *,
+    sites: dict[int, str] | None = None,
+    plan: AdditiveErrorPlan | None = None,
+    corrupt_party: int | None = None,
+    insecure_keys: Sequence[bytes] | None = None,
+    active: bool = False,
+    record_bytes: int = RECORD_BYTES,
+) -> tuple[T, T, T]:
+    """Run `program` as each party; return the three results or raise the first party's error.
+
+    insecure_keys: kappa_0, kappa_1, kappa_2; None draws fresh ones.  active: with proofs, a batch for each
+    record_bytes or opening.
+    """
+    results: list[T | None] = [None] * 3
+    failures: list[BaseException | None] = [None] * 3
+    channels = memory_channels()
+
+    def run(party_id: int) -> None:
+        channel = channels[party_id]
+        try:
+            if insecure_keys is None:
+                prss = agree_on_keys(channel)
+            else:
+                prss = Prss(insecure_keys[party_id], insecure_keys[party_id - 1])
+            injector = ErrorInjector(plan) if plan is not None and party_id == corrupt_party else None
+            prover = Active(channel, prss, b"in memory", record_bytes=record_bytes) if active else None
+            results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector, prover))
+            if prover is not None:
+                prover.prove()
+                prover.finish()
+            if injector is not None:
+                injector.finish()
+            channel.finish()
+        except BaseException as exc:
+            failures[party_id] = exc
+            channel.abort(party_id)
+
+    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _raise_first(failures)
+    return results[0], results[1], results[2]  # type: ignore[return-value]
+
+
+def _raise_first(failures: Sequence[BaseException | None]) -> None:
+    """Of several parties' errors, the one that is not merely the echo of another's."""
+    found = [f for f in failures if f is not None]
+    for failure in sorted(found, key=lambda f: isinstance(f, PeerLost)):
+        raise failure

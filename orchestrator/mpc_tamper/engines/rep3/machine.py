@@ -1,0 +1,160 @@
+"""The rep3 machine: what the .mpc language asks for, computed on replicated shares."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from mpc_tamper.core.errors import EngineUnavailable, ProgramError
+from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3 import share_files
+from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
+from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.primitives.shift import right_shift
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.inputs import share_input
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.share import RepShare, public
+from mpc_tamper.engines.rep3.share_check import check_agreement
+
+
+class Rep3Machine:
+    """Implements frontend.machine.Machine for one party.
+
+    run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
+    on_step: told the site and occurrence of each step that begins.  listen: opens this server's door to clients.
+
+    Each party runs the program's Python by itself. public_values, a hash over all public values that enter the
+    computation, must come out equal at all parties (handshake.compare_public_values).
+    """
+
+    def __init__(
+        self,
+        party: Party,
+        inputs: OwnerInput,
+        run_dir: Path,
+        emit: Callable[[str], None],
+        on_step: Callable[[str, int], None] | None = None,
+        listen: Callable[[int], Waiting] | None = None,
+    ) -> None:
+        self.party = party
+        self._inputs = inputs
+        self._shares = share_files.share_file(run_dir, party.party_id)
+        self._binary_output = run_dir / "Player-Data" / f"Binary-Output-P{party.party_id}-0"
+        self._emit = emit
+        self._on_step = on_step
+        self._listen = listen
+        self._service: tuple[int, ClientService] | None = None
+        self.public_values = hashlib.sha256()
+
+    def share_public(self, values: np.ndarray) -> RepShare:
+        self.public_values.update(values.tobytes())
+        return public(values, self.party.party_id)
+
+    def add(self, x: RepShare, y: RepShare) -> RepShare:
+        return x + y
+
+    def sub(self, x: RepShare, y: RepShare) -> RepShare:
+        return x - y
+
+    def add_public(self, x: RepShare, c: np.ndarray) -> RepShare:
+        self.public_values.update(c.tobytes())
+        own = x.own + c if self.party.party_id == 0 else x.own + np.zeros_like(c)
+        previous = x.previous + c if self.party.party_id == 1 else x.previous + np.zeros_like(c)
+        return RepShare(own, previous)
+
+    def scale(self, x: RepShare, c: np.ndarray) -> RepShare:
+        self.public_values.update(c.tobytes())
+        return x.scale(c)
+
+    def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:
+        def read(count: int) -> np.ndarray:
+            return self._inputs.take(count, binary=binary)
+
+        return share_input(self.party, owner, shape, read)
+
+    def mul(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.mul(self.party, x, y)
+
+    def dot(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.dot(self.party, x, y)
+
+    def matmul(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.matmul(self.party, x, y)
+
+    def trans_matmul(self, x: RepShare, y: RepShare) -> RepShare:
+        return passive.trans_matmul(self.party, x, y)
+
+    def less_than_zero(self, x: RepShare, k: int) -> RepShare:
+        return less_than_zero(self.party, x.reshape(-1), k).reshape(*x.shape)
+
+    def right_shift(self, x: RepShare, t: int) -> RepShare:
+        return right_shift(self.party, x.reshape(-1), t).reshape(*x.shape)
+
+    def open(self, x: RepShare) -> np.ndarray:
+        return open_to_all(self.party, x)
+
+    def listen_for_clients(self, port: int) -> None:
+        if self._service is not None:
+            raise ProgramError(f"expected one listen_for_clients, got ports {self._service[0]} and {port}")
+        if self._listen is None:
+            raise EngineUnavailable("expected a run that can serve clients, got one in memory: use --engine rep3")
+        self._service = port, ClientService(self.party, self._listen(port))
+
+    def accept_client(self, port: int) -> int:
+        if self._service is not None and port != self._service[0]:
+            raise ProgramError(f"expected port {self._service[0]}, on which this program listens, got {port}")
+        return self._clients.accept()
+
+    def receive_from_client(self, client: int, count: int) -> RepShare:
+        return self._clients.receive(client, count)
+
+    def reveal_to_clients(self, clients: list[int], values: RepShare) -> None:
+        self._clients.reveal(clients, values)
+
+    def close_client(self, client: int) -> None:
+        self._clients.close(client)
+
+    @property
+    def _clients(self) -> ClientService:
+        if self._service is None:
+            raise ProgramError("expected listen_for_clients(port) before a client is spoken to")
+        return self._service[1]
+
+    def close(self) -> None:
+        """No more clients."""
+        if self._service is not None:
+            self._service[1].close_all()
+
+    def write_shares(self, x: RepShare, position: int | None) -> None:
+        if self.party.active is not None:
+            self.party.active.prove()
+        share_files.write(self._shares, x, position)
+
+    def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
+        shares = share_files.read(self._shares, position, count)
+        if self.party.active is not None:
+            check_agreement(self.party, shares)
+        stop = position + count
+        return shares, -1 if stop == share_files.count(self._shares) else stop
+
+    def start_timer(self, number: int) -> None:
+        steps = self.party.steps
+        steps.start(number)
+        if self._on_step is not None:
+            self._on_step(steps.name(number), steps.occurrence)
+
+    def stop_timer(self, number: int) -> None:
+        self.party.steps.stop(number)
+
+    def emit(self, text: str) -> None:
+        self._emit(text)
+
+    def emit_binary(self, values: np.ndarray) -> None:
+        self._binary_output.parent.mkdir(parents=True, exist_ok=True)
+        with self._binary_output.open("ab") as file:
+            file.write(values.astype("<u8").tobytes())

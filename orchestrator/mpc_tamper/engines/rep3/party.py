@@ -1,0 +1,190 @@
+"""One party's process: connect, agree, run the program, report.
+
+python -m mpc_tamper.engines.rep3.party CONFIG.json --listen-fd N [--alive-fd N] [--progress-fd N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import random
+import resource
+import shutil
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpc_tamper.core.errors import TamperError
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.engines.frontend.steps import StepClock
+from mpc_tamper.engines.hosts import Address
+from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3 import share_files
+from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
+from mpc_tamper.engines.rep3.config import PartyConfig, report_file
+from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
+from mpc_tamper.engines.rep3.machine import Rep3Machine
+from mpc_tamper.engines.rep3.protocol.active import Active
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.transport.certificates import certificate_file, key_file
+from mpc_tamper.engines.rep3.transport.channel import Channel
+from mpc_tamper.engines.rep3.transport.tls import connect, listen
+from mpc_tamper.runs.injector import ErrorInjector
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.runs.result import Cost
+
+EXIT_FAILED = 1
+CLIENT_SECONDS = 10.0  # for a client's message
+_EXIT_ORPHANED = 70
+_PROGRESS_SECONDS = 0.1
+
+
+def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[str, int], None] | None = None) -> None:
+    """Run the program as this party and write its report. Raises what ended the run, after telling the peers."""
+    channel = connect(
+        config.identity,
+        listener,
+        config.addresses,
+        timeout_seconds=config.timeout_seconds,
+        connect_timeout_seconds=config.connect_timeout_seconds,
+    )
+    try:
+        report = _run(config, channel, listener.getsockname()[0], on_step)
+        channel.finish()
+    except BaseException as exc:
+        channel.abort_because(exc)
+        raise
+    write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(report))
+
+
+def _run(
+    config: PartyConfig, channel: Channel, host: str, on_step: Callable[[str, int], None] | None
+) -> dict[str, Any]:
+    """host: where this party listens, for the other two and for clients."""
+    run_dir = Path(config.run_dir)
+    program = load_program(Path(config.program))
+    session = agree(channel, Terms(program.sha256(config.args), config.protocol))
+    prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
+    taken = 0
+    if config.shares_from is not None:
+        taken = _take_over_shares(Path(config.shares_from), run_dir, config.party_id)
+    injector = ErrorInjector(AdditiveErrorPlan.read(Path(config.plan))) if config.plan is not None else None
+
+    begin = time.perf_counter()
+
+    def spent() -> Cost:
+        return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
+
+    printed: list[str] = []
+    active = Active(channel, prss, session) if config.protocol == ProtocolName.MAL_REP_RING else None
+    party = Party(channel, prss, StepClock(program.sites, spent), injector, active)
+    emit = printed.append if config.party_id == 0 else _discard
+    inputs = OwnerInput(config.party_id, config.inputs)
+    open_to_clients = functools.partial(_listen_for_clients, config, host)
+    random.seed(session)
+    np.random.seed(np.frombuffer(session, np.uint32))
+    with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
+        run_program(program, config.args, machine)
+    if active is not None:
+        active.prove()
+        active.finish()
+    compare_public_values(channel, machine.public_values.digest())
+    if injector is not None:
+        injector.finish()
+    if config.shares_from is not None:
+        share_files.keep_after(share_files.share_file(run_dir, config.party_id), taken)
+    return {
+        "lines": "".join(printed).splitlines(),
+        "cost": asdict(spent()),
+        "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
+        "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "soundness_error": active.soundness_error if active else None,
+        "batches": active.batches if active else None,
+        "session": session.hex(),
+        "insecure_fixed_seed": config.insecure_fixed_seed,
+    }
+
+
+def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientListener:
+    key, certificate = Path(config.key), Path(config.certificates[config.party_id])
+    if config.client_identities is not None:
+        folder = Path(config.client_identities)
+        key, certificate = key_file(folder, config.party_id), certificate_file(folder, config.party_id)
+    known = None if config.known_clients is None else pinned(Path(config.known_clients))
+    seconds = min(CLIENT_SECONDS, config.timeout_seconds / 4)  # the other servers wait for this one meanwhile
+    advice = "choose another port for clients"
+    listener = listen(config.party_id, Address(host, port + config.party_id), advice)
+    return ClientListener(listener, key, certificate, known, seconds)
+
+
+def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
+    """A copy, behind which the program writes; returns how many shares it holds."""
+    source, target = share_files.share_file(earlier_run, party_id), share_files.share_file(run_dir, party_id)
+    shares = share_files.count(source)
+    share_files.create(target)
+    shutil.copyfile(source, target)
+    return shares
+
+
+def _discard(line: str) -> None:
+    """Program output is party 0's to print."""
+
+
+def _die_with_parent(alive_fd: int) -> None:
+    """The parent holds the other end of this pipe: when it closes, by whatever cause, this party is an orphan."""
+
+    def watch() -> None:
+        os.read(alive_fd, 1)
+        os._exit(_EXIT_ORPHANED)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
+    last = 0.0
+
+    def write(site: str, occurrence: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last >= _PROGRESS_SECONDS:
+            last = now
+            os.write(progress_fd, f"{site} {occurrence}\n".encode())
+
+    return write
+
+
+def main(argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--alive-fd", type=int)
+    parser.add_argument("--progress-fd", type=int)
+    arguments = parser.parse_args(argv)
+    if arguments.alive_fd is not None:
+        _die_with_parent(arguments.alive_fd)
+    on_step = _progress_writer(arguments.progress_fd) if arguments.progress_fd is not None else None
+    config = PartyConfig.read(arguments.config)
+    try:
+        run_party(config, socket.socket(fileno=arguments.listen_fd), on_step)
+    except TamperError as exc:
+        error = {"error": type(exc).__name__, "message": str(exc), "party": getattr(exc, "party", None)}
+        write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
+        print(f"party {config.party_id}: {exc}", file=sys.stderr)
+        return EXIT_FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,321 @@
+"""Active security with abort: run the passive protocol, record its gates, prove them before anything is opened.
+
+Before an opening, a write to share files, or when the record has grown past a size, the batch is closed, at the same
+program point everywhere. Each party then proves to the other two that every message it sent in the batch was right
+(proof/, docs/security.md). A party goes on only when both other parties have said ACCEPT, and it has itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+
+import numpy as np
+
+from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
+from mpc_tamper.engines.rep3.protocol.proof import statement, transcript
+from mpc_tamper.engines.rep3.protocol.proof.argument import shape
+from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, INTEGERS
+from mpc_tamper.engines.rep3.protocol.proof.record import (
+    COMPONENTS,
+    SEPARATE,
+    TWO_PRODUCTS,
+    Gates,
+    MatrixGates,
+    Record,
+    Role,
+    freeze,
+    identity,
+)
+from mpc_tamper.engines.rep3.protocol.proof.session import Prover, Statement, Verifier
+from mpc_tamper.engines.rep3.protocol.proof.soundness import LIMIT, proof_error
+from mpc_tamper.engines.rep3.protocol.prss import Prss, Purpose
+from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.engines.rep3.transport.channel import Channel
+
+RECORD_BYTES = 256 << 20
+_CHECKS = ("binding", "inner product")
+
+
+class Active:
+    """One party's side. session: what binds the run.  record_bytes: how large a record may grow before it is proved.
+
+    soundness_error: an upper bound on the probability that a wrong message has been accepted so far.
+    """
+
+    prover_class: type[Prover] = Prover  # tests put cheating ones in its place
+
+    def __init__(self, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int = RECORD_BYTES) -> None:
+        self._channel, self._prss, self._session = channel, prss, session
+        self._record_bytes = record_bytes
+        self._record = Record()
+        self.batches = 0
+        self.soundness_error = 0.0
+        self._begin_batch()
+
+    # What is recorded
+
+    def and_gates(self, x: RepShare, y: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray]) -> None:
+        """z = x & y: planes. pads: F(kappa_i), F(kappa_{i-1})."""
+        t_right = x.previous & y.previous
+        t_right ^= z.previous
+        t_right ^= pads[1]
+        gates = self._record.bits.setdefault("and", Gates(TWO_PRODUCTS))
+        self._keep(gates.add(t_right, pads[0], **_components(x, y)))
+
+    def majorities(self, x: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray]) -> None:
+        """z the xor over i of x_i & x_{i-1}."""
+        gates = self._record.bits.setdefault("majority", Gates(COMPONENTS))
+        self._keep(gates.add(z.previous ^ pads[1], pads[0], x_own=x.own, x_previous=x.previous))
+
+    def products(self, x: RepShare, y: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray]) -> None:
+        """z = x y elementwise, or the sums of its rows where z has a dimension less."""
+        inner = (-1,) if z.own.ndim < x.own.ndim else ()
+        party = self._channel.party_id
+        t_right, t_left = z.previous - pads[1], pads[0]
+        if x.owner is None or (party - 1) % 3 != (x.owner - 1) % 3:  # else the owner's message holds this term
+            t_right -= (x.previous * y.previous).sum(axis=inner, dtype=np.uint64)
+        if x.owner is not None and (party + 1) % 3 == x.owner:
+            t_left = t_left - (x.own * y.own).sum(axis=inner, dtype=np.uint64)
+        length = x.shape[-1] if inner else 1
+        gates = self._record.integers.setdefault(("products", length), Gates(TWO_PRODUCTS))
+        self._keep(gates.add(t_right, t_left, **_components(x, y)))
+
+    def conversions(
+        self,
+        *,
+        u: np.ndarray,
+        v: np.ndarray,
+        u_right: np.ndarray,
+        t_right: np.ndarray,
+        v_left: np.ndarray,
+        t_left: np.ndarray,
+    ) -> None:
+        """Messages of one product each, given by what each role knows of them."""
+        gates = self._record.integers.setdefault(("conversions", 1), Gates(SEPARATE))
+        self._keep(gates.add(t_right, t_left, u=u, v=v, u_right=u_right, v_left=v_left))
+
+    def matrix(
+        self, x: RepShare, y: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray], *, transposed: bool
+    ) -> None:
+        """z = x y, or the transpose of x times y. The products x_i y_i are left to the proof, which compresses them."""
+        frozen = freeze(x)
+        key = (*identity(frozen), transposed)
+        group = self._record.matrices.get(key)
+        kept = 0
+        if group is None:
+            group = self._record.matrices[key] = MatrixGates(frozen, transposed)
+            # The same at all parties: a known zero may stay a view where x was copied, but nobody holds two zeros.
+            copied = frozen.own is not x.own or frozen.previous is not x.previous
+            kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
+        self._keep(kept + group.add(y, z.previous - pads[1], pads[0]))
+
+    def _keep(self, size: int) -> None:
+        self._record.kept_bytes += size
+        if self._record.kept_bytes > self._record_bytes:
+            self.prove()
+
+    # Proofs
+
+    def prove(self) -> None:
+        """Prove what is recorded, and verify the others' proofs. Raises ProofRejected, or what a lost link raises."""
+        if self._record.empty:
+            return
+        record, self._record = self._record, Record()
+        statements = _statements(record)
+        self._account(sum(each.error for each in statements))
+        batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)
+        batch.run(self._bindings(), self.prover_class)
+        self.batches += 1
+        self._begin_batch()
+
+    def finish(self) -> None:
+        """At the end of a run. Raises ProtocolAbort if something is left unproved."""
+        self._channel.transcribe(None)
+        if not self._record.empty:
+            raise ProtocolAbort("expected every gate to be proved before the end, got unproved ones: call prove()")
+
+    def _account(self, error: float) -> None:
+        """Add a batch's error, and refuse to go on above the limit."""
+        self.soundness_error += error
+        if self.soundness_error > LIMIT:
+            raise ProtocolAbort(
+                f"expected a soundness error of at most 2^{math.log2(LIMIT):.0f}, got "
+                f"2^{math.log2(self.soundness_error):.1f} after {self.batches + 1} batches; nothing of this batch "
+                "was opened. Split the computation into several runs"
+            )
+
+    def _begin_batch(self) -> None:
+        own, previous = (
+            transcript.salt(streams[Purpose.PROOF_RIGHT]) for streams in (self._prss.own, self._prss.previous)
+        )
+        self._digests = hashlib.sha256(own), hashlib.sha256(previous)
+        self._channel.transcribe(self._digests)
+
+    def _bindings(self) -> tuple[bytes, bytes]:
+        """h_0 of this party's own messages, and of those of the previous party."""
+        self._channel.transcribe(None)
+        sent, received = self._digests
+        return sent.digest(), received.digest()
+
+
+def _components(x: RepShare, y: RepShare) -> dict[str, np.ndarray]:
+    return {"x_own": x.own, "x_previous": x.previous, "y_own": y.own, "y_previous": y.previous}
+
+
+def _statements(record: Record) -> list[Statement]:
+    found = ((BITS, statement.sizes_of_bits(record)), (INTEGERS, statement.sizes_of_integers(record)))
+    statements = []
+    for field, sizes in found:
+        if sizes is not None:
+            levels = shape(sizes.rows, max(sizes.lengths))
+            error = proof_error(levels, sizes.weight_error)
+            statements.append(Statement(field, levels, sizes.lengths, error))
+    return statements
+
+
+class _Batch:
+    """The proofs of one batch. Party p proves, is R to p - 1 and L to p + 1."""
+
+    def __init__(
+        self, channel: Channel, prss: Prss, session: bytes, batch: int, record: Record, statements: list[Statement]
+    ) -> None:
+        self._channel, self._prss, self._session, self._batch = channel, prss, session, batch
+        self._record, self._statements = record, statements
+        # Provers by what this party is to them, and the hashes of their transcripts so far.
+        self._prover_of = {Role.PROVER: channel.party_id, Role.RIGHT: channel.previous, Role.LEFT: channel.next}
+        self._hashes: dict[Role, list[bytes]] = {role: [] for role in Role}
+
+    def run(self, bindings: tuple[bytes, bytes], prover_class: type[Prover]) -> None:
+        challenges = self._bind(*bindings)
+        provers, rights, lefts = self._enter(challenges, prover_class)
+        for number in range(max(len(s.shape.levels) for s in self._statements)):
+            self._level(number, provers, rights, lefts)
+        self._conclude(rights, lefts)
+
+    def _bind(self, sent: bytes, received: bytes) -> dict[Role, bytes]:
+        """h_0 of each prover, then the challenges from which all weights come."""
+        to_left = bytearray(transcript.HASH_BYTES)
+        channel = self._channel
+        channel.exchange("proof/bind", {channel.previous: memoryview(sent)}, {channel.next: memoryview(to_left)})
+        for role, digest in zip((Role.PROVER, Role.RIGHT, Role.LEFT), (sent, received, bytes(to_left)), strict=True):
+            self._hashes[role].append(digest)
+        return self._challenges()
+
+    def _enter(
+        self, challenges: dict[Role, bytes], prover_class: type[Prover]
+    ) -> tuple[list[Prover], list[Verifier], list[Verifier]]:
+        own, previous = self._prss.own, self._prss.previous
+        provers, rights, lefts = [], [], []
+        for each in self._statements:
+            halves = {role: self._half(each, role, challenges[role]) for role in Role}
+            pads, masks = own[Purpose.PROOF_RIGHT], previous[Purpose.PROOF_LEFT]
+            provers.append(prover_class(each.field, each.shape, halves[Role.PROVER], pads, masks))
+            pads, masks = previous[Purpose.PROOF_RIGHT], own[Purpose.PROOF_LEFT]
+            rights.append(Verifier(each.field, each.shape, halves[Role.RIGHT], pads, right=True))
+            lefts.append(Verifier(each.field, each.shape, halves[Role.LEFT], masks, right=False))
+        self._record = Record()
+        return provers, rights, lefts
+
+    def _half(self, each: Statement, role: Role, challenge: bytes) -> statement.Half:
+        stream = transcript.expand(challenge, b"weights over " + each.field.name.encode())
+        rows = each.shape.base_rows
+        if each.field is BITS:
+            return statement.half_of_bits(self._record, role, rows, stream)
+        return statement.half_of_integers(self._record, role, self._prover_of[role], rows, stream)
+
+    def _level(self, number: int, provers: list[Prover], rights: list[Verifier], lefts: list[Verifier]) -> None:
+        """One message to L, its hash to R, a challenge back."""
+        channel = self._channel
+        active = [i for i, each in enumerate(self._statements) if number < len(each.shape.levels)]
+        message = b"".join(provers[i].message(number) for i in active)
+        bound = transcript.bind(transcript.salt(self._prss.previous[Purpose.PROOF_LEFT]), message)
+        sizes = [self._statements[i].message_bytes(number) for i in active]
+        from_next, from_previous = bytearray(sum(sizes)), bytearray(transcript.HASH_BYTES)
+        channel.exchange(
+            f"proof/level.{number}",
+            {channel.previous: memoryview(message), channel.next: memoryview(bound)},
+            {channel.next: memoryview(from_next), channel.previous: memoryview(from_previous)},
+        )
+        right_parts = [rights[i].receive(number, None) for i in active]
+        stops = np.cumsum([0, *sizes]).tolist()
+        left_parts = [lefts[i].receive(number, bytes(from_next[stops[j] : stops[j + 1]])) for j, i in enumerate(active)]
+        expected = transcript.bind(transcript.salt(self._prss.own[Purpose.PROOF_LEFT]), bytes(from_next))
+        for role, digest in ((Role.PROVER, bound), (Role.RIGHT, bytes(from_previous)), (Role.LEFT, expected)):
+            self._hashes[role].append(digest)
+        challenges = self._challenges()
+        for j, i in enumerate(active):
+            provers[i].fold(number, challenges[Role.PROVER])
+            rights[i].fold(number, right_parts[j], challenges[Role.RIGHT])
+            lefts[i].fold(number, left_parts[j], challenges[Role.LEFT])
+
+    def _challenges(self) -> dict[Role, bytes]:
+        """Answer the two provers that this party verifies; take its own challenge from both verifiers and compare.
+
+        Used before it is compared, a wrong challenge from R would make the messages to L reveal pads.
+        """
+        channel = self._channel
+        keys = {Role.RIGHT: self._prss.own_challenge_key, Role.LEFT: self._prss.previous_challenge_key}
+        known = {
+            role: transcript.challenge(key, self._session, self._prover_of[role], self._batch, self._hashes[role])
+            for role, key in keys.items()
+        }
+        peers = {channel.previous: known[Role.RIGHT], channel.next: known[Role.LEFT]}
+        answers = {peer: bytearray(len(value)) for peer, value in peers.items()}
+        channel.exchange(
+            "proof/challenge",
+            {peer: memoryview(value) for peer, value in peers.items()},
+            {peer: memoryview(value) for peer, value in answers.items()},
+        )
+        if answers[channel.next] != answers[channel.previous]:
+            raise ProofRejected(
+                f"check 'challenge' of batch {self._batch} failed: party {channel.next} and party {channel.previous} "
+                f"sent party {channel.party_id} different challenges; nothing of this batch was "
+                "opened"
+            )
+        return {**known, Role.PROVER: bytes(answers[channel.next])}
+
+    def _conclude(self, rights: list[Verifier], lefts: list[Verifier]) -> None:
+        """R opens to L, L decides, everybody hears."""
+        channel = self._channel
+        shown = b"".join([*(right.opening() for right in rights), *self._hashes[Role.RIGHT]])
+        sizes = [each.opening_bytes(self._prover_of[Role.LEFT]) for each in self._statements]
+        got = bytearray(sum(sizes) + transcript.HASH_BYTES * len(self._hashes[Role.LEFT]))
+        channel.exchange("proof/opening", {channel.next: memoryview(shown)}, {channel.previous: memoryview(got)})
+        stops = np.cumsum([0, *sizes]).tolist()
+        failed = ""
+        if bytes(got[stops[-1] :]) != b"".join(self._hashes[Role.LEFT]):
+            failed = _CHECKS[0]
+        elif not all(left.accepts(bytes(got[stops[i] : stops[i + 1]])) for i, left in enumerate(lefts)):
+            failed = _CHECKS[1]
+        self._announce(failed)
+
+    def _announce(self, failed: str) -> None:
+        """Tell both others this party's verdict on its successor; go on only if all three proofs are accepted."""
+        channel, prover = self._channel, self._prover_of[Role.LEFT]
+        verdict = transcript.pack_verdict(failed, self._batch, prover, self._hashes[Role.LEFT][-1])
+        peers = (channel.next, channel.previous)
+        got = {peer: bytearray(transcript.VERDICT_BYTES) for peer in peers}
+        try:
+            channel.exchange(
+                "proof/accept",
+                dict.fromkeys(peers, memoryview(verdict)),
+                {peer: memoryview(value) for peer, value in got.items()},
+            )
+        finally:  # a rejection ends the run, also when a peer has left meanwhile because of it
+            if failed:
+                raise ProofRejected(_rejection(failed, self._batch, prover, channel.party_id))
+        # The next party decided on the previous one's proof, of which this party is R; the previous one on its own.
+        for peer, role in ((channel.next, Role.RIGHT), (channel.previous, Role.PROVER)):
+            expected = transcript.pack_verdict("", self._batch, self._prover_of[role], self._hashes[role][-1])
+            if bytes(got[peer]) != expected:
+                check = transcript.unpack_verdict(bytes(got[peer]))
+                check = check if check in _CHECKS else "verdict"
+                raise ProofRejected(_rejection(check, self._batch, self._prover_of[role], peer))
+
+
+def _rejection(check: str, batch: int, prover: int, judge: int) -> str:
+    return (
+        f"check '{check}' of batch {batch} failed: party {judge} rejects the proof of party {prover}. One of the "
+        "parties deviated from the protocol; nothing of this batch was opened or kept"
+    )

@@ -1,0 +1,134 @@
+"""Passive multiplication over Z_2^64 and GF(2).
+
+Party i's additive share of x y is z_i = x_i y_i + x_i y_{i-1} + x_{i-1} y_i + alpha_i; it sends z_i to party i+1. One
+ring element per output and party and one round, whatever the length of a dot product. Two products suffice:
+x_i (y_i + y_{i-1}) + x_{i-1} y_i. (Araki et al., CCS'16, https://eprint.iacr.org/2016/768)
+
+If x is a private input of party o, then x_{o+1} = 0 and x y = x (y_o + y_{o-1}) + (x_o + x_{o-1}) y_{o+1}: the owner
+multiplies what it knows by the two components that it holds, and the other two each multiply the component of x that
+they hold by the one that the owner lacks. The same terms in other hands: x_{o-1} y_{o-1} is computed by party o, not
+o - 1. Three products in all instead of six, and the owner's reads a quarter of the memory.
+
+Everything sent is masked by a pad that its receiver lacks: the protocol stays private against a corrupt party until
+something is opened, and what that party can do is to add an error to z_i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from mpc_tamper.engines.rep3.kernels import matmul as kernel
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES, messages
+from mpc_tamper.engines.rep3.protocol.prss import Purpose
+from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.runs.result import Cost
+
+_Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_Pads = tuple[np.ndarray, np.ndarray]
+
+
+def cost(outputs: int) -> Cost:
+    """Of a product, dot product or matrix product with so many outputs."""
+    return messages(WORD_BYTES * outputs)
+
+
+def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """x * y, elementwise; equal shapes."""
+    z, pads = _multiply(party, x, y, _products, x.shape, "mul")
+    if party.active is not None:
+        party.active.products(x, y, z, pads)
+    return z
+
+
+def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """Row-wise dot products: (a, b), (a, b) -> (a,)."""
+    z, pads = _multiply(party, x, y, _row_products, x.shape[:1], "dot")
+    if party.active is not None:
+        party.active.products(x, y, z, pads)
+    return z
+
+
+def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """(a, b) times (b, c): (a, c)."""
+    z, pads = _multiply(party, x, y, kernel.matmul, (x.shape[0], y.shape[1]), "matmul")
+    if party.active is not None:
+        party.active.matrix(x, y, z, pads, transposed=False)
+    return z
+
+
+def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
+    """The transpose of (b, a) times (b, c): (a, c)."""
+    z, pads = _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
+    if party.active is not None:
+        party.active.matrix(x, y, z, pads, transposed=True)
+    return z
+
+
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Elementwise; x may be int16 (RepShare.plain)."""
+    return x.astype(np.uint64, copy=False) * y
+
+
+def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _products(x, y).sum(axis=1, dtype=np.uint64)
+
+
+def _multiply(
+    party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str
+) -> tuple[RepShare, _Pads]:
+    """The product, and the pads of its message: F(kappa_i), F(kappa_{i-1})."""
+    pads = party.prss.pads(Purpose.ZERO, shape)
+    z = pads[0] - pads[1]
+    for left, right in _local_terms(party.party_id, x, y):
+        z += product(left, right)
+    party.add_errors(z)
+    return reshare(party, z, tag), pads
+
+
+def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The products whose sum is this party's additive share of x y, before the pad."""
+    if x.owner is None:
+        return [(x.own, y.own + y.previous), (x.previous, y.own)]
+    role = (party_id - x.owner) % 3
+    if role == 1:
+        return [(x.previous, y.own)]
+    if role == 2:
+        return [(x.own, y.previous)]
+    both = y.own + y.previous
+    return [(x.own, both), (x.previous, both)] if x.plain is None else [(x.plain, both)]
+
+
+def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> RepShare:
+    """x & y of bit planes (p, words) with `lanes` bits in use per plane. A bit per gate, one round."""
+    pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
+    z = pads[0] ^ pads[1]
+    z ^= x.own & (y.own ^ y.previous)
+    z ^= x.previous & y.own
+    party.flip_errors(z, lanes, gate)
+    product = reshare(party, z, gate)
+    if party.active is not None:
+        party.active.and_gates(x, y, product, pads)
+    return product
+
+
+def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> RepShare:
+    """The majority of the three components of x, bit by bit: the carries of a carry-save adder.
+
+    It is the xor over i of x_i & x_{i-1}, so party i multiplies just what it holds.
+    """
+    pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
+    z = pads[0] ^ pads[1]
+    z ^= x.own & x.previous
+    party.flip_errors(z, lanes, gate)
+    majorities = reshare(party, z, gate)
+    if party.active is not None:
+        party.active.majorities(x, majorities, pads)
+    return majorities
+
+
+def reshare(party: Party, z: np.ndarray, tag: str) -> RepShare:
+    """An additive (or xor) share z_i, sent to party i+1, becomes a replicated one."""
+    return RepShare(z, party.shift(tag, z))

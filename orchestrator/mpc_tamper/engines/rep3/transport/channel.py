@@ -1,0 +1,236 @@
+"""The channel of one party: messages to the other two, counted.
+
+All parties run the same program, so each call names what is sent and what must come. A round is one call that waits
+for a message. Bytes are frame headers and payloads sent; TLS's own records come on top.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout
+from mpc_tamper.engines.rep3.transport import frame
+from mpc_tamper.engines.rep3.transport.link import Link
+
+_READABLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
+
+
+class Digest(Protocol):
+    """A running hash."""
+
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+
+@dataclass
+class _Outgoing:
+    link: Link
+    parts: list[memoryview]
+
+    def advance(self) -> None:
+        while self.parts:
+            sent = self.link.send(self.parts[0])
+            if not sent:
+                return
+            if sent == len(self.parts[0]):
+                self.parts.pop(0)
+            else:
+                self.parts[0] = self.parts[0][sent:]
+
+
+@dataclass
+class _Incoming:
+    link: Link
+    sender: int
+    tag: str
+    sequence: int
+    payload: memoryview
+    header: bytearray = field(default_factory=lambda: bytearray(frame.HEADER_BYTES))
+    header_filled: int = 0
+    filled: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.header_filled == frame.HEADER_BYTES and self.filled == len(self.payload)
+
+    @property
+    def tail(self) -> bytes:
+        """The end of what has come so far, at most as long as a header."""
+        seen = self.header[: self.header_filled] + bytes(self.payload[: self.filled][-frame.HEADER_BYTES :])
+        return bytes(seen[-frame.HEADER_BYTES :])
+
+    def advance(self) -> None:
+        while self.header_filled < frame.HEADER_BYTES:
+            received = self.link.receive_into(memoryview(self.header)[self.header_filled :])
+            if not received:
+                return
+            self.header_filled += received
+            if self.header_filled == frame.HEADER_BYTES:
+                frame.check_header(bytes(self.header), self.tag, self.sequence, len(self.payload), self.sender)
+        while self.filled < len(self.payload):
+            received = self.link.receive_into(self.payload[self.filled :])
+            if not received:
+                return
+            self.filled += received
+
+
+class Channel:
+    """links: peer's party id -> link. timeout_seconds: without any progress, a PeerTimeout."""
+
+    def __init__(self, party_id: int, links: Mapping[int, Link], timeout_seconds: float) -> None:
+        self.party_id = party_id
+        self.next = (party_id + 1) % 3
+        self.previous = (party_id - 1) % 3
+        self.bytes_sent = 0
+        self.rounds = 0
+        self._links = dict(links)
+        self._timeout = timeout_seconds
+        self._sent = dict.fromkeys(links, 0)
+        self._received = dict.fromkeys(links, 0)
+        self._finishing = False
+        self._log: list[tuple[int, str, bytes]] | None = None
+        self._digests: tuple[Digest, Digest] | None = None
+
+    def record_received(self) -> list[tuple[int, str, bytes]]:
+        """From now on keep (sender, tag, payload) of every message, for tests of what a party sees."""
+        self._log = []
+        return self._log
+
+    def transcribe(self, digests: tuple[Digest, Digest] | None) -> None:
+        """From now on feed what goes to the next party to the first digest, what comes from the previous one to the
+        second: each message after its tag and length. None: no longer."""
+        self._digests = digests
+
+    def shift(self, tag: str, payload: memoryview, into: memoryview) -> None:
+        """Send to the next party, receive as much from the previous one: one round."""
+        self.exchange(tag, {self.next: payload}, {self.previous: into})
+
+    def exchange(self, tag: str, send: Mapping[int, memoryview], receive: Mapping[int, memoryview]) -> None:
+        """Send and receive one message per peer named. Counts a round if anything is received.
+
+        Raises PeerLost, PeerTimeout or FrameError, each naming the party.
+        """
+        outgoing = {peer: self._outgoing(peer, tag, payload) for peer, payload in send.items()}
+        incoming = {
+            peer: _Incoming(self._links[peer], peer, tag, self._received[peer], buffer)
+            for peer, buffer in receive.items()
+        }
+        self._pump(outgoing, incoming)
+        for peer in receive:
+            self._received[peer] += 1
+        if receive:
+            self.rounds += 1
+        if self._digests is not None:
+            for digest, messages, peer in zip(self._digests, (send, receive), (self.next, self.previous), strict=True):
+                if peer in messages:
+                    digest.update(frame.tag_bytes(tag) + len(messages[peer]).to_bytes(8, "little"))
+                    digest.update(messages[peer])
+        if self._log is not None:
+            self._log += [(peer, tag, bytes(buffer)) for peer, buffer in receive.items()]
+
+    def finish(self) -> None:
+        """Wait until both peers have come to the end too, then close."""
+        self._finishing = True
+        peers = list(self._links)
+        self.exchange("finish", dict.fromkeys(peers, memoryview(b"")), {p: memoryview(bytearray()) for p in peers})
+        self.close()
+
+    def abort_because(self, exc: BaseException) -> None:
+        """Abort: the party that the exception names is at fault, or else this one."""
+        self.abort(exc.party if isinstance(exc, PartyError) and exc.party is not None else self.party_id)
+
+    def abort(self, culprit: int) -> None:
+        """Tell the peers whose fault ends this run, as far as the links still carry it, and close."""
+        message = frame.pack_abort(culprit)
+        for link in self._links.values():
+            with contextlib.suppress(OSError):
+                link.send(memoryview(message))
+        self.close()
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+
+    def _outgoing(self, peer: int, tag: str, payload: memoryview) -> _Outgoing:
+        header = frame.pack_header(tag, self._sent[peer], len(payload))
+        self._sent[peer] += 1
+        self.bytes_sent += len(header) + len(payload)
+        return _Outgoing(
+            self._links[peer],
+            [memoryview(header + payload)] if len(payload) < 1 << 16 else [memoryview(header), payload],
+        )
+
+    def _pump(self, outgoing: dict[int, _Outgoing], incoming: dict[int, _Incoming]) -> None:
+        """Move bytes both ways until all is sent and all has come."""
+        while True:
+            for peer, out in outgoing.items():
+                with _losing(peer, out.link, incoming.get(peer)):
+                    out.advance()
+            for peer, inc in incoming.items():
+                with _losing(peer, inc.link, inc):
+                    inc.advance()
+            sending = [p for p, out in outgoing.items() if out.parts]
+            receiving = [p for p, inc in incoming.items() if not inc.done]
+            if not sending and not receiving:
+                return
+            self._wait(sending, receiving)
+
+    def _wait(self, sending: list[int], receiving: list[int]) -> None:
+        """Wait until a link can move. A peer that hangs up is noticed on links that nothing is expected on, too."""
+        poll = select.poll()
+        for peer, link in self._links.items():
+            mask = select.POLLRDHUP | select.POLLHUP
+            mask |= _READABLE if peer in receiving else 0
+            mask |= select.POLLOUT if peer in sending else 0
+            poll.register(link.fileno(), mask)
+        events = dict(poll.poll(self._timeout * 1000))
+        if not events:
+            peer = (receiving or sending)[0]
+            doing = "sent nothing" if receiving else "took nothing"
+            raise PeerTimeout(
+                f"{_name(peer)} {doing} for {self._timeout:g} s; check that it runs and that the network reaches it, "
+                "or allow more time (--timeout)",
+                peer,
+            )
+        for peer, link in self._links.items():
+            hung_up = events.get(link.fileno(), 0) & (select.POLLHUP | select.POLLRDHUP | select.POLLERR)
+            if hung_up and peer not in receiving and not self._finishing:
+                raise lost(peer, link)
+
+
+@contextlib.contextmanager
+def _losing(peer: int, link: Link, incoming: _Incoming | None) -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError) as exc:
+        reason = f": {exc}" if str(exc) else ""
+        raise lost(peer, link, reason, b"" if incoming is None else incoming.tail) from exc
+
+
+def lost(peer: int, link: Link, reason: str = "", seen: bytes = b"") -> PeerLost:
+    """The error for a link that has closed: its last message if that blames somebody, or else the peer itself.
+
+    An abort is the last that a party sends, perhaps after messages that nobody waits for any more.  seen: the end of
+    what has been read before.
+    """
+    buffer = bytearray(1 << 16)
+    try:
+        while received := link.receive_into(memoryview(buffer)):
+            seen = (seen + buffer[:received])[-frame.HEADER_BYTES :]
+    except EOFError:
+        pass
+    except OSError as exc:
+        reason = reason or f": {exc}"
+    try:
+        if len(seen) == frame.HEADER_BYTES:
+            frame.check_abort(seen, peer)
+    except PeerLost as abort:
+        return abort
+    return PeerLost(f"{_name(peer)} closed its connection{reason}", peer)
+
+
+def _name(peer: int) -> str:
+    return f"party {peer}"

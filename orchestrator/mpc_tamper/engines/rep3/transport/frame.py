@@ -1,0 +1,59 @@
+"""The header of a message: no I/O.
+
+16 bytes, little-endian: tag (8 bytes of the hash of its name), sequence number (uint32, per link and direction, from
+0), payload length (uint32). Both ends run the same program, so the receiver knows all three beforehand and takes
+nothing else. Integrity and confidentiality are TLS's.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import struct
+
+from mpc_tamper.core.errors import FrameError, PeerLost
+from mpc_tamper.runs.spec import PARTIES
+
+_HEADER = struct.Struct("<8sII")
+HEADER_BYTES = _HEADER.size
+MAX_PAYLOAD = (1 << 32) - 1
+ABORT = "abort"
+
+
+@functools.lru_cache(maxsize=4096)
+def tag_bytes(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=8).digest()
+
+
+def pack_header(tag: str, sequence: int, length: int) -> bytes:
+    if not 0 <= length <= MAX_PAYLOAD:
+        raise FrameError(f"message {tag!r}: expected a payload below 2^32 bytes, got {length}; send it in parts")
+    return _HEADER.pack(tag_bytes(tag), sequence & 0xFFFFFFFF, length)
+
+
+def pack_abort(culprit: int) -> bytes:
+    """An abort carries who is at fault in place of a sequence number, and no payload."""
+    return _HEADER.pack(tag_bytes(ABORT), culprit, 0)
+
+
+def check_header(header: bytes, tag: str, sequence: int, length: int, sender: int) -> None:
+    """Raises FrameError unless the header is the one expected, PeerLost if the sender gives up."""
+    check_abort(header, sender)
+    got_tag, got_sequence, got_length = _HEADER.unpack(header)
+    name = f"party {sender}"
+    if got_tag != tag_bytes(tag):
+        raise FrameError(f"{name} sent a message tagged {got_tag.hex()}, expected {tag!r}", sender)
+    if got_sequence != sequence & 0xFFFFFFFF:
+        raise FrameError(f"{name} sent message {got_sequence} ({tag!r}), expected number {sequence}", sender)
+    if got_length != length:
+        kind = "oversized" if got_length > length else "truncated"
+        raise FrameError(f"{name} sent a {kind} message {tag!r}: {got_length} bytes, expected {length}", sender)
+
+
+def check_abort(header: bytes, sender: int) -> None:
+    """Raises PeerLost if the sender gives up, with the party at fault."""
+    tag, culprit, _ = _HEADER.unpack(header)
+    if tag == tag_bytes(ABORT):
+        if culprit == sender or culprit not in range(PARTIES):
+            raise PeerLost(f"party {sender} gave up", sender)
+        raise PeerLost(f"party {sender} gave up because of party {culprit}", culprit)

@@ -1,0 +1,233 @@
+"""Mutual TLS 1.3 between the three parties, each certificate pinned.
+
+Every party holds its own key and the three certificates. For a pair, the party with the higher id connects to the one
+with the lower; both check that the certificate shown is exactly the one pinned for that party. Parties may start in any
+order, minutes apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mpc_tamper.core.errors import HandshakeError, PeerTimeout, PortInUse
+from mpc_tamper.engines.hosts import Address, Addresses
+from mpc_tamper.engines.rep3.transport.channel import Channel, lost
+from mpc_tamper.engines.rep3.transport.link import WOULD_BLOCK
+
+_RECORD = 1 << 14
+_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
+_ATTEMPT_SECONDS = 5.0  # a host that is down may not answer at all, and come up a moment later
+_DEAD_HOST_PART = 0.75  # of a message's time: the link to a dead host closes before others seem late because of it
+_BACKLOG = 8
+_STRANGER_SECONDS = 5.0  # a connection that says nothing holds up the others no longer than this
+
+
+@dataclass(frozen=True)
+class Identity:
+    """key, certificates: PEM files; certificates are those of parties 0, 1 and 2, in order."""
+
+    party_id: int
+    key: Path
+    certificates: tuple[Path, Path, Path]
+
+    def der(self, party: int) -> bytes:
+        return ssl.PEM_cert_to_DER_cert(self.certificates[party].read_text())
+
+
+class TlsLink:
+    """A link over a connected TLS socket."""
+
+    def __init__(self, sock: ssl.SSLSocket) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+
+    def send(self, data: memoryview) -> int:
+        try:
+            return self._socket.send(data[:_RECORD])
+        except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return WOULD_BLOCK
+
+    def receive_into(self, buffer: memoryview) -> int:
+        try:
+            received = self._socket.recv_into(buffer)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return WOULD_BLOCK
+        if not received:
+            raise EOFError
+        return received
+
+    def give_up_after(self, seconds: float) -> None:
+        """Close when the peer's host has not answered for that long, although its process may have nothing to say."""
+        probe = max(1, int(seconds / 4))
+        with contextlib.suppress(OSError):
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, probe)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, probe)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(1000 * seconds))
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def listen(party_id: int, address: Address, advice: str) -> socket.socket:
+    """Take the address of a party, before anything else. Raises PortInUse, which ends with the advice."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError, UnicodeError) as exc:
+        raise PortInUse(f"party {party_id} cannot listen on {address}: {exc}; {advice}") from exc
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(place)
+        listener.listen(_BACKLOG)
+    except (OSError, OverflowError) as exc:
+        listener.close()
+        raise PortInUse(f"party {party_id} cannot listen on {address}: {exc}; {advice}") from exc
+    return listener
+
+
+def connect(
+    identity: Identity,
+    listener: socket.socket,
+    addresses: Addresses,
+    *,
+    timeout_seconds: float,
+    connect_timeout_seconds: float,
+) -> Channel:
+    """Connect to both peers; addresses[i] is where party i listens.
+
+    timeout_seconds: for each message on the channel.  connect_timeout_seconds: until all three have met.
+    Raises HandshakeError where a peer shows a wrong certificate, PeerTimeout where one does not come, PeerLost where
+    one has come and gone.
+    """
+    deadline = time.monotonic() + connect_timeout_seconds
+    links: dict[int, TlsLink] = {}
+    try:
+        for peer in range(identity.party_id):
+            links[peer] = _dial(identity, peer, addresses[peer], deadline, links)
+        _accept(identity, listener, deadline, links)
+    except BaseException as exc:
+        Channel(identity.party_id, links, timeout_seconds).abort_because(exc)
+        raise
+    for link in links.values():
+        link.give_up_after(_DEAD_HOST_PART * timeout_seconds)
+    return Channel(identity.party_id, links, timeout_seconds)
+
+
+def _dial(identity: Identity, peer: int, address: Address, deadline: float, links: dict[int, TlsLink]) -> TlsLink:
+    """Try until the peer listens; where a forwarder stands before it, until it answers."""
+    context = _context(identity, ssl.PROTOCOL_TLS_CLIENT, [peer])
+    pause = _RETRY_SECONDS
+    while True:
+        try:
+            return _handshake(context, address, deadline, identity.der(peer))
+        except ssl.SSLEOFError as exc:
+            failure: OSError = exc
+        except ssl.SSLError as exc:
+            raise HandshakeError(
+                f"expected the pinned certificate of party {peer} at {address}, got a failed handshake: {exc}; check "
+                "that all parties have the same three certificates",
+                peer,
+            ) from exc
+        except OSError as exc:
+            failure = exc
+        if time.monotonic() + pause > deadline:
+            raise PeerTimeout(
+                f"party {peer} does not listen at {address}: {failure}; check that it runs and that no firewall is "
+                "in between",
+                peer,
+            ) from failure
+        _wait(links, pause)
+        pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+
+
+def _handshake(context: ssl.SSLContext, address: Address, deadline: float, pinned: bytes) -> TlsLink:
+    raw = socket.create_connection(address, timeout=min(_ATTEMPT_SECONDS, _left(deadline)))
+    try:
+        raw.settimeout(_left(deadline))  # a peer that waits for another one answers when that one has come
+        tls = context.wrap_socket(raw)
+        if tls.getpeercert(binary_form=True) != pinned:  # one that the pinned key has signed would pass for it
+            raise ssl.SSLCertVerificationError("another certificate than the one that is pinned")
+        return TlsLink(_tuned(tls))
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _accept(identity: Identity, listener: socket.socket, deadline: float, links: dict[int, TlsLink]) -> None:
+    """Wait for the parties with higher ids. Strangers are turned away; they cannot end the run."""
+    waiting = set(range(identity.party_id + 1, 3))
+    if not waiting:
+        return
+    context = _context(identity, ssl.PROTOCOL_TLS_SERVER, sorted(waiting))
+    refused = 0
+    while waiting:
+        if not _wait(links, max(0.0, deadline - time.monotonic()), listener):
+            raise PeerTimeout(_missing(waiting, refused), min(waiting))
+        raw, _ = listener.accept()
+        raw.settimeout(min(_STRANGER_SECONDS, _left(deadline)))
+        try:
+            tls = context.wrap_socket(raw, server_side=True)
+        except (ssl.SSLError, OSError):
+            raw.close()
+            refused += 1
+            continue
+        peer = next((p for p in waiting if identity.der(p) == tls.getpeercert(binary_form=True)), None)
+        if peer is None:
+            tls.close()
+            refused += 1
+            continue
+        waiting.remove(peer)
+        links[peer] = TlsLink(_tuned(tls))
+
+
+def _wait(links: dict[int, TlsLink], seconds: float, listener: socket.socket | None = None) -> bool:
+    """Whether somebody knocks within that time. Raises PeerLost where a party that is already here leaves."""
+    poll = select.poll()
+    for link in links.values():
+        poll.register(link.fileno(), select.POLLRDHUP)
+    if listener is not None:
+        poll.register(listener.fileno(), select.POLLIN)
+    events = dict(poll.poll(seconds * 1000))
+    for peer, link in links.items():
+        if link.fileno() in events:
+            raise lost(peer, link, " before all parties had met; start all three again")
+    return bool(events)
+
+
+def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSLContext:
+    context = ssl.SSLContext(protocol)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.check_hostname = False  # the certificate itself is pinned, wherever its holder runs
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(identity.certificates[identity.party_id], identity.key)
+    for peer in peers:
+        context.load_verify_locations(cafile=str(identity.certificates[peer]))
+    return context
+
+
+def _tuned(tls: ssl.SSLSocket) -> ssl.SSLSocket:
+    with contextlib.suppress(OSError):
+        tls.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        tls.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return tls
+
+
+def _left(deadline: float) -> float:
+    """Seconds, for a socket: never 0, which would mean not to wait at all."""
+    return max(0.01, deadline - time.monotonic())
+
+
+def _missing(waiting: set[int], refused: int) -> str:
+    names = " and ".join(f"party {p}" for p in sorted(waiting))
+    strangers = f"; {refused} connections with another certificate were refused" if refused else ""
+    return f"{names} did not connect in time{strangers}; check that it runs with the same addresses and certificates"

@@ -1,0 +1,150 @@
+"""Fixed-point constants of SVM training, and public bounds on every value of a run."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.models.fixed_point import BIAS, MAX_PIXEL, MAX_WIDTH, ROW_SCALE, ceil_sqrt
+from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE, Loss, SvmParameters
+
+SHIFTS = range(24, 49)  # public t to choose from, the smallest that is fine enough
+TOLERANCE = 0.01  # relative, of a constant
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """Public integers of a run.
+
+    gain, last_gain: alpha / B at 2^shift, for full batches and the last one.  decay: 2*alpha*lambda at 2^shift.
+    margin_bound: no |w.x| at scale 2^24 exceeds it in an honest run.  width: bits that hold |2^24 - margin|.
+    clip: at 2^16; 0 for none.
+    """
+
+    gain: int
+    last_gain: int
+    decay: int
+    shift: int
+    margin_bound: int
+    width: int
+    clip: int = 0
+
+
+def fixed_point(parameters: SvmParameters, rows: int, pixels: int, largest: int = MAX_PIXEL) -> FixedPoint:
+    """Constants for training on `rows` images of `pixels` pixels, or of so many other features, at most `largest`.
+
+    Raises ParameterError where a constant is too small for fixed point, or a public bound too wide for 64 bits.
+    """
+    sizes = parameters.batches(rows)
+    shift, (gain, last_gain, decay) = _constants(parameters, sizes[0], sizes[-1])
+    if decay > 1 << shift:
+        raise ParameterError(
+            f"2 * learning_rate * regularisation: expected at most 1, a step that shrinks the weights, "
+            f"got {2 * parameters.learning_rate * parameters.regularisation:g}. Lower either"
+        )
+    norm2 = row_norm2(parameters, pixels, largest)
+    step = max(gain * sizes[0], last_gain * sizes[-1])
+    clip = _clip(parameters)
+    if clip:
+        weight_norm = ceil_sqrt((parameters.iterations * len(sizes) * clip) ** 2 * (pixels + 1))  # |W_j| <= steps clip
+    else:
+        weight_norm = _weight_norm(parameters, step, decay, shift, len(sizes), norm2, pixels)
+    margin = ceil_sqrt(norm2) * weight_norm
+    attribute = max(BIAS, min(largest, math.isqrt(norm2)))
+    _check_range(parameters, step * attribute, decay, weight_norm, margin)
+    return FixedPoint(gain, last_gain, decay, shift, margin, ((1 << MARGIN_SCALE) + margin).bit_length(), clip)
+
+
+def row_norm2(parameters: SvmParameters, pixels: int, largest: int = MAX_PIXEL) -> int:
+    """The public bound on a row's squared norm in integers, scale 2^16, constant attribute included."""
+    white = BIAS**2 + pixels * largest**2
+    if parameters.max_row_norm is None:
+        return white
+    return min(white, math.floor(min(parameters.max_row_norm * BIAS, math.sqrt(white) + 1) ** 2))
+
+
+def _constants(parameters: SvmParameters, batch: int, last_batch: int) -> tuple[int, tuple[int, ...]]:
+    """The smallest shift at which each constant is within TOLERANCE of its real value, and the constants."""
+    to_weights = 2.0 ** (WEIGHT_SCALE - parameters.gradient_scale)
+    real = (
+        parameters.learning_rate / batch * to_weights,
+        parameters.learning_rate / last_batch * to_weights,
+        2 * parameters.learning_rate * parameters.regularisation,
+    )
+    for shift in SHIFTS:
+        scaled = [value * 2.0**shift for value in real]
+        if all(abs(round(value) - value) <= TOLERANCE * value for value in scaled):
+            return shift, tuple(round(value) for value in scaled)
+    raise ParameterError(
+        "learning_rate / batch and 2 * learning_rate * regularisation: expected 0 or a number that fixed point holds "
+        f"to {TOLERANCE:.0%}, at {SHIFTS[-1]} fraction bits, got {real[0] / to_weights:g} and {real[2]:g}. Raise the "
+        "learning rate or set the regularisation to 0"
+    )
+
+
+def _clip(parameters: SvmParameters) -> int:
+    """At the scale of the weights; 0 for none."""
+    if parameters.clip is None:
+        return 0
+    real = parameters.clip * (1 << WEIGHT_SCALE)
+    if abs(round(real) - real) > TOLERANCE * real:
+        raise ParameterError(
+            f"clip: expected a number that weights of {WEIGHT_SCALE} fraction bits hold to {TOLERANCE:.0%}, got "
+            f"{parameters.clip:g}. Raise it"
+        )
+    return round(real)
+
+
+def _weight_norm(
+    parameters: SvmParameters, step: int, decay: int, shift: int, batches: int, norm2: int, pixels: int
+) -> int:
+    """A bound on ||W|| (scale 2^16) in every step of an honest run without clipping, from public numbers alone.
+
+    (With clipping it does not hold: a clamp may leave the parts of a step that lengthen W and cut those that shorten
+    it. There no weight is more than steps * clip.)
+
+    Write W' = V + e, V = (1-a) W + c G, a = A/2^t in [0, 1], c = C/2^t, e in (-1, 0]^(n+1) the floor's rounding.
+    Rows are at scale 2^8 with ||x||^2 <= R^2, and S = 2^24 is the one of margins.
+    Claim: ||V||^2 <= ||W||^2 + g for a constant g. Then after T steps ||W|| <= sqrt(T g) + T sqrt(n+1), by induction
+    with sqrt((p+q)^2 + g) <= sqrt(p^2 + g) + q.
+
+    ||V||^2 = (1-a)^2 ||W||^2 + 2 (1-a) c <W, G> + c^2 ||G||^2.
+    Hinge: G sums y x over active rows, whose margins y W.x are below S, so <W, G> <= B S, ||G|| <= B R and
+        g = 2 c B S + (c B R)^2.
+    Squared hinge: row i counts v_i = floor(max(0, S - Z_i) / 2^16) times, so v_i > 0 has Z_i <= S - 2^16 v_i and
+        <W, G> <= sum v_i S - 2^16 v_i^2,  ||G||^2 <= B R^2 sum v_i^2 (Cauchy-Schwarz). With c B R^2 <= (1-a) 2^16, the
+        usual condition on the step of a smooth loss, the sum of both terms is at most
+        (1-a) c sum (2 S v_i - 2^16 v_i^2) <= c B 2^32 = g.
+    """
+    one = 1 << shift
+    steps = parameters.iterations * batches
+    if parameters.loss is Loss.HINGE:
+        growth = -(-(2 * step * one * (1 << MARGIN_SCALE) + step**2 * norm2) // one**2)
+    else:
+        if step * norm2 > (one - decay) << (2 * ROW_SCALE):
+            largest = 1 / (norm2 / BIAS**2 + 2 * parameters.regularisation)
+            raise ParameterError(
+                f"learning_rate: expected at most {largest:.3g} = 1 / (max_row_norm^2 + 2 * regularisation) for the "
+                f"squared hinge, so that a public bound on the weights exists, got {parameters.learning_rate:g}. Lower "
+                "it, or state a smaller max_row_norm"
+            )
+        growth = -(-(step << 32) // one)
+    return ceil_sqrt(steps * growth) + steps * ceil_sqrt(pixels + 1)
+
+
+def _check_range(parameters: SvmParameters, pull: int, decay: int, weight_norm: int, margin: int) -> None:
+    """Every value of an honest run stays below 2^63: margins, z h(z), gradients, both products of the update.
+
+    pull: what gain times gradient is at most where each row counts once: no attribute is longer than its row.
+    """
+    distance = (1 << MARGIN_SCALE) + margin
+    times = 1 if parameters.loss is Loss.HINGE else distance >> (2 * ROW_SCALE)
+    update = pull * times + decay * weight_norm
+    for name, bound in (("1 - margin", distance), ("the update before its shift", update)):
+        if bound.bit_length() > MAX_WIDTH:
+            raise ParameterError(
+                f"expected a public bound below 2^{MAX_WIDTH} on {name}, got one of {bound.bit_length()} bits. Lower "
+                f"learning_rate ({parameters.learning_rate:g}) or iterations ({parameters.iterations}), or state a "
+                "smaller max_row_norm"
+            )

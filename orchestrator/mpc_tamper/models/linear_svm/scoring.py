@@ -1,0 +1,26 @@
+"""Scores of a linear model, exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.models.fixed_point import BIAS
+
+
+def scores(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """w.x of each image, (m,), exact integers at scale 2^24: int64, or Python integers where that could overflow.
+
+    weights: (n + 1,) int64, bias first.  pixels: (m, n) integers.
+    """
+    if weights.ndim != 1 or pixels.ndim != 2 or len(weights) != pixels.shape[1] + 1:
+        raise DataError(
+            f"expected images of as many pixels as the model has weights, less one, got images {pixels.shape} and "
+            f"weights {weights.shape}"
+        )
+    sum_of_weights = sum(abs(int(w)) for w in weights)
+    largest_pixel = max(BIAS, abs(int(pixels.max(initial=0))), abs(int(pixels.min(initial=0))))
+    exact = np.int64 if sum_of_weights * largest_pixel < 1 << 63 else object
+    w = weights.astype(exact)
+    result: np.ndarray = pixels.astype(exact) @ w[1:] + w[0] * BIAS
+    return result

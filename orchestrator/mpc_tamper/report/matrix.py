@@ -1,0 +1,129 @@
+"""The attack x defence matrix from matrix.json: tables, and a heat map and a gallery for each data set.
+
+{"environment": {...}, "datasets": {name: {...}}, "cells": [{"dataset", "attack", "defence", ...}]}
+matrix-weights.json, for the gallery: {dataset: {"image_shape", "test_image", "attacks": {attack: {...}}}}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.report import gallery, heat_map
+from mpc_tamper.report.matrix_cells import Grid, Outcome, Record, grids, outcome
+from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST, NO_DEFENCE
+from mpc_tamper.report.table1 import read_record
+from mpc_tamper.report.tables import environment_line
+
+MATRIX_JSON, WEIGHTS_JSON = "matrix.json", "matrix-weights.json"
+MATRIX_CSV, MATRIX_MARKDOWN = "matrix.csv", "matrix.md"
+EXPLANATION = (
+    "The attacker knows the defence, has data like the owners', and chooses strengths on the test images that success "
+    "is measured on, the worst case; it does not adapt to checks. "
+    "Each cell: accuracy on test images / attack success rate (ASR: the share of test images of the other class that "
+    "the model takes for the target once the trigger is added), and what became of the model. Rejected: a check of the "
+    "secret model said no; its numbers are the experimenter's, who opens it all the same. Aborted: there is no model. "
+    "False alarm: nobody cheated, and the model was rejected or the run aborted."
+)
+
+
+def write_matrix_report(folder: Path) -> tuple[str, ...]:
+    """Read matrix.json of a folder, and matrix-weights.json where there is one; write the tables and pictures beside.
+
+    Returns the names of the files written: matrix.csv, matrix.md, matrix-<dataset>.png and, with weights,
+    gallery-<dataset>.png. Raises DataError for records that are missing or not those of a matrix; then none is written.
+    """
+    record = read_record(folder / MATRIX_JSON)
+    weights = read_record(folder / WEIGHTS_JSON) if (folder / WEIGHTS_JSON).exists() else {}
+    files: dict[str, str | bytes] = {}
+    try:
+        files[MATRIX_CSV], files[MATRIX_MARKDOWN] = csv_table(record), markdown(record)
+        by_dataset = {grid.dataset: grid for grid in grids(record)}
+        for name, grid in by_dataset.items():
+            files[f"matrix-{name}.png"] = heat_map.draw(grid, record["datasets"][name])
+        for name, shown in weights.items():
+            if shown["attacks"]:
+                files[f"gallery-{name}.png"] = gallery.draw(name, shown, by_dataset.get(name))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
+        raise DataError(
+            f"{folder}: expected the records of a run of matrix, got some without {exc}. Run it again"
+        ) from exc
+    for name, content in files.items():
+        write_atomically(folder / name, content)
+    return tuple(files)
+
+
+def csv_table(record: Record) -> str:
+    """A line per cell; lists and nested records as JSON text."""
+    rows = [
+        {key: json.dumps(value) if isinstance(value, (dict, list)) else value for key, value in cell.items()}
+        | {"outcome": str(outcome(cell))}
+        for cell in record["cells"]
+    ]
+    return pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
+
+
+def markdown(record: Record) -> str:
+    parts = ["# Attacks and defences", "", EXPLANATION, ""]
+    for grid in grids(record):
+        dataset = record["datasets"][grid.dataset]
+        parts += [f"## {grid.title}", "", *_outcomes(grid), "", _origin(grid, dataset), "", *_costs(grid)]
+    return "\n".join([*parts, environment_line(record["environment"])]) + "\n"
+
+
+def _outcomes(grid: Grid) -> Iterator[str]:
+    yield f"| attack | {' | '.join(DEFENCES.get(d, d) for d in grid.defences)} |"
+    yield "|---" * (1 + len(grid.defences)) + "|"
+    for attack in grid.attacks:
+        cells = (_text(grid.cell(attack, defence)) for defence in grid.defences)
+        yield f"| {ATTACKS.get(attack, attack)} | {' | '.join(cells)} |"
+
+
+def _origin(grid: Grid, dataset: Record) -> str:
+    engines = dict.fromkeys(cell["engine"] for cell in grid.cells.values())
+    return (
+        f"{dataset['rows']:,} training rows, {dataset['parameters']['iterations']} iterations, engine "
+        f"{', '.join(engines)}. Data: {dataset['source']}, sha256 {dataset['data_sha256'][:12]}."
+    )
+
+
+def _costs(grid: Grid) -> Iterator[str]:
+    """Of the honest runs, beside the one without a defence."""
+    bare = grid.cell(HONEST, NO_DEFENCE)
+    if bare is None:
+        return
+    yield "What a defence costs when nobody cheats, per party; in brackets, times the run without a defence:"
+    yield ""
+    yield "| defence | protocol | seconds | MB | rounds |"
+    yield "|---|---|---:|---:|---:|"
+    for defence in grid.defences:
+        cell = grid.cell(HONEST, defence)
+        if cell is not None:
+            protocols = (
+                f"{cell['protocol']}, checked in {check}" if (check := cell.get("check_protocol")) else cell["protocol"]
+            )
+            yield (
+                f"| {DEFENCES.get(defence, defence)} | {protocols} | {_beside(cell, bare, 'seconds', 1, '.1f')} "
+                f"| {_beside(cell, bare, 'bytes_per_party', 1e6, '.1f')} | {_beside(cell, bare, 'rounds', 1, ',')} |"
+            )
+    yield ""
+
+
+def _beside(cell: Record, bare: Record, key: str, unit: float, form: str) -> str:
+    value = format(cell[key] if unit == 1 else cell[key] / unit, form)
+    return f"{value} ({cell[key] / bare[key]:.2f})" if bare[key] else value
+
+
+def _text(cell: Record | None) -> str:
+    kind = outcome(cell)
+    if cell is None or cell["clean_accuracy"] is None:
+        return str(kind)
+    numbers = f"{cell['clean_accuracy']:.2%} / {cell['attack_success_rate']:.2%}"
+    if kind is Outcome.DELIVERED:
+        return f"{numbers}, passed" if cell["verdict"] == "pass" else numbers
+    return f"{numbers}, **{kind}**"

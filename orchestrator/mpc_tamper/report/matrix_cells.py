@@ -1,0 +1,66 @@
+"""The cells of the matrix, data set by data set, and what each came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from mpc_tamper.report.names import DATASETS, HONEST
+
+Record = Mapping[str, Any]
+
+
+class Outcome(StrEnum):
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    ABORTED = "aborted"
+    FALSE_ALARM = "false alarm"
+    NOT_RUN = "not run"
+
+
+def outcome(cell: Record | None) -> Outcome:
+    """A false alarm is an honest run whose model was rejected, or that aborted."""
+    if cell is None:
+        return Outcome.NOT_RUN
+    stopped = Outcome.ABORTED if cell["aborted"] else Outcome.REJECTED if cell["verdict"] == "fail" else None
+    if stopped is None:
+        return Outcome.DELIVERED
+    return Outcome.FALSE_ALARM if cell["attack"] == HONEST else stopped
+
+
+def percent(share: float) -> str:
+    """One decimal, and never 100% or 0% where it is not."""
+    text = f"{share:.1%}"
+    return "100%" if share == 1 else "0%" if share == 0 else {"100.0%": ">99.9%", "0.0%": "<0.1%"}.get(text, text)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells of one data set: rows are attacks, columns defences, both in the order of the record."""
+
+    dataset: str
+    attacks: tuple[str, ...]
+    defences: tuple[str, ...]
+    cells: Mapping[tuple[str, str], Record]
+
+    @property
+    def title(self) -> str:
+        return DATASETS.get(self.dataset, self.dataset)
+
+    def cell(self, attack: str, defence: str) -> Record | None:
+        return self.cells.get((attack, defence))
+
+
+def grids(record: Record) -> Iterator[Grid]:
+    """A grid for each data set that the record describes, with what has been run of it."""
+    for name in record["datasets"]:
+        cells = [cell for cell in record["cells"] if cell["dataset"] == name]
+        if cells:
+            yield Grid(
+                name,
+                tuple(dict.fromkeys(cell["attack"] for cell in cells)),
+                tuple(dict.fromkeys(cell["defence"] for cell in cells)),
+                {(cell["attack"], cell["defence"]): cell for cell in cells},
+            )

@@ -1,0 +1,81 @@
+"""What a run cost, and what came out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mpc_tamper.runs.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Cost:
+    """seconds: wall clock.  bytes_sent: by one party, frame headers included, TLS records not.  rounds: of messages."""
+
+    seconds: float = 0.0
+    bytes_sent: int = 0
+    rounds: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.seconds + other.seconds, self.bytes_sent + other.bytes_sent, self.rounds + other.rounds)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One occurrence of a named step (start_timer .. stop_timer) at one party.
+
+    start: seconds since the party's program began.
+    """
+
+    site: str
+    occurrence: int
+    start: float
+    cost: Cost
+
+
+@dataclass(frozen=True)
+class PartyReport:
+    """What one party measured of itself.
+
+    soundness_error: of an active run of rep3, an upper bound on the probability that a wrong message was accepted, over
+    all its batches of proofs.
+    """
+
+    party_id: int
+    cost: Cost
+    steps: tuple[StepRecord, ...]
+    peak_rss_bytes: int
+    soundness_error: float | None = None
+    batches: int | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run printed and opened, and what it cost.
+
+    lines: what the program printed.  opened: the integers of binary_output(), in order (int64 as Python list is
+    never needed: a tuple of ints keeps the record hashable and exact).
+    """
+
+    spec: RunSpec
+    lines: tuple[str, ...]
+    binary_output: tuple[int, ...]
+    parties: tuple[PartyReport, ...]
+
+    @property
+    def seconds(self) -> float:
+        """The slowest party's."""
+        return max(p.cost.seconds for p in self.parties)
+
+    @property
+    def bytes_per_party(self) -> int:
+        """The busiest party's."""
+        return max(p.cost.bytes_sent for p in self.parties)
+
+    @property
+    def rounds(self) -> int:
+        return max(p.cost.rounds for p in self.parties)
+
+    @property
+    def soundness_error(self) -> float | None:
+        """Of an active run of rep3; None elsewhere."""
+        return max((p.soundness_error for p in self.parties if p.soundness_error is not None), default=None)

@@ -1,0 +1,61 @@
+"""The records that pass between layers: what to run, what it cost, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.runs.protocols import ProtocolName
+
+PARTIES = 3
+MAX_TIMEOUT_SECONDS = 86_400.0
+
+
+@dataclass(frozen=True)
+class InputFiles:
+    """One data owner's private input, in MP-SPDZ's two formats.
+
+    text: decimal integers between white space.  binary: little-endian int64, no header.
+    """
+
+    text: Path | None = None
+    binary: Path | None = None
+
+
+@dataclass(frozen=True)
+class ClientAccess:
+    """How servers and clients outside them know each other.
+
+    identities: a folder with party<i>.key and party<i>.pem, which the servers show; None: those of the run.
+    known: a folder with the certificates of the clients to serve; None serves anybody.
+    """
+
+    identities: Path | None = None
+    known: Path | None = None
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run of one .mpc program by three parties.
+
+    run_dir: a folder of this run's own; the engine writes Persistence/, Player-Data/ and logs below it.
+    shares_from: the run_dir of an earlier run whose share files this program reads, or None.
+    plan, corrupt_party: additive errors, and who adds them; both or neither.
+    timeout_seconds: how long a party waits for a message.
+    clients: for programs that serve clients.
+    port_base: parties listen on port_base + party_id of 127.0.0.1; None lets the system choose.
+    """
+
+    program: Path
+    args: tuple[str, ...] = ()
+    protocol: ProtocolName = ProtocolName.RING
+    inputs: Mapping[int, InputFiles] = field(default_factory=dict)
+    run_dir: Path = Path("runs/last")
+    shares_from: Path | None = None
+    plan: AdditiveErrorPlan | None = None
+    corrupt_party: int | None = None
+    timeout_seconds: float = 60.0
+    port_base: int | None = None
+    clients: ClientAccess = ClientAccess()

@@ -1,0 +1,201 @@
+"""Cells of the attack x defence matrix: one attack on one defence, trained, checked and measured."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mpc_tamper.attacks.registry import ATTACKS
+from mpc_tamper.core.errors import ProtocolAbort
+from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.defences.base import Change, Defence
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.linear_svm.parameters import WEIGHT_SCALE
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.scenarios.metrics import weights_sha256
+from mpc_tamper.scenarios.runner import Laboratory, Outcome, complete
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
+from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.studies.environment import environment
+from mpc_tamper.studies.matrix.study import Study
+from mpc_tamper.workflows.verification import Verification
+
+HONEST = "none"  # the attack of nobody
+TRIGGER_ROW, TRIGGER_COLUMN = 2, 2  # of the pixel that an honest model is tried with
+
+
+@dataclass(frozen=True, eq=False)
+class Cell:
+    """record: JSON types.  weights: of the features, real units, without the bias; None where the run was aborted."""
+
+    record: dict[str, Any]
+    weights: list[float] | None
+
+
+def run_cells(
+    study: Study,
+    wanted: Sequence[tuple[str, str]],
+    engine: Engine,
+    corrupt_party: int,
+    progress: Progress = silent,
+) -> Iterator[Cell]:
+    """The cells of these pairs of an attack and a defence; those that share a training one after the other."""
+    plain = replace(Scenario.plain(study.task, study.parameters), corrupt_party=corrupt_party)
+    known, commit = study.defences, {"commit": environment()["commit"]}
+    scenarios: dict[Change, Scenario] = {}
+    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+        rehearsals = _Rehearsals(Laboratory(get_engine(EngineName.CLEAR), Path(folder, "clear")))
+        laboratory = Laboratory(engine, Path(folder, "real"), progress)
+        for attack in dict.fromkeys(attack for attack, _ in wanted):
+            for change, alike in _by_training({d: known[d] for a, d in wanted if a == attack}).items():
+                if change not in scenarios:
+                    scenarios[change] = complete(change(plain))
+                progress(f"{study.task.name}: {attack} against {', '.join(alike)}")
+                attempt = rehearsals.attempt(attack, scenarios[change])
+                about = {"dataset": study.task.name, "attack": attack} | _about(scenarios[change], attempt, engine)
+                about |= {"honest_success_rate": rehearsals.honest(scenarios[change], attempt.trigger)} | commit
+                yield from _run(about, alike, scenarios[change], attempt, laboratory)
+
+
+def _run(
+    about: dict[str, Any],
+    defences: Mapping[str, Defence],
+    scenario: Scenario,
+    attempt: Attempt,
+    laboratory: Laboratory,
+) -> Iterator[Cell]:
+    """Train once; a cell for each of the defences, which differ in their check alone."""
+    began = time.monotonic()
+    try:
+        outcome = laboratory.run(scenario, attempt)
+    except ProtocolAbort as abort:
+        seconds = time.monotonic() - began
+        yield from (Cell(_aborted(about, defence, abort, seconds), None) for defence in defences)
+        return
+    weights = (outcome.weights[1:] / (1 << WEIGHT_SCALE)).tolist()
+    for name, defence in defences.items():
+        verification = None if defence.check is None else laboratory.verify(outcome, defence.check)
+        yield Cell(about | _measured(name, outcome, attempt) | _cost(outcome, verification), weights)
+
+
+class _Rehearsals:
+    """What attacks do to scenarios. Those that train alike share trials and attempts: a search is many trainings."""
+
+    def __init__(self, laboratory: Laboratory) -> None:
+        self._laboratory = laboratory
+        self._known: list[tuple[Scenario, Trial, dict[str, Attempt]]] = []
+
+    def attempt(self, attack: str, scenario: Scenario) -> Attempt:
+        scenario, trial, attempts = self._alike(scenario)
+        if attack not in attempts:
+            if attack == HONEST:
+                trigger = Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
+                attempts[attack] = Attempt(None, trigger, scenario.task)
+            else:
+                attempts[attack] = ATTACKS[attack].prepare(scenario, trial)
+        return attempts[attack]
+
+    def honest(self, scenario: Scenario, trigger: Trigger) -> float:
+        """The success rate of a trigger that nobody has planted, clipped."""
+        scenario, trial, _ = self._alike(scenario)
+        return trial(Attempt(None, trigger, scenario.task)).attack_success_rate_clipped
+
+    def _alike(self, scenario: Scenario) -> tuple[Scenario, Trial, dict[str, Attempt]]:
+        scenario = replace(scenario, protocol=ProtocolName.RING)  # of no matter for what errors do if nobody notices
+        for known in self._known:
+            if _train_alike(known[0], scenario):
+                return known
+        self._known.append((scenario, self._laboratory.trial(scenario), {}))
+        return self._known[-1]
+
+
+def _train_alike(one: Scenario, other: Scenario) -> bool:
+    return (
+        one.task is other.task
+        and one.features == other.features
+        and (one.parameters, one.site, one.components) == (other.parameters, other.site, other.components)
+    )
+
+
+def _by_training(defences: Mapping[str, Defence]) -> dict[Change, dict[str, Defence]]:
+    """Those together that change the training in the same way."""
+    groups: dict[Change, dict[str, Defence]] = {}
+    for name, defence in defences.items():
+        groups.setdefault(defence.change, {})[name] = defence
+    return groups
+
+
+def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, Any]:
+    """All that is known before the run; None for what an aborted run leaves unknown."""
+    plan, analysis_plan, trigger = attempt.plan, attempt.analysis_plan, attempt.trigger
+    return {
+        "defence": "",
+        "clean_accuracy": None,
+        "attack_success_rate": None,
+        "attack_success_rate_clipped": None,
+        "verdict": None,
+        "aborted": False,
+        "engine": str(engine.name),
+        "protocol": str(scenario.protocol),
+        "check_protocol": None,
+        "corrupt_party": scenario.corrupt_party if attempt.plans else None,
+        "seconds": None,
+        "seconds_to_abort": None,
+        "bytes_per_party": None,
+        "rounds": None,
+        "weights_sha256": None,
+        "max_abs_weight": None,
+        "statement": None,
+        "soundness_error": None,
+        "plan_sha256": None if plan is None else plan.sha256(),
+        "plan_errors": 0 if plan is None else len(plan),
+        "analysis_plan_sha256": None if analysis_plan is None else analysis_plan.sha256(),
+        "settings": dict(attempt.settings),
+        "trigger_pixels": list(trigger.pixels),
+        "trigger_level": trigger.level,
+        "target": trigger.target,
+        "features": scenario.features.size,
+        "components": scenario.components,
+        "sites": [] if plan is None else sorted(plan.sites()),
+        "portable": not any("/" in site for errors in attempt.plans for site in errors.sites()),
+        "parameters": asdict(scenario.parameters),
+        "insecure_fixed_seed": attempt.insecure_fixed_seed,
+    }
+
+
+def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:
+    """seconds: from the start to the abort by this clock. The parties of an aborted run report no costs."""
+    ended = {"seconds_to_abort": round(seconds, 3), "statement": str(abort)}
+    return about | {"defence": defence, "aborted": True} | ended
+
+
+def _measured(defence: str, outcome: Outcome, attempt: Attempt) -> dict[str, Any]:
+    metrics = outcome.evaluate(attempt)
+    return {
+        "defence": defence,
+        "clean_accuracy": metrics.test_accuracy,
+        "attack_success_rate": metrics.attack_success_rate,
+        "attack_success_rate_clipped": metrics.attack_success_rate_clipped,
+        "weights_sha256": weights_sha256(outcome.weights),
+        "max_abs_weight": metrics.max_abs_weight,
+    }
+
+
+def _cost(outcome: Outcome, verification: Verification | None) -> dict[str, Any]:
+    """Of all runs up to the model, and of its check. A shared training counts in each of its cells."""
+    runs = outcome.runs + (() if verification is None else verification.runs)
+    verdict = None if verification is None else verification.verdict
+    return {
+        "verdict": None if verdict is None else "pass" if verdict.passed else "fail",
+        "seconds": round(sum(run.seconds for run in runs), 3),
+        "bytes_per_party": sum(run.bytes_per_party for run in runs),
+        "rounds": sum(run.rounds for run in runs),
+        "statement": None if verdict is None else verdict.statement,
+        "check_protocol": None if verification is None else str(verification.runs[-1].spec.protocol),
+        "soundness_error": sum(run.soundness_error or 0.0 for run in runs) or None,
+    }

@@ -1,0 +1,115 @@
+"""The attack x defence matrix: every attack against every defence in three-party computation, a record per cell.
+
+Cells that differ in the check of the model alone share a training; each has its own verification and counts both. A
+cell is on disk as soon as it is there, so an interrupted run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpc_tamper.attacks.registry import ATTACKS
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.datasets.task import Task
+from mpc_tamper.defences.base import unchanged
+from mpc_tamper.defences.registry import DEFENCES
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.studies.matrix.cells import HONEST, run_cells
+from mpc_tamper.studies.matrix.record import MatrixRecord, read_cells
+from mpc_tamper.studies.matrix.study import Study
+
+ALL_ATTACKS = (HONEST, *ATTACKS)
+ALL_DEFENCES = tuple(DEFENCES)
+# What a rerun has to give again. Seconds differ; bytes and rounds are another engine's where it is another engine.
+RESULTS = (
+    "clean_accuracy",
+    "attack_success_rate",
+    "attack_success_rate_clipped",
+    "verdict",
+    "aborted",
+    "weights_sha256",
+    "plan_sha256",
+    "analysis_plan_sha256",
+)
+COSTS = ("bytes_per_party", "rounds")
+
+
+def run_matrix(
+    studies: Sequence[Study],
+    out: Path,
+    *,
+    engine: Engine,
+    attacks: Sequence[str] = ALL_ATTACKS,
+    defences: Sequence[str] = ALL_DEFENCES,
+    corrupt_party: int = 1,
+    progress: Progress = silent,
+) -> None:
+    """Run the cells that matrix.json in `out` does not hold yet; write the tables and pictures.
+
+    Raises ParameterError where matrix.json is of other data, parameters or checks: its cells would not fit to these.
+    """
+    check_names(attacks, defences)
+    record = MatrixRecord.open(out, {study.task.name: study.record() for study in studies}, ALL_ATTACKS, ALL_DEFENCES)
+    for study in studies:
+        name = study.task.name
+        wanted = [(attack, defence) for attack in attacks for defence in defences]
+        missing = [pair for pair in wanted if not record.has(name, *pair)]
+        progress(f"{name}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
+        cells = run_cells(study, missing, engine, corrupt_party, progress)
+        for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
+            undefended = DEFENCES[cell.record["defence"]].change is unchanged
+            record.add(cell.record, study.picture | {"weights": cell.weights} if undefended else None)
+            progress(f"{name}: {done} of {len(wanted)} cells are there")
+    record.report()
+
+
+def rerun_cells(
+    record: Path,
+    task: Task,
+    engine: Engine,
+    *,
+    source: str | None = None,
+    attack: str | None = None,
+    defence: str | None = None,
+    sample: int | None = None,
+    progress: Progress = silent,
+) -> Iterator[tuple[dict[str, Any], dict[str, tuple[Any, Any]]]]:
+    """Run cells of a matrix.json again: with each record, what came out differently, {field: (then, now)}.
+
+    attack, defence: of the cells to run; all where None.  sample: so many of these at most, spread evenly.  On another
+    engine than the record's only cells that it can run are chosen: gate sites are an engine's own.
+    """
+    matrix = read_cells(record)
+    study = Study.again(task, matrix["datasets"].get(task.name), source)
+    chosen = [
+        cell
+        for cell in matrix["cells"]
+        if cell["dataset"] == task.name
+        and attack in (None, cell["attack"])
+        and defence in (None, cell["defence"])
+        and (cell["engine"] == str(engine.name) or cell["portable"])
+    ]
+    if not chosen:
+        raise ParameterError(
+            f"{record}: expected cells of {task.name}, {attack or 'any attack'}, {defence or 'any defence'}, that "
+            f"engine {engine.name} can run, got none: look into the record for what there is"
+        )
+    count = min(sample or len(chosen), len(chosen))
+    for place in np.linspace(0, len(chosen) - 1, count).astype(int):
+        cell = chosen[int(place)]
+        corrupt_party = 1 if cell["corrupt_party"] is None else cell["corrupt_party"]
+        (again,) = run_cells(study, [(cell["attack"], cell["defence"])], engine, corrupt_party, progress)
+        fields = RESULTS + (COSTS if cell["engine"] == str(engine.name) else ())
+        yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
+
+
+def check_names(attacks: Sequence[str], defences: Sequence[str]) -> None:
+    for kind, names, known in (("attack", attacks, ALL_ATTACKS), ("defence", defences, ALL_DEFENCES)):
+        for name in names:
+            if name not in known:
+                raise ParameterError(f"{kind}: expected one of {', '.join(known)}, got {name!r}")
