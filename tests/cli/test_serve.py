@@ -24,7 +24,7 @@ from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.workflows.training import TrainedModel, train
-from tests.ports import free_ports
+from tests.support.ports import free_ports
 
 COMMAND = [sys.executable, "-m", "mpc_tamper.cli.main"]
 with_mp_spdz = pytest.mark.skipif("MP_SPDZ_HOME" not in os.environ, reason="set MP_SPDZ_HOME to a built MP-SPDZ")
