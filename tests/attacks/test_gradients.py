@@ -20,6 +20,7 @@ from mpc_tamper.runs.plan import EVERY
 from mpc_tamper.scenarios.metrics import Metrics
 from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
 from mpc_tamper.scenarios.trigger import Trigger
+from tests.support.images import made
 from tests.support.reference import reference_weights
 from tests.support.scenario_runs import Linear
 
@@ -176,7 +177,7 @@ def test_a_patch_is_placed_where_training_images_vary_least() -> None:
     x = rng.integers(0, 256, (50, 36), dtype=np.uint8)
     x.reshape(50, 6, 6)[:, 3:5, 1:3] = 7
     y = (np.arange(50) % 2).astype(np.uint8)
-    task = Task("noise", x, y, x, y, (6, 6), ("a", "b"), "made for tests", "0" * 64)
+    task = made(x, y, (6, 6), "noise")
     assert place_patch(Scenario.plain(task, SvmParameters()), 2).pixels == (19, 20, 25, 26)
     x[:] = 0
     assert place_patch(Scenario.plain(task, SvmParameters()), 1).pixels == (14,)  # row 2, column 2, as good as any
@@ -186,7 +187,7 @@ def test_a_patch_is_placed_where_training_images_vary_least() -> None:
 
 def test_a_patch_goes_where_a_feature_sees_it() -> None:
     x, y = np.zeros((4, 36), dtype=np.uint8), np.array([0, 1, 0, 1], dtype=np.uint8)
-    task = Task("dark", x, y, x, y, (6, 6), ("a", "b"), "made for tests", "0" * 64)
+    task = made(x, y, (6, 6), "dark")
     seen = Linear(np.eye(36)[[35]])
     assert place_patch(Scenario(task, SvmParameters(), seen), 2).pixels == (28, 29, 34, 35)
     with pytest.raises(ParameterError, match="that some feature sees"):

@@ -39,7 +39,7 @@ from mpc_tamper.workflows.components import (
     train_on_components,
 )
 from mpc_tamper.workflows.verification import verify
-from tests.support.images import framed_task
+from tests.support.images import framed_task, halves
 from tests.support.in_memory import InMemoryRep3
 from tests.support.reference import reference_weights
 
@@ -55,21 +55,7 @@ CHECK = AccuracyThreshold(0.9)
 def task() -> Task:
     """24 training and 12 test images of 4 x 4 pixels: class 0 is bright on the left, class 1 on the right, and either
     may be bright above or below, so that three components have large eigenvalues."""
-    rng = np.random.default_rng(4)
-
-    def images(rows: int) -> tuple[np.ndarray, np.ndarray]:
-        y = (np.arange(rows) % 2).astype(np.uint8)
-        x = rng.integers(0, 60, size=(rows, 4, 4))
-        x[y == 0, :, :2] += 100
-        x[y == 1, :, 2:] += 100
-        x[:, :2] += rng.integers(0, 80, size=(rows, 1, 1))
-        x[:, 2:] += rng.integers(0, 80, size=(rows, 1, 1))
-        return x.reshape(rows, 16).astype(np.uint8), y
-
-    x_train, y_train = images(24)
-    x_test, y_test = images(12)
-    classes = ("left", "right")
-    return Task("made", x_train, y_train, x_test, y_test, (4, 4), classes, "made for tests", sha256="0" * 64)
+    return halves("made", side=4, rows=24, test_rows=12, dark=60, light=100, shade=80, seed=4)
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,7 @@ from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 from mpc_tamper.workflows.components import compute_components, lift, train_on_components
 from mpc_tamper.workflows.verification import verify
+from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 
 EngineOf = Callable[..., Engine]
@@ -68,7 +69,7 @@ def test_rows_beyond_a_block(mp_spdz: EngineOf, tmp_path: Path) -> None:
     """More rows than the local loops take at a time, and a number of them that does not divide."""
     x = np.random.default_rng(3).integers(0, 256, (150, 7), dtype=np.uint8)
     y = (np.arange(150) % 3 == 0).astype(np.uint8)
-    task = Task("made", x, y, x, y, (1, 7), ("0", "1"), "made for tests", sha256="0" * 64)
+    task = made(x, y, (1, 7))
     found = []
     for engine in (ClearEngine(), mp_spdz()):
         compute_components(task, PCA, engine=engine, run_dir=tmp_path / f"{engine.name}")

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
 from mpc_tamper.workflows.training import train
+from tests.support.processes import started, wait_for
 
 EngineOf = Callable[..., Engine]
 Run = Callable[..., RunResult]
@@ -215,9 +216,27 @@ def _(i):
 """
 
 
+@pytest.fixture
+def endless(mp_spdz: EngineOf, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of ours in which the engine runs a program that does not end; its three parties are at work."""
+    engine = mp_spdz()
+    assert isinstance(engine, MpSpdzEngine)
+    (tmp_path / "endless.mpc").write_text(ENDLESS)
+    code = (
+        "from pathlib import Path; from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine; "
+        "from mpc_tamper.runs.spec import RunSpec; "
+        f"MpSpdzEngine().run(RunSpec(Path({str(tmp_path / 'endless.mpc')!r}), run_dir=Path({str(tmp_path / 'run')!r})))"
+    )
+    with started([sys.executable, "-c", code]) as process:
+        wait_for(lambda: len(party_processes(process.pid)) == PARTIES)
+        time.sleep(1)
+        assert len(party_processes(process.pid)) == PARTIES
+        yield process
+
+
 @pytest.mark.parametrize("victim", range(PARTIES))
-def test_a_killed_party_ends_the_run(mp_spdz: EngineOf, tmp_path: Path, victim: int) -> None:
-    process = endless(mp_spdz, tmp_path)
+def test_a_killed_party_ends_the_run(endless: subprocess.Popen[str], tmp_path: Path, victim: int) -> None:
+    process = endless
     parties = party_processes(process.pid)
     os.kill(parties[victim], signal.SIGKILL)
     began = time.monotonic()
@@ -229,8 +248,8 @@ def test_a_killed_party_ends_the_run(mp_spdz: EngineOf, tmp_path: Path, victim: 
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_no_orphans(mp_spdz: EngineOf, tmp_path: Path, how: signal.Signals) -> None:
-    process = endless(mp_spdz, tmp_path)
+def test_no_orphans(endless: subprocess.Popen[str], how: signal.Signals) -> None:
+    process = endless
     parties = party_processes(process.pid)
     process.send_signal(how)
     process.communicate(timeout=30)
@@ -238,25 +257,6 @@ def test_no_orphans(mp_spdz: EngineOf, tmp_path: Path, how: signal.Signals) -> N
     while time.monotonic() < deadline and any(running(pid) for pid in parties.values()):
         time.sleep(0.05)
     assert not [pid for pid in parties.values() if running(pid)]
-
-
-def endless(mp_spdz: EngineOf, tmp_path: Path) -> subprocess.Popen[str]:
-    """A process of ours in which the engine runs a program that does not end; its three parties are at work."""
-    engine = mp_spdz()
-    assert isinstance(engine, MpSpdzEngine)
-    (tmp_path / "endless.mpc").write_text(ENDLESS)
-    code = (
-        "from pathlib import Path; from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine; "
-        "from mpc_tamper.runs.spec import RunSpec; "
-        f"MpSpdzEngine().run(RunSpec(Path({str(tmp_path / 'endless.mpc')!r}), run_dir=Path({str(tmp_path / 'run')!r})))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and len(party_processes(process.pid)) < PARTIES:
-        time.sleep(0.05)
-    time.sleep(1)
-    assert len(party_processes(process.pid)) == PARTIES
-    return process
 
 
 def party_processes(parent: int) -> dict[int, int]:

@@ -1,13 +1,10 @@
 """MP-SPDZ with one party per host, each with a folder of its own and the others' certificates as files.
 
-The hosts are network namespaces of this machine on a bridge in a fourth, which takes root and `ip netns`.
+The hosts are network namespaces, which takes root and `ip netns`.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -32,8 +29,9 @@ from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.spec import PARTIES
 from mpc_tamper.workflows.training import train
-from tests.support.places import ROOT
+from tests.support.hosts import in_namespaces
 
+pytestmark = pytest.mark.netns
 PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=5)
 PLAN = AdditiveErrorPlan.from_errors(
     [AdditiveError("GRADIENT", 1, 3, 1 << 14), AdditiveError("MARGIN", 2, 5, -(1 << 25))]
@@ -62,52 +60,16 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def start(tmp_path: Path, mp_spdz: Callable[..., Engine]) -> Iterator[Start]:
     """start(party, program, *args, run_dir, shares, binary, plan): that party's process on its host."""
     mp_spdz()
-    if shutil.which("ip") is None or os.geteuid() != 0:
-        pytest.skip("needs root and iproute2's ip to make network namespaces")
-    names = [f"mpc-tamper-mp-spdz-{os.getpid()}-{i}" for i in range(PARTIES)]
-    with contextlib.ExitStack() as stack:
-        switch = f"mpc-tamper-mp-spdz-{os.getpid()}-switch"
-        for name in (switch, *names):
-            if subprocess.run(["ip", "netns", "add", name], capture_output=True).returncode:
-                pytest.skip("needs network namespaces")
-            stack.callback(ip, "netns", "delete", name)
-        ip("-n", switch, "link", "add", "bridge", "type", "bridge")
-        ip("-n", switch, "link", "set", "bridge", "up")
-        for i, name in enumerate(names):
-            ip("-n", switch, "link", "add", f"port{i}", "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("-n", switch, "link", "set", f"port{i}", "master", "bridge", "up")
-            ip("-n", name, "address", "add", f"10.78.0.{i + 1}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-            ip("-n", name, "link", "set", "lo", "up")  # a party of MP-SPDZ also connects to itself
-        folders = [tmp_path / f"host{i}" for i in range(PARTIES)]
-        certificates = [make_certificate(i, folder)[1] for i, folder in enumerate(folders)]
-        for folder in folders:
-            (folder / "hosts").write_text("".join(f"10.78.0.{i + 1}:14000\n" for i in range(PARTIES)))
-            for certificate in certificates:
-                with contextlib.suppress(shutil.SameFileError):
-                    shutil.copy(certificate, folder)
+    with in_namespaces(tmp_path) as hosts:
+        hosts.exchange_certificates(make_certificate)
 
         def start(
             party: int, program: Path, *args: str, run_dir: str, shares: str = "", binary: str = "", plan: str = ""
         ) -> subprocess.Popen[str]:
             words = [sys.executable, "-c", PARTY, str(party), str(program), run_dir, shares, binary, plan, *args]
-            process = subprocess.Popen(
-                ["ip", "netns", "exec", names[party], *words],
-                cwd=folders[party],
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            stack.callback(process.communicate)
-            stack.callback(process.kill)
-            return process
+            return hosts.start(party, words)
 
         yield start
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True)
 
 
 @pytest.mark.parametrize("corrupt_party", [None, 2], ids=["honest", "poisoned"])

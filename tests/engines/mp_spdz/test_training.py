@@ -22,6 +22,7 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.spec import PARTIES
 from mpc_tamper.scenarios.trigger import Trigger
 from mpc_tamper.workflows.training import train
+from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 
 SHORT = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=3)
@@ -159,7 +160,7 @@ def test_an_error_that_meets_no_output(mp_spdz: EngineOf, tiny_task: Task, error
 def random_task(rng: np.random.Generator, rows: int, pixels: int) -> Task:
     x = rng.integers(0, 256, (rows, pixels), dtype=np.uint8)
     y = rng.integers(0, 2, rows, dtype=np.uint8)
-    return Task("random", x, y, x, y, (1, pixels), ("0", "1"), "made for tests", sha256="0" * 64)
+    return made(x, y, (1, pixels), "random")
 
 
 def random_plan(

@@ -27,6 +27,7 @@ from mpc_tamper.core.errors import (
 )
 from mpc_tamper.engines.rep3.engine import Rep3Engine, _failure, _Process
 from mpc_tamper.runs.spec import InputFiles, RunSpec
+from tests.support.processes import COMMAND, started, wait_for
 
 SECONDS_TO_END = 5.0
 ENDLESS = """
@@ -65,14 +66,6 @@ def parties_of(run_dir: Path) -> dict[int, int]:
 
 def state(pid: int) -> str:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-
-
-def wait_for(condition, seconds: float = 20.0) -> float:
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < seconds, "it did not happen in time"
-        time.sleep(0.01)
-    return time.monotonic() - start
 
 
 class Run:
@@ -125,24 +118,24 @@ def test_parties_do_not_outlive_a_killed_engine(program, run_dir):
         "from mpc_tamper.runs.spec import RunSpec; "
         "Rep3Engine().run(RunSpec(Path(sys.argv[1]), run_dir=Path(sys.argv[2])))"
     )
-    engine = subprocess.Popen([sys.executable, "-c", code, str(program(ENDLESS)), str(run_dir)])
-    wait_for(lambda: len(parties_of(run_dir)) == 3)
-    engine.kill()
-    engine.wait()
-    assert wait_for(lambda: not parties_of(run_dir)) < SECONDS_TO_END
+    with started([sys.executable, "-c", code, program(ENDLESS), run_dir]) as engine:
+        wait_for(lambda: len(parties_of(run_dir)) == 3)
+        engine.kill()
+        engine.wait()
+        assert wait_for(lambda: not parties_of(run_dir)) < SECONDS_TO_END
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_command_ends_its_parties(program, run_dir, number):
-    command = [sys.executable, "-m", "mpc_tamper.cli.main", "run", str(program(ENDLESS)), "--engine", "rep3"]
-    cli = subprocess.Popen([*command, "--run-dir", str(run_dir)], stderr=subprocess.PIPE)
-    wait_for(lambda: len(parties_of(run_dir)) == 3)
-    time.sleep(0.5)
-    cli.send_signal(number)
-    assert wait_for(lambda: cli.poll() is not None) < SECONDS_TO_END
-    assert cli.returncode != 0
-    assert wait_for(lambda: not parties_of(run_dir)) < SECONDS_TO_END
-    assert b"Traceback" not in cli.communicate()[1]
+    command = [*COMMAND, "run", program(ENDLESS), "--engine", "rep3", "--run-dir", run_dir]
+    with started(command) as cli:
+        wait_for(lambda: len(parties_of(run_dir)) == 3)
+        time.sleep(0.5)
+        cli.send_signal(number)
+        assert wait_for(lambda: cli.poll() is not None) < SECONDS_TO_END
+        assert cli.returncode != 0
+        assert wait_for(lambda: not parties_of(run_dir)) < SECONDS_TO_END
+        assert "Traceback" not in cli.communicate()[1]
 
 
 def test_a_failing_party_takes_the_others_along_and_its_error_comes_out(program, run_dir):

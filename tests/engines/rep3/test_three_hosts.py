@@ -1,21 +1,14 @@
 """One party per host: the same weights as the clear engine, and a host that goes takes the others along, named.
 
-The hosts are network namespaces of this machine, joined by a bridge in a fourth; nothing outside them is touched. That
-takes root and `ip netns`. The same tests run on three ports of 127.0.0.1 everywhere.
+The hosts are network namespaces where there may be any; the same tests run on three ports of 127.0.0.1 everywhere.
 """
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +27,11 @@ from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.spec import PARTIES
 from mpc_tamper.workflows.training import train
-from tests.support.places import ROOT
+from tests.support.hosts import Hosts, in_namespaces, on_loopback
+from tests.support.processes import COMMAND, wait_for
 
 SECONDS_TO_END = 5.0
 RUN_FAILED = 4  # the exit code of a PartyError
-PORT = 14000
 PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=5)
 PLAN = AdditiveErrorPlan.from_errors(
     [AdditiveError("GRADIENT", 1, 3, 1 << 14), AdditiveError("MARGIN", 2, 5, -(1 << 25))]
@@ -53,98 +46,31 @@ def _(i):
 """
 
 
-@dataclass
-class Hosts:
-    """Three hosts, each with a folder of its own that no other reads.
-
-    addresses: lines of the hosts file.  prefixes: what runs a command on that host.  switch: the bridge's namespace.
-    """
-
-    folder: Path
-    addresses: Sequence[str]
-    prefixes: Sequence[Sequence[str]]
-    switch: str | None = None
-    processes: list[subprocess.Popen[str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        certificates = [make_certificate(i, self.host(i))[1] for i in range(PARTIES)]
-        for i in range(PARTIES):
-            (self.host(i) / "hosts").write_text("\n".join(self.addresses) + "\n")
-            for certificate in certificates:
-                with contextlib.suppress(shutil.SameFileError):
-                    shutil.copy(certificate, self.host(i))
-
-    def host(self, party: int) -> Path:
-        return self.folder / f"host{party}"
-
-    def start(self, party: int, program: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-        command = [*self.prefixes[party], sys.executable, "-m", "mpc_tamper.cli.main", "party", program, *arguments]
-        command += ["--party", party, "--hosts", "hosts", "--key", f"party{party}.key", "--certificates", "."]
-        process = subprocess.Popen(
-            [str(word) for word in command],
-            cwd=self.host(party),
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.processes.append(process)
-        return process
-
-    def close(self) -> None:
-        for process in self.processes:
-            process.kill()
-            process.communicate()
+def with_certificates(hosts: Hosts) -> Hosts:
+    hosts.exchange_certificates(make_certificate)
+    return hosts
 
 
-@contextlib.contextmanager
-def on_loopback(folder: Path) -> Iterator[Hosts]:
-    with contextlib.ExitStack() as stack:
-        ports = [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(PARTIES)]
-    hosts = Hosts(folder, [f"127.0.0.1:{port}" for port in ports], [[]] * PARTIES)
-    with contextlib.closing(hosts):
-        yield hosts
-
-
-@contextlib.contextmanager
-def in_namespaces(folder: Path) -> Iterator[Hosts]:
-    if shutil.which("ip") is None or os.geteuid() != 0:
-        pytest.skip("needs root and iproute2's ip to make network namespaces")
-    names = [f"mpc-tamper-{os.getpid()}-{i}" for i in range(PARTIES)]
-    switch = f"mpc-tamper-{os.getpid()}-switch"
-    with contextlib.ExitStack() as stack:
-        for name in (switch, *names):
-            made = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True)
-            if made.returncode:
-                pytest.skip(f"needs network namespaces: {made.stderr.strip()}")
-            stack.callback(subprocess.run, ["ip", "netns", "delete", name], check=True)
-        ip("-n", switch, "link", "add", "bridge", "type", "bridge")
-        ip("-n", switch, "link", "set", "bridge", "up")
-        for i, name in enumerate(names):
-            ip("-n", switch, "link", "add", f"port{i}", "type", "veth", "peer", "name", "eth0", "netns", name)
-            ip("-n", switch, "link", "set", f"port{i}", "master", "bridge", "up")
-            ip("-n", name, "address", "add", f"10.77.0.{i + 1}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-        addresses = [f"10.77.0.{i + 1}:{PORT}" for i in range(PARTIES)]
-        hosts = Hosts(folder, addresses, [["ip", "netns", "exec", name] for name in names], switch)
-        stack.enter_context(contextlib.closing(hosts))
-        yield hosts
-
-
-def ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True)
+def start(hosts: Hosts, party: int, program: Path, *arguments: str | Path) -> subprocess.Popen[str]:
+    own = ("--party", str(party), "--hosts", "hosts", "--key", f"party{party}.key", "--certificates", ".")
+    return hosts.start(party, [*COMMAND, "party", program, *arguments, *own])
 
 
 @pytest.fixture
 def namespaces(tmp_path: Path) -> Iterator[Hosts]:
     with in_namespaces(tmp_path) as hosts:
-        yield hosts
+        yield with_certificates(hosts)
 
 
-@pytest.fixture(params=[on_loopback, in_namespaces], ids=["loopback", "namespaces"])
+@pytest.fixture(
+    params=[
+        pytest.param(on_loopback, id="loopback"),
+        pytest.param(in_namespaces, id="namespaces", marks=pytest.mark.netns),
+    ]
+)
 def hosts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Hosts]:
     with request.param(tmp_path) as hosts:
-        yield hosts
+        yield with_certificates(hosts)
 
 
 def finished(process: subprocess.Popen[str], seconds: float = 60.0) -> tuple[str, str]:
@@ -161,13 +87,6 @@ def failed(process: subprocess.Popen[str], seconds: float) -> str:
     return errors.splitlines()[-1]
 
 
-def wait_for(condition, seconds: float = 60.0) -> None:
-    start = time.monotonic()
-    while not condition():
-        assert time.monotonic() - start < seconds, "it did not happen in time"
-        time.sleep(0.02)
-
-
 def has_connected(process: subprocess.Popen[str], port: int) -> bool:
     """Whether a TCP connection to that port is established in the network that the process is in."""
     lines = Path(f"/proc/{process.pid}/net/tcp").read_text().splitlines()[1:]
@@ -178,7 +97,7 @@ def at_work(hosts: Hosts, *arguments: str) -> list[subprocess.Popen[str]]:
     """Three parties in the middle of a program that does not end."""
     program = hosts.folder / "endless.mpc"
     program.write_text(ENDLESS)
-    parties = [hosts.start(i, program, "--run-dir", "run", *arguments) for i in range(PARTIES)]
+    parties = [start(hosts, i, program, "--run-dir", "run", *arguments) for i in range(PARTIES)]
     wait_for(lambda: all((hosts.host(i) / f"run/Persistence/Transactions-P{i}.data").exists() for i in range(PARTIES)))
     time.sleep(0.3)
     return parties
@@ -202,7 +121,7 @@ def test_training_gives_the_weights_of_the_clear_engine(
         if i == corrupt_party:
             PLAN.write(hosts.host(i) / "plan.txt")
             own += ["--plan", "plan.txt"]
-        parties[i] = hosts.start(i, bundle.program("svm_train.mpc"), *arguments, *own)
+        parties[i] = start(hosts, i, bundle.program("svm_train.mpc"), *arguments, *own)
         time.sleep(0.5)
     for party in parties.values():
         output, errors = finished(party)
@@ -211,7 +130,7 @@ def test_training_gives_the_weights_of_the_clear_engine(
 
     options = ("--run-dir", "reveal", "--shares-from", "train", "--quiet")
     reveal = [
-        hosts.start(i, bundle.program("svm_reveal.mpc"), f"columns={pixels + 1}", *options) for i in range(PARTIES)
+        start(hosts, i, bundle.program("svm_reveal.mpc"), f"columns={pixels + 1}", *options) for i in range(PARTIES)
     ]
     assert [finished(party) for party in reveal] == [("opened 17 weights\n", ""), ("", ""), ("", "")]
     plan = PLAN if corrupt_party is not None else None
@@ -230,7 +149,7 @@ def test_training_gives_the_weights_of_the_clear_engine(
 
 @pytest.mark.parametrize(
     ("hosts", "victim"),
-    [(on_loopback, 0), (on_loopback, 1), (on_loopback, 2), (in_namespaces, 1)],
+    [(on_loopback, 0), (on_loopback, 1), (on_loopback, 2), pytest.param(in_namespaces, 1, marks=pytest.mark.netns)],
     indirect=["hosts"],
     ids=["loopback-0", "loopback-1", "loopback-2", "namespaces-1"],
 )
@@ -254,7 +173,7 @@ def test_a_party_killed_before_all_have_met_is_named(hosts: Hosts) -> None:
     """Party 2 never comes: party 1 has met party 0 and still waits when that one goes."""
     program = hosts.folder / "endless.mpc"
     program.write_text(ENDLESS)
-    first, second = (hosts.start(i, program) for i in (0, 1))
+    first, second = (start(hosts, i, program) for i in (0, 1))
     port = int(hosts.addresses[0].rpartition(":")[2])
     wait_for(lambda: has_connected(second, port))
     time.sleep(1)
@@ -267,7 +186,7 @@ def test_a_party_killed_before_all_have_met_is_named(hosts: Hosts) -> None:
 def test_a_party_that_does_not_come_is_named(hosts: Hosts) -> None:
     program = hosts.folder / "endless.mpc"
     program.write_text(ENDLESS)
-    parties = [hosts.start(i, program, "--connect-timeout", "3") for i in (0, 2)]
+    parties = [start(hosts, i, program, "--connect-timeout", "3") for i in (0, 2)]
     for party in parties:
         assert "party 1" in failed(party, 30)
 
@@ -276,16 +195,17 @@ def test_another_program_is_refused_at_the_handshake(hosts: Hosts) -> None:
     programs = [hosts.folder / "ours.mpc", hosts.folder / "theirs.mpc"]
     programs[0].write_text("print_ln('%s', sint(1).reveal())\n")
     programs[1].write_text("print_ln('%s', sint(2).reveal())\n")
-    parties = [hosts.start(i, programs[i == 1]) for i in range(PARTIES)]
+    parties = [start(hosts, i, programs[i == 1]) for i in range(PARTIES)]
     for i in (0, 2):
         assert "party 1" in failed(parties[i], 30)
 
 
+@pytest.mark.netns
 @pytest.mark.parametrize("victim", range(PARTIES))
 def test_a_host_off_the_network_is_named(namespaces: Hosts, victim: int) -> None:
     """No word comes, not even that the connection is closed."""
     parties = at_work(namespaces, "--timeout", "4")
-    ip("-n", namespaces.switch or "", "link", "set", f"port{victim}", "down")
+    namespaces.unplug(victim)
     for i in {0, 1, 2} - {victim}:
         assert f"party {victim}" in failed(parties[i], 4 + SECONDS_TO_END)
     failed(parties[victim], 4 + SECONDS_TO_END)

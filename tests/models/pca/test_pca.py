@@ -28,6 +28,7 @@ from mpc_tamper.scenarios.runner import complete
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.workflows.components import components_of, compute_components, read_projection
 from mpc_tamper.workflows.training import train
+from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 from tests.support.reference_components import reference_components
 
@@ -49,7 +50,7 @@ DATA = {
 
 def task_of(x: np.ndarray) -> Task:
     y = (np.arange(len(x)) % 2).astype(np.uint8)
-    return Task("made", x, y, x, y, (4, 4), ("0", "1"), "made for tests", sha256="0" * 64)
+    return made(x, y, (4, 4))
 
 
 def subspace_overlap(a: np.ndarray, b: np.ndarray) -> float:
