@@ -296,6 +296,13 @@ def read(value: Any) -> Any:
     return value.read() if isinstance(value, Stored) else value
 
 
+def decided(result: Any, x: Number, sign: str, y: object) -> Any:
+    """The result of x == y or x != y. A float with which x has none is refused, as < does: Python would say False."""
+    if result is NotImplemented and isinstance(y, float):
+        raise TypeError(f"'{sign}' not supported between instances of '{type(x).__name__}' and 'float'")
+    return result
+
+
 def listed(elements: list[str]) -> str:
     """A vector as text; one element stands alone."""
     return elements[0] if len(elements) == 1 else "[" + ", ".join(elements) + "]"

@@ -17,6 +17,7 @@ from mpc_tamper.engines.frontend.values.base import (
     Fixed,
     Integer,
     common_size,
+    decided,
     listed,
     read,
     signed,
@@ -120,10 +121,10 @@ class Public(Integer):
         return self._compare(other, np.greater_equal)
 
     def __eq__(self, other: Any) -> Any:
-        return self._compare(other, np.equal)
+        return decided(self._compare(other, np.equal), self, "==", other)
 
     def __ne__(self, other: Any) -> Any:
-        return self._compare(other, np.not_equal)
+        return decided(self._compare(other, np.not_equal), self, "!=", other)
 
     def less_than(self, other: Any, bit_length: int | None = None) -> Any:
         return self < other

@@ -13,6 +13,7 @@ from mpc_tamper.engines.frontend.values.base import (
     Fixed,
     Integer,
     common_size,
+    decided,
     is_zero,
     read,
     spread,
@@ -134,10 +135,10 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         return self.greater_equal(other)
 
     def __eq__(self, other: Any) -> Any:
-        return self.equal(other)
+        return decided(self.equal(other), self, "==", other)
 
     def __ne__(self, other: Any) -> Any:
-        return self.not_equal(other)
+        return decided(self.not_equal(other), self, "!=", other)
 
     def __lshift__(self, other: Any) -> Any:
         return self * (1 << read(other))
