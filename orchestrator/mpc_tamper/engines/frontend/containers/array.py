@@ -145,21 +145,3 @@ class Array(Container, dimensions=1):
 
     __radd__ = __add__
     __rmul__ = __mul__
-
-    def __eq__(self, other: Any) -> Any:
-        return self.get_vector() == contents(other)
-
-    def __ne__(self, other: Any) -> Any:
-        return self.get_vector() != contents(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self.get_vector() < contents(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self.get_vector() <= contents(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self.get_vector() > contents(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self.get_vector() >= contents(other)

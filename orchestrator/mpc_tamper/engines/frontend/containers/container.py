@@ -179,6 +179,28 @@ class Container(RunTime):
     def binary_output(self, player: int | None = None) -> None:
         self.get_vector().binary_output(player)
 
+    def _elementwise(self, vector: Any) -> Any:
+        """What operators make of an Array is a vector."""
+        return vector
+
+    def __eq__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() == contents(other))
+
+    def __ne__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() != contents(other))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() < contents(other))
+
+    def __le__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() <= contents(other))
+
+    def __gt__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() > contents(other))
+
+    def __ge__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() >= contents(other))
+
     def _in_place(self, name: str, other: Any) -> Any:
         if not isinstance(other, (Container, Number)):
             raise ShapeError(f"expected a container in an in-place operation, got {type(other).__name__}: use a[:]")

@@ -109,24 +109,6 @@ class MultiArray(Container, dimensions=None):
         self._same_sizes(other)
         return self._elementwise(self.get_vector() - other.get_vector())
 
-    def __lt__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() < contents(other))
-
-    def __le__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() <= contents(other))
-
-    def __gt__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() > contents(other))
-
-    def __ge__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() >= contents(other))
-
-    def __eq__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() == contents(other))
-
-    def __ne__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() != contents(other))
-
     # two dimensions: products, columns
 
     def _rows_and_columns(self) -> tuple[int, int]:

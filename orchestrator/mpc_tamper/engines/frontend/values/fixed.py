@@ -5,7 +5,8 @@ Products of secrets are rounded once per product or dot product (precision.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
@@ -152,10 +153,11 @@ class _Fix(Fixed, metaclass=PerRun):
         other = self._coerce(other)
         if other is None:
             return NotImplemented
+        compare, mirrored = _COMPARISONS[name]
         if isinstance(self.v, Public) and isinstance(other.v, sint):
-            return getattr(other.v, _MIRRORED[name])(self.v, self.k)
+            return getattr(other.v, mirrored)(self.v, self.k)
         if isinstance(self.v, Public):
-            return getattr(self.v, f"__{_DUNDER[name]}__")(other.v)
+            return compare(self.v, other.v)
         return getattr(self.v, name)(other.v, self.k)
 
     def less_than(self, other: Any) -> Any:
@@ -183,21 +185,13 @@ class _Fix(Fixed, metaclass=PerRun):
         return (self < 0).if_else(-self, self)
 
 
-_DUNDER = {
-    "less_than": "lt",
-    "less_equal": "le",
-    "greater_than": "gt",
-    "greater_equal": "ge",
-    "equal": "eq",
-    "not_equal": "ne",
-}
-_MIRRORED = {
-    "less_than": "greater_than",
-    "less_equal": "greater_equal",
-    "greater_than": "less_than",
-    "greater_equal": "less_equal",
-    "equal": "equal",
-    "not_equal": "not_equal",
+_COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], str]] = {  # of public values, and seen from the other side
+    "less_than": (operator.lt, "greater_than"),
+    "less_equal": (operator.le, "greater_equal"),
+    "greater_than": (operator.gt, "less_than"),
+    "greater_equal": (operator.ge, "less_equal"),
+    "equal": (operator.eq, "equal"),
+    "not_equal": (operator.ne, "not_equal"),
 }
 
 
