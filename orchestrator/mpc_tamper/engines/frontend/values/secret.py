@@ -8,10 +8,19 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ProgramError, ShapeError
-from mpc_tamper.engines.frontend.clients import client_machine
-from mpc_tamper.engines.frontend.public import Public, cint, public_int, public_words, regint
-from mpc_tamper.engines.frontend.runtime import machine, runtime
-from mpc_tamper.engines.frontend.values import Fixed, Integer, common_size, is_zero, read, spread, unsupported, word
+from mpc_tamper.engines.frontend.runtime import client_machine, machine, runtime
+from mpc_tamper.engines.frontend.values.base import (
+    Fixed,
+    Integer,
+    common_size,
+    decided,
+    is_zero,
+    read,
+    spread,
+    unsupported,
+    word,
+)
+from mpc_tamper.engines.frontend.values.public import Public, cint, public_int, public_words, regint
 
 
 def expand(x: Any, size: int) -> Any:
@@ -126,10 +135,10 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         return self.greater_equal(other)
 
     def __eq__(self, other: Any) -> Any:
-        return self.equal(other)
+        return decided(self.equal(other), self, "==", other)
 
     def __ne__(self, other: Any) -> Any:
-        return self.not_equal(other)
+        return decided(self.not_equal(other), self, "!=", other)
 
     def __lshift__(self, other: Any) -> Any:
         return self * (1 << read(other))
@@ -149,7 +158,7 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
 
     def mod2m(self, m: int, bit_length: int | None = None) -> Any:
         if is_zero(m):
-            return 0
+            return self._zero()
         return self if m >= (bit_length or runtime().bit_length) else self - (self.right_shift(m, 64) << m)
 
     def __mod__(self, modulus: Any) -> Any:

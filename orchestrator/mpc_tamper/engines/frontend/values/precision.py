@@ -10,8 +10,8 @@ from typing import Any
 
 from mpc_tamper.core.errors import ProgramError
 from mpc_tamper.engines.frontend.runtime import Precision, runtime
-from mpc_tamper.engines.frontend.secret import sint
-from mpc_tamper.engines.frontend.values import Named, unsupported
+from mpc_tamper.engines.frontend.values.base import Named, unsupported
+from mpc_tamper.engines.frontend.values.secret import sint
 
 
 class PerRun(Named):

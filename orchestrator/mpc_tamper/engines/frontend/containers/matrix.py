@@ -6,19 +6,19 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from mpc_tamper.core.errors import ShapeError
-from mpc_tamper.engines.frontend.array import Array
-from mpc_tamper.engines.frontend.container import Container, container, contents, words_of
-from mpc_tamper.engines.frontend.fixed import sfix
-from mpc_tamper.engines.frontend.memory import Memory
-from mpc_tamper.engines.frontend.precision import round_shift
-from mpc_tamper.engines.frontend.public import public_int
+from mpc_tamper.core.errors import ProgramError, ShapeError
+from mpc_tamper.engines.frontend.containers.array import Array
+from mpc_tamper.engines.frontend.containers.container import Container, container, contents
+from mpc_tamper.engines.frontend.containers.memory import Memory
 from mpc_tamper.engines.frontend.runtime import machine
-from mpc_tamper.engines.frontend.secret import sint
-from mpc_tamper.engines.frontend.values import Number, is_zero, unsupported
+from mpc_tamper.engines.frontend.values.base import Number, is_zero, unsupported
+from mpc_tamper.engines.frontend.values.fixed import sfix
+from mpc_tamper.engines.frontend.values.precision import round_shift
+from mpc_tamper.engines.frontend.values.public import public_int
+from mpc_tamper.engines.frontend.values.secret import sint
 
 
-class MultiArray(Container):
+class MultiArray(Container, dimensions=None):
     def __init__(self, sizes: Iterable[int], value_type: Any, memory: Memory | None = None, offset: int = 0) -> None:
         super().__init__(sizes, value_type, memory, offset)
         if len(self.sizes) < 2:
@@ -109,24 +109,6 @@ class MultiArray(Container):
         self._same_sizes(other)
         return self._elementwise(self.get_vector() - other.get_vector())
 
-    def __lt__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() < contents(other))
-
-    def __le__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() <= contents(other))
-
-    def __gt__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() > contents(other))
-
-    def __ge__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() >= contents(other))
-
-    def __eq__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() == contents(other))
-
-    def __ne__(self, other: Any) -> Any:
-        return self._elementwise(self.get_vector() != contents(other))
-
     # two dimensions: products, columns
 
     def _rows_and_columns(self) -> tuple[int, int]:
@@ -148,6 +130,9 @@ class MultiArray(Container):
         kinds = {self.value_type, other.value_type}
         if not kinds <= {sint, sfix}:
             raise unsupported(f"a matrix product of {self.value_type.__name__} and {other.value_type.__name__}")
+        precisions = [each._precision() for each in (self, other) if each.value_type is sfix]
+        if len({f for _, f in precisions}) > 1:
+            raise ProgramError(f"expected {precisions[0][1]} fraction bits, got {precisions[1][1]}")
         x, y = self._words2d(), other._words2d()
         if name == "mul_trans":
             result = machine().matmul(x, transposed(y))
@@ -156,7 +141,8 @@ class MultiArray(Container):
         product = sint.wrap(result.reshape(math.prod(result.shape)))
         if kinds == {sint}:
             return product
-        return sfix._new(round_shift(product, sfix.k + sfix.f, sfix.f) if kinds == {sfix} else product)
+        k, f = max(precisions)
+        return sfix._new(round_shift(product, k + f, f) if kinds == {sfix} else product, k, f)
 
     def direct_mul(self, other: Any, reduce: bool = True, indices: Any = None, res_type: Any = None) -> Any:
         """self times other as a row-major vector."""
@@ -199,7 +185,7 @@ class MultiArray(Container):
         rows, columns = self._rows_and_columns()
         result = Matrix(columns, rows, self.value_type)
         flat = transposed(self._words2d()).reshape(rows * columns)
-        result._memory.store(slice(0, rows * columns), flat)
+        result._memory.store(slice(0, rows * columns), flat, self._memory.precision)
         return result
 
     def _column(self, index: Any) -> slice:
@@ -211,10 +197,10 @@ class MultiArray(Container):
         return self._load(self._column(index))
 
     def set_column(self, index: Any, vector: Any) -> None:
-        value = self.value_type.conv(contents(vector))
+        value = self._conv(contents(vector))
         if value.size != self.sizes[0]:
             raise ShapeError(f"expected a column of {self.sizes[0]} elements, got {value.size}")
-        self._memory.store(self._column(index), words_of(value))
+        self._put(value, self._column(index))
 
     def get_columns(self) -> Iterator[Any]:
         return (self.get_column(i) for i in range(self.sizes[1]))
@@ -223,7 +209,7 @@ class MultiArray(Container):
         return sum(self[i][i] for i in range(self._rows_and_columns()[0]))
 
 
-class Matrix(MultiArray):
+class Matrix(MultiArray, dimensions=2):
     def __init__(self, rows: int, columns: int, value_type: Any, memory: Memory | None = None, offset: int = 0) -> None:
         super().__init__((rows, columns), value_type, memory, offset)
 

@@ -11,17 +11,21 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ProgramError, ShapeError
-from mpc_tamper.engines.frontend.public import regint
 from mpc_tamper.engines.frontend.runtime import machine
-from mpc_tamper.engines.frontend.values import Number, Stored, read
+from mpc_tamper.engines.frontend.values.base import Number, Stored, read
+from mpc_tamper.engines.frontend.values.public import regint
 
 
 class Memory:
-    """size words, secret or public. data: None until written. shared: someone else may hold data, so copy to write."""
+    """size words, secret or public. data: None until written. shared: someone else may hold data, so copy to write.
+
+    precision: (k, f) of the fixed-point values in it; () for integers, and until something is written.
+    """
 
     def __init__(self, size: int, *, secret: bool) -> None:
         self.size = size
         self.secret = secret
+        self.precision: tuple[int, ...] = ()
         self._data: Any = None
         self._shared = False
 
@@ -36,11 +40,12 @@ class Memory:
         """For a computation that neither changes nor keeps it."""
         return self._read() if self._covers(part) else self._read()[part]
 
-    def store(self, part: slice, words: Any) -> None:
-        """words: of the part's size."""
+    def store(self, part: slice, words: Any, precision: tuple[int, ...] = ()) -> None:
+        """words: of the part's size.  precision: theirs, of the f that the memory has, unless they cover all of it."""
         if self._covers(part):
-            self._data, self._shared = words, True
+            self._data, self._shared, self.precision = words, True, precision
             return
+        self.precision = max(self.precision, precision)
         if self._shared:
             self._data, self._shared = self._data.copy(), False
         self._read()[part] = words

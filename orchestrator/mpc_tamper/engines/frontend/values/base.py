@@ -6,8 +6,8 @@ changed in place: `update` replaces it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -62,6 +62,10 @@ class RunTime(metaclass=Named):
             raise AttributeError(name)
         raise unsupported(f"{type(self).__name__}.{name}")
 
+    def _text(self, conditional: bool) -> str:
+        """What print_str shows; conditional: print_str_if, which MP-SPDZ prints in another way."""
+        return str(self)
+
     def _refuse(self, what: str) -> CompileTimeState:
         return CompileTimeState(
             f"expected a compile-time value, got {type(self).__name__}: {what} of a run-time value is unknown when "
@@ -82,9 +86,28 @@ class RunTime(metaclass=Named):
 
 
 class Number(RunTime):
-    """Operators that all basic types have in common. As in MP-SPDZ x + 0 and x * 1 are x itself, x * 0 is the int 0."""
+    """Operators that all basic types have in common.
+
+    As in MP-SPDZ x + 0 and x * 1 are x itself, and x * 0 is the int 0 for a scalar; a vector keeps its size.
+    """
 
     __hash__ = None  # type: ignore[assignment]
+    _make_container: ClassVar[Callable[..., Any]]  # of sizes and a type; containers/ are made of numbers and set it
+
+    @property
+    def size(self) -> int:
+        raise NotImplementedError
+
+    def _filled(self, number: Any, size: int | None = None) -> Any:
+        """number in this type and precision, so many times; as often as this vector is long by default."""
+        raise NotImplementedError
+
+    def _zero(self) -> Any:
+        return 0 if self.size == 1 else self._filled(0)
+
+    def _text(self, conditional: bool) -> str:
+        """A type that can be printed says how."""
+        raise ProgramError(f"cannot print a secret {type(self).__name__}: reveal() it first")
 
     def update(self, other: Any) -> None:
         raise NotImplementedError
@@ -100,7 +123,7 @@ class Number(RunTime):
 
     def __mul__(self, other: Any) -> Any:
         if is_zero(other):
-            return 0
+            return self._zero()
         return self if is_one(other) else self.mul(read(other))
 
     __radd__ = __add__
@@ -113,7 +136,7 @@ class Number(RunTime):
         if not isinstance(exponent, int) or exponent < 0:
             raise unsupported("** with other than a compile-time exponent from 0")
         if exponent == 0:
-            return type(self)(1)  # type: ignore[call-arg]
+            return self._filled(1)
         result: Any = self
         for bit in bin(exponent)[3:]:
             result = result.square()
@@ -143,10 +166,7 @@ class Number(RunTime):
 
     @classmethod
     def Tensor(cls, shape: Iterable[int]) -> Any:
-        # containers are made of basic types, and basic types make containers
-        from mpc_tamper.engines.frontend.container import container
-
-        return container(shape, cls)
+        return cls._make_container(shape, cls)
 
     MultiArray = Tensor
 
@@ -180,6 +200,9 @@ class Integer(Number):
     def conv(cls, value: Any) -> Any:
         value = read(value)
         return value if isinstance(value, cls) else cls(value)
+
+    def _filled(self, number: Any, size: int | None = None) -> Any:
+        return type(self)(number, size=self.size if size is None else size)
 
     @classmethod
     def _convert(cls, value: Any, size: int | None) -> Any:
@@ -271,6 +294,18 @@ class Stored(RunTime):
 def read(value: Any) -> Any:
     """What a MemValue holds; anything else as it is."""
     return value.read() if isinstance(value, Stored) else value
+
+
+def decided(result: Any, x: Number, sign: str, y: object) -> Any:
+    """The result of x == y or x != y. A float with which x has none is refused, as < does: Python would say False."""
+    if result is NotImplemented and isinstance(y, float):
+        raise TypeError(f"'{sign}' not supported between instances of '{type(x).__name__}' and 'float'")
+    return result
+
+
+def listed(elements: list[str]) -> str:
+    """A vector as text; one element stands alone."""
+    return elements[0] if len(elements) == 1 else "[" + ", ".join(elements) + "]"
 
 
 def common_size(a: int, b: int) -> int:

@@ -5,47 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from mpc_tamper.core.errors import ProgramCrash, ProgramError
-from mpc_tamper.engines.frontend.array import Array
-from mpc_tamper.engines.frontend.container import Container
-from mpc_tamper.engines.frontend.fixed import cfix, sfix
-from mpc_tamper.engines.frontend.public import Public, public_int, regint
 from mpc_tamper.engines.frontend.runtime import machine
-from mpc_tamper.engines.frontend.secret import sint
-from mpc_tamper.engines.frontend.values import read, signed
+from mpc_tamper.engines.frontend.values.base import RunTime, read
+from mpc_tamper.engines.frontend.values.public import public_int
 
 
 def text(value: Any, *, conditional: bool = False) -> str:
-    """One argument of print_str; conditional: of print_str_if, which MP-SPDZ prints in another way.
-
-    Unconditionally, only the first element of a regint vector is printed, and NaN for a cfix beyond k bits.
-    """
+    """One argument of print_str; conditional: of print_str_if, which MP-SPDZ prints in another way."""
     value = read(value)
-    if isinstance(value, (sint, sfix)):
-        raise ProgramError(f"cannot print a secret {type(value).__name__}: reveal() it first")
-    if isinstance(value, cfix):
-        return _vector([_decimal(v, value, conditional) for v in signed(value.v.v).tolist()])
-    if isinstance(value, regint) and not conditional:
-        return str(int(signed(value.v)[0]))
-    if isinstance(value, Public):
-        return _vector([str(x) for x in signed(value.v).tolist()])
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(text(element, conditional=conditional) for element in value) + "]"
-    if isinstance(value, Array):
-        return text(value.get_vector(), conditional=conditional)
-    if isinstance(value, Container):
-        return "[" + ", ".join(text(part, conditional=conditional) for part in value) + "]"
-    return str(value)
-
-
-def _vector(elements: list[str]) -> str:
-    return elements[0] if len(elements) == 1 else "[" + ", ".join(elements) + "]"
-
-
-def _decimal(v: int, precision: cfix, conditional: bool) -> str:
-    """v 2^-f as C++ prints a double: six significant digits."""
-    if not conditional and not -(1 << (precision.k - 1)) <= v < 1 << (precision.k - 1):
-        return "NaN"
-    return f"{v / 2**precision.f:.6g}"
+    return value._text(conditional) if isinstance(value, RunTime) else str(value)
 
 
 def _format(template: Any, args: tuple[Any, ...], *, conditional: bool = False) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 
 from mpc_tamper.core.errors import ProgramError, ShapeError
 from mpc_tamper.engines.frontend.runtime import machine, runtime
-from mpc_tamper.engines.frontend.values import (
+from mpc_tamper.engines.frontend.values.base import (
     WORD,
     Fixed,
     Integer,
     common_size,
+    decided,
+    listed,
     read,
     signed,
     spread,
@@ -119,10 +121,10 @@ class Public(Integer):
         return self._compare(other, np.greater_equal)
 
     def __eq__(self, other: Any) -> Any:
-        return self._compare(other, np.equal)
+        return decided(self._compare(other, np.equal), self, "==", other)
 
     def __ne__(self, other: Any) -> Any:
-        return self._compare(other, np.not_equal)
+        return decided(self._compare(other, np.not_equal), self, "!=", other)
 
     def less_than(self, other: Any, bit_length: int | None = None) -> Any:
         return self < other
@@ -150,6 +152,9 @@ class Public(Integer):
 
     def reveal(self) -> Any:
         return self
+
+    def _text(self, conditional: bool) -> str:
+        return listed([str(x) for x in signed(self.v).tolist()])
 
     def binary_output(self, player: int | None = None) -> None:
         machine().emit_binary(self.v)
@@ -207,6 +212,10 @@ class regint(Public):  # noqa: N801, MP-SPDZ's name
         if isinstance(value, (list, tuple)):
             raise unsupported("regint of a list (MP-SPDZ v0.4.2 loses its elements: use regint.Array)")
         return super()._convert(value, size)
+
+    def _text(self, conditional: bool) -> str:
+        """Unconditionally, MP-SPDZ prints a vector's first element only."""
+        return super()._text(conditional) if conditional else str(int(signed(self.v)[0]))
 
     @classmethod
     def inc(cls, size: int, base: Any = 0, step: int = 1, repeat: int = 1, wrap: int | None = None) -> regint:

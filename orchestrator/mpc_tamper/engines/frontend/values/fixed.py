@@ -5,27 +5,29 @@ Products of secrets are rounded once per product or dot product (precision.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import numpy as np
 
 from mpc_tamper.core.errors import ProgramError
-from mpc_tamper.engines.frontend.precision import PerRun, round_shift, to_fixed
-from mpc_tamper.engines.frontend.public import Public, cint, regint
 from mpc_tamper.engines.frontend.runtime import Precision, runtime
-from mpc_tamper.engines.frontend.secret import sint
-from mpc_tamper.engines.frontend.values import (
+from mpc_tamper.engines.frontend.values.base import (
     Fixed,
     Integer,
     common_size,
     is_number,
     is_zero,
+    listed,
     read,
     signed,
     unsupported,
     word,
 )
+from mpc_tamper.engines.frontend.values.precision import PerRun, round_shift, to_fixed
+from mpc_tamper.engines.frontend.values.public import Public, cint, regint
+from mpc_tamper.engines.frontend.values.secret import sint
 
 
 class _Fix(Fixed, metaclass=PerRun):
@@ -75,8 +77,8 @@ class _Fix(Fixed, metaclass=PerRun):
         return value
 
     @classmethod
-    def wrap(cls, words: Any) -> Self:
-        return cls._new(cls._integer().wrap(words))
+    def wrap(cls, words: Any, k: int | None = None, f: int | None = None) -> Self:
+        return cls._new(cls._integer().wrap(words), k, f)
 
     @classmethod
     def conv(cls, value: Any) -> Any:
@@ -88,6 +90,9 @@ class _Fix(Fixed, metaclass=PerRun):
     @property
     def size(self) -> int:
         return int(self.v.size)
+
+    def _filled(self, number: Any, size: int | None = None) -> Any:
+        return type(self)(number, self.k, self.f, self.size if size is None else size)
 
     def __len__(self) -> int:
         return self.size
@@ -148,10 +153,11 @@ class _Fix(Fixed, metaclass=PerRun):
         other = self._coerce(other)
         if other is None:
             return NotImplemented
+        compare, mirrored = _COMPARISONS[name]
         if isinstance(self.v, Public) and isinstance(other.v, sint):
-            return getattr(other.v, _MIRRORED[name])(self.v, self.k)
+            return getattr(other.v, mirrored)(self.v, self.k)
         if isinstance(self.v, Public):
-            return getattr(self.v, f"__{_DUNDER[name]}__")(other.v)
+            return compare(self.v, other.v)
         return getattr(self.v, name)(other.v, self.k)
 
     def less_than(self, other: Any) -> Any:
@@ -179,21 +185,13 @@ class _Fix(Fixed, metaclass=PerRun):
         return (self < 0).if_else(-self, self)
 
 
-_DUNDER = {
-    "less_than": "lt",
-    "less_equal": "le",
-    "greater_than": "gt",
-    "greater_equal": "ge",
-    "equal": "eq",
-    "not_equal": "ne",
-}
-_MIRRORED = {
-    "less_than": "greater_than",
-    "less_equal": "greater_equal",
-    "greater_than": "less_than",
-    "greater_equal": "less_equal",
-    "equal": "equal",
-    "not_equal": "not_equal",
+_COMPARISONS: dict[str, tuple[Callable[[Any, Any], Any], str]] = {  # of public values, and seen from the other side
+    "less_than": (operator.lt, "greater_than"),
+    "less_equal": (operator.le, "greater_equal"),
+    "greater_than": (operator.gt, "less_than"),
+    "greater_equal": (operator.ge, "less_equal"),
+    "equal": (operator.eq, "equal"),
+    "not_equal": (operator.ne, "not_equal"),
 }
 
 
@@ -224,6 +222,14 @@ class cfix(_Fix):  # noqa: N801, MP-SPDZ's name
     def reveal(self) -> cfix:
         return self
 
+    def _text(self, conditional: bool) -> str:
+        """v 2^-f as C++ prints a double, with six significant digits; unconditionally NaN beyond k bits."""
+        bound = 1 << (self.k - 1)
+        shown = [
+            f"{v / 2**self.f:.6g}" if conditional or -bound <= v < bound else "NaN" for v in signed(self.v.v).tolist()
+        ]
+        return listed(shown)
+
 
 class sfix(_Fix):  # noqa: N801, MP-SPDZ's name
     """Secret fixed-point."""
@@ -248,7 +254,7 @@ class sfix(_Fix):  # noqa: N801, MP-SPDZ's name
             return self * int(factor)
         v, f = round(factor * 2**self.f), self.f
         if is_zero(v):
-            return 0
+            return self._zero()
         while v % 2 == 0 and f > 0:
             v, f = v // 2, f - 1
         return sfix._new(round_shift(self.v * v, self.k + f, f), self.k, self.f)

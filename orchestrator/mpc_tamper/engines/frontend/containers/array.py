@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mpc_tamper.core.errors import CompileTimeState, ShapeError
-from mpc_tamper.engines.frontend.container import Container, container, contents, words_of
-from mpc_tamper.engines.frontend.memory import Memory
-from mpc_tamper.engines.frontend.public import public_int
-from mpc_tamper.engines.frontend.values import Number, is_zero, read
-
-if TYPE_CHECKING:
-    from mpc_tamper.engines.frontend.matrix import Matrix
+from mpc_tamper.engines.frontend.containers.container import Container, container, contents
+from mpc_tamper.engines.frontend.containers.memory import Memory
+from mpc_tamper.engines.frontend.values.base import Number, is_zero, read
+from mpc_tamper.engines.frontend.values.public import public_int
 
 
-class Array(Container):
+class Array(Container, dimensions=1):
     def __init__(self, length: int, value_type: Any, memory: Memory | None = None, offset: int = 0) -> None:
         super().__init__((length,), value_type, memory, offset)
         self.length = self.sizes[0]
@@ -54,7 +51,7 @@ class Array(Container):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if not isinstance(index, slice):
-            value = self.value_type.conv(read(value))
+            value = self._conv(value)
             if value.size != 1:
                 raise ShapeError(f"expected one value for one element, got {value.size}")
             self._store(value, self._index(index, self.length))
@@ -67,7 +64,7 @@ class Array(Container):
         if step == 1:
             self.assign(value, start)
         else:
-            self._memory.store(self._strided(start, size, step), words_of(self.value_type.conv(value)))
+            self._put(self._conv(value), self._strided(start, size, step))
 
     def _strided(self, start: int, size: int, step: int) -> slice:
         first = self._offset + start
@@ -109,18 +106,21 @@ class Array(Container):
         return joined.assign(self).assign(other, len(self))
 
     def expand_to_vector(self, index: Any, size: int) -> Any:
-        return self.value_type(self[index], size=size)
+        element = self[index]
+        return element._filled(element, size)
 
-    def to_row_matrix(self) -> Matrix:
-        row: Matrix = container((1, self.length), self.value_type, self._memory, self._offset)
-        return row
+    def to_row_matrix(self) -> Any:
+        return container((1, self.length), self.value_type, self._memory, self._offset)
 
-    def to_column_matrix(self) -> Matrix:
-        column: Matrix = container((self.length, 1), self.value_type, self._memory, self._offset)
-        return column
+    def to_column_matrix(self) -> Any:
+        return container((self.length, 1), self.value_type, self._memory, self._offset)
 
     def dot(self, other: Any) -> Any:
         return self.to_row_matrix().dot(other)
+
+    def _text(self, conditional: bool) -> str:
+        vector: Number = self.get_vector()
+        return vector._text(conditional)
 
     def sum(self) -> Any:
         return self.get_vector().sum()
@@ -145,21 +145,3 @@ class Array(Container):
 
     __radd__ = __add__
     __rmul__ = __mul__
-
-    def __eq__(self, other: Any) -> Any:
-        return self.get_vector() == contents(other)
-
-    def __ne__(self, other: Any) -> Any:
-        return self.get_vector() != contents(other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self.get_vector() < contents(other)
-
-    def __le__(self, other: Any) -> Any:
-        return self.get_vector() <= contents(other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self.get_vector() > contents(other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self.get_vector() >= contents(other)

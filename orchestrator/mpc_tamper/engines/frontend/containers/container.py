@@ -7,28 +7,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 from mpc_tamper.core.errors import CompileTimeState, ProgramCrash, ShapeError
-from mpc_tamper.engines.frontend.fixed import cfix, sfix
-from mpc_tamper.engines.frontend.memory import Memory, MemValue
-from mpc_tamper.engines.frontend.public import cint, public_int, regint
-from mpc_tamper.engines.frontend.secret import sint
-from mpc_tamper.engines.frontend.values import Fixed, Number, RunTime, read, unsupported
-
-if TYPE_CHECKING:
-    from mpc_tamper.engines.frontend.array import Array
-
-
-def words_of(value: Any) -> Any:
-    """What memory holds of a value of a basic type."""
-    return value.v.v if isinstance(value, Fixed) else value.v
+from mpc_tamper.engines.frontend.containers.memory import Memory, MemValue
+from mpc_tamper.engines.frontend.io.output import print_str
+from mpc_tamper.engines.frontend.values.base import Fixed, Number, RunTime, read, unsupported
+from mpc_tamper.engines.frontend.values.fixed import cfix, sfix
+from mpc_tamper.engines.frontend.values.public import cint, public_int, regint
+from mpc_tamper.engines.frontend.values.secret import sint
 
 
 class Container(RunTime):
-    """A shape, row-major, on size words of memory from offset on."""
+    """A shape, row-major, on size words of memory from offset on.
+
+    Each kind says for how many dimensions container() makes it, None: for any other number. A matrix's row is an array,
+    and an array's view may be a matrix, so neither kind could import the other.
+    """
 
     __hash__ = None  # type: ignore[assignment]
+    _kinds: ClassVar[dict[int | None, Any]] = {}
+
+    def __init_subclass__(cls, dimensions: int | None = None, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        Container._kinds.setdefault(dimensions, cls)
 
     def __init__(self, sizes: Iterable[int], value_type: Any, memory: Memory | None = None, offset: int = 0) -> None:
         self.sizes = tuple(_size(n) for n in sizes)
@@ -86,11 +88,32 @@ class Container(RunTime):
         return self._memory.view(self._span(0, self.total_size()))
 
     def _load(self, part: slice) -> Any:
-        return self.value_type.wrap(self._memory.load(part))
+        return self.value_type.wrap(self._memory.load(part), *self._memory.precision)
+
+    def _conv(self, value: Any) -> Any:
+        """As this container's type, at the precision of what the memory holds and goes on to hold."""
+        value, precision = read(value), self._memory.precision
+        if not precision:
+            return self.value_type.conv(value)
+        if isinstance(value, self.value_type) and (value.f == precision[1] or value.size == self._memory.size):
+            return value
+        return self.value_type(value, *precision)
+
+    def _precision(self) -> tuple[int, int]:
+        """k and f of fixed-point values."""
+        k, f = self._memory.precision or (self.value_type.k, self.value_type.f)
+        return k, f
+
+    def _put(self, value: Any, part: slice) -> None:
+        """value: from _conv()."""
+        if isinstance(value, Fixed):
+            self._memory.store(part, value.v.v, (value.k, value.f))
+        else:
+            self._memory.store(part, value.v)
 
     def _store(self, value: Any, base: int) -> None:
-        value = self.value_type.conv(value)
-        self._memory.store(self._span(base, value.size), words_of(value))
+        value = self._conv(value)
+        self._put(value, self._span(base, value.size))
 
     # whole contents
 
@@ -103,18 +126,17 @@ class Container(RunTime):
         return self
 
     def assign_all(self, value: Any, n_threads: int | None = None) -> Any:
-        value = self.value_type.conv(value)
+        value = self._conv(value)
         if value.size != 1:
             raise ShapeError(f"expected one value for all elements, got {value.size}")
         size = self.total_size()
-        number = value.v if isinstance(value, Fixed) else value
-        self._memory.store(self._span(0, size), type(number)(number, size=size).v)
+        self._put(value._filled(value, size), self._span(0, size))
         return self
 
     def same_shape(self) -> Any:
         return container(self.sizes, self.value_type)
 
-    def to_array(self) -> Array:
+    def to_array(self) -> Any:
         return container((self.total_size(),), self.value_type, self._memory, self._offset)
 
     def input_from(self, player: Any, budget: int | None = None, raw: bool = False, **kwargs: Any) -> None:
@@ -146,15 +168,38 @@ class Container(RunTime):
         return nest(self.sizes)
 
     def print_reveal_nested(self, end: str = "\n") -> None:
-        from mpc_tamper.engines.frontend.output import print_str
-
         print_str("%s" + end, self.reveal_nested())
+
+    def _text(self, conditional: bool) -> str:
+        return "[" + ", ".join(part._text(conditional) for part in self) + "]"
 
     def reveal_to_binary_output(self, player: int | None = None) -> None:
         self.get_vector().reveal().binary_output(player)
 
     def binary_output(self, player: int | None = None) -> None:
         self.get_vector().binary_output(player)
+
+    def _elementwise(self, vector: Any) -> Any:
+        """What operators make of an Array is a vector."""
+        return vector
+
+    def __eq__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() == contents(other))
+
+    def __ne__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() != contents(other))
+
+    def __lt__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() < contents(other))
+
+    def __le__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() <= contents(other))
+
+    def __gt__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() > contents(other))
+
+    def __ge__(self, other: Any) -> Any:
+        return self._elementwise(self.get_vector() >= contents(other))
 
     def _in_place(self, name: str, other: Any) -> Any:
         if not isinstance(other, (Container, Number)):
@@ -173,16 +218,13 @@ class Container(RunTime):
 
 def container(sizes: Iterable[int], value_type: Any, memory: Memory | None = None, offset: int = 0) -> Any:
     """An Array, a Matrix or a MultiArray, by the number of sizes."""
-    # these are built from Container, and it from them: a matrix's row is an array, an array's view may be a matrix
-    from mpc_tamper.engines.frontend.array import Array
-    from mpc_tamper.engines.frontend.matrix import Matrix, MultiArray
+    sizes, kinds = tuple(sizes), Container._kinds
+    if len(sizes) in kinds:
+        return kinds[len(sizes)](*sizes, value_type, memory, offset)
+    return kinds[None](sizes, value_type, memory, offset)
 
-    sizes = tuple(sizes)
-    if len(sizes) == 1:
-        return Array(sizes[0], value_type, memory, offset)
-    if len(sizes) == 2:
-        return Matrix(sizes[0], sizes[1], value_type, memory, offset)
-    return MultiArray(sizes, value_type, memory, offset)
+
+Number._make_container = container
 
 
 def contents(value: Any) -> Any:
