@@ -205,14 +205,6 @@ def test_a_full_progress_pipe_drops_lines() -> None:
         os.close(writer)
 
 
-def test_a_reader_that_stops_does_not_end_the_run(tmp_path: Path) -> None:
-    """The callback never returns to the pipe while the parties work."""
-    source = "STEP = 1\n@for_range(300)\ndef _(i):\n    start_timer(STEP)\n    stop_timer(STEP)\n"
-    program = tmp_path / "program.mpc"
-    program.write_text(source)
-    Rep3Engine().run(RunSpec(program, run_dir=tmp_path / "run"), lambda site, occurrence: time.sleep(1))
-
-
 HOSTILE = "raise SystemExit('a module of the working folder was imported')\n"
 
 
@@ -237,7 +229,7 @@ def test_parties_import_nothing_from_the_working_folder(hostile: Path, python_pa
     # The engine itself is the user's own to start: it is run so that only its parties could find the folder.
     code = (
         "import os, sys; from mpc_tamper.cli.main import run; os.environ.pop('PYTHONPATH', None); "
-        f"os.environ.update({ {} if python_path is None else {'PYTHONPATH': python_path} !r}); "
+        f"os.environ.update({ {} if python_path is None else {'PYTHONPATH': python_path}!r}); "
         "sys.argv[0] = 'mpc-tamper'; run()"
     )
     words = [sys.executable, "-P", "-c", code] if python_path else [str(command)]
@@ -247,9 +239,7 @@ def test_parties_import_nothing_from_the_working_folder(hostile: Path, python_pa
     assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
 
 
-def test_another_mpc_tamper_on_the_search_path_is_not_run(
-    hostile: Path, tmp_path: Path
-) -> None:
+def test_another_mpc_tamper_on_the_search_path_is_not_run(hostile: Path, tmp_path: Path) -> None:
     code = "import os; from mpc_tamper.cli.main import run; os.environ['PYTHONPATH'] = 'shadow'; run()"
     (hostile / "shadow").mkdir()
     (hostile / "mpc_tamper").rename(hostile / "shadow" / "mpc_tamper")
@@ -277,7 +267,9 @@ def test_a_fork_of_the_engine_has_a_server_of_its_own(run: Run, tmp_path: Path) 
 
 
 def test_the_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    code = "from mpc_tamper.engines.rep3.launcher import get_launcher; import sys; print(get_launcher().pid, flush=True)"
+    code = (
+        "from mpc_tamper.engines.rep3.launcher import get_launcher; import sys; print(get_launcher().pid, flush=True)"
+    )
     for ending, expected in (("", 0), ("; import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL)):
         done = subprocess.run([sys.executable, "-c", code + ending], stdout=subprocess.PIPE, text=True, timeout=60)
         assert done.returncode == expected

@@ -65,12 +65,19 @@ def foreseen(source: str, protocol: ProtocolName) -> list[str]:
     words = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     words |= {node.id for node in nodes if isinstance(node, ast.Name)}
     matrices = not words.isdisjoint(_MATRIX_WORDS) or any(isinstance(node, ast.MatMult) for node in nodes)
-    bits = not words.isdisjoint(_BIT_WORDS) or any(isinstance(node, (ast.Compare, ast.RShift)) for node in nodes)
+    bits = not words.isdisjoint(_BIT_WORDS) or any(map(_looks_at_bits, nodes))
     names = ["matmul"] * matrices + ["bit_ops"] * bits
     if protocol == ProtocolName.MAL_REP_RING:
         products = matrices or bits or any(isinstance(node, ast.Mult) for node in nodes)
         names += ["binary_field"] * bits + ["galois_ring"] * products
     return names
+
+
+def _looks_at_bits(node: ast.AST) -> bool:
+    """x >> n, x < y and the like, but for membership and identity, which are Python's own affair."""
+    if isinstance(node, ast.Compare):
+        return not all(isinstance(op, (ast.In, ast.NotIn, ast.Is, ast.IsNot)) for op in node.ops)
+    return isinstance(node, ast.RShift)
 
 
 def _import(name: str) -> Any:
