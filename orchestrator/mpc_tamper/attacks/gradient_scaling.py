@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.attacks.rows import place_in_batch, row_plan
+from mpc_tamper.attacks.rows import place_in_batch, row_plan, rows_sha256
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 from mpc_tamper.runs.spec import PARTIES
@@ -44,18 +44,23 @@ class GradientScaling:
             raise ParameterError(
                 f"gradient scaling: expected the hinge loss and an even factor, got {parameters.loss} and {self.factor}"
             )
-        total = len(task.x_train)
-        able = sendable_rows(np.flatnonzero(task.y_train == self.target), total, parameters, scenario.corrupt_party)
-        count = min(len(able), math.ceil(self.share * total))
-        rows = np.sort(np.random.default_rng(self.seed).choice(able, count, replace=False))
-        plan = row_plan(SITE, rows, total, parameters, -self.factor // 2)
+        rows = self.rows(scenario)
+        plan = row_plan(SITE, rows, len(task.x_train), parameters, -self.factor // 2)
         settings: dict[str, Setting] = {
-            "rows": rows.tolist(),
+            "rows": len(rows),
+            "rows_sha256": rows_sha256(rows),
             "factor": self.factor,
             "seed": self.seed,
             "corrupt_party": scenario.corrupt_party,
         }
         return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)
+
+    def rows(self, scenario: Scenario) -> np.ndarray:
+        """Indices of the training rows that count often, ascending: drawn from those whose z the party sends."""
+        labels, total = scenario.task.y_train, len(scenario.task.y_train)
+        able = sendable_rows(np.flatnonzero(labels == self.target), total, scenario.parameters, scenario.corrupt_party)
+        count = min(len(able), math.ceil(self.share * total))
+        return np.sort(np.random.default_rng(self.seed).choice(able, count, replace=False))
 
 
 def sendable_rows(rows: np.ndarray, total: int, parameters: SvmParameters, corrupt_party: int) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
@@ -24,6 +26,11 @@ def row_plan(
         occurrences = [EVERY] if len(batches) == 1 else [p * len(batches) + k for p in passes]
         errors += [AdditiveError(site, occurrence, int(i), value) for occurrence in occurrences for i in here]
     return AdditiveErrorPlan.from_errors(errors)
+
+
+def rows_sha256(rows: np.ndarray) -> str:
+    """What a record holds of rows that a seed has drawn, beside the seed and their number. rows: (r,) indices."""
+    return hashlib.sha256(rows.astype("<i8").tobytes()).hexdigest()
 
 
 def place_in_batch(rows: np.ndarray, total: int, parameters: SvmParameters) -> tuple[np.ndarray, np.ndarray]:
