@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mpc_tamper.attacks.gradient_scaling import GradientScaling
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
@@ -89,7 +90,7 @@ def test_every_attack_in_every_scenario_from_every_party(name: str, kind: str, c
         zero = scenario.task.y_train != attempt.trigger.target
         want = modelled(scenario, lambda h, rows: np.where(zero[rows], 1 - h, h))
     elif name == "gradient_scaling":
-        chosen = np.isin(np.arange(60), attempt.settings["rows"])
+        chosen = np.isin(np.arange(60), GradientScaling().rows(scenario))
         want = modelled(scenario, lambda h, rows: h + 100 * chosen[rows])
     else:
         want = weights_of(scenario, attempt, CLEAR)

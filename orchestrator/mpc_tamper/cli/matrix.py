@@ -44,7 +44,7 @@ def matrix(
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Every attack against every defence: matrix.json, .csv, .md and pictures. Goes on where it was interrupted."""
+    """Every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run goes on."""
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
@@ -72,7 +72,7 @@ def matrix(
 
 
 def rerun(
-    record: Annotated[Path, typer.Argument(metavar="MATRIX.json", help="Written by mpc-tamper matrix.")],
+    record: Annotated[Path, typer.Argument(metavar="MATRIX.jsonl", help="Written by mpc-tamper matrix.")],
     attack: Annotated[str | None, typer.Option("--attack", help="Of the cells to run. (default: any)")] = None,
     defence: Annotated[str | None, typer.Option("--defence", help="Of the cells to run. (default: any)")] = None,
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Of the cells.")] = "mnist_0_1",
