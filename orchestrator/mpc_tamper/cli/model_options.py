@@ -11,17 +11,17 @@ import typer
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.parameters import HELP
-from mpc_tamper.models.registry import MODELS, get_parameters
+from mpc_tamper.models.registry import get_parameters, model_names
 
 ModelOption = Annotated[
-    str, typer.Option("--model", metavar="|".join(MODELS), help="The kind of model that is trained.")
+    str, typer.Option("--model", metavar="|".join(model_names()), help="The kind of model that is trained.")
 ]
 
 
 def model_options() -> list[inspect.Parameter]:
     """An option for each parameter of any model. None stands for what was not given."""
     found: dict[str, inspect.Parameter] = {}
-    for name in MODELS:
+    for name in model_names():
         parameters = get_parameters(name)
         hints = get_type_hints(parameters)
         for each in dataclasses.fields(parameters):
@@ -39,8 +39,6 @@ def model_options() -> list[inspect.Parameter]:
 
 def chosen_parameters(model: str, given: Mapping[str, Any]) -> Any:
     """The model's parameters with what was given. Raises ParameterError for an option that the model does not have."""
-    if model not in MODELS:
-        raise ParameterError(f"expected --model {' or '.join(MODELS)}, got {model!r}")
     parameters = get_parameters(model)
     known = {each.name for each in dataclasses.fields(parameters)}
     values = {name: value for name, value in given.items() if value is not None}

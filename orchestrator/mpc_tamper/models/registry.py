@@ -37,16 +37,24 @@ MODELS: Mapping[str, Entry] = MappingProxyType(
 )
 
 
+def model_names() -> list[str]:
+    return list(MODELS)
+
+
 def get_model(name: str = DEFAULT) -> Model:
     """The same object each time. Raises ParameterError for a name that is not registered."""
-    if name not in MODELS:
-        raise ParameterError(f"model: expected {' or '.join(MODELS)}, got {name!r}")
-    return _made(MODELS[name])
+    return _made(_entry(name))
 
 
 def get_parameters(name: str) -> type[Any]:
-    """The class of a model's public parameters, a frozen dataclass."""
-    return _found(MODELS[name].parameters)
+    """The class of a model's public parameters, a frozen dataclass. Raises ParameterError as get_model() does."""
+    return _found(_entry(name).parameters)
+
+
+def _entry(name: str) -> Entry:
+    if name not in MODELS:
+        raise ParameterError(f"model: expected {' or '.join(MODELS)}, got {name!r}")
+    return MODELS[name]
 
 
 @functools.cache

@@ -74,11 +74,11 @@ def missing(attack: str, defence: Defence, model: Model, engine: Engine) -> str 
     """Why there can be no such cell: what the model or the engine lacks. None where nothing is missing."""
     needs = defence.needs | (frozenset() if attack == HONEST else ATTACKS[attack].needs)
     if lacking := model.lacking(needs):
-        return f"{model.name} has no {', no '.join(sorted(lacking))}"
+        return f"{model.name} lacks {', '.join(sorted(lacking))}"
     if Capability.GATE_ERRORS in needs and not engine.capabilities.gates:
-        return f"engine {engine.name} has no {Capability.GATE_ERRORS}"
+        return f"engine {engine.name} lacks {Capability.GATE_ERRORS}"
     if (defence.check is not None or defence.change is active_training) and engine.active_protocol() is None:
-        return f"engine {engine.name} has no active protocol"
+        return f"engine {engine.name} lacks an active protocol"
     return None
 
 
