@@ -17,7 +17,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from mpc_tamper.core.errors import DataError, EngineUnavailable, ParameterError, PartyError, PlanError, ProgramError, ProtocolAbort, TamperError, UsageError
+from mpc_tamper.core.errors import (
+    DataError,
+    EngineUnavailable,
+    ParameterError,
+    PartyError,
+    PlanError,
+    ProgramError,
+    ProtocolAbort,
+    TamperError,
+    UsageError,
+)
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 
 if TYPE_CHECKING:

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 from mpc_tamper.clients.contribute import TRAINING, contribute
-from mpc_tamper.core.errors import DataError, EngineUnavailable, ParameterError, PartyError, ProgramError, TamperError, UsageError
+from mpc_tamper.core.errors import (
+    DataError,
+    EngineUnavailable,
+    ParameterError,
+    PartyError,
+    ProgramError,
+    TamperError,
+    UsageError,
+)
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.certificates import certificate_file

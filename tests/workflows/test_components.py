@@ -31,7 +31,13 @@ from mpc_tamper.runs.protocols import PARTIES, ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 from mpc_tamper.scenarios.runner import Laboratory, complete
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
-from mpc_tamper.workflows.components import components_of, compute_components, lift, read_projection, train_on_components
+from mpc_tamper.workflows.components import (
+    components_of,
+    compute_components,
+    lift,
+    read_projection,
+    train_on_components,
+)
 from mpc_tamper.workflows.verification import verify
 from tests.support.images import framed_task, halves
 from tests.support.in_memory import InMemoryRep3

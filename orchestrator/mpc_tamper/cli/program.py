@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from mpc_tamper.cli.options import CorruptPartyOption, EngineOption, JsonOption, PortBaseOption, ProtocolOption, QuietOption, TimeoutOption, corruption
+from mpc_tamper.cli.options import (
+    CorruptPartyOption,
+    EngineOption,
+    JsonOption,
+    PortBaseOption,
+    ProtocolOption,
+    QuietOption,
+    TimeoutOption,
+    corruption,
+)
 from mpc_tamper.core.errors import DataError, ParameterError, UsageError
 from mpc_tamper.core.files import what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
-from mpc_tamper.cli.options import ClassesOption, DownloadOption, EngineOption, JsonOption, ProtocolOption, QuietOption, RootOption, integers, two_classes, with_options
+from mpc_tamper.cli.options import (
+    ClassesOption,
+    DownloadOption,
+    EngineOption,
+    JsonOption,
+    ProtocolOption,
+    QuietOption,
+    RootOption,
+    integers,
+    two_classes,
+    with_options,
+)
 from mpc_tamper.cli.program import new_run_dir
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown

@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from mpc_tamper.cli.options import ClassesOption, CorruptPartyOption, DownloadOption, EngineOption, JsonOption, QuietOption, RootOption, TimeoutOption, corruption, two_classes
+from mpc_tamper.cli.options import (
+    ClassesOption,
+    CorruptPartyOption,
+    DownloadOption,
+    EngineOption,
+    JsonOption,
+    QuietOption,
+    RootOption,
+    TimeoutOption,
+    corruption,
+    two_classes,
+)
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName

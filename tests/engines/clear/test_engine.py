@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf, nan
@@ -14,12 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpc_tamper.core.errors import DataError, ParameterError, PlanError, ProgramCrash, ShareFileError, TamperError, UsageError
+from mpc_tamper.core.errors import (
+    DataError,
+    ParameterError,
+    PlanError,
+    ProgramCrash,
+    ShareFileError,
+    TamperError,
+    UsageError,
+)
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.engines.clear.engine import HEADER as VALUES_HEADER
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.inputs import read_text
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import HEADER, AdditiveErrorPlan
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mpc_tamper.core.errors import CompileTimeState, DataError, ProgramCrash, ProgramError, ShapeError, ShareFileError, TamperError, UnsupportedName
+from mpc_tamper.core.errors import (
+    CompileTimeState,
+    DataError,
+    ProgramCrash,
+    ProgramError,
+    ShapeError,
+    ShareFileError,
+    TamperError,
+    UnsupportedName,
+)
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import load_program, run_program
 

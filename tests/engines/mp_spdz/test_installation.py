@@ -19,7 +19,15 @@ from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError
 from mpc_tamper.engines.mp_spdz import compiler
 from mpc_tamper.engines.mp_spdz.installation import Installation
-from mpc_tamper.engines.mp_spdz.patch_state import Patch, PatchReport, PatchState, blob_hash, expected_blobs, inspect_sources, patch_path
+from mpc_tamper.engines.mp_spdz.patch_state import (
+    Patch,
+    PatchReport,
+    PatchState,
+    blob_hash,
+    expected_blobs,
+    inspect_sources,
+    patch_path,
+)
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
 from mpc_tamper.runs.protocols import ProtocolName
 

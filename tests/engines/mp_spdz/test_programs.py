@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 import os
 import signal
 import subprocess
@@ -23,6 +21,7 @@ from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine
 from mpc_tamper.engines.mp_spdz.installation import Installation
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
@@ -125,7 +124,11 @@ def test_gates_take_errors(mp_spdz: EngineOf, run: Run) -> None:
     assert wrong.binary_output[:6] == honest.binary_output[:6]
     assert wrong.binary_output[6:] != honest.binary_output[6:]
     with pytest.raises(PlanError, match="gates belong to one engine"):
-        run(engine, STEPS, corruption=Corruption.of(0, AdditiveErrorPlan.parse("additive-error-plan 1\nSIGN/csa 0 0 1\n")))
+        run(
+            engine,
+            STEPS,
+            corruption=Corruption.of(0, AdditiveErrorPlan.parse("additive-error-plan 1\nSIGN/csa 0 0 1\n")),
+        )
 
 
 def test_the_users_tree_stays_as_it_is(mp_spdz: EngineOf, installation: Installation, run: Run) -> None:

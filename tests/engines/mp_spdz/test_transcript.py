@@ -7,7 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from mpc_tamper.core.errors import DataError, HandshakeError, PartyError, PeerLost, PlanError, ProgramCrash, ProtocolAbort, ShareFileError, TamperError
+from mpc_tamper.core.errors import (
+    DataError,
+    HandshakeError,
+    PartyError,
+    PeerLost,
+    PlanError,
+    ProgramCrash,
+    ProtocolAbort,
+    ShareFileError,
+    TamperError,
+)
 from mpc_tamper.engines.mp_spdz import transcript
 from mpc_tamper.engines.mp_spdz.failures import first_cause
 from mpc_tamper.engines.mp_spdz.parties import PartyEnd

@@ -14,7 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from mpc_tamper.core.errors import DataError, PeerLost, PeerTimeout, PlanError, PortInUse, ProgramCrash, ProgramError, ShareFileError
+from mpc_tamper.core.errors import (
+    DataError,
+    PeerLost,
+    PeerTimeout,
+    PlanError,
+    PortInUse,
+    ProgramCrash,
+    ProgramError,
+    ShareFileError,
+)
 from mpc_tamper.engines.rep3.engine import Rep3Engine, _failure
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from tests.support.processes import COMMAND, started, wait_for

@@ -10,7 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc_tamper.core.errors import FrameError, HandshakeError, OpeningError, PartyError, PeerLost, PeerTimeout, ProtocolAbort, UsageError
+from mpc_tamper.core.errors import (
+    FrameError,
+    HandshakeError,
+    OpeningError,
+    PartyError,
+    PeerLost,
+    PeerTimeout,
+    ProtocolAbort,
+    UsageError,
+)
 from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.certificates import certificate_file, key_file, make_certificate, write_certificate
 from mpc_tamper.engines.hosts import Address, Addresses

@@ -20,7 +20,15 @@ from types import ModuleType
 
 import numpy as np
 
-from mpc_tamper.core.errors import EngineUnavailable, HandshakeError, OpeningError, PeerLost, PeerTimeout, ProtocolAbort, UsageError
+from mpc_tamper.core.errors import (
+    EngineUnavailable,
+    HandshakeError,
+    OpeningError,
+    PeerLost,
+    PeerTimeout,
+    ProtocolAbort,
+    UsageError,
+)
 from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.hosts import Addresses
 from mpc_tamper.engines.mp_spdz.certificates import install_certificates, install_client, install_party

@@ -6,7 +6,19 @@ import re
 import signal
 from collections.abc import Sequence
 
-from mpc_tamper.core.errors import DataError, HandshakeError, PartyError, PeerLost, PeerTimeout, PlanError, PortInUse, ProgramCrash, ProtocolAbort, ShareFileError, TamperError
+from mpc_tamper.core.errors import (
+    DataError,
+    HandshakeError,
+    PartyError,
+    PeerLost,
+    PeerTimeout,
+    PlanError,
+    PortInUse,
+    ProgramCrash,
+    ProtocolAbort,
+    ShareFileError,
+    TamperError,
+)
 from mpc_tamper.engines.mp_spdz.parties import PartyEnd
 
 _ECHO = re.compile(r"Fatal error in communication|another party|closed_connection|connection closed", re.IGNORECASE)

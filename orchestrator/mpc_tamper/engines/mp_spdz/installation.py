@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.mp_spdz.patch_state import Patch, PatchReport, PatchState, adds_errors, expected_blobs, inspect_sources, patch_path
+from mpc_tamper.engines.mp_spdz.patch_state import (
+    Patch,
+    PatchReport,
+    PatchState,
+    adds_errors,
+    expected_blobs,
+    inspect_sources,
+    patch_path,
+)
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
 from mpc_tamper.runs.protocols import ProtocolName
 

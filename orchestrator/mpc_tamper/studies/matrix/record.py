@@ -16,7 +16,16 @@ from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.json_lines import appending
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.report.matrix import write_matrix_report
-from mpc_tamper.report.matrix_record import ENVIRONMENT, MATRIX_LINES, NOT_APPLICABLE, STUDY, assemble, cell_line, fact_line, read_matrix
+from mpc_tamper.report.matrix_record import (
+    ENVIRONMENT,
+    MATRIX_LINES,
+    NOT_APPLICABLE,
+    STUDY,
+    assemble,
+    cell_line,
+    fact_line,
+    read_matrix,
+)
 from mpc_tamper.report.matrix_weights import MATRIX_WEIGHTS, OpenedModel, OpenedModels, read_weights, write_weights
 from mpc_tamper.studies.environment import environment
 

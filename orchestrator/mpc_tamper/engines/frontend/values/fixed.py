@@ -13,7 +13,18 @@ import numpy as np
 
 from mpc_tamper.core.errors import ProgramError
 from mpc_tamper.engines.frontend.runtime import Precision, runtime
-from mpc_tamper.engines.frontend.values.base import Fixed, Integer, common_size, is_number, is_zero, listed, read, signed, unsupported, word
+from mpc_tamper.engines.frontend.values.base import (
+    Fixed,
+    Integer,
+    common_size,
+    is_number,
+    is_zero,
+    listed,
+    read,
+    signed,
+    unsupported,
+    word,
+)
 from mpc_tamper.engines.frontend.values.precision import PerRun, round_shift, to_fixed
 from mpc_tamper.engines.frontend.values.public import Public, cint, regint
 from mpc_tamper.engines.frontend.values.secret import sint

@@ -12,7 +12,19 @@ import numpy as np
 
 from mpc_tamper.core.errors import ProgramError, ShapeError
 from mpc_tamper.engines.frontend.runtime import machine, runtime
-from mpc_tamper.engines.frontend.values.base import WORD, Fixed, Integer, common_size, decided, listed, read, signed, spread, unsupported, word
+from mpc_tamper.engines.frontend.values.base import (
+    WORD,
+    Fixed,
+    Integer,
+    common_size,
+    decided,
+    listed,
+    read,
+    signed,
+    spread,
+    unsupported,
+    word,
+)
 
 
 def public_words(value: Any, size: int | None) -> np.ndarray:

@@ -9,7 +9,17 @@ import numpy as np
 
 from mpc_tamper.core.errors import ProgramError, ShapeError
 from mpc_tamper.engines.frontend.runtime import client_machine, machine, runtime
-from mpc_tamper.engines.frontend.values.base import Fixed, Integer, common_size, decided, is_zero, read, spread, unsupported, word
+from mpc_tamper.engines.frontend.values.base import (
+    Fixed,
+    Integer,
+    common_size,
+    decided,
+    is_zero,
+    read,
+    spread,
+    unsupported,
+    word,
+)
 from mpc_tamper.engines.frontend.values.public import Public, cint, public_int, public_words, regint
 
 

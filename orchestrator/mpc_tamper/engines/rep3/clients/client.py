@@ -16,10 +16,30 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mpc_tamper.core.errors import FrameError, HandshakeError, OpeningError, PeerLost, PeerTimeout, ProtocolAbort, UsageError
+from mpc_tamper.core.errors import (
+    FrameError,
+    HandshakeError,
+    OpeningError,
+    PeerLost,
+    PeerTimeout,
+    ProtocolAbort,
+    UsageError,
+)
 from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.hosts import Address, Addresses
-from mpc_tamper.engines.rep3.clients.wire import ACCEPTED, ANSWER, CLIENT, CODE_BYTES, HELLO, INPUT, INPUT_OK, TOKEN_BYTES, Code, pack_hello, unpack_code
+from mpc_tamper.engines.rep3.clients.wire import (
+    ACCEPTED,
+    ANSWER,
+    CLIENT,
+    CODE_BYTES,
+    HELLO,
+    INPUT,
+    INPUT_OK,
+    TOKEN_BYTES,
+    Code,
+    pack_hello,
+    unpack_code,
+)
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import Link
 from mpc_tamper.engines.rep3.transport.tls import TlsLink

@@ -17,7 +17,17 @@ from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
 from mpc_tamper.engines.rep3.protocol.proof import statement, transcript
 from mpc_tamper.engines.rep3.protocol.proof.argument import shape
 from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, INTEGERS
-from mpc_tamper.engines.rep3.protocol.proof.record import COMPONENTS, SEPARATE, TWO_PRODUCTS, Gates, MatrixGates, Record, Role, freeze, identity
+from mpc_tamper.engines.rep3.protocol.proof.record import (
+    COMPONENTS,
+    SEPARATE,
+    TWO_PRODUCTS,
+    Gates,
+    MatrixGates,
+    Record,
+    Role,
+    freeze,
+    identity,
+)
 from mpc_tamper.engines.rep3.protocol.proof.session import Prover, Statement, Verifier
 from mpc_tamper.engines.rep3.protocol.proof.soundness import LIMIT, proof_error
 from mpc_tamper.engines.rep3.protocol.prss import Prss, Purpose
