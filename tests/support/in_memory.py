@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mpc_tamper.engines import share_files
-from mpc_tamper.engines.base import Engine, OnStep
+from mpc_tamper.engines.base import Engine, GateFlips, OnStep
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -29,6 +30,9 @@ class InMemoryRep3(Engine):
 
     def __init__(self, *, insecure_keys: Sequence[bytes] | None = None) -> None:
         self._insecure_keys = insecure_keys
+
+    def gate_flips(self) -> GateFlips:
+        return ComparisonFlips()
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         program = load_program(spec.program)

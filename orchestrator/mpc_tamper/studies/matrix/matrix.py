@@ -35,8 +35,7 @@ RESULTS = (
     "verdict",
     "aborted",
     "weights_sha256",
-    "plan_sha256",
-    "analysis_plan_sha256",
+    "plans",
 )
 COSTS = ("bytes_per_party", "rounds")
 
