@@ -84,9 +84,9 @@ def rerun_cells(
 ) -> Iterator[tuple[dict[str, Any], dict[str, tuple[Any, Any]]]]:
     """Run cells of a matrix.jsonl again: with each record, what came out differently, {field: (then, now)}.
 
-    model: the linear SVM where None.  attack, defence: of the cells to run; all where None.  sample: so many of them
-    at most, spread evenly.  On another engine than the record's only cells that it can run are chosen: gate sites are an
-    engine's own.
+    model: the linear SVM where None.  attack, defence: of the cells to run; all where None.  sample: at most so many
+    of them, spread evenly.  On another engine than the record's only cells that it can run are chosen: gate sites are
+    an engine's own.
     """
     matrix = read_matrix(record)
     if matrix["torn"]:
