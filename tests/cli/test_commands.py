@@ -215,15 +215,15 @@ def test_reproduce_on_the_oracle(folder: Path, invoke: Invoke) -> None:
 
 
 def processes_of(run_dir: Path) -> list[int]:
-    """Ids of the processes whose command line names the run's folder."""
+    """Ids of the processes whose command line names the run's folder, or whose output goes to a file in it."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
-                command = (entry / "cmdline").read_bytes()
+                command, output = (entry / "cmdline").read_bytes(), (entry / "fd" / "1").readlink()
             except OSError:
                 continue
-            if str(run_dir).encode() in command:
+            if str(run_dir).encode() in command or output.parent == run_dir:
                 found.append(int(entry.name))
     return found
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc_tamper.clients.serving import sessions
+from mpc_tamper.clients.serve import sessions
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
 from mpc_tamper.datasets import Task
@@ -179,6 +179,6 @@ def test_a_session_of_the_active_protocol_stays_below_its_soundness_error(
             client.wait_for_turn()
             client.send_private_inputs(np.zeros(16, np.int64))
             client.receive_outputs(3)
-    active = parties[0].active
+    active = parties[0].recorder
     assert active is not None
     assert active.soundness_error / 4 * 100 < 2.0**-40

@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
@@ -22,8 +20,8 @@ def record(result: RunResult, engine: EngineName) -> dict[str, Any]:
         "engine": str(engine),
         "protocol": str(spec.protocol),
         "run_dir": str(spec.run_dir),
-        "corrupt_party": spec.corrupt_party,
-        "plan_sha256": None if spec.plan is None else spec.plan.sha256(),
+        "corrupt_party": None if spec.corruption is None else spec.corruption.party,
+        "plan_sha256": None if spec.corruption is None else spec.corruption.plan.sha256(),
         "lines": list(result.lines),
         "binary_output": list(result.binary_output),
         "seconds": result.seconds,
@@ -53,6 +51,9 @@ def by_site(party: PartyReport) -> dict[str, tuple[int, Cost]]:
 
 
 def print_tables(result: RunResult, engine: EngineName) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(stderr=True, highlight=False)
     parties = Table("party", box=None, title=f"{engine}, {result.spec.protocol}: {result.spec.run_dir}")
     for column in ("seconds", "bytes sent", "rounds", "peak memory, MB"):

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from mpc_tamper.core.errors import PlanError
 from mpc_tamper.engines.clear.machine import ClearMachine
-from mpc_tamper.engines.frontend.fixed import cfix, sfix
-from mpc_tamper.engines.frontend.public import cint, regint
 from mpc_tamper.engines.frontend.runtime import Runtime, enter, leave
-from mpc_tamper.engines.frontend.secret import sint
+from mpc_tamper.engines.frontend.values.fixed import cfix, sfix
+from mpc_tamper.engines.frontend.values.public import cint, regint
+from mpc_tamper.engines.frontend.values.secret import sint
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support import naive
 

@@ -43,8 +43,8 @@ def test_every_operation_gives_what_it_gives_in_clear(record_bytes):
     def program(party: Party) -> tuple[list[np.ndarray], int, float]:
         opened: list[np.ndarray] = []
         every_operation(party, opened)
-        assert party.active is not None
-        return opened, party.active.batches, party.active.soundness_error
+        assert party.recorder is not None
+        return opened, party.recorder.batches, party.recorder.soundness_error
 
     for opened, batches, error in run_in_threads(program, active=True, record_bytes=record_bytes):
         for got, want in zip(opened, every_operation_in_clear(), strict=True):
@@ -169,9 +169,9 @@ def test_leaving_with_unproved_gates_raises():
     def program(party: Party) -> None:
         x = shared(party, 0, np.arange(5, dtype=np.uint64))
         passive.mul(party, x, x)
-        assert party.active is not None
+        assert party.recorder is not None
         with pytest.raises(ProtocolAbort, match="unproved"):
-            party.active.finish()
+            party.recorder.finish()
 
     run_in_threads(program, active=True)
 
@@ -190,8 +190,8 @@ def test_the_soundness_error_is_what_the_formula_gives():
     def program(party: Party) -> float:
         x = shared(party, 0, np.arange(1, dtype=np.uint64))
         open_to_all(party, passive.mul(party, x[:, None].reshape(1), x))
-        assert party.active is not None
-        return party.active.soundness_error
+        assert party.recorder is not None
+        return party.recorder.soundness_error
 
     sparse = 1 / math.comb(64, 16)
     # The product has two terms, so the vectors have two entries: two rows, degree 4, points 0 .. 4.
@@ -225,13 +225,13 @@ def test_records_have_the_same_size_at_all_parties():
 
     def program(party: Party) -> list[int]:
         x = shared(party, 0, np.arange(12, dtype=np.uint64)).reshape(3, 4)
-        assert party.active is not None
+        assert party.recorder is not None
         sizes = []
         for part in (x[:, :2].reshape(2, 3), x[:2, :3], x[[0, 2]][:, :3], x.copy()[:2, :3]):
-            before = party.active._record.kept_bytes
+            before = party.recorder._record.kept_bytes
             passive.matmul(party, part, x[:, 0].reshape(3, 1))
-            sizes.append(party.active._record.kept_bytes - before)
-        party.active.prove()
+            sizes.append(party.recorder._record.kept_bytes - before)
+        party.recorder.prove()
         return sizes
 
     vectors = 8 * 2 * (3 + 2)  # y and t
@@ -248,8 +248,8 @@ def test_batches_end_alike_at_all_parties():
         for _ in range(4):
             z = passive.matmul(party, x[:, :2].reshape(2, 3), x[:, 0].reshape(3, 1))
         opened = open_to_all(party, z)
-        assert party.active is not None
-        return party.active.batches, opened.reshape(-1).tolist()
+        assert party.recorder is not None
+        return party.recorder.batches, opened.reshape(-1).tolist()
 
     want = 2, [0 * 0 + 1 * 4 + 4 * 8, 5 * 0 + 8 * 4 + 9 * 8]
     assert list(run_in_threads(program, active=True, record_bytes=200)) == [want] * 3

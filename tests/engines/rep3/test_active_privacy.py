@@ -22,8 +22,8 @@ def program(secret: np.ndarray):
         less_than_zero(party, z[:8], 5)
         matrix = x.reshape(5, 8)
         passive.trans_matmul(party, matrix, passive.matmul(party, matrix, z[:8].reshape(8, 1)))
-        assert party.active is not None
-        party.active.prove()
+        assert party.recorder is not None
+        party.recorder.prove()
         received: dict[tuple[int, str], list[bytes]] = {}
         for sender, tag, payload in log:
             if tag.startswith("proof/") and tag != "proof/accept":

@@ -25,7 +25,7 @@ from mpc_tamper.core.errors import (
     ProgramError,
     ShareFileError,
 )
-from mpc_tamper.engines.rep3.engine import Rep3Engine, _failure, _Process
+from mpc_tamper.engines.rep3.engine import Rep3Engine, _failure
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from tests.support.processes import COMMAND, started, wait_for
 
@@ -53,14 +53,13 @@ def program(tmp_path: Path):
 
 
 def parties_of(run_dir: Path) -> dict[int, int]:
-    """Process ids of the run's parties that live, by party id, found by their command lines."""
+    """Process ids of the run's parties that live, by party id, found by the logs that they write."""
     found = {}
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError, ValueError):
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-            configs = [Path(os.fsdecode(w)) for w in words if w.endswith(b".json")]
-            if configs and configs[0].parent == run_dir / "parties" and state(int(entry.name)) != "Z":
-                found[int(configs[0].stem.removeprefix("party"))] = int(entry.name)
+            log = (entry / "fd" / "1").readlink()
+            if log.parent == run_dir and log.suffix == ".log" and state(int(entry.name)) != "Z":
+                found[int(log.stem.removeprefix("party"))] = int(entry.name)
     return found
 
 
@@ -213,10 +212,8 @@ def test_random_numbers_and_sets_of_a_program_are_the_same_at_all_parties(progra
     ],
 )
 def test_of_a_party_that_died_without_a_report_the_last_line_is_told(tmp_path, log, last):
-    popen = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
-    popen.wait()
     (tmp_path / "party1.log").write_text(log)
-    failure = _failure(_Process(1, popen, tmp_path / "party1.log"), tmp_path)
+    failure = _failure(1, 3, tmp_path)
     assert (str(failure), failure.party) == (f"party 1 ended with exit code 3: {last}", 1)
 
 

@@ -12,7 +12,7 @@ from mpc_tamper.core.errors import PartyError, ProtocolAbort
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.share import RepShare, zeros
-from mpc_tamper.engines.rep3.share_check import check_agreement
+from mpc_tamper.engines.rep3.protocol.share_check import check_agreement
 
 COMPONENTS = np.random.default_rng(3).integers(0, 2**64, (3, 5), np.uint64)
 
@@ -25,14 +25,14 @@ def questions(party: Party, share: RepShare, times: int = 1) -> list[tuple[int, 
     """What the party receives while it checks its share so many times."""
     received = party.channel.record_received()
     for _ in range(times):
-        check_agreement(party, share)
+        check_agreement(party.channel, party.prss, share)
     return received
 
 
 def test_equal_shares_agree_in_one_round_with_a_hash_to_each_peer() -> None:
     def program(party: Party) -> int:
         before = party.channel.rounds
-        check_agreement(party, held_by(party.party_id))
+        check_agreement(party.channel, party.prss, held_by(party.party_id))
         return party.channel.rounds - before
 
     assert run_in_threads(program) == (1, 1, 1)
@@ -45,7 +45,7 @@ def test_one_changed_bit_in_one_file_aborts(editor: int, component: str) -> None
         share = held_by(party.party_id)
         if party.party_id == editor:
             getattr(share, component)[4] ^= np.uint64(1 << 63)
-        check_agreement(party, share)
+        check_agreement(party.channel, party.prss, share)
 
     with pytest.raises(ProtocolAbort, match="share agreement"):
         run_in_threads(program)
@@ -64,7 +64,7 @@ def test_one_changed_bit_in_one_file_aborts(editor: int, component: str) -> None
 def test_a_foreign_file_aborts(change: Callable[[RepShare], RepShare]) -> None:
     def program(party: Party) -> None:
         share = held_by(party.party_id)
-        check_agreement(party, change(share) if party.party_id == 2 else share)
+        check_agreement(party.channel, party.prss, change(share) if party.party_id == 2 else share)
 
     with pytest.raises(PartyError):
         run_in_threads(program)
@@ -78,7 +78,7 @@ def test_the_honest_party_notices_by_itself() -> None:
         if party.party_id == 1:
             share.own[0] += np.uint64(1)
         try:
-            check_agreement(party, share)
+            check_agreement(party.channel, party.prss, share)
         except ProtocolAbort as abort:
             return f"{abort.party}"
         return "agreed"
@@ -93,7 +93,7 @@ def test_a_party_that_sends_the_received_hash_back_is_noticed() -> None:
     def program(party: Party) -> bool:
         if party.party_id != 1:
             try:
-                check_agreement(party, held_by(party.party_id))
+                check_agreement(party.channel, party.prss, held_by(party.party_id))
             except ProtocolAbort:
                 return False
             return True
