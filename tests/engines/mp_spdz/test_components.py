@@ -16,6 +16,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
@@ -105,4 +106,4 @@ def test_errors_abort_an_active_lift(mp_spdz: EngineOf, tiny_task: Task, tmp_pat
     plan = AdditiveErrorPlan.from_errors([AdditiveError("LIFT", 0, 3, 2**30)])
     options = {"engine": engine, "shares_from": tmp_path / "train", "run_dir": tmp_path / "model"}
     with pytest.raises(ProtocolAbort):
-        lift(tiny_task, PCA, plan=plan, corrupt_party=1, **options)  # type: ignore[arg-type]
+        lift(tiny_task, PCA, corruption=Corruption.of(1, plan), **options)  # type: ignore[arg-type]

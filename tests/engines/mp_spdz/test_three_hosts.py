@@ -24,6 +24,7 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.bounds import fixed_point
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -102,8 +103,7 @@ def test_training(
         PARAMETERS,
         engine=get_engine(EngineName.CLEAR),
         owners=owners,
-        plan=None if corrupt_party is None else PLAN,
-        corrupt_party=corrupt_party,
+        corruption=Corruption.of(corrupt_party, None if corrupt_party is None else PLAN),
     ).weights
     for i in range(PARTIES):
         assert not (tmp_path / f"host{i}" / f"train/Persistence/Transactions-P{(i + 1) % PARTIES}.data").exists()

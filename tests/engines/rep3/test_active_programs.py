@@ -14,6 +14,7 @@ from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.rep3.engine import Rep3Engine
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
@@ -82,8 +83,7 @@ def test_an_attack_ends_in_an_abort_before_shares_are_written(spec, corrupt_part
         protocol=ACTIVE,
         inputs=spec.inputs,
         run_dir=spec.run_dir,
-        plan=plan,
-        corrupt_party=corrupt_party,
+        corruption=Corruption.of(corrupt_party, plan),
     )
     with pytest.raises(ProofRejected, match="check 'inner product' of batch 0 failed") as caught:
         Rep3Engine().run(attacked)
