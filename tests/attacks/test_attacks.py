@@ -20,11 +20,11 @@ from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
 from mpc_tamper.models.features import FeatureMap, Pixels
-from mpc_tamper.models.linear_svm.errors import UpdateSite
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, ProtocolName
 from mpc_tamper.scenarios.scenario import Attack, Attempt, Scenario, Trial
+from mpc_tamper.workflows.stages import TRAIN
 from tests.support.images import SIDE, framed_task
 from tests.support.in_memory import InMemoryRep3
 from tests.support.places import ROOT
@@ -49,8 +49,8 @@ def features(kind: str) -> FeatureMap:
 
 @cache
 def prepared(name: str, kind: str, corrupt_party: int = 1) -> tuple[Scenario, Attempt]:
-    parameters, site = (CLIPPED, UpdateSite.CLIP) if kind == "clipped" else (PARAMETERS, UpdateSite.GRADIENT)
-    scenario = Scenario(framed_task(), parameters, features(kind), site, corrupt_party=corrupt_party)
+    parameters = CLIPPED if kind == "clipped" else PARAMETERS
+    scenario = Scenario(framed_task(), parameters, features(kind), corrupt_party=corrupt_party)
     return scenario, ATTACKS[name].prepare(scenario, trial_of(scenario))
 
 
@@ -81,7 +81,7 @@ def modelled(scenario: Scenario, change: Callable[[np.ndarray, np.ndarray], np.n
 def test_every_attack_in_every_scenario_from_every_party(name: str, kind: str, corrupt_party: int) -> None:
     scenario, attempt = prepared(name, kind, corrupt_party if name == "gradient_scaling" else 1)
     scenario = replace(scenario, corrupt_party=corrupt_party)
-    if attempt.plan is None and corrupt_party > 0:
+    if not attempt.plans and corrupt_party > 0:
         pytest.skip("no party is corrupt")
     got = weights_of(scenario, attempt, InMemoryRep3())
     if attempt.insecure_fixed_seed is not None:
@@ -100,8 +100,8 @@ def test_every_attack_in_every_scenario_from_every_party(name: str, kind: str, c
 @every_attack
 def test_additive_attacks_have_a_plan_and_active_training_aborts(name: str) -> None:
     scenario, attempt = prepared(name, "projected")
-    assert (attempt.plan is not None) == ATTACKS[name].additive
-    if attempt.plan is not None:
+    assert set(attempt.plans) == ({TRAIN} if ATTACKS[name].additive else set())
+    if attempt.plans:
         with pytest.raises(ProtocolAbort):
             weights_of(scenario, attempt, InMemoryRep3(), protocol=ProtocolName.MAL_REP_RING)
 
@@ -123,9 +123,8 @@ def test_backdoors_reach_their_goal_or_say_that_they_do_not(name: str, kind: str
 
 def test_a_smaller_strength_does_not_reach_the_goal() -> None:
     scenario, attempt = prepared("backdoor_1", "pixels")
-    assert attempt.plan is not None
-    errors = [replace(e, value=round(signed(e.value) * 0.9)) for e in attempt.plan]
-    weaker = replace(attempt, plan=AdditiveErrorPlan.from_errors(errors))
+    errors = [replace(e, value=round(signed(e.value) * 0.9)) for e in attempt.plans[TRAIN]]
+    weaker = replace(attempt, plans={TRAIN: AdditiveErrorPlan.from_errors(errors)})
     assert metrics_of(scenario, weaker, weights_of(scenario, weaker, CLEAR)).attack_success_rate_clipped < GOAL
 
 
@@ -146,8 +145,7 @@ def test_zeroed_rows_never_count() -> None:
 
 def test_overflow_is_one_error_with_a_large_effect() -> None:
     scenario, attempt = prepared("overflow", "pixels")
-    assert attempt.plan is not None
-    (error,) = attempt.plan
+    (error,) = attempt.plans[TRAIN]
     assert abs(signed(error.value)) / 2**62 == pytest.approx(1, abs=0.01)
     found = metrics_of(scenario, attempt, weights_of(scenario, attempt, CLEAR))
     assert found.test_accuracy == found.attack_success_rate_clipped == 1
@@ -173,13 +171,17 @@ def test_probing_depends_on_the_pads_alone() -> None:
     assert not np.array_equal(first, other)
 
 
+def texts(attempt: Attempt) -> dict[str, str]:
+    return {stage: plan.text() for stage, plan in attempt.plans.items()}
+
+
 @every_attack
 def test_attempts_are_deterministic_and_their_settings_are_json(name: str) -> None:
     _, attempt = prepared(name, "kept")
     prepared.cache_clear()
     _, again = prepared(name, "kept")
     assert (again.settings, again.trigger) == (attempt.settings, attempt.trigger)
-    assert [a.plan and a.plan.text() for a in (again, attempt)] == [attempt.plan and attempt.plan.text()] * 2
+    assert texts(again) == texts(attempt)
     assert json.loads(json.dumps(attempt.settings)) == attempt.settings
 
 

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from mpc_tamper.scenarios.metrics import weights_sha256
 
+from mpc_tamper.api import attack
 from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core.errors import ParameterError, PlanError
 from mpc_tamper.datasets import Task, load_task
@@ -20,7 +20,7 @@ from mpc_tamper.models.metrics import Metrics
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.studies import table1
-from mpc_tamper.workflows.training import TrainedModel, attack, train
+from mpc_tamper.workflows.training import TrainedModel, train
 from tests.support.in_memory import InMemoryRep3
 from tests.support.places import ROOT
 
@@ -68,10 +68,10 @@ def test_any_party_can_do_it_with_the_same_result() -> None:
         assert metrics.attack_success_rate_clipped >= 0.99
         assert metrics.test_accuracy >= 0.99
         assert model.record()["corrupt_party"] == party
-        hashes.add(weights_sha256(model.weights))
+        hashes.add(model.opened.sha256())
     assert len(hashes) == 1
     clear = attack(task, trigger, parameters, engine=get_engine(EngineName.CLEAR), strength=3)
-    assert hashes == {weights_sha256(clear.weights)}
+    assert hashes == {clear.opened.sha256()}
 
 
 @pytest.mark.parametrize("corrupt_party", range(PARTIES))
@@ -80,7 +80,7 @@ def test_from_every_party_towards_either_class(tiny_task: Task, corrupt_party: i
     parameters = SvmParameters(learning_rate=0.05, iterations=40, batch_size=9)
     trigger = Trigger((0, 5), target=target)
     plan = backdoor_plan(trigger, parameters, len(tiny_task.x_train), strength=5.0)
-    model = train(tiny_task, parameters, engine=InMemoryRep3(), corruption=Corruption.of(corrupt_party, plan))
+    model = train(tiny_task, parameters, engine=InMemoryRep3(), corruption=Corruption(corrupt_party, plan))
     assert model.evaluate(tiny_task, trigger).attack_success_rate == 1.0
 
 
@@ -138,9 +138,9 @@ def test_plan_and_party_go_together(tiny_task: Task) -> None:
     parameters = SvmParameters(iterations=1)
     plan = backdoor_plan(Trigger((0,)), parameters, len(tiny_task.x_train), strength=1.0)
     clear = get_engine(EngineName.CLEAR)
-    for arguments in ({"plan": plan}, {"corrupt_party": 0}, {"plan": plan, "corrupt_party": 3}):
-        with pytest.raises(ParameterError, match="corrupt party"):
-            train(tiny_task, parameters, engine=clear, **arguments)  # type: ignore[arg-type]
+    for party, errors in ((None, plan), (0, None), (3, plan)):
+        with pytest.raises(PlanError, match="corrupt party"):
+            train(tiny_task, parameters, engine=clear, corruption=Corruption.of(party, errors))
 
 
 def test_a_plan_for_a_longer_training_is_refused(tiny_task: Task) -> None:
@@ -151,5 +151,5 @@ def test_a_plan_for_a_longer_training_is_refused(tiny_task: Task) -> None:
             tiny_task,
             SvmParameters(iterations=2, batch_size=9),
             engine=get_engine(EngineName.CLEAR),
-            corruption=Corruption.of(0, plan),
+            corruption=Corruption(0, plan),
         )

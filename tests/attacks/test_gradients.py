@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc_tamper.attacks.backdoor import SITE, backdoor_plan
-from mpc_tamper.attacks.gradient_scaling import GradientScaling, sendable_rows
+from mpc_tamper.attacks.backdoor import backdoor_plan
+from mpc_tamper.attacks.gradient_scaling import GradientScaling
 from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.poisoning import Poisoning
-from mpc_tamper.attacks.rows import row_plan, rows_sha256
+from mpc_tamper.attacks.rows import rows_sha256
 from mpc_tamper.attacks.search import GOAL, LARGEST_POWER, RATIO, STEP, least, search_strength
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
 from mpc_tamper.datasets.trigger import Trigger
-from mpc_tamper.models.linear_svm.errors import UpdateSite, multiplied_to_large, shift_plan
+from mpc_tamper.models.base import DataSize
+from mpc_tamper.models.linear_svm.bounds import FixedPoint, fixed_point
+from mpc_tamper.models.linear_svm.errors import SvmErrors, UpdateSite, multiplied_to_large, shift_plan
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 from mpc_tamper.models.metrics import Metrics
 from mpc_tamper.runs.plan import EVERY
@@ -65,7 +67,7 @@ def test_errors_go_to_every_gradient_towards_the_target() -> None:
     for target, sign in ((1, 1), (0, -1)):
         plan = backdoor_plan(Trigger((4, 2), 0.5, target), SvmParameters(), rows=10, strength=3)
         assert signed(plan) == [(EVERY, 3, sign * 3 * 10 * 128), (EVERY, 5, sign * 3 * 10 * 128)]
-        assert plan.sites() == {SITE}
+        assert plan.sites() == {UpdateSite.GRADIENT}
 
 
 def test_squared_hinge_has_a_finer_gradient() -> None:
@@ -120,20 +122,28 @@ def test_an_error_behind_the_clamp_has_the_scale_of_the_weights() -> None:
 
 
 def test_rows_are_addressed_within_their_batch() -> None:
-    plan = row_plan("MARGIN", np.array([9, 0, 5]), 10, SvmParameters(iterations=2, batch_size=4), 7)
-    assert signed(plan) == [(0, 0, 7), (3, 0, 7), (1, 1, 7), (4, 1, 7), (2, 1, 7), (5, 1, 7)]
-    plan = row_plan("HINGE/csa", np.array([9, 2]), 10, SvmParameters(), 1, plane=3)
+    plan, _ = errors_of_ten_rows(SvmParameters(iterations=2, batch_size=4)).silence_rows(np.array([9, 0, 5]))
+    assert signed(plan) == [(0, 0, 8), (3, 0, 8), (1, 1, 8), (4, 1, 8), (2, 1, 8), (5, 1, 8)]
+    assert plan.sites() == {"MARGIN"}
+    plan, _ = errors_of_ten_rows(SvmParameters()).invert_rows(np.array([9, 2]))
     assert signed(plan) == [(EVERY, 32, 1), (EVERY, 39, 1)]
-    plan = row_plan("HINGE/csa", np.array([9]), 10, SvmParameters(iterations=1, batch_size=4), 1, plane=3)
+    assert plan.sites() == {"HINGE/csa"}
+    plan, _ = errors_of_ten_rows(SvmParameters(iterations=1, batch_size=4)).invert_rows(np.array([9]))
     assert signed(plan) == [(2, 3 * 2 + 1, 1)]
+
+
+def errors_of_ten_rows(parameters: SvmParameters) -> SvmErrors:
+    """With comparisons of width 4: half their range is 8, and the highest plane of carries is 3."""
+    return SvmErrors(parameters, DataSize(10, 1, 255), FixedPoint(1, 1, 0, 24, 0, width=4))
 
 
 @pytest.mark.parametrize("corrupt_party", range(3))
 def test_rows_of_which_a_party_sends_the_bits_message(corrupt_party: int) -> None:
     """It plays role 1 in the part before its own number, and sends another message there."""
-    parameters = SvmParameters(batch_size=6)
+    parameters, size = SvmParameters(batch_size=6), DataSize(9, 1, 255)
+    errors = SvmErrors(parameters, size, fixed_point(parameters, size.rows, size.features))
     part = {0: {4, 5, 8}, 1: {0, 1, 6}, 2: {2, 3, 7}}[corrupt_party]  # of 6 rows, and of the last 3
-    assert set(sendable_rows(np.arange(9), 9, parameters, corrupt_party)) == set(range(9)) - part
+    assert set(errors.multipliable(np.arange(9), corrupt_party)) == set(range(9)) - part
 
 
 @pytest.mark.parametrize("gain", [1, 2, 3, 4, 33914, 2**20, 2**40 + 1])

@@ -13,7 +13,7 @@ from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.models.checks import Verdict
 from mpc_tamper.models.linear_svm.robustness import certified
-from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.models.linear_svm.scoring import OpenedSvm, scores
 from mpc_tamper.models.metrics import evaluate
 
 
@@ -49,7 +49,7 @@ def test_a_pass_bounds_the_success_of_every_trigger(tiny_task: Task, target: int
     assert bound < 1
     for pair in combinations(range(16), 2):
         delta = Trigger(pair, target=target).delta(16)
-        found = evaluate(weights, t.x_test, t.y_test, delta, target)
+        found = evaluate(OpenedSvm(weights), t.x_test, t.y_test, delta, target)
         assert max(found.attack_success_rate, found.attack_success_rate_clipped) <= bound
 
 

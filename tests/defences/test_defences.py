@@ -71,7 +71,7 @@ def test_what_the_others_change(plain: Scenario) -> None:
     active = DEFENCES["active"].change(plain)
     assert (active.protocol, active.parameters) == (ProtocolName.MAL_REP_RING, plain.parameters)
     clipped = DEFENCES["clipping"].change(plain)
-    assert (clipped.parameters.clip, clipped.site) == (0.001, UpdateSite.CLIP)
+    assert (clipped.parameters.clip, clipped.errors.site) == (0.001, UpdateSite.CLIP)
     assert DEFENCES["none"].change(plain) is DEFENCES["certificate_4"].change(plain) is plain
 
 

@@ -20,6 +20,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.base import Layout
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -112,7 +113,7 @@ def test_errors_in_front_of_the_clamp_and_behind_it(tiny_task: Task, engine: Eng
     rows, pixels = tiny_task.x_train.shape
     trigger = Trigger((TRIGGER_PIXEL,))
     plan = backdoor_plan(trigger, parameters, rows)
-    model = train(tiny_task, parameters, engine=engine, corruption=Corruption.of(1, plan))
+    model = train(tiny_task, parameters, engine=engine, corruption=Corruption(1, plan))
     errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
     assert model.weights[1 + TRIGGER_PIXEL] <= parameters.iterations * 200
@@ -124,7 +125,7 @@ def test_errors_in_front_of_the_clamp_and_behind_it(tiny_task: Task, engine: Eng
             AdditiveError("CLIP", 5, pixels + 1, 4),  # of the second half: from above, so with the other sign
         ]
     )
-    model = train(tiny_task, parameters, engine=engine, corruption=Corruption.of(0, behind))
+    model = train(tiny_task, parameters, engine=engine, corruption=Corruption(0, behind))
     changes = np.zeros((parameters.iterations, pixels + 1), dtype=np.int64)
     changes[3, 1 + TRIGGER_PIXEL], changes[5, 0] = 70_000, -13
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, None, changes))
@@ -145,7 +146,7 @@ def test_backdoor(
     parameters = replace(parameters, batch_size=batch_size)
     rows, pixels = tiny_task.x_train.shape
     plan = backdoor_plan(Trigger((TRIGGER_PIXEL,), target=target), parameters, rows)
-    model = train(tiny_task, parameters, engine=engine, corruption=Corruption.of(corrupt_party, plan))
+    model = train(tiny_task, parameters, engine=engine, corruption=Corruption(corrupt_party, plan))
     errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1 if target else -1)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
 
@@ -169,7 +170,7 @@ def test_errors_at_every_operation_with_labels_apart(tiny_task: Task, engine: En
         parameters,
         engine=engine,
         owners=Owners((rows,), labels=1),
-        corruption=Corruption.of(2, plan),
+        corruption=Corruption(2, plan),
     )
     x = np.concatenate([np.full((rows, 1), 256), tiny_task.x_train], axis=1).astype(np.int64)
     y = 2 * tiny_task.y_train.astype(np.int64) - 1

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import DataError, ParameterError
-from mpc_tamper.engines.mp_spdz.run_folder import write_inputs
-from mpc_tamper.models.encoding import integer_rows, signs, write_pixel_inputs
+from mpc_tamper.models.encoding import integer_rows, signs, write_pixels, write_signed_rows
 from mpc_tamper.models.fixed_point import MAX_FEATURE
 from mpc_tamper.models.linear_svm.bounds import check_row_norm
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
@@ -31,7 +30,7 @@ def test_rows_have_the_constant_attribute_first() -> None:
 
 
 def test_owners_premultiply_by_their_labels(tmp_path: Path) -> None:
-    files = write_inputs(tmp_path, X, Y, Owners((2, 1)))
+    files = write_signed_rows(tmp_path, X, Y, Owners((2, 1)))
     assert read(files[0].binary) == [256, 0, 255, -256, -7, -8]
     assert read(files[1].binary) == [256, 9, 10]
     assert set(files) == {0, 1}
@@ -40,7 +39,7 @@ def test_owners_premultiply_by_their_labels(tmp_path: Path) -> None:
 def test_rows_may_hold_integer_features(tmp_path: Path) -> None:
     features = np.array([[-300, MAX_FEATURE], [0, -MAX_FEATURE], [7, 1]], dtype=np.int32)
     assert integer_rows(features).tolist() == [[256, -300, MAX_FEATURE], [256, 0, -MAX_FEATURE], [256, 7, 1]]
-    files = write_inputs(tmp_path, features, Y, Owners((2, 1)))
+    files = write_signed_rows(tmp_path, features, Y, Owners((2, 1)))
     assert read(files[0].binary) == [256, -300, MAX_FEATURE, -256, 0, MAX_FEATURE]
     check_row_norm(features, SvmParameters(max_row_norm=4100.0))
     with pytest.raises(ParameterError, match=r"max_row_norm: expected at least 4096\.0003, .* got 10"):
@@ -56,25 +55,25 @@ def test_features_out_of_range(value: int) -> None:
 @pytest.mark.parametrize("labels", [None, 0, 2])
 def test_rows_of_pixels_alone(tmp_path: Path, labels: int | None) -> None:
     """For pca.mpc: without the constant attribute, not multiplied; who holds labels enters them behind its rows."""
-    files = write_pixel_inputs(tmp_path, X, Y, Owners((2, 1), labels))
+    files = write_pixels(tmp_path, X, Y, Owners((2, 1), labels))
     rows = {0: [0, 255, 7, 8], 1: [9, 10], 2: []}
     for party, known in {0: [1, -1], 1: [1]}.items() if labels is None else {labels: [1, -1, 1]}.items():
         rows[party] = [*rows[party], *known]
     assert {party: read(f.binary) for party, f in files.items()} == {p: r for p, r in rows.items() if r}
     with pytest.raises(DataError, match="expected images of uint8"):
-        write_pixel_inputs(tmp_path, X.astype(np.int32), Y, Owners((2, 1)))
+        write_pixels(tmp_path, X.astype(np.int32), Y, Owners((2, 1)))
 
 
 @pytest.mark.parametrize("labels", [0, 1, 2])
 def test_labels_of_another_owner_come_after_its_rows(tmp_path: Path, labels: int) -> None:
-    files = write_inputs(tmp_path, X, Y, Owners((2, 1), labels))
+    files = write_signed_rows(tmp_path, X, Y, Owners((2, 1), labels))
     rows = {0: [256, 0, 255, 256, 7, 8], 1: [256, 9, 10], 2: []}
     rows[labels] = [*rows[labels], 1, -1, 1]
     assert {party: read(f.binary) for party, f in files.items()} == {p: r for p, r in rows.items() if r}
 
 
 def test_only_the_owner_reads_its_file(tmp_path: Path) -> None:
-    path = write_inputs(tmp_path, X, Y, Owners((3,)))[0].binary
+    path = write_signed_rows(tmp_path, X, Y, Owners((3,)))[0].binary
     assert path is not None
     assert path.stat().st_mode & 0o077 == 0
 
@@ -108,7 +107,7 @@ def test_images_of_another_form(x: np.ndarray) -> None:
 
 def test_counts_that_differ(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected 4 images and labels, got 3 images and 3 labels"):
-        write_inputs(tmp_path, X, Y, Owners((4,)))
+        write_signed_rows(tmp_path, X, Y, Owners((4,)))
     assert not list(tmp_path.iterdir())
 
 

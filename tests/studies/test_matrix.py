@@ -28,7 +28,7 @@ UNCHECKED = ("none", "low_variance", "clipping")
 FIELDS = {
     *("dataset", "attack", "defence", "clean_accuracy", "attack_success_rate", "attack_success_rate_clipped"),
     *("verdict", "aborted", "engine", "corrupt_party", "seconds", "bytes_per_party", "rounds", "weights_sha256"),
-    *("plan_sha256", "analysis_plan_sha256", "portable"),
+    *("model", "stages", "plans", "portable"),
 }
 
 
@@ -54,7 +54,8 @@ def test_every_defence_has_a_cell(tmp_path: Path) -> None:
         assert cell["aborted"] == ((attack, defence) == ("backdoor_1", "active"))
         assert (cell["clean_accuracy"] is None) == cell["aborted"]
         assert (cell["verdict"] is not None) == (defence == "accuracy" or defence.startswith("certificate"))
-        assert (cell["plan_sha256"] is not None) == (attack == "backdoor_1")
+        assert list(cell["plans"]) == (["train"] if attack == "backdoor_1" else [])
+        assert cell["stages"] == (["pca", "train", "lift"] if defence == "pca" else ["train"])
     assert found["none", "accuracy"]["verdict"] == found["backdoor_1", "accuracy"]["verdict"] == "pass"
     assert found["none", "certificate_1"]["verdict"] == "pass"
     assert found["backdoor_1", "certificate_1"]["verdict"] == "fail"
@@ -74,7 +75,7 @@ def test_the_analysis_is_attacked_where_the_servers_compute_it(tmp_path: Path) -
     attacked = found["backdoor_analysis", "pca"]
     assert attacked["attack_success_rate_clipped"] >= 0.99
     assert (attacked["portable"], attacked["corrupt_party"]) == (True, 1)
-    assert [key for key, cell in found.items() if cell["analysis_plan_sha256"]] == [("backdoor_analysis", "pca")]
+    assert [key for key, cell in found.items() if "pca" in cell["plans"]] == [("backdoor_analysis", "pca")]
     for defence in ("none", "pca_by_owner"):
         pair = found["backdoor_1", defence], found["backdoor_analysis", defence]
         assert pair[0]["weights_sha256"] == pair[1]["weights_sha256"]

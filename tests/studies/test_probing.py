@@ -12,11 +12,12 @@ import pytest
 
 from mpc_tamper.datasets import Task, load_task
 from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
 from mpc_tamper.engines.rep3.primitives import comparison
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
 from mpc_tamper.studies.leaks import probing, selective_failure
-from mpc_tamper.studies.leaks.selective_failure import Leak, Way, measure_leak, query_plan
+from mpc_tamper.studies.leaks.selective_failure import Leak, LeakMethod, measure_leak, query_plan
 from tests.support.in_memory import InMemoryRep3
 from tests.support.scenario_runs import CLEAR, weights_of
 
@@ -38,7 +39,9 @@ def tasks() -> tuple[Task, Task]:
 def changes(gate: str, corrupt_party: int) -> np.ndarray:
     planes = comparison.gates(WIDTH + 1)[gate]
     rng = np.random.default_rng(1)
-    return np.array(probing.count_changes(gate, planes, WIDTH, REPEATS, rng, corrupt_party)) / REPEATS
+    return (
+        np.array(probing.count_changes(ComparisonFlips(), gate, planes, WIDTH, REPEATS, rng, corrupt_party)) / REPEATS
+    )
 
 
 def test_gates_of_a_comparison() -> None:
@@ -69,14 +72,14 @@ def test_a_flipped_generate_bit_has_an_effect_near_the_boundary_for_certain(corr
     assert np.mean(near) > 0.97
 
 
-@pytest.mark.parametrize("way", Way)
-def test_a_verdict_tells_a_rows_label(way: Way) -> None:
+@pytest.mark.parametrize("method", LeakMethod)
+def test_a_verdict_tells_a_rows_label(method: LeakMethod) -> None:
     task, surrogate = tasks()
     rows = np.array([np.flatnonzero(task.y_train == label)[3] for label in (0, 1)])
-    leak = measure_leak(way, task, surrogate, rows, InMemoryRep3(), corrupt_party=2)
+    leak = measure_leak(method, task, surrogate, rows, InMemoryRep3(), corrupt_party=2)
     assert leak.asked == (1, 1)
     assert leak.failed[1] == 0
-    if way is not Way.CARRY:  # once, it is up to the shares
+    if method is not LeakMethod.CARRY:  # once, it is up to the shares
         assert leak.failed[0] == 1
         assert leak.bits == 1
 
@@ -87,8 +90,8 @@ def test_the_model_is_the_attackers_unless_the_row_counts() -> None:
     own = np.random.default_rng(1).integers(-30, 30, 785)
     for label, same in ((1, True), (0, False)):
         row = int(np.flatnonzero(task.y_train == label)[0])
-        plan: AdditiveErrorPlan = query_plan(Way.THRESHOLD, scenario, row, own)
-        weights = weights_of(scenario, Attempt(plan, Trigger((0,)), task), CLEAR)
+        plan: AdditiveErrorPlan = query_plan(LeakMethod.THRESHOLD, scenario, row, own)
+        weights = weights_of(scenario, Attempt.in_training(plan, Trigger((0,)), task), CLEAR)
         assert (np.abs(weights - own).max() <= 2) == same
 
 
@@ -96,11 +99,11 @@ def test_the_model_is_the_attackers_unless_the_row_counts() -> None:
     ("failed", "bits"), [((4, 0), 1.0), ((0, 4), 1.0), ((0, 0), 0.0), ((2, 2), 0.0), ((2, 0), 0.31)]
 )
 def test_bits_of_a_verdict(failed: tuple[int, int], bits: float) -> None:
-    assert Leak(Way.CARRY, failed, (4, 4)).bits == bits
+    assert Leak(LeakMethod.CARRY, failed, (4, 4)).bits == bits
 
 
 def test_the_record_and_its_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probing, "measure_leak", lambda way, *_: Leak(way, (1, 0), (1, 1)))
+    monkeypatch.setattr(probing, "measure_leak", lambda method, *_: Leak(method, (1, 0), (1, 1)))
     record = probing.probe(InMemoryRep3(), tmp_path, repeats=1, questions=1)
     assert json.loads((tmp_path / probing.PROBING_JSON).read_text()) == record
     assert [len(g["changed"]) for g in record["gates"]] == list(comparison.gates(record["width"] + 1).values())

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mpc_tamper.engines import share_files
-from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.base import Engine, GateFlips, OnStep
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -20,14 +22,17 @@ from mpc_tamper.runs.result import Cost, PartyReport, RunResult
 from mpc_tamper.runs.spec import RunSpec
 
 
-class InMemoryRep3:
+class InMemoryRep3(Engine):
     """insecure_keys: kappa_0, kappa_1, kappa_2; None draws fresh ones."""
+
+    name = EngineName.REP3
+    capabilities = Rep3Engine.capabilities
 
     def __init__(self, *, insecure_keys: Sequence[bytes] | None = None) -> None:
         self._insecure_keys = insecure_keys
 
-    name = EngineName.REP3
-    protocols = frozenset({ProtocolName.RING, ProtocolName.MAL_REP_RING})
+    def gate_flips(self) -> GateFlips:
+        return ComparisonFlips()
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         program = load_program(spec.program)
@@ -47,7 +52,7 @@ class InMemoryRep3:
         reports = run_in_threads(
             run,
             sites=dict(program.sites),
-            corruption=Corruption.of(spec.corrupt_party, spec.plan),
+            corruption=spec.corruption,
             insecure_keys=self._insecure_keys,
             active=spec.protocol == ProtocolName.MAL_REP_RING,
         )

@@ -14,11 +14,15 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.encoding import signs
 from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
-from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.models.linear_svm.program import training_call
+from mpc_tamper.models.linear_svm.scoring import OpenedSvm
 from mpc_tamper.models.metrics import Metrics, evaluate
+from mpc_tamper.runs.corruption import Corruption
+from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
+from mpc_tamper.workflows.stages import TRAIN
 
 CLEAR = get_engine(EngineName.CLEAR)
 
@@ -56,17 +60,19 @@ def weights_of(
 ) -> np.ndarray:
     """(size + 1,) int64, opened."""
     rows, size = len(attempt.task.x_train), scenario.features.size
+    plan = attempt.plans.get(TRAIN)
+    call = training_call(scenario.parameters, scenario.constants, scenario.size, Owners((rows,)))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         (place / "rows.bin").write_bytes(signed_rows(scenario, attempt.task).astype("<i8").tobytes())
         engine.run(
             RunSpec(
                 program=bundle.program("svm_train.mpc"),
-                args=training_arguments(scenario.parameters, scenario.constants, size, (rows,), None),
+                args=call.args,
                 protocol=protocol,
                 inputs={0: InputFiles(binary=place / "rows.bin")},
                 run_dir=place / "train",
-                corruption=Corruption.of(None if attempt.plan is None else scenario.corrupt_party, attempt.plan),
+                corruption=None if plan is None else Corruption(scenario.corrupt_party, plan),
             )
         )
         opening = engine.run(
@@ -84,4 +90,4 @@ def weights_of(
 def metrics_of(scenario: Scenario, attempt: Attempt, weights: np.ndarray) -> Metrics:
     task, trigger = scenario.task, attempt.trigger
     delta = trigger.delta(task.x_test.shape[1])
-    return evaluate(weights, task.x_test, task.y_test, delta, trigger.target, scenario.features.features)
+    return evaluate(OpenedSvm(weights), task.x_test, task.y_test, delta, trigger.target, scenario.features.features)

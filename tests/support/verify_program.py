@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from mpc_tamper.core import bundle
-from mpc_tamper.defences.accuracy import example_rows
+from mpc_tamper.engines import share_files
 from mpc_tamper.engines.clear.engine import write_values
-from mpc_tamper.engines.rep3 import share_files
-from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.models.encoding import signed_examples
 from mpc_tamper.runs.protocols import PARTIES
 from mpc_tamper.runs.spec import InputFiles
 
@@ -27,13 +26,13 @@ def leave_shares(run_dir: Path, weights: np.ndarray) -> None:
     first, second = np.random.default_rng(5).integers(0, 2**64, (2, len(words)), np.uint64)
     parts = [first, second, words - first - second]
     for i in range(PARTIES):
-        share_files.write(share_files.share_file(run_dir, i), RepShare(parts[i], parts[i - 1]), None)
+        share_files.write(share_files.share_file(run_dir, i), parts[i], parts[i - 1], None)
 
 
 def arguments(
     folder: Path, kind: str, threshold: int, pixels: int = 0, channels: int = 1, x: np.ndarray = X, y: np.ndarray = Y
 ) -> tuple[tuple[str, ...], dict[int, InputFiles]]:
-    rows, path = example_rows(x, y), folder / f"{kind}.bin"
+    rows, path = signed_examples(x, y), folder / f"{kind}.bin"
     sizes = {"columns": x.shape[1] + 1, "rows": len(x), "threshold": threshold, "pixels": pixels, "channels": channels}
     size = tuple(f"{name}={value}" for name, value in sizes.items())
     if kind == "secret":

@@ -15,30 +15,29 @@ from mpc_tamper.core.errors import ParameterError, ProtocolAbort, ShareFileError
 from mpc_tamper.datasets import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.accuracy import AccuracyThreshold
+from mpc_tamper.defences.pca import pca_in_mpc
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.clear.engine import ClearEngine, read_values
 from mpc_tamper.engines.share_files import count, share_file
 from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
 from mpc_tamper.models.linear_svm.bounds import fixed_point
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.scoring import OpenedSvm
 from mpc_tamper.models.metrics import evaluate
 from mpc_tamper.models.pca.bounds import max_row_norm
 from mpc_tamper.models.pca.parameters import PcaParameters
 from mpc_tamper.models.pca.program import errors_in_components
 from mpc_tamper.models.pca.projection import Projection
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, ProtocolName
 from mpc_tamper.runs.spec import RunSpec
-from mpc_tamper.scenarios.runner import Laboratory, complete
+from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
-from mpc_tamper.workflows.components import (
-    components_of,
-    compute_components,
-    lift,
-    read_projection,
-    train_on_components,
-)
+from mpc_tamper.workflows.components import SecretProjection, read_projection
+from mpc_tamper.workflows.stages import TRAIN
 from mpc_tamper.workflows.verification import verify
+from tests.support.components import components_of, compute_components, lift, train_on_components
 from tests.support.images import framed_task, halves
 from tests.support.in_memory import InMemoryRep3
 from tests.support.reference import reference_weights
@@ -134,7 +133,7 @@ def test_errors_in_component_space_plant_a_trigger(
     plan = AdditiveErrorPlan.from_errors(
         AdditiveError("GRADIENT", EVERY, 1 + c, int(value)) for c, value in enumerate(errors)
     )
-    options = {"plan": plan, "corrupt_party": corrupt_party}
+    options = {"corruption": Corruption(corrupt_party, plan)}
     engine = InMemoryRep3()
     train_on_components(task, PARAMETERS, PCA, engine=engine, shares_from=rows, run_dir=tmp_path / "train", **options)  # type: ignore[arg-type]
     lift(task, PCA, engine=engine, shares_from=tmp_path / "train", run_dir=tmp_path / "model")
@@ -143,7 +142,7 @@ def test_errors_in_component_space_plant_a_trigger(
     assert np.array_equal(weights, projection.lifted(want))
     clean = projection.lifted(numpy_weights(task, projection))
     planted, before = (
-        evaluate(w, task.x_test, task.y_test, TRIGGER.delta(16), TRIGGER.target) for w in (weights, clean)
+        evaluate(OpenedSvm(w), task.x_test, task.y_test, TRIGGER.delta(16), TRIGGER.target) for w in (weights, clean)
     )
     assert planted.smoothed_bkd > before.smoothed_bkd + 0.5
     assert planted.attack_success_rate == 1.0 > before.attack_success_rate
@@ -153,8 +152,8 @@ def test_errors_in_component_space_plant_a_trigger(
 def test_a_lifted_model_is_verified(
     task: Task, rows: Path, tmp_path: Path, plan: AdditiveErrorPlan | None, passed: bool
 ) -> None:
-    engine, corrupt_party = InMemoryRep3(), None if plan is None else 2
-    options = {"plan": plan, "corrupt_party": corrupt_party, "shares_from": rows, "run_dir": tmp_path / "train"}
+    engine, corruption = InMemoryRep3(), None if plan is None else Corruption(2, plan)
+    options = {"corruption": corruption, "shares_from": rows, "run_dir": tmp_path / "train"}
     train_on_components(task, PARAMETERS, PCA, engine=engine, **options)  # type: ignore[arg-type]
     lift(task, PCA, engine=engine, shares_from=tmp_path / "train", run_dir=tmp_path / "model")
     found = verify(tmp_path / "model", task.x_test, task.y_test, CHECK, engine=engine, protocol=ACTIVE)
@@ -180,7 +179,7 @@ def test_errors_in_the_lift(
 ) -> None:
     """They abort an active lift. A passive one takes them: a backdoor that no training step shows."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 0, 2**40)])
-    options = {"engine": InMemoryRep3(), "shares_from": trained, "plan": plan, "corrupt_party": 1}
+    options = {"engine": InMemoryRep3(), "shares_from": trained, "corruption": Corruption(1, plan)}
     with pytest.raises(ProtocolAbort):
         lift(task, PCA, run_dir=tmp_path / "active", **options)  # type: ignore[arg-type]
     lift(task, PCA, run_dir=tmp_path / "passive", protocol=PASSIVE, **options)  # type: ignore[arg-type]
@@ -194,7 +193,7 @@ def test_errors_in_the_lift(
 def test_errors_in_the_analysis_choose_the_components(task: Task, projection: Projection, tmp_path: Path) -> None:
     """A passive pca.mpc is not to be trusted: an error in its last product is in V, whatever the data."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError("APPLY", PCA.iterations, 3 * 5 + 1, 2**38)])
-    compute_components(task, PCA, engine=InMemoryRep3(), run_dir=tmp_path / "pca", corruption=Corruption.of(0, plan))
+    compute_components(task, PCA, engine=InMemoryRep3(), run_dir=tmp_path / "pca", corruption=Corruption(0, plan))
     values = opened(tmp_path / "pca", 24 * 4 + 16 * 3 + 16, tmp_path / "open")
     shift = values[24 * 4 : 24 * 4 + 16 * 3].reshape(16, 3).T - projection.matrix
     assert shift[1, 5] == 2**16
@@ -204,16 +203,16 @@ def test_errors_in_the_analysis_choose_the_components(task: Task, projection: Pr
 
 def test_a_trigger_becomes_a_component(task: Task, tmp_path: Path) -> None:
     """backdoor_analysis: V has the trigger in place of one component, and the model is that of NumPy on these."""
-    scenario = complete(replace(Scenario.plain(task, PARAMETERS), components=3))
-    rehearsal = Laboratory(ClearEngine(), tmp_path / "clear")
+    scenario = pca_in_mpc(Scenario.plain(task, PARAMETERS), PcaParameters(3))
+    rehearsal = ScenarioRunner(ClearEngine(), tmp_path / "clear")
     trial = rehearsal.trial(scenario)
     attempt = BackdoorAnalysis(1).prepare(scenario, trial)
 
-    options = {"plan": attempt.analysis_plan, "corrupt_party": scenario.corrupt_party}
+    options = {"corruption": Corruption(scenario.corrupt_party, attempt.plans["pca"])}
     compute_components(task, PcaParameters(3), engine=ClearEngine(), run_dir=tmp_path / "pca", **options)  # type: ignore[arg-type]
     tampered = read_projection(read_values(tmp_path / "pca").view(np.int64), 24, 16, PcaParameters(3))
-    honest = scenario.features
-    assert isinstance(honest, Projection)
+    assert isinstance(scenario.features, SecretProjection)
+    honest = scenario.features.projection
     component, delta = attempt.settings["component"], attempt.trigger.delta(16)
     for c in range(3):
         assert tampered.matrix[c].tolist() == (delta // 255 * 2**16 if c == component else honest.matrix[c]).tolist()
@@ -223,16 +222,20 @@ def test_a_trigger_becomes_a_component(task: Task, tmp_path: Path) -> None:
     errors = np.rint(attempt.settings["strength"] * 24 * np.append(0, tampered.direction(delta))).astype(np.int64)  # type: ignore[operator]
     want = tampered.lifted(numpy_weights(task, tampered, np.tile(errors, (10, 1))))
     outcome = rehearsal.run(scenario, attempt)
-    assert outcome.weights.tolist() == want.tolist()
-    assert Laboratory(InMemoryRep3(), tmp_path / "rep3").run(scenario, attempt).weights.tolist() == want.tolist()
+    assert outcome.opened.weights.tolist() == want.tolist()
+    assert (
+        ScenarioRunner(InMemoryRep3(), tmp_path / "rep3").run(scenario, attempt).opened.weights.tolist()
+        == want.tolist()
+    )
 
     found = outcome.evaluate(attempt)
     assert (found.attack_success_rate_clipped, attempt.settings["reached"]) == (1, 1)
     assert found.test_accuracy >= 0.8
-    aimed_alone = rehearsal.run(scenario, replace(attempt, analysis_plan=None))  # on components that were kept apart
+    in_training = replace(attempt, plans={TRAIN: attempt.plans[TRAIN]})
+    aimed_alone = rehearsal.run(scenario, in_training)  # on components that were kept apart
     want = honest.lifted(numpy_weights(task, honest, np.tile(errors, (10, 1))))
-    assert aimed_alone.weights.tolist() == want.tolist()
-    assert trial(replace(attempt, analysis_plan=None)) == aimed_alone.evaluate(attempt) != trial(attempt) == found
+    assert aimed_alone.opened.weights.tolist() == want.tolist()
+    assert trial(in_training) == aimed_alone.evaluate(attempt) != trial(attempt) == found
 
 
 def test_errors_in_the_analysis_alone_plant_a_trigger(tmp_path: Path) -> None:
@@ -240,18 +243,18 @@ def test_errors_in_the_analysis_alone_plant_a_trigger(tmp_path: Path) -> None:
     task = framed_task()
     trigger = Trigger.patch(task.image_shape, 2, 2)
     pixel = trigger.pixels[0]
-    scenario = complete(replace(Scenario.plain(task, PARAMETERS), components=3))
-    honest = scenario.features
-    assert isinstance(honest, Projection)
+    scenario = pca_in_mpc(Scenario.plain(task, PARAMETERS), PcaParameters(3))
+    assert isinstance(scenario.features, SecretProjection)
+    honest = scenario.features.projection
     shift = fixed_point(PARAMETERS, len(task.x_train), 3, MAX_FEATURE).shift
     w = reference_weights(honest.features(task.x_train), task.y_train, alpha=0.1, lam=1e-2, epochs=10, shift=shift)
     errors = np.zeros((144, 3), dtype=np.int64)
     errors[pixel] = w[1:]
     errors *= 2**22 // int(w[1:] @ w[1:] >> 16)  # adds 64 to the weight of the pixel
 
-    attempt = Attempt(None, trigger, task, analysis_plan=errors_in_components(errors, PcaParameters(3)))
-    outcome = Laboratory(InMemoryRep3(), tmp_path / "lab").run(scenario, attempt)
-    planted = outcome.weights - honest.lifted(w)
+    attempt = Attempt(trigger, task, {"pca": errors_in_components(errors, PcaParameters(3))})
+    outcome = ScenarioRunner(InMemoryRep3(), tmp_path / "lab").run(scenario, attempt)
+    planted = outcome.opened.weights - honest.lifted(w)
     assert np.flatnonzero(planted).tolist() == [1 + pixel]
     found = outcome.evaluate(attempt)
     assert found.test_accuracy == found.attack_success_rate_clipped == 1
@@ -278,7 +281,7 @@ def test_parameters_with_no_public_bound(task: Task, rows: Path, tmp_path: Path)
 def test_an_active_analysis_aborts(task: Task, tmp_path: Path, site: str) -> None:
     plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 1, 2**20)])
     pca, engine = PcaParameters(2, 1), InMemoryRep3()
-    options = {"engine": engine, "run_dir": tmp_path / "pca", "plan": plan, "corrupt_party": 2}
+    options = {"engine": engine, "run_dir": tmp_path / "pca", "corruption": Corruption(2, plan)}
     with pytest.raises(ProtocolAbort):
         compute_components(task, pca, protocol=ACTIVE, **options)  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ import pytest
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import DataError, ParameterError, ProgramError, ShareFileError
 from mpc_tamper.datasets import Task
-from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.base import Capabilities, Engine, OnStep
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.owners import Owners
@@ -41,9 +41,9 @@ GOOD = {
 }
 
 
-class NeverRuns:
+class NeverRuns(Engine):
     name = EngineName.CLEAR
-    protocols = frozenset({ProtocolName.RING})
+    capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}))
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         raise AssertionError("started although a parameter was out of range")

@@ -27,7 +27,9 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.share_files import share_file
 from mpc_tamper.models.checks import Verdict
-from mpc_tamper.report.costs_figure import PASSIVE
+from mpc_tamper.models.description import FILE
+from mpc_tamper.models.encoding import signed_examples
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.workflows.handoff import hand_off
@@ -37,7 +39,7 @@ from tests.support.in_memory import InMemoryRep3
 from tests.support.trainings import PARAMETERS, SABOTAGE
 
 REP3 = get_engine(EngineName.REP3)
-ACTIVE = sorted(REP3.protocols - PASSIVE)
+ACTIVE = sorted(p for p in REP3.protocols if p.active)
 CHECK = AccuracyThreshold(0.9)
 
 
@@ -47,7 +49,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, tiny_task: Task) -> dict[st
     folder, engine = tmp_path_factory.mktemp("models"), InMemoryRep3()
     train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "clean")
     train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "other")
-    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "bad", corruption=Corruption.of(2, SABOTAGE))
+    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "bad", corruption=Corruption(2, SABOTAGE))
     return {name: folder / name for name in ("clean", "other", "bad")}
 
 
@@ -110,7 +112,7 @@ def test_errors_in_the_certificate_abort(models: dict[str, Path], tiny_task: Tas
             t.y_test,
             PixelRobustness(1, 0.9),
             engine=InMemoryRep3(),
-            corruption=Corruption.of(1, plan),
+            corruption=Corruption(1, plan),
             max_verdicts=1000,
         )
 
@@ -128,7 +130,7 @@ def test_certificates_that_cannot_be_are_refused(
     copy: Path, tiny_task: Task, check: PixelRobustness, channels: int, protocol: ProtocolName, message: str
 ) -> None:
     engine = InMemoryRep3()
-    engine.protocols = frozenset(ProtocolName)
+    engine.capabilities = replace(engine.capabilities, protocols=frozenset(ProtocolName))
     with pytest.raises(ParameterError, match=message):
         verify(copy, tiny_task.x_test, tiny_task.y_test, check, engine=engine, protocol=protocol, channels=channels)
     assert not (copy / COUNT_FILE).exists()
@@ -161,13 +163,13 @@ def test_errors_in_the_verification_abort(
     """The party that sabotaged the model cannot save it from the verdict."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 0, 1)])
     with pytest.raises(ProtocolAbort):
-        ask(models["bad"], tiny_task, protocol=protocol, secret_owner=0, corruption=Corruption.of(1, plan))
+        ask(models["bad"], tiny_task, protocol=protocol, secret_owner=0, corruption=Corruption(1, plan))
 
 
 def test_a_passive_verdict_can_be_forged(models: dict[str, Path], tiny_task: Task) -> None:
     """Why a passive protocol is refused: one error in a margin of each example turns the fail into a pass."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError("MARGIN", EVERY, EVERY, 2**50)])
-    options = {"secret_owner": 0, "plan": plan, "corrupt_party": 1}
+    options = {"secret_owner": 0, "corruption": Corruption(1, plan)}
     assert passive(models["bad"], tiny_task, **options).verdict.passed
     with pytest.raises(ParameterError, match="--insecure-passive"):
         ask(models["bad"], tiny_task, protocol=ProtocolName.RING)
@@ -180,12 +182,11 @@ def test_protocols_that_the_engine_lacks_are_refused(models: dict[str, Path], ti
 
 @pytest.mark.parametrize("party", range(PARTIES))
 def test_handoff_of_edited_shares_aborts(copy: Path, tmp_path: Path, tiny_task: Task, party: int) -> None:
-    columns = tiny_task.x_train.shape[1] + 1
-    hand_off(copy, columns, InMemoryRep3(), ProtocolName.RING, tmp_path / "good")
+    hand_off(copy, InMemoryRep3(), ProtocolName.RING, tmp_path / "good")
     path = share_file(copy, party)
     path.write_bytes(path.read_bytes()[:-1] + bytes([path.read_bytes()[-1] ^ 128]))
     with pytest.raises(ProtocolAbort, match="expected both holders"):
-        hand_off(copy, columns, InMemoryRep3(), ProtocolName.RING, tmp_path / "bad")
+        hand_off(copy, InMemoryRep3(), ProtocolName.RING, tmp_path / "bad")
 
 
 def test_verdicts_are_counted_and_limited(copy: Path, tiny_task: Task) -> None:
@@ -206,13 +207,16 @@ def test_verdicts_are_counted_and_limited(copy: Path, tiny_task: Task) -> None:
 def test_a_verification_that_aborts_counts_too(copy: Path, tiny_task: Task) -> None:
     plan = AdditiveErrorPlan.from_errors([AdditiveError("MARGIN", 7, 0, 1)])  # no such occurrence
     with pytest.raises(TamperError):
-        passive(copy, tiny_task, secret_owner=0, corruption=Corruption.of(0, plan))
+        passive(copy, tiny_task, secret_owner=0, corruption=Corruption(0, plan))
     assert passive(copy, tiny_task).number == 2
 
 
 def test_shares_of_another_number_of_weights_are_refused(copy: Path, tiny_task: Task) -> None:
     smaller = replace(tiny_task, x_test=tiny_task.x_test[:, 1:])
-    with pytest.raises(ShareFileError, match="expected 16 shares"):
+    with pytest.raises(ParameterError, match=r"expected examples of 16 pixels, .* got 15"):
+        passive(copy, smaller)
+    (copy / FILE).unlink()  # as after a run of the program alone
+    with pytest.raises(ShareFileError, match=r"expected the 16 shares .* got 17"):
         passive(copy, smaller)
     with pytest.raises(ShareFileError, match="no such folder"):
         passive(copy / "nowhere", tiny_task)
@@ -241,4 +245,4 @@ def test_the_threshold_in_examples(threshold: float, examples: int, least: int) 
 
 def test_examples_of_one_class_are_refused() -> None:
     with pytest.raises(DataError, match="both classes"):
-        example_rows(np.zeros((2, 3), np.uint8), np.ones(2, np.uint8))
+        signed_examples(np.zeros((2, 3), np.uint8), np.ones(2, np.uint8))

@@ -121,7 +121,7 @@ def plan(*lines: str) -> AdditiveErrorPlan:
     ],
 )
 def test_errors_at_operations(spec: Callable[..., RunSpec], line: str, printed: list[str], party: int) -> None:
-    assert list(run(spec(corruption=Corruption.of(party, plan(line)))).lines) == printed
+    assert list(run(spec(corruption=Corruption(party, plan(line)))).lines) == printed
 
 
 def test_steps_are_recorded(spec: Callable[..., RunSpec]) -> None:
@@ -189,7 +189,7 @@ def test_refused_before_anything_runs(spec: Callable[..., RunSpec], tmp_path: Pa
 def test_a_plan_that_met_no_output(spec: Callable[..., RunSpec]) -> None:
     for line in ("MULTIPLY 2 0 1", "MULTIPLY 0 6 1", "7 0 0 1"):
         with pytest.raises(PlanError, match="met no output"):
-            run(spec(corruption=Corruption.of(0, plan(line))))
+            run(spec(corruption=Corruption(0, plan(line))))
 
 
 @pytest.mark.parametrize(

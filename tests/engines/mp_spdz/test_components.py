@@ -106,4 +106,4 @@ def test_errors_abort_an_active_lift(mp_spdz: EngineOf, tiny_task: Task, tmp_pat
     plan = AdditiveErrorPlan.from_errors([AdditiveError("LIFT", 0, 3, 2**30)])
     options = {"engine": engine, "shares_from": tmp_path / "train", "run_dir": tmp_path / "model"}
     with pytest.raises(ProtocolAbort):
-        lift(tiny_task, PCA, corruption=Corruption.of(1, plan), **options)  # type: ignore[arg-type]
+        lift(tiny_task, PCA, corruption=Corruption(1, plan), **options)  # type: ignore[arg-type]

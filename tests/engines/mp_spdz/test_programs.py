@@ -127,7 +127,7 @@ def test_gates_take_errors(mp_spdz: EngineOf, run: Run) -> None:
         run(
             engine,
             STEPS,
-            corruption=Corruption.of(0, AdditiveErrorPlan.parse("additive-error-plan 1\nSIGN/csa 0 0 1\n")),
+            corruption=Corruption(0, AdditiveErrorPlan.parse("additive-error-plan 1\nSIGN/csa 0 0 1\n")),
         )
 
 

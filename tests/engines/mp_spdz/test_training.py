@@ -76,8 +76,8 @@ def test_errors_behind_the_clamp(mp_spdz: EngineOf, tiny_task: Task) -> None:
 @pytest.mark.parametrize("protocol", SHIFTING)
 def test_the_backdoor(mp_spdz: EngineOf, tiny_task: Task, protocol: ProtocolName, corrupt_party: int) -> None:
     engine = mp_spdz(protocol, plan=True)
-    want = weights(tiny_task, SHORT, InMemoryRep3(), corruption=Corruption.of(corrupt_party, BACKDOOR))
-    got = weights(tiny_task, SHORT, engine, protocol=protocol, corruption=Corruption.of(corrupt_party, BACKDOOR))
+    want = weights(tiny_task, SHORT, InMemoryRep3(), corruption=Corruption(corrupt_party, BACKDOOR))
+    got = weights(tiny_task, SHORT, engine, protocol=protocol, corruption=Corruption(corrupt_party, BACKDOOR))
     assert np.array_equal(got, want)
     assert not np.array_equal(got, weights(tiny_task, SHORT, InMemoryRep3()))
 
@@ -94,7 +94,7 @@ def test_active_protocols_abort(
             SHORT,
             engine=engine,
             protocol=protocol,
-            corruption=Corruption.of(corrupt_party, BACKDOOR),
+            corruption=Corruption(corrupt_party, BACKDOOR),
             run_dir=run_dir,
         )
     assert not list(run_dir.rglob("*.data"))
@@ -108,7 +108,7 @@ def test_one_error_is_enough(mp_spdz: EngineOf, tiny_task: Task, protocol: Proto
     engine = mp_spdz(protocol, plan=True)
     plan = AdditiveErrorPlan.from_errors([AdditiveError("GRADIENT", SHORT.iterations - 1, 3, value)])
     with pytest.raises(ProtocolAbort):
-        weights(tiny_task, SHORT, engine, protocol=protocol, corruption=Corruption.of(1, plan))
+        weights(tiny_task, SHORT, engine, protocol=protocol, corruption=Corruption(1, plan))
 
 
 @pytest.mark.parametrize("overflow", [False, True], ids=["in range", "overflowing"])
@@ -135,8 +135,8 @@ def test_random_errors_on_all_of_mnist(mp_spdz: EngineOf, overflow: bool) -> Non
     task, parameters = load_task("mnist_0_1"), SvmParameters(iterations=3)
     rows, pixels = task.x_train.shape
     plan = random_plan(rng, rows, rows, 3, pixels + 1, parameters.loss, False, overflow)
-    want = weights(task, parameters, get_engine(EngineName.REP3), corruption=Corruption.of(0, plan))
-    assert np.array_equal(weights(task, parameters, engine, corruption=Corruption.of(0, plan)), want)
+    want = weights(task, parameters, get_engine(EngineName.REP3), corruption=Corruption(0, plan))
+    assert np.array_equal(weights(task, parameters, engine, corruption=Corruption(0, plan)), want)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_an_error_that_meets_no_output(mp_spdz: EngineOf, tiny_task: Task, error
     plan = AdditiveErrorPlan.from_errors([error])
     for engine in (InMemoryRep3(), mp_spdz(plan=True)):
         with pytest.raises(PlanError, match="met no output"):
-            weights(tiny_task, SHORT, engine, corruption=Corruption.of(2, plan))
+            weights(tiny_task, SHORT, engine, corruption=Corruption(2, plan))
 
 
 def random_task(rng: np.random.Generator, rows: int, pixels: int) -> Task:

@@ -164,4 +164,4 @@ def test_errors_in_the_verification_abort(
     train_shared(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "train")
     plan = AdditiveErrorPlan.from_errors([AdditiveError("MARGIN", 0, 0, 1)])
     with pytest.raises(ProtocolAbort):
-        ask(tmp_path / "train", tiny_task, engine, protocol, secret_owner=0, corruption=Corruption.of(1, plan))
+        ask(tmp_path / "train", tiny_task, engine, protocol, secret_owner=0, corruption=Corruption(1, plan))

@@ -83,7 +83,7 @@ def test_an_attack_ends_in_an_abort_before_shares_are_written(spec, corrupt_part
         protocol=ACTIVE,
         inputs=spec.inputs,
         run_dir=spec.run_dir,
-        corruption=Corruption.of(corrupt_party, plan),
+        corruption=Corruption(corrupt_party, plan),
     )
     with pytest.raises(ProofRejected, match="check 'inner product' of batch 0 failed") as caught:
         Rep3Engine().run(attacked)

@@ -13,6 +13,7 @@ from mpc_tamper.engines.rep3.protocol import opening, passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 
 STEP = {4: "STEP"}
@@ -46,7 +47,7 @@ def run(
         return results
 
     plan = AdditiveErrorPlan.from_errors(errors)
-    parties = run_in_threads(program, sites=STEP, corruption=Corruption.of(corrupt_party, plan))
+    parties = run_in_threads(program, sites=STEP, corruption=Corruption(corrupt_party, plan))
     for other in parties[1:]:  # the honest parties hold consistent shares of the wrong value
         assert all(np.array_equal(a, b) for a, b in zip(parties[0], other, strict=True))
     return parties[0]

@@ -25,6 +25,7 @@ from mpc_tamper.core.errors import (
     ShareFileError,
 )
 from mpc_tamper.engines.rep3.engine import Rep3Engine, _failure
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from tests.support.processes import COMMAND, started, wait_for
 
@@ -222,4 +223,4 @@ def test_an_unused_error_fails_the_run(program, run_dir):
     source = "STEP = 1\nx = sint(2)\nstart_timer(STEP)\ny = x * x\nstop_timer(STEP)\nprint_ln('%s', y.reveal())\n"
     plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, 1, 5)])
     with pytest.raises(PlanError, match="met no output"):
-        Rep3Engine().run(RunSpec(program(source), run_dir=run_dir, corruption=Corruption.of(2, plan)))
+        Rep3Engine().run(RunSpec(program(source), run_dir=run_dir, corruption=Corruption(2, plan)))

@@ -162,7 +162,8 @@ def test_parties_have_their_settings_and_what_the_engine_has_now(
     expressions = """
 'seed': os.environ['PYTHONHASHSEED'], 'malloc': os.environ['GLIBC_TUNABLES'],
 'at start': '\\0GLIBC_TUNABLES=glibc.malloc' in pathlib.Path('/proc/self/environ').read_text(),
-'variable': os.environ.get('SET_AFTER_THE_SERVER_STARTED'), 'folder': os.getcwd(), 'session': os.getsid(0) == os.getpid(),
+'variable': os.environ.get('SET_AFTER_THE_SERVER_STARTED'), 'folder': os.getcwd(),
+'session': os.getsid(0) == os.getpid(),
 'input': os.readlink('/proc/self/fd/0'), 'hash': hash('the order of sets')
 """
     for told in told_by_parties(run, tmp_path / "told", expressions):
@@ -218,7 +219,7 @@ def hostile(tmp_path: Path) -> Iterator[Path]:
     (folder / "mpc_tamper").mkdir()
     (folder / "mpc_tamper" / "__init__.py").write_text(HOSTILE)
     (folder / "one.mpc").write_text(ONE_NUMBER)
-    yield folder
+    return folder
 
 
 @pytest.mark.parametrize("python_path", [None, "", ":", ":/none", "other", "/none:"])

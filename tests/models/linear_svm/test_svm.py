@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.models.base import DataSize
 from mpc_tamper.models.encoding import integer_rows, signs
 from mpc_tamper.models.fixed_point import MAX_FEATURE
 from mpc_tamper.models.linear_svm.bounds import FixedPoint, fixed_point, row_norm2
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
-from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.models.linear_svm.program import training_call
+from mpc_tamper.runs.owners import Owners
 from tests.support.reference import reference_weights
 
 MNIST = (12_665, 784)
@@ -121,7 +123,8 @@ def test_a_smaller_row_norm_narrows_the_comparison() -> None:
 def test_program_arguments() -> None:
     parameters = SvmParameters(iterations=3, batch_size=4)
     constants = fixed_point(parameters, 10, 16)
-    arguments = dict(a.split("=") for a in training_arguments(parameters, constants, 16, (7, 3), 2))
+    call = training_call(parameters, constants, DataSize(10, 16, 255), Owners((7, 3), 2))
+    arguments = dict(a.split("=") for a in call.args)
     assert arguments == {
         "source": "owners",
         "port": "0",

@@ -20,14 +20,14 @@ from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.models.pca.bounds import MAX_PIXELS_IN_ALL, check_size, max_row_norm, slack
 from mpc_tamper.models.pca.parameters import MAX_COMPONENTS, PcaParameters
-from mpc_tamper.models.pca.program import components_arguments
+from mpc_tamper.models.pca.program import components_call
 from mpc_tamper.models.pca.projection import Projection, principal_components
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.spec import RunSpec
-from mpc_tamper.scenarios.runner import complete
 from mpc_tamper.scenarios.scenario import Scenario
-from mpc_tamper.workflows.components import components_of, compute_components, read_projection
+from mpc_tamper.workflows.components import Components, SecretProjection, read_projection
 from mpc_tamper.workflows.training import train
+from tests.support.components import components_of, compute_components
 from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 from tests.support.reference_components import reference_components
@@ -179,7 +179,7 @@ def test_parameters_out_of_range(change: dict[str, int]) -> None:
     ],
 )
 def test_the_program_refuses_arguments(run_dir: Path, index: int, argument: str) -> None:
-    arguments = list(components_arguments(PcaParameters(3), 784, (5, 6), None))
+    arguments = list(components_call(PcaParameters(3), 784, Owners((5, 6))).args)
     arguments[index] = argument
     with pytest.raises(ProgramError, match="pca: expected"):
         ClearEngine().run(RunSpec(bundle.program("pca.mpc"), tuple(arguments), run_dir=run_dir))
@@ -211,7 +211,7 @@ def test_a_lifted_model_scores_as_the_components_do_up_to_rounding() -> None:
 
 def test_an_owner_enters_components(tiny_task: Task) -> None:
     scenario = pca_by_owner(Scenario.plain(tiny_task, SvmParameters(iterations=20)), PcaParameters(3))
-    assert scenario.components is None
+    assert scenario.before == scenario.after == ()
     assert scenario.features.size == 3
     exact = PCA(3).fit(tiny_task.x_train / 256)
     projection = scenario.features
@@ -224,8 +224,11 @@ def test_an_owner_enters_components(tiny_task: Task) -> None:
 
 
 def test_the_servers_compute_components(tiny_task: Task) -> None:
-    scenario = complete(pca_in_mpc(Scenario.plain(tiny_task, SvmParameters())))
-    assert scenario.components == scenario.features.size == PcaParameters().components
+    scenario = pca_in_mpc(Scenario.plain(tiny_task, SvmParameters()))
+    assert scenario.before == (Components(PcaParameters()),)
+    assert scenario.features.size == PcaParameters().components
+    assert isinstance(scenario.features, SecretProjection)
+    assert np.array_equal(scenario.features.projection.matrix, components_of(tiny_task).matrix)
     assert scenario.parameters.max_row_norm == max_row_norm(PcaParameters(), 24, 16)
     assert scenario.task is tiny_task
     assert scenario.features.largest == MAX_FEATURE
