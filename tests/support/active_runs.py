@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
 
-from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.rep3.handshake import agree_on_keys
+from mpc_tamper.engines.rep3.in_process import ends_in_threads
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
 from mpc_tamper.engines.rep3.primitives.shift import right_shift
 from mpc_tamper.engines.rep3.protocol import passive
@@ -20,9 +20,10 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import transcript
+from mpc_tamper.engines.rep3.protocol.prss import Prss
 from mpc_tamper.engines.rep3.protocol.share import RepShare
-from mpc_tamper.engines.rep3.transport.memory import memory_channels
-from mpc_tamper.runs.injector import ErrorInjector
+from mpc_tamper.engines.rep3.transport.channel import Channel
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 
 SITES = {4: "STEP"}
@@ -33,8 +34,8 @@ LANES = 6
 class End:
     """What a party opened, in order, and what ended it; None: the end of the program."""
 
-    opened: list[np.ndarray] = field(default_factory=list)
-    error: BaseException | None = None
+    opened: list[np.ndarray]
+    error: BaseException | None
 
 
 Program = Callable[[Party, list[np.ndarray]], None]
@@ -51,34 +52,25 @@ def run(
     insecure_fixed_seed: int | None = None,
 ) -> list[End]:
     """The corrupt party's object is changed by `deviate`, its gates by `plan`, its proofs by `active_class`."""
-    ends = [End() for _ in range(3)]
-    channels = memory_channels(timeout_seconds)
+    opened: list[list[np.ndarray]] = [[], [], []]
 
-    def party_thread(i: int) -> None:
-        channel, corrupt = channels[i], i == corrupt_party
-        try:
-            prss = agree_on_keys(channel, insecure_fixed_seed=insecure_fixed_seed)
-            active = (active_class if corrupt else Active)(channel, prss, b"test")
-            injector = ErrorInjector(plan) if plan is not None and corrupt else None
-            party = Party(channel, prss, StepClock(SITES), injector, active)
-            if corrupt and deviate is not None:
-                deviate(party)
-            program(party, ends[i].opened)
-            active.prove()
-            active.finish()
-            if injector is not None:
-                injector.finish()
-            channel.finish()
-        except BaseException as exc:
-            ends[i].error = exc
-            channel.abort(i)
+    def corruptible(party: Party) -> None:
+        if deviate is not None and party.party_id == corrupt_party:
+            deviate(party)
+        program(party, opened[party.party_id])
 
-    threads = [threading.Thread(target=party_thread, args=(i,), daemon=True) for i in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return ends
+    def recorder(channel: Channel, prss: Prss) -> Active:
+        return (active_class if channel.party_id == corrupt_party else Active)(channel, prss, b"test")
+
+    ends = ends_in_threads(
+        corruptible,
+        sites=SITES,
+        corruption=None if plan is None or corrupt_party is None else Corruption(corrupt_party, plan),
+        recorder=recorder,
+        keys=partial(agree_on_keys, insecure_fixed_seed=insecure_fixed_seed),
+        timeout_seconds=timeout_seconds,
+    )
+    return [End(arrays, end.error) for arrays, end in zip(opened, ends, strict=True)]
 
 
 def without_binding(monkeypatch: pytest.MonkeyPatch) -> None:

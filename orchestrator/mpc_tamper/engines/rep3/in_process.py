@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from mpc_tamper.core.errors import PeerLost
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.rep3.handshake import agree_on_keys
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.protocol.recorder import Recorder
 from mpc_tamper.engines.rep3.protocol.selection import recorder_for
+from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.memory import memory_channels
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.injector import ErrorInjector
 from mpc_tamper.runs.protocols import ProtocolName
 
 T = TypeVar("T")
+
+
+@dataclass
+class End(Generic[T]):
+    """How a party ended: with what its program returned, or with an error."""
+
+    result: T | None = None
+    error: BaseException | None = None
 
 
 def run_in_threads(
@@ -34,38 +45,56 @@ def run_in_threads(
     insecure_keys: kappa_0, kappa_1, kappa_2; None draws fresh ones.  active: with proofs, a batch for each
     record_bytes or opening.
     """
-    results: list[T | None] = [None] * 3
-    failures: list[BaseException | None] = [None] * 3
-    channels = memory_channels()
     protocol = ProtocolName.MAL_REP_RING if active else ProtocolName.RING
 
-    def run(party_id: int) -> None:
-        channel = channels[party_id]
+    def recorder(channel: Channel, prss: Prss) -> Recorder:
+        return recorder_for(protocol, channel, prss, b"in memory", record_bytes=record_bytes)
+
+    def keys(channel: Channel) -> Prss:
+        if insecure_keys is None:
+            return agree_on_keys(channel)
+        return Prss(insecure_keys[channel.party_id], insecure_keys[channel.party_id - 1])
+
+    ends = ends_in_threads(program, sites=sites, corruption=corruption, recorder=recorder, keys=keys)
+    _raise_first([end.error for end in ends])
+    return tuple(end.result for end in ends)  # type: ignore[return-value]
+
+
+def ends_in_threads(
+    program: Callable[[Party], T],
+    *,
+    recorder: Callable[[Channel, Prss], Recorder],
+    keys: Callable[[Channel], Prss] = agree_on_keys,
+    sites: dict[int, str] | None = None,
+    corruption: Corruption | None = None,
+    timeout_seconds: float = 30.0,
+) -> tuple[End[T], End[T], End[T]]:
+    """Run `program` as each party and tell how each ended. recorder, keys: what a party makes of its channel."""
+    channels = memory_channels(timeout_seconds)
+    ends: tuple[End[T], End[T], End[T]] = (End(), End(), End())
+
+    def run(channel: Channel, end: End[T]) -> None:
         try:
-            if insecure_keys is None:
-                prss = agree_on_keys(channel)
-            else:
-                prss = Prss(insecure_keys[party_id], insecure_keys[party_id - 1])
-            corrupt = corruption is not None and party_id == corruption.party
+            prss = keys(channel)
+            corrupt = corruption is not None and channel.party_id == corruption.party
             injector = ErrorInjector(corruption.plan) if corruption is not None and corrupt else None
-            recorder = recorder_for(protocol, channel, prss, b"in memory", record_bytes=record_bytes)
-            results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector, recorder))
-            recorder.prove()
-            recorder.finish()
+            kept = recorder(channel, prss)
+            end.result = program(Party(channel, prss, StepClock(sites or {}), injector, kept))
+            kept.prove()
+            kept.finish()
             if injector is not None:
                 injector.finish()
             channel.finish()
         except BaseException as exc:
-            failures[party_id] = exc
-            channel.abort(party_id)
+            end.error = exc
+            channel.abort(channel.party_id)
 
-    threads = [threading.Thread(target=run, args=(i,), daemon=True) for i in range(3)]
+    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in zip(channels, ends, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    _raise_first(failures)
-    return results[0], results[1], results[2]  # type: ignore[return-value]
+    return ends
 
 
 def _raise_first(failures: Sequence[BaseException | None]) -> None:
