@@ -29,6 +29,7 @@ from mpc_tamper.runs.spec import PARTIES
 
 if TYPE_CHECKING:
     from mpc_tamper.datasets import Task
+    from mpc_tamper.engines.base import Engine
     from mpc_tamper.runs.owners import ClientRows
     from mpc_tamper.runs.plan import AdditiveErrorPlan
     from mpc_tamper.scenarios.trigger import Trigger
@@ -90,6 +91,12 @@ class TrainingOptions:
     quiet: QuietOption = False
     as_json: JsonOption = False
 
+    def prepared_engine(self) -> Engine:
+        """Before the data are read: what it starts meanwhile is ready by then."""
+        from mpc_tamper.engines.registry import get_engine
+
+        return get_engine(self.engine)
+
     def task(self) -> Task:
         from mpc_tamper.datasets import load_task
 
@@ -123,6 +130,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a linear SVM in three-party computation, open it and test it."""
+    engine = options.prepared_engine()
     task = options.task()
     rows: ClientRows | None = None
     if clients is not None:
@@ -133,7 +141,7 @@ def train(
         _tell_clients(options)
     elif known_clients is not None:
         raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
-    model = _train(options, task, f"honest run, engine {options.engine}", owners=rows)
+    model = _train(options, engine, task, f"honest run, engine {options.engine}", owners=rows)
     metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
     _finish(model, metrics, options)
 
@@ -158,10 +166,12 @@ def attack(
     """Train while one party plants a backdoor by additive errors; open the model and test it with the trigger."""
     from mpc_tamper.attacks.backdoor import backdoor_plan
 
+    engine = options.prepared_engine()
     task = options.task()
     where = trigger(task, pixel or [], patch or [], amplitude, target)
     plan = backdoor_plan(where, options.parameters(), len(task.x_train), strength=strength)
-    model = _train(options, task, f"party {corrupt_party} corrupt, engine {options.engine}", plan, corrupt_party)
+    what = f"party {corrupt_party} corrupt, engine {options.engine}"
+    model = _train(options, engine, task, what, plan, corrupt_party)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
     _finish(model, attacked | asdict(model.evaluate(task, where)), options)
 
@@ -181,6 +191,7 @@ def _tell_clients(options: TrainingOptions) -> None:
 
 def _train(
     options: TrainingOptions,
+    engine: Engine,
     task: Task,
     what: str,
     plan: AdditiveErrorPlan | None = None,
@@ -188,7 +199,6 @@ def _train(
     owners: ClientRows | None = None,
 ) -> TrainedModel:
     from mpc_tamper.core.files import check_folder
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.runs.owners import Owners
     from mpc_tamper.workflows import training
 
@@ -199,7 +209,7 @@ def _train(
         return training.train(
             task,
             options.parameters(),
-            engine=get_engine(options.engine),
+            engine=engine,
             owners=owners or Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
             plan=plan,
             corrupt_party=corrupt_party,
