@@ -11,9 +11,10 @@ import pytest
 from typer.testing import Result
 
 from mpc_tamper.datasets import Task
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.workflows.training import train_shared
-from tests.adversary.test_verification import PARAMETERS, SABOTAGE
-from tests.in_memory import InMemoryRep3
+from tests.support.in_memory import InMemoryRep3
+from tests.support.trainings import PARAMETERS, SABOTAGE
 
 Invoke = Callable[..., Result]
 PASSIVE = ("--protocol", "ring", "--insecure-passive")
@@ -26,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_task: Task) -> 
     t, engine = tiny_task, InMemoryRep3()
     np.savez("tiny.npz", x_train=t.x_train, y_train=t.y_train, x_test=t.x_test, y_test=t.y_test)
     train_shared(t, PARAMETERS, engine=engine, run_dir=Path("clean/train"))
-    train_shared(t, PARAMETERS, engine=engine, run_dir=Path("bad/train"), plan=SABOTAGE, corrupt_party=0)
+    train_shared(t, PARAMETERS, engine=engine, run_dir=Path("bad/train"), corruption=Corruption.of(0, SABOTAGE))
     return tmp_path
 
 

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import ClassesOption, DownloadOption, EngineOption, QuietOption, RootOption, two_classes
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.models.registry import DEFAULT
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 Cifar10Option = Annotated[
     Path | None, typer.Option("--cifar10", metavar="FILE|DIR", help="Airplane and automobile of CIFAR-10 there.")
@@ -30,6 +31,7 @@ def matrix(
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
+    model: ModelOption = DEFAULT,
     cifar10: Cifar10Option = None,
     quick: QuickOption = False,
     attacks: Annotated[
@@ -45,20 +47,22 @@ def matrix(
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Every attack against every defence: matrix.json, .csv, .md and pictures. Goes on where it was interrupted."""
+    """Every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run goes on."""
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.registry import get_model
     from mpc_tamper.report.matrix import MATRIX_MARKDOWN
     from mpc_tamper.studies.matrix import matrix as experiment
     from mpc_tamper.studies.matrix.study import Study
 
     names = datasets or ["mnist_0_1"]
     tasks = [load_task(name, classes=two_classes(classes), root=root, download=download) for name in names]
-    studies = [Study.of(task, quick=quick) for task in tasks]
+    kind = get_model(model)
+    studies = [Study.of(task, model=kind, quick=quick) for task in tasks]
     if cifar10 is not None:
         task, copy = load_airplane_automobile(cifar10)
-        studies.append(Study.of(task, str(copy), quick=quick))
+        studies.append(Study.of(task, str(copy), model=kind, quick=quick))
     with shown(quiet=quiet) as progress:
         experiment.run_matrix(
             studies,
@@ -73,12 +77,13 @@ def matrix(
 
 
 def rerun(
-    record: Annotated[Path, typer.Argument(metavar="MATRIX.json", help="Written by mpc-tamper matrix.")],
+    record: Annotated[Path, typer.Argument(metavar="MATRIX.jsonl", help="Written by mpc-tamper matrix.")],
     attack: Annotated[str | None, typer.Option("--attack", help="Of the cells to run. (default: any)")] = None,
     defence: Annotated[str | None, typer.Option("--defence", help="Of the cells to run. (default: any)")] = None,
     dataset: Annotated[str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Of the cells.")] = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
+    model: ModelOption = DEFAULT,
     cifar10: Cifar10Option = None,
     sample: Annotated[
         int | None, typer.Option("--sample", min=1, help="So many of them, spread over the matrix. (default: all)")
@@ -90,6 +95,7 @@ def rerun(
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.registry import get_model
     from mpc_tamper.studies.matrix import matrix as experiment
 
     source: str | None = None
@@ -103,6 +109,7 @@ def rerun(
             record,
             task,
             get_engine(engine),
+            model=get_model(model),
             source=source,
             attack=attack,
             defence=defence,

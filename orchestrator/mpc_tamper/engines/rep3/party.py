@@ -22,18 +22,19 @@ import numpy as np
 
 from mpc_tamper.core.errors import TamperError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.engines import share_files
+from mpc_tamper.engines.certificates import certificate_file, key_file
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
-from mpc_tamper.engines.rep3 import kernels, share_files
+from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
-from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
-from mpc_tamper.engines.rep3.transport.certificates import certificate_file, key_file
+from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.tls import connect, listen
 from mpc_tamper.runs.injector import ErrorInjector
@@ -84,8 +85,8 @@ def _run(
         return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
 
     printed: list[str] = []
-    active = Active(channel, prss, session) if config.protocol == ProtocolName.MAL_REP_RING else None
-    party = Party(channel, prss, StepClock(program.sites, spent), injector, active)
+    recorder = recorder_for(ProtocolName(config.protocol), channel, prss, session)
+    party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder)
     emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host)
@@ -93,9 +94,8 @@ def _run(
     np.random.seed(np.frombuffer(session, np.uint32))
     with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
         run_program(program, config.args, machine)
-    if active is not None:
-        active.prove()
-        active.finish()
+    recorder.prove()
+    recorder.finish()
     compare_public_values(channel, machine.public_values.digest())
     if injector is not None:
         injector.finish()
@@ -106,8 +106,8 @@ def _run(
         "cost": asdict(spent()),
         "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "soundness_error": active.soundness_error if active else None,
-        "batches": active.batches if active else None,
+        "soundness_error": recorder.soundness_error,
+        "batches": recorder.batches,
         "session": session.hex(),
         "insecure_fixed_seed": config.insecure_fixed_seed,
         "kernels": kernels.loaded(),

@@ -1,0 +1,138 @@
+"""Training rows from clients outside the servers: what the servers hand out, and a client's side of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpc_tamper.clients.handout import write_hand_out
+from mpc_tamper.core.errors import DataError, EngineUnavailable, UsageError
+from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.certificates import certificate_file
+from mpc_tamper.engines.hosts import Addresses
+from mpc_tamper.models.base import Model
+from mpc_tamper.models.encoding import integer_rows, signs
+from mpc_tamper.models.registry import get_model
+from mpc_tamper.runs.owners import ClientRows
+from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.spec import ClientAccess
+
+TRAINING = "training.json"
+_ROWS_AT_A_TIME = 100  # as svm_train.mpc receives them
+_END = np.ones(1, np.int64)  # the marker after the rows
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """What clients are told in public. features: of a row.  rows: of each client, in order.
+
+    parameters: the model's, as JSON has them; each client checks its own rows against their public bounds.
+    """
+
+    model: str
+    features: int
+    rows: tuple[int, ...]
+    parameters: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Invitation:
+        """Raises UsageError."""
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            rows = tuple(int(count) for count in fields["rows"])
+            return cls(str(fields["model"]), int(fields["features"]), rows, dict(fields["parameters"]))
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise UsageError(
+                f"{path}: expected the description of a training: {exc!r}; get the servers' folder clients/ again"
+            ) from exc
+
+
+def invite(
+    clients: ClientRows,
+    features: int,
+    model: Model,
+    parameters: Any,
+    engine: Engine,
+    run_dir: Path,
+    progress: Progress = silent,
+) -> ClientAccess:
+    """Write the folder run_dir/clients for the clients, before the servers start. Raises EngineUnavailable."""
+    if not engine.capabilities.client_rows:
+        raise EngineUnavailable(f"expected engine rep3 for rows of clients, got {engine.name}; use --engine rep3")
+    invitation = Invitation(model.name, features, clients.row_counts, asdict(parameters))
+    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation))
+    counts = ", ".join(f"{count:,}" for count in clients.row_counts)
+    progress(f"certificates and addresses for clients are in {folder}")
+    progress(
+        f"waiting on ports {clients.port_base} to {clients.port_base + PARTIES - 1} for {len(clients.row_counts)} "
+        f"clients, with rows in this order: {counts}"
+    )
+    return ClientAccess(identities, clients.known)
+
+
+def contribute(
+    x: np.ndarray,
+    y: np.ndarray,
+    addresses: Addresses,
+    certificates: Path,
+    *,
+    engine: Engine,
+    key: Path | None = None,
+    certificate: Path | None = None,
+    timeout_seconds: float = 600.0,
+    progress: Progress = silent,
+) -> None:
+    """Multiply rows by their labels, share them among three servers that train on clients' rows, and return.
+
+    x: (m, n) uint8.  y: (m,) labels 0 and 1.  certificates: the servers' folder clients/.
+    key, certificate: the client's own; both None to be anonymous.  timeout_seconds: to connect, and for each message:
+    the first one comes when it is this client's turn.
+
+    Raises DataError, ParameterError or UsageError for rows that the servers do not expect, before any connection, and
+    PartyErrors.
+    """
+    from mpc_tamper.engines.base import Credentials
+
+    invitation = Invitation.read(certificates / TRAINING)
+    _check(x, y, invitation)
+    sign = signs(y)
+    first, second, third = (certificate_file(certificates, i) for i in range(PARTIES))
+    progress("waiting for the servers")
+    credentials = Credentials((first, second, third), key, certificate)
+    client = engine.connect(addresses, credentials, timeout_seconds=timeout_seconds)
+    try:
+        for base in range(0, len(x), _ROWS_AT_A_TIME):
+            part = slice(base, base + _ROWS_AT_A_TIME)
+            client.send_private_inputs((integer_rows(x[part]) * sign[part, None]).reshape(-1))
+            progress(f"sharing {len(x):,} rows", min(base + _ROWS_AT_A_TIME, len(x)) / len(x))
+        client.send_private_inputs(_END)
+    finally:
+        client.close()
+
+
+def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> None:
+    if x.ndim != 2 or len(x) != len(y) or x.shape[1] != invitation.features:
+        raise DataError(
+            f"expected images of {invitation.features} pixels with a label each, got an array of shape {x.shape} "
+            f"and {len(y)} labels; choose the data that the servers train on"
+        )
+    if len(x) not in invitation.rows:
+        raise UsageError(
+            f"expected {' or '.join(map(str, sorted(set(invitation.rows))))} rows, as the servers do, got {len(x)}; "
+            "choose that many with --rows"
+        )
+    model = get_model(invitation.model)
+    try:
+        parameters = model.parameters(**invitation.parameters)
+    except TypeError as exc:
+        raise UsageError(
+            f"expected the parameters of a {model.title} in the servers' invitation, got others: {exc}; get their "
+            "folder clients/ again"
+        ) from exc
+    model.check_rows(x, parameters)

@@ -1,0 +1,73 @@
+"""The trigger of a backdoor: a patch of pixels that is added to an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.pixels import MAX_PIXEL
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """P(x) = x + delta: delta is `amplitude` on some pixels and 0 elsewhere.
+
+    pixels: flat indices into an image, row-major.  amplitude: in units where pixels run from 0 to 1; at most 1.
+    target: the class, 0 or 1, that the trigger should turn images into.
+    """
+
+    pixels: tuple[int, ...]
+    amplitude: float = 1.0
+    target: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.pixels or min(self.pixels) < 0 or len(set(self.pixels)) < len(self.pixels):
+            raise ParameterError(f"trigger: expected one or more distinct pixels from 0, got {self.pixels}")
+        if not (0 < self.amplitude <= 1 and self.level >= 1):
+            raise ParameterError(f"amplitude: expected 1/{MAX_PIXEL} to 1, got {self.amplitude}")
+        if self.target not in (0, 1):
+            raise ParameterError(f"target: expected class 0 or 1, got {self.target}")
+
+    @classmethod
+    def patch(
+        cls,
+        image_shape: tuple[int, ...],
+        row: int,
+        column: int,
+        *,
+        size: int = 1,
+        channels: Iterable[int] | None = None,
+        amplitude: float = 1.0,
+        target: int = 1,
+    ) -> Trigger:
+        """A square of size x size pixels with its upper left corner at (row, column).
+
+        image_shape: (height, width), or (channels, height, width), of which all channels are taken unless given.
+        """
+        depth, height, width = (1, *image_shape) if len(image_shape) == 2 else image_shape
+        planes = tuple(range(depth)) if channels is None else tuple(channels)
+        inside = 0 <= row <= height - size and 0 <= column <= width - size and all(0 <= c < depth for c in planes)
+        if size < 1 or not inside:
+            raise ParameterError(
+                f"trigger: expected a patch within {depth} x {height} x {width} (channels, rows, columns), got {size} "
+                f"x {size} pixels at row {row}, column {column}, channels {planes}"
+            )
+        corner = [(c * height + row) * width + column for c in planes]
+        pixels = tuple(k + i * width + j for k in corner for i in range(size) for j in range(size))
+        return cls(pixels, amplitude, target)
+
+    @property
+    def level(self) -> int:
+        """The amplitude as an integer pixel, 255 for 1."""
+        return round(self.amplitude * MAX_PIXEL)
+
+    def delta(self, pixels: int) -> np.ndarray:
+        """(pixels,) int64, what the trigger adds to an image."""
+        if max(self.pixels) >= pixels:
+            raise ParameterError(f"trigger: expected pixels below {pixels}, got {max(self.pixels)}")
+        delta = np.zeros(pixels, dtype=np.int64)
+        delta[list(self.pixels)] = self.level
+        return delta

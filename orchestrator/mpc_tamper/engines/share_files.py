@@ -1,0 +1,109 @@
+"""Share files of the passive ring protocol in MP-SPDZ's layout, so that either engine reads what the other wrote.
+
+Persistence/Transactions-P<i>.data: a header (length, "replicated Z2^64", ring size), then 16 bytes a share, x_i and
+x_{i-1}, little-endian. Positions count shares.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from mpc_tamper.core.errors import ShareFileError
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.runs.protocols import PARTIES
+
+HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
+_SHARE_BYTES = 16
+
+
+def share_file(run_dir: Path, party_id: int) -> Path:
+    return run_dir / "Persistence" / f"Transactions-P{party_id}.data"
+
+
+def create(path: Path) -> None:
+    """An empty share file, readable by its owner only. Raises ShareFileError where one stands already."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as exc:
+        raise ShareFileError(
+            f"{path} exists: shares of an earlier run would be mixed with this one's; use a fresh run folder"
+        ) from exc
+    with os.fdopen(handle, "wb") as file:
+        file.write(HEADER)
+
+
+def write(path: Path, own: np.ndarray, previous: np.ndarray, position: int | None) -> None:
+    """Append x_i (own) and x_{i-1} (previous), or overwrite from a position on; a gap before it becomes zeros."""
+    data = np.stack([own.reshape(-1), previous.reshape(-1)], axis=1).astype("<u8").tobytes()
+    if not path.exists():
+        create(path)
+    with path.open("r+b") as file:
+        end = file.seek(0, os.SEEK_END)
+        start = end if position is None else len(HEADER) + _SHARE_BYTES * position
+        if start > end:
+            file.write(bytes(start - end))
+        file.seek(start)
+        file.write(data)
+
+
+def read(path: Path, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """x_i and x_{i-1} of `count` shares from a position on, uint64. Raises ShareFileError unless all are there."""
+    need = len(HEADER) + _SHARE_BYTES * (position + count)
+    check(path)
+    size = path.stat().st_size
+    if position < 0 or size < need:
+        raise ShareFileError(
+            f"{path}: expected shares {position} to {position + count - 1}, got a file of "
+            f"{(size - len(HEADER)) // _SHARE_BYTES}; check the program's arguments against those of the training run"
+        )
+    words = np.fromfile(path, "<u8", 2 * count, offset=len(HEADER) + _SHARE_BYTES * position).astype(np.uint64)
+    return words[0::2].copy(), words[1::2].copy()
+
+
+def keep_after(path: Path, position: int) -> None:
+    """Take out the shares before a position; the file goes where none follows."""
+    if count(path) == position:
+        path.unlink()
+        return
+    content = path.read_bytes()
+    write_atomically(path, HEADER + content[len(HEADER) + _SHARE_BYTES * position :], mode=0o600)
+
+
+def check(path: Path) -> None:
+    """Raises ShareFileError unless this is a share file of the passive ring protocol."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(len(HEADER))
+    except OSError as exc:
+        raise ShareFileError(
+            f"{path}: expected a share file of an earlier run, got: {exc.strerror}; give that run's folder with "
+            "--shares-from"
+        ) from exc
+    if header != HEADER:
+        raise ShareFileError(
+            f"{path}: expected the header of 'replicated Z2^64' shares, got {header[:28]!r}; shares of other protocols "
+            "cannot be read here"
+        )
+
+
+def count(path: Path) -> int:
+    """How many shares the file holds. Raises ShareFileError on a torn one."""
+    check(path)
+    body = path.stat().st_size - len(HEADER)
+    if body % _SHARE_BYTES:
+        raise ShareFileError(f"{path}: expected whole shares of {_SHARE_BYTES} bytes, got {body} bytes of them")
+    return body // _SHARE_BYTES
+
+
+def of_passive_ring(run_dir: Path) -> bool:
+    """Whether all three parties' share files in a run folder are of the passive ring protocol."""
+    try:
+        for party in range(PARTIES):
+            check(share_file(run_dir, party))
+    except ShareFileError:
+        return False
+    return True

@@ -1,0 +1,443 @@
+"""Frames, channels and TLS: what is not the expected message from the expected party is refused, with a typed error."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mpc_tamper.core.errors import FrameError, HandshakeError, PeerLost, PeerTimeout
+from mpc_tamper.engines.certificates import make_certificate
+from mpc_tamper.engines.hosts import Address
+from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys
+from mpc_tamper.engines.rep3.protocol.prss import Purpose
+from mpc_tamper.engines.rep3.transport import frame
+from mpc_tamper.engines.rep3.transport.channel import Channel
+from mpc_tamper.engines.rep3.transport.link import SocketLink
+from mpc_tamper.engines.rep3.transport.memory import memory_channels
+from mpc_tamper.engines.rep3.transport.tls import Identity, connect
+
+HEADER = struct.Struct("<8sII")
+
+
+def in_threads(*functions: Callable[[], object]) -> list[object]:
+    """Results, or the exceptions raised."""
+    results: list[object] = [None] * len(functions)
+
+    def call(i: int) -> None:
+        try:
+            results[i] = functions[i]()
+        except Exception as exc:
+            results[i] = exc
+
+    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(functions))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    return results
+
+
+@pytest.fixture
+def wire() -> tuple[Channel, socket.socket]:
+    """A channel of party 0 that listens to party 1, and the raw other end."""
+    a, b = socket.socketpair()
+    return Channel(0, {1: SocketLink(a)}, timeout_seconds=0.3), b
+
+
+def receive(channel: Channel, tag: str, length: int) -> bytes:
+    buffer = bytearray(length)
+    channel.exchange(tag, {}, {1: memoryview(buffer)})
+    return bytes(buffer)
+
+
+def test_a_message_goes_through_and_is_counted():
+    first, second, _ = memory_channels()
+    buffer = bytearray(5)
+    in_threads(
+        lambda: first.exchange("greeting", {1: memoryview(b"hello")}, {}),
+        lambda: second.exchange("greeting", {}, {0: memoryview(buffer)}),
+    )
+    assert bytes(buffer) == b"hello"
+    assert (first.bytes_sent, first.rounds) == (5 + frame.HEADER_BYTES, 0)
+    assert (second.bytes_sent, second.rounds) == (0, 1)
+
+
+def test_three_parties_shift_more_than_the_sockets_hold():
+    size = 8 << 20
+    channels = memory_channels()
+    buffers = [bytearray(size) for _ in range(3)]
+    results = in_threads(
+        *(lambda i=i: channels[i].shift("big", memoryview(bytes([i]) * size), memoryview(buffers[i])) for i in range(3))
+    )
+    assert results == [None] * 3
+    assert [b[0] for b in buffers] == [2, 0, 1]
+    assert all(b.count(b[0]) == size for b in buffers)
+
+
+@pytest.mark.parametrize(
+    ("tag", "sequence", "length", "message"),
+    [
+        ("other", 0, 4, "expected 'values'"),
+        ("values", 1, 4, "expected number 0"),
+        ("values", 0, 3, "truncated"),
+        ("values", 0, 5, "oversized"),
+        ("values", 0, 2**32 - 1, "oversized"),
+    ],
+)
+def test_a_wrong_header_is_refused_before_its_payload(wire, tag, sequence, length, message):
+    channel, raw = wire
+    raw.sendall(HEADER.pack(frame.tag_bytes(tag), sequence, length) + b"abcd")
+    with pytest.raises(FrameError, match=message) as caught:
+        receive(channel, "values", 4)
+    assert caught.value.party == 1
+
+
+def test_random_bytes_are_refused(wire):
+    channel, raw = wire
+    raw.sendall(bytes(range(64)))
+    with pytest.raises(FrameError):
+        receive(channel, "values", 4)
+
+
+def test_a_replayed_message_is_refused(wire):
+    channel, raw = wire
+    message = frame.pack_header("values", 0, 4) + b"abcd"
+    raw.sendall(message + message)
+    assert receive(channel, "values", 4) == b"abcd"
+    with pytest.raises(FrameError, match="sent message 0"):
+        receive(channel, "values", 4)
+
+
+def test_a_payload_cut_short_is_a_lost_peer(wire):
+    channel, raw = wire
+    raw.sendall(frame.pack_header("values", 0, 4) + b"ab")
+    raw.close()
+    with pytest.raises(PeerLost, match="party 1"):
+        receive(channel, "values", 4)
+
+
+def test_silence_is_a_timeout_that_names_the_party(wire):
+    channel, _ = wire
+    with pytest.raises(PeerTimeout, match=r"party 1 sent nothing for 0\.3 s"):
+        receive(channel, "values", 4)
+
+
+def test_an_abort_names_who_is_at_fault(wire):
+    channel, raw = wire
+    raw.sendall(frame.pack_abort(2))
+    with pytest.raises(PeerLost, match="party 1 gave up because of party 2") as caught:
+        receive(channel, "values", 4)
+    assert caught.value.party == 2
+
+
+def test_an_abort_cannot_accuse_a_party_that_does_not_exist(wire):
+    channel, raw = wire
+    raw.sendall(frame.pack_abort(2**32 - 1))
+    with pytest.raises(PeerLost, match=r"party 1 gave up$") as caught:
+        receive(channel, "values", 4)
+    assert caught.value.party == 1
+
+
+def test_a_peer_that_nothing_is_expected_from_is_missed_at_once():
+    first, second, third = memory_channels(timeout_seconds=20)
+    start = time.monotonic()
+    third.close()
+    (result,) = in_threads(lambda: first.exchange("values", {}, {1: memoryview(bytearray(4))}))
+    assert isinstance(result, PeerLost)
+    assert result.party == 2
+    assert time.monotonic() - start < 2
+    second.close()
+
+
+def test_parties_finish_together_whoever_is_first():
+    channels = memory_channels()
+    assert in_threads(*(c.finish for c in channels)) == [None] * 3
+
+
+def test_a_message_too_long_for_the_header_is_refused():
+    with pytest.raises(FrameError, match="2\\^32"):
+        frame.pack_header("values", 0, 2**32)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"program_sha256": "11" * 32}, "program and arguments"),
+        ({"protocol": "other"}, "protocol"),
+    ],
+)
+def test_a_party_that_runs_something_else_is_named(change, message):
+    channels = memory_channels()
+    same = {"program_sha256": "00" * 32, "protocol": "ring"}
+    terms = [Terms(**same), Terms(**{**same, **change}), Terms(**same)]
+    results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
+    assert all(isinstance(r, HandshakeError) and message in str(r) for r in results)
+    assert [r.party for r in results] == [1, 2, 1]
+
+
+TERMS = Terms(program_sha256="00" * 32, protocol="ring")
+HELLO_BYTES, SESSION_BYTES = 128, 32
+
+
+def send(channel: Channel, tag: str, payload: bytes, peers: tuple[int, ...]) -> None:
+    channel.exchange(tag, dict.fromkeys(peers, memoryview(payload)), {})
+
+
+def take(channel: Channel, tag: str, length: int, peer: int) -> bytes:
+    buffer = bytearray(length)
+    channel.exchange(tag, {}, {peer: memoryview(buffer)})
+    return bytes(buffer)
+
+
+def test_all_parties_derive_one_session_and_each_run_another():
+    def run() -> list[object]:
+        channels = memory_channels()
+        return in_threads(*(lambda i=i: agree(channels[i], TERMS) for i in range(3)))
+
+    first, second = run(), run()
+    assert len(set(first)) == len(set(second)) == 1
+    assert isinstance(first[0], bytes)
+    assert len(first[0]) == SESSION_BYTES
+    assert first[0] != second[0]
+
+
+def test_a_hello_repeated_from_an_earlier_run_gives_another_session_and_other_keys():
+    """Party 2 repeats in a second run, byte for byte, its hello and its key of the first."""
+    channels = memory_channels(2)
+    seen = channels[0].record_received()
+    first = in_threads(*(lambda i=i: (agree(channels[i], TERMS), agree_on_keys(channels[i])) for i in range(3)))
+    old = {tag: payload for sender, tag, payload in seen if sender == 2}
+    assert set(old) == {"hello", "session", "key"}
+
+    channels = memory_channels(2)
+
+    def replay() -> list[bytes]:
+        """What the honest parties answer to the repeated hello."""
+        send(channels[2], "hello", old["hello"], (0, 1))
+        hellos = [take(channels[2], "hello", HELLO_BYTES, peer) for peer in (0, 1)]
+        session = take(channels[2], "session", SESSION_BYTES, 0)
+        assert session == take(channels[2], "session", SESSION_BYTES, 1)
+        send(channels[2], "session", session, (0, 1))
+        send(channels[2], "key", old["key"], (0,))
+        take(channels[2], "key", len(old["key"]), 1)
+        return [session, *hellos]
+
+    honest = [lambda i=i: (agree(channels[i], TERMS), agree_on_keys(channels[i])) for i in (0, 1)]
+    second = in_threads(*honest, replay)
+    assert second[0][0] == second[1][0] == second[2][0] != first[0][0]
+
+    def pad(run: list[object], party: int, key: str) -> bytes:
+        return getattr(run[party][1], key)[Purpose.ZERO].draw(4).tobytes()
+
+    assert pad(first, 1, "previous") == pad(first, 0, "own")
+    assert pad(second, 1, "previous") == pad(second, 0, "own")
+    assert len({pad(run, 1, key) for run in (first, second) for key in ("own", "previous")}) == 4
+
+
+def test_the_old_session_is_refused_too():
+    channels = memory_channels(2)
+
+    def replay() -> None:
+        send(channels[2], "hello", b"".join(TERMS.fields().values()).ljust(HELLO_BYTES, b"r"), (0, 1))
+        send(channels[2], "session", b"s" * SESSION_BYTES, (0, 1))
+        for tag, length in (("hello", HELLO_BYTES), ("session", SESSION_BYTES)):
+            for peer in (0, 1):
+                take(channels[2], tag, length, peer)
+
+    results = in_threads(*(lambda i=i: agree(channels[i], TERMS) for i in (0, 1)), replay)
+    assert all(isinstance(r, HandshakeError) and "party 2 takes part in another session" in str(r) for r in results[:2])
+
+
+def test_different_hellos_to_two_parties_end_in_no_session():
+    channels = memory_channels(2)
+
+    def equivocate() -> None:
+        agreed = b"".join(TERMS.fields().values())
+        for peer in (0, 1):
+            send(channels[2], "hello", agreed.ljust(HELLO_BYTES, b"%d" % peer), (peer,))
+        for peer in (0, 1):
+            take(channels[2], "hello", HELLO_BYTES, peer)
+            send(channels[2], "session", take(channels[2], "session", SESSION_BYTES, peer), (peer,))
+
+    results = in_threads(*(lambda i=i: agree(channels[i], TERMS) for i in (0, 1)), equivocate)
+    assert all(isinstance(r, HandshakeError) and "another session" in str(r) for r in results[:2])
+    assert [r.party for r in results[:2]] == [None, None]
+
+
+def test_an_abort_is_found_behind_messages_that_nobody_waits_for():
+    first, second, third = memory_channels(5)
+    third.exchange("later", {0: memoryview(b"0123456789" * 1000)}, {})
+    third.abort(1)
+    (result,) = in_threads(lambda: first.exchange("values", {}, {1: memoryview(bytearray(4))}))
+    assert isinstance(result, PeerLost)
+    assert (str(result), result.party) == ("party 2 gave up because of party 1", 1)
+    second.close()
+
+
+def test_an_abort_in_the_middle_of_a_message_is_found(wire):
+    channel, raw = wire
+    raw.sendall(frame.pack_header("values", 0, 100) + b"abcd" + frame.pack_abort(2))
+    raw.close()
+    with pytest.raises(PeerLost, match="party 1 gave up because of party 2"):
+        receive(channel, "values", 100)
+
+
+class Tls:
+    """Certificates and listeners for three parties on this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.keys, self.certificates = zip(*(make_certificate(i, folder) for i in range(3)), strict=True)
+        self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        self.addresses = [Address(*listener.getsockname()) for listener in self.listeners]
+
+    def join(self, party_id: int, key: Path | None = None, certificate: Path | None = None, seconds: float = 10):
+        certificates = list(self.certificates)
+        if certificate is not None:
+            certificates[party_id] = certificate
+        identity = Identity(party_id, key or self.keys[party_id], tuple(certificates))
+        return connect(
+            identity, self.listeners[party_id], self.addresses, timeout_seconds=seconds, connect_timeout_seconds=seconds
+        )
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Tls:
+    return Tls(tmp_path)
+
+
+def test_three_parties_connect_and_exchange_over_tls(tls):
+    def party(i: int) -> bytes:
+        channel, buffer = tls.join(i), bytearray(200_000)
+        channel.shift("values", memoryview(bytes([i]) * 200_000), memoryview(buffer))
+        channel.finish()
+        return bytes(buffer)
+
+    results = in_threads(*(lambda i=i: party(i) for i in range(3)))
+    assert [r[0] for r in results] == [2, 0, 1]
+    assert all(r == r[:1] * 200_000 for r in results)
+
+
+def test_keys_are_readable_by_their_owner_only(tls):
+    assert all(key.stat().st_mode & 0o077 == 0 for key in tls.keys)
+
+
+def test_a_third_certificate_is_refused(tls, tmp_path):
+    """Party 2 shows a certificate that the others have not pinned: all three say so, and none goes on."""
+    key, certificate = make_certificate(2, tmp_path / "stranger")
+    results = in_threads(
+        lambda: tls.join(0, seconds=2),
+        lambda: tls.join(1, seconds=2),
+        lambda: tls.join(2, key, certificate, seconds=2).finish(),
+    )
+    first = [r for r in results[:2] if isinstance(r, PeerTimeout)]  # to give up; the other one may hear of it first
+    assert first
+    assert "another certificate" in str(first[0])
+    assert all(isinstance(r, PeerTimeout | PeerLost) and r.party == 2 for r in results[:2])
+    assert isinstance(results[2], HandshakeError | PeerLost)
+
+
+def test_a_party_in_anothers_place_is_refused(tls):
+    """Party 2's certificate is pinned, but not for party 1."""
+    results = in_threads(
+        lambda: tls.join(0, seconds=2),
+        lambda: tls.join(1, tls.keys[2], tls.certificates[2], seconds=2),
+    )
+    assert all(isinstance(r, PeerTimeout | PeerLost) for r in results)
+
+
+def test_a_server_with_another_certificate_is_refused(tls, tmp_path):
+    key, certificate = make_certificate(0, tmp_path / "stranger")
+    results = in_threads(lambda: tls.join(0, key, certificate, seconds=2), lambda: tls.join(1, seconds=2))
+    assert isinstance(results[1], HandshakeError)
+    assert "pinned certificate of party 0" in str(results[1])
+
+
+def test_a_certificate_signed_by_the_pinned_key_is_refused(tls, tmp_path):
+    """Trusted by TLS, as the pinned certificate is its issuer, and still not the one that is pinned."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+
+    issuer = x509.load_pem_x509_certificate(tls.certificates[0].read_bytes())
+    key = serialization.load_pem_private_key(tls.keys[0].read_bytes(), None)
+    leaf = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(issuer.not_valid_before_utc)
+        .not_valid_after(issuer.not_valid_after_utc)
+        .sign(key, hashes.SHA256())
+    )
+    signed = tmp_path / "signed.pem"
+    signed.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    results = in_threads(lambda: tls.join(0, tls.keys[0], signed, seconds=2), lambda: tls.join(1, seconds=2))
+    assert isinstance(results[1], HandshakeError)
+
+
+def test_a_stranger_cannot_keep_the_parties_apart(tls):
+    """Connections without TLS, and without a certificate, are turned away while the parties still meet."""
+    with socket.create_connection(tls.addresses[0]) as plain:
+        plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        results = in_threads(*(lambda i=i: tls.join(i) for i in range(3)))
+    assert all(isinstance(r, Channel) for r in results), results
+
+
+def test_nothing_but_tls_1_3_is_spoken(tls):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    def old_client() -> str:
+        with socket.create_connection(tls.addresses[0]) as raw, context.wrap_socket(raw):
+            return "connected"
+
+    results = in_threads(old_client, lambda: tls.join(0, seconds=1))
+    assert isinstance(results[0], ssl.SSLError | OSError)
+
+
+def test_parties_meet_in_any_order_of_their_start(tls):
+    def late(i: int, seconds: float) -> Channel:
+        time.sleep(seconds)
+        return tls.join(i)
+
+    results = in_threads(lambda: late(0, 1.5), lambda: late(1, 0.7), lambda: late(2, 0))
+    assert all(isinstance(r, Channel) for r in results), results
+
+
+def test_a_forwarder_without_a_party_behind_it_is_tried_again(tls):
+    """It takes the connection and drops it at once: nobody is there yet."""
+    dropped = 0
+
+    def drop() -> None:
+        nonlocal dropped
+        with tls.listeners[0] as forwarder:
+            for _ in range(3):
+                forwarder.accept()[0].close()
+                dropped += 1
+
+    result, _ = in_threads(lambda: tls.join(1, seconds=2), drop)
+    assert isinstance(result, PeerTimeout)
+    assert (result.party, dropped) == (0, 3)
+
+
+def test_a_party_that_leaves_before_all_have_met_is_named(tls):
+    """Party 0 gives up on party 2 after a second; party 1, which would wait for long, hears of it."""
+    results = in_threads(lambda: tls.join(0, seconds=1), lambda: tls.join(1, seconds=15))
+    assert isinstance(results[0], PeerTimeout)
+    assert isinstance(results[1], PeerLost)
+    assert (results[0].party, results[1].party) == (2, 2)
+
+
+def test_a_party_that_never_listens_is_named(tls):
+    tls.listeners[0].close()
+    (result,) = in_threads(lambda: tls.join(1, seconds=0.5))
+    assert isinstance(result, PeerTimeout)
+    assert "party 0 does not listen" in str(result)
