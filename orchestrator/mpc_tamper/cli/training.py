@@ -30,6 +30,7 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 if TYPE_CHECKING:
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
+    from mpc_tamper.engines.base import Engine
     from mpc_tamper.runs.corruption import Corruption
     from mpc_tamper.runs.owners import ClientRows
     from mpc_tamper.workflows.training import TrainedModel
@@ -69,6 +70,12 @@ class TrainingOptions:
     as_json: JsonOption = False
     model_options: dict[str, Any] = field(default_factory=dict)
 
+    def prepared_engine(self) -> Engine:
+        """Before the data are read: what it starts meanwhile is ready by then."""
+        from mpc_tamper.engines.registry import get_engine
+
+        return get_engine(self.engine)
+
     def task(self) -> Task:
         from mpc_tamper.datasets import load_task
 
@@ -94,6 +101,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a model in three-party computation, open it and test it."""
+    engine = options.prepared_engine()
     task = options.task()
     rows: ClientRows | None = None
     if clients is not None:
@@ -104,7 +112,7 @@ def train(
         _tell_clients(options)
     elif known_clients is not None:
         raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
-    model = _train(options, task, f"honest run, engine {options.engine}", clients=rows)
+    model = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
     metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
     _finish(model, metrics, options)
 
@@ -131,12 +139,14 @@ def attack(
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
+    engine = options.prepared_engine()
     task = options.task()
     where = trigger(task, pixel or [], patch or [], amplitude, target)
     parameters, model = options.parameters(), get_model(options.model)
     plan = backdoor_plan(where, parameters, len(task.x_train), model=model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
-    trained = _train(options, task, f"party {corrupt_party} corrupt, engine {options.engine}", corruption)
+    what = f"party {corrupt_party} corrupt, engine {options.engine}"
+    trained = _train(options, engine, task, what, corruption)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
     _finish(trained, attacked | asdict(trained.evaluate(task, where)), options)
 
@@ -156,6 +166,7 @@ def _tell_clients(options: TrainingOptions) -> None:
 
 def _train(
     options: TrainingOptions,
+    engine: Engine,
     task: Task,
     what: str,
     corruption: Corruption | None = None,
@@ -163,14 +174,13 @@ def _train(
 ) -> TrainedModel:
     from mpc_tamper.clients.contribute import invite
     from mpc_tamper.core.files import check_folder
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.owners import Owners
     from mpc_tamper.workflows import training
 
     if options.out is not None:
         check_folder(options.out)
-    engine, model, parameters = get_engine(options.engine), get_model(options.model), options.parameters()
+    model, parameters = get_model(options.model), options.parameters()
     with shown(quiet=options.quiet) as progress:
         progress(what)
         access = None

@@ -42,6 +42,7 @@ def bench_table(record: Mapping[str, Any]) -> str:
         "|---:|---:|---:|",
         *(f"| {p['m']:,} | {p['n']:,} | {p['seconds'] / base:.2f} |" for p in record["scaling"]),
         "",
+        *(_start_up(record["start_up"]) if "start_up" in record else []),
         environment_line(environment),
     ]
     return "\n".join(lines) + "\n"
@@ -52,6 +53,23 @@ def _active(record: Mapping[str, Any]) -> list[str]:
     return [
         f"| {what}, seconds | {record['active_over_passive_seconds']:.2f} |",
         f"| {what}, bytes | {record['active_over_passive_bytes']:.3f} |",
+    ]
+
+
+def _start_up(commands: Mapping[str, Mapping[str, float | int]]) -> list[str]:
+    names = {
+        "program": "mpc-tamper run, a program that opens one number",
+        "training": "mpc-tamper train, 300 rows and 3 iterations",
+        "help": "mpc-tamper --help",
+    }
+    return [
+        "| start-up | seconds | processor seconds, parties included |",
+        "|---|---:|---:|",
+        *(
+            f"| {names[what]} | {times['wall_seconds']:.2f} | {times['cpu_seconds']:.2f} |"
+            for what, times in commands.items()
+        ),
+        "",
     ]
 
 

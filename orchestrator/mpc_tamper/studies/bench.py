@@ -27,6 +27,7 @@ from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost, RunResult
 from mpc_tamper.studies.environment import environment
+from mpc_tamper.studies.start_up import start_up
 from mpc_tamper.workflows.training import train
 
 DATASET = "mnist_0_1"
@@ -82,6 +83,7 @@ def bench(
         "phases": _phases(run),
         **(_price_of_active_security(engine, task, progress) if _ACTIVE in engine.protocols else {}),
         **(_against(reference, task, iterations, seconds, cost, progress) if reference is not None else {}),
+        "start_up": start_up(task, progress=progress),
         "environment": environment(),
     }
     write_atomically(out / BENCH_JSON, json.dumps(record, indent=2) + "\n")

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -163,8 +163,7 @@ def test_parties_have_their_settings_and_what_the_engine_has_now(
 'seed': os.environ['PYTHONHASHSEED'], 'malloc': os.environ['GLIBC_TUNABLES'],
 'at start': '\\0GLIBC_TUNABLES=glibc.malloc' in pathlib.Path('/proc/self/environ').read_text(),
 'variable': os.environ.get('SET_AFTER_THE_SERVER_STARTED'), 'folder': os.getcwd(),
-'session': os.getsid(0) == os.getpid(),
-'input': os.readlink('/proc/self/fd/0'), 'hash': hash('the order of sets')
+'session': os.getsid(0) == os.getpid(), 'input': os.readlink('/proc/self/fd/0'), 'hash': hash('the order of sets')
 """
     for told in told_by_parties(run, tmp_path / "told", expressions):
         assert told.pop("malloc").startswith("glibc.malloc.mmap_threshold")
@@ -210,7 +209,7 @@ HOSTILE = "raise SystemExit('a module of the working folder was imported')\n"
 
 
 @pytest.fixture
-def hostile(tmp_path: Path) -> Iterator[Path]:
+def hostile(tmp_path: Path) -> Path:
     """A working folder whose modules must not be imported."""
     folder = tmp_path / "working"
     for name in ("random", "json", "select", "numpy", "resource", "party", "launcher"):
