@@ -31,8 +31,9 @@ matrix: $(INSTALLED)  ## every attack against every defence on MNIST, into resul
 test: $(INSTALLED_DEV)  ## all tests
 	$(BIN)/python -m pytest $(ARGS)
 
-lint: $(INSTALLED_DEV)  ## ruff and mypy
+lint: $(INSTALLED_DEV)  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check orchestrator tests
 	$(BIN)/mypy
 
 clean:  ## remove .venv, caches and runs/; results/ and data/ stay

@@ -5,8 +5,8 @@ Component x_i is known to parties i and i + 1. Each sends the other
     SHA-256(name | sender | salt | number of values | x_i),    salt: 256 bits from kappa_i, fresh for each question
 
 The receiver holds kappa_i and what it takes for x_i, so it learns nothing but whether the two are the same; the third
-party, which lacks kappa_i, could not use the hash to try values of a small model (protocols.md, section 4). With the
-sender in it, neither message can be sent back as an answer.
+party, which lacks kappa_i, could not use the hash to try values of a small model (docs/verification.md, Bound to
+the shares). With the sender in it, neither message can be sent back as an answer.
 
 One honest holder's word is enough: each component has one, and the component that both honest parties hold is compared
 between them. A corrupt party may still claim the right hash and go on with other shares; that is a deviation from the

@@ -1,4 +1,4 @@
-"""A server's side of clients: who is next, what a client shared, what is revealed to it (protocols.md, section 4).
+"""A server's side of clients: who is next, what a client shared, what is revealed to it (docs/clients.md, On rep3).
 
 A client sends each component of its sharing to both of its holders, which compare salted hashes (share_check.py). It is
 never believed more than that: a message that is missing, malformed or late at one server, or two different copies of a
