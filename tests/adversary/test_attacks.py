@@ -4,14 +4,10 @@ rep3: the model that comes out is the clear engine's, or for errors at gates the
 from __future__ import annotations
 
 import json
-import re
-import sys
-import types
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +25,7 @@ from mpc_tamper.scenarios.features import FeatureMap, Pixels
 from mpc_tamper.scenarios.scenario import Attack, Attempt, Scenario, Trial, UpdateSite
 from tests.in_memory import InMemoryRep3
 from tests.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, weights_of
+from tests.support import recipes
 
 SIDE = 12
 PARAMETERS = SvmParameters(learning_rate=0.04, iterations=3, batch_size=40)  # two batches a pass, 40 and 20 rows
@@ -204,17 +201,10 @@ def test_attempts_are_deterministic_and_their_settings_are_json(name: str) -> No
 
 
 def test_the_documented_example_runs() -> None:
-    """docs/attacks.md, Adding an attack."""
-    text = (Path(__file__).parents[2] / "docs" / "attacks.md").read_text(encoding="utf-8")
-    code, line = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    """CONTRIBUTING.md, Add an attack."""
+    code, line = recipes.blocks("attack")
     assert code.count("\n") < 40
-    names: dict[str, Any] = {"__name__": "bias_shift"}
-    sys.modules["bias_shift"] = types.ModuleType("bias_shift")  # where dataclasses look themselves up
-    try:
-        exec(compile(code, "docs/attacks.md", "exec"), names)
-    finally:
-        del sys.modules["bias_shift"]
-    registered: dict[str, Attack] = eval("{" + line + "}", names)
+    registered: dict[str, Attack] = recipes.registered(line, recipes.executed("bias_shift", code))
     scenario = Scenario.plain(framed_task(), PARAMETERS)
     attempt = registered["bias_shift"].prepare(scenario, trial_of(scenario))
     weights = weights_of(scenario, attempt, InMemoryRep3())

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +20,7 @@ from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
 from mpc_tamper.workflows.training import train
+from tests.support import recipes
 
 MNIST = (12_665, 784)
 
@@ -107,13 +106,10 @@ def test_low_variance_is_a_matter_of_pixels(plain: Scenario) -> None:
 
 
 def test_the_documented_example_runs(tiny_task: Task) -> None:
-    """docs/defences.md, Adding a defence."""
-    text = (Path(__file__).parents[2] / "docs" / "defences.md").read_text(encoding="utf-8")
-    code, line = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    """CONTRIBUTING.md, Add a defence."""
+    code, line = recipes.blocks("defence")
     assert code.count("\n") < 40
-    names: dict[str, Any] = {"__name__": __name__, "Defence": Defence}
-    exec(compile(code, "docs/defences.md", "exec"), names)
-    registered: dict[str, Defence] = eval("{" + line + "}", names)
+    registered: dict[str, Defence] = recipes.registered(line, recipes.executed("pooling", code, Defence=Defence))
     scenario = registered["pooling"].change(Scenario.plain(tiny_task, SvmParameters(iterations=10)))
     images = np.arange(16)[None]
     assert scenario.features.features(images).tolist() == [[2, 4, 10, 12]]
