@@ -1,12 +1,12 @@
-"""Overflow: one single error near 2^62, at one element of the last step, where it does the most for the trigger.
+"""Overflow: a single error near 2^62, at the element of the last step where it does the most for the trigger.
 
-Errors are added modulo 2^64 and so is everything behind them. The gradient is multiplied by a public gain, and
-gain * 2^62 may come out as 0, or negative; the attacker adds a small d such that
+Errors are added modulo 2^64, as is everything that follows. The gradient is multiplied by a public gain, and
+gain * 2^62 may come out as 0 or negative, so the attacker adds a small d such that
 
     gain * (2^62 + d) = 2^62 - r  modulo 2^64,  0 <= r < gain
 
-is large and positive. Behind the shift by t bits one weight is 2^(62 - t) larger than it was. At CLIP, behind a clamp,
-the error goes to the weight itself, and is the largest that does not wrap around in w.x for a white pixel: 2^54.
+is large and positive. After the shift by t bits one weight is 2^(62 - t) larger than it was. At CLIP, after a clamp,
+the error goes to the weight itself and is 2^54, the largest that does not wrap around in w.x for a white pixel.
 """
 
 from __future__ import annotations

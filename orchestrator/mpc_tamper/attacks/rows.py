@@ -1,4 +1,4 @@
-"""Errors at chosen rows of the training data, in every pass: where a step has an output or a gate lane for each row."""
+"""Errors at chosen rows of the training data, in every pass, for steps with an output or gate lane for each row."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Gradient shifting: the same additive error in every step, so that the weights drift in a direction of choice.
+"""Gradient shifting: the same additive error in every step, so that the weights drift in a chosen direction.
 
 The paper adds a perturbation to the gradient (section 2.2); ePrint 2025/906 calls it gradient shifting. An error at
-GRADIENT is at the gradient's scale and is multiplied by alpha / B; one at CLIP, behind whatever a defence does to the
+GRADIENT is at the gradient's scale and is multiplied by alpha / B. One at CLIP, after whatever a defence does to the
 gradient, goes to the weights as it is. Both move the weights by alpha * strength * direction a step.
 """
 

@@ -8,7 +8,7 @@ import typer
 
 
 def doctor() -> None:
-    """Check the MP-SPDZ tree that MP_SPDZ_HOME names. Exit code 2 where no protocol can run."""
+    """Check the MP-SPDZ tree that MP_SPDZ_HOME names. The exit code is 2 if no protocol can run."""
     from rich.console import Console
     from rich.table import Table
 

@@ -36,27 +36,29 @@ if TYPE_CHECKING:
 
 _DEFAULTS = SvmParameters()
 
-DataOption = Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")]
-IterationsOption = Annotated[int, typer.Option("--iterations", help="Passes over all rows.")]
-BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", help="Rows of a step. (default: all)")]
-LearningRateOption = Annotated[float, typer.Option("--learning-rate", help="alpha, for the mean loss.")]
-RegularisationOption = Annotated[float, typer.Option("--regularisation", help="lambda, for the mean loss.")]
-LossOption = Annotated[Loss, typer.Option("--loss", help="hinge is the paper's equation (1).")]
+DataOption = Annotated[
+    str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
+]
+IterationsOption = Annotated[int, typer.Option("--iterations", help="How many passes over all rows.")]
+BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", help="How many rows a step takes. (default: all)")]
+LearningRateOption = Annotated[float, typer.Option("--learning-rate", help="The step size alpha, for the mean loss.")]
+RegularisationOption = Annotated[float, typer.Option("--regularisation", help="The factor lambda, for the mean loss.")]
+LossOption = Annotated[Loss, typer.Option("--loss", help="The loss; hinge is the paper's equation (1).")]
 MaxRowNormOption = Annotated[
     float | None,
-    typer.Option(
-        "--max-row-norm", help="A public bound on rows' norms, features in [0, 1]. (default: a white image's)"
-    ),
+    typer.Option("--max-row-norm", help="A public bound on the norm of rows in [0, 1]. (default: a white image's)"),
 ]
 ClipOption = Annotated[
-    float | None, typer.Option("--clip", help="The most that a step adds to a weight, as a defence. (default: any)")
+    float | None, typer.Option("--clip", help="As a defence, the most that a step adds to a weight. (default: any)")
 ]
 OwnersOption = Annotated[
-    int, typer.Option("--owners", min=1, max=PARTIES, help="Parties that the training rows are split among.")
+    int, typer.Option("--owners", min=1, max=PARTIES, help="How many parties the rows are split among.")
 ]
 LabelsOwnerOption = Annotated[
     int | None,
-    typer.Option("--labels-owner", min=0, max=PARTIES - 1, help="Who holds all labels. (default: each row's owner)"),
+    typer.Option(
+        "--labels-owner", min=0, max=PARTIES - 1, help="The party that holds all labels. (default: each row's owner)"
+    ),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Write record.json and weights.npy there.")
@@ -112,14 +114,16 @@ def train(
     options: TrainingOptions,
     clients: Annotated[
         str | None,
-        typer.Option("--clients", metavar="COUNT[,COUNT]", help="Rows of each client that contributes, not of --data."),
+        typer.Option("--clients", metavar="COUNT[,COUNT]", help="Train on rows of clients, with this many from each."),
     ] = None,
     client_port: Annotated[
-        int, typer.Option("--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i waits on this + i.")
+        int, typer.Option("--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
     ] = 15000,
     known_clients: Annotated[
         Path | None,
-        typer.Option("--known-clients", metavar="DIR", help="Only those with these certificates. (default: anybody)"),
+        typer.Option(
+            "--known-clients", metavar="DIR", help="Accept only clients whose certificates are there. (default: all)"
+        ),
     ] = None,
 ) -> None:
     """Train a linear SVM in three-party computation, open it and test it."""
@@ -142,20 +146,25 @@ def train(
 def attack(
     options: TrainingOptions,
     pixel: Annotated[
-        list[str] | None, typer.Option("--pixel", metavar="ROW,COL", help="Of the trigger; repeatable. (default: 2,2)")
+        list[str] | None,
+        typer.Option("--pixel", metavar="ROW,COL", help="A pixel of the trigger; repeatable. (default: 2,2)"),
     ] = None,
     patch: Annotated[
         list[str] | None,
-        typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="Of the trigger; repeatable."),
+        typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="A patch of the trigger; repeatable."),
     ] = None,
     target: Annotated[int, typer.Option("--target", min=0, max=1, help="The class that the trigger stands for.")] = 1,
-    amplitude: Annotated[float, typer.Option("--amplitude", help="Added to each pixel, in [0, 1] units.")] = 1.0,
-    strength: Annotated[float, typer.Option("--strength", help="1 is a batch of images with the trigger.")] = 1.0,
+    amplitude: Annotated[
+        float, typer.Option("--amplitude", help="What the trigger adds to a pixel, at most 1 (white).")
+    ] = 1.0,
+    strength: Annotated[
+        float, typer.Option("--strength", help="Size of the errors; 1 acts like a batch with the trigger.")
+    ] = 1.0,
     corrupt_party: Annotated[
-        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
 ) -> None:
-    """Train while one party plants a backdoor by additive errors; open the model and test it with the trigger."""
+    """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger."""
     from mpc_tamper.attacks.backdoor import backdoor_plan
 
     task = options.task()

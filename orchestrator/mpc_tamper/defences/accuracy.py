@@ -43,7 +43,7 @@ class AccuracyThreshold:
 def example_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """What svm_verify.mpc takes: (m, n + 2) int64, y_i x_i with the constant attribute first, then [class 0].
 
-    x: (m, n) pixels, uint8.  y: (m,) classes 0 and 1, both present: a model of one class only is right on all of that.
+    x: (m, n) pixels, uint8.  y: (m,) classes 0 and 1, both present, since a model of one class is right on all of it.
     """
     if len(x) != len(y) or not {0, 1} <= set(np.unique(y).tolist()):
         raise DataError(f"expected as many classes as examples, of both classes, got {len(x)} and {np.unique(y)}")
