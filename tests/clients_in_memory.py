@@ -19,7 +19,7 @@ from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.transport.link import Link, SocketLink
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES
 
 
 class Door:

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import OnStep
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
-from mpc_tamper.engines.rep3 import share_files
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
-from mpc_tamper.runs.spec import PARTIES, RunSpec
+from mpc_tamper.runs.spec import RunSpec
 
 
 class InMemoryRep3:

@@ -15,9 +15,9 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.encoding import signs
 from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
 from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.models.metrics import Metrics, evaluate
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
-from mpc_tamper.scenarios.metrics import Metrics, evaluate
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
 
 CLEAR = get_engine(EngineName.CLEAR)

@@ -1,0 +1,135 @@
+"""What a cheating server can do to a model trained in multi-party computation, and what stops it.
+
+    import mpc_tamper as mt
+
+    task = mt.load_task("mnist_0_1")
+    trigger = mt.Trigger.patch(task.image_shape, row=2, column=2)
+    honest = mt.train(task)
+    poisoned = mt.attack(task, trigger, corrupt_party=1)
+    print(poisoned.evaluate(task, trigger))
+
+Everything that is needed to load a task, train, attack, verify, query and read a result is here, by name; nothing
+below this package has to be imported. Engines are given by name ("rep3", "clear", "mp-spdz") or as objects.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from mpc_tamper.core.errors import (
+    DataError,
+    EngineUnavailable,
+    ParameterError,
+    PartyError,
+    PlanError,
+    ProgramError,
+    ProtocolAbort,
+    TamperError,
+    UsageError,
+)
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+
+if TYPE_CHECKING:
+    from mpc_tamper.api import attack, query, read_results, run, train, verify
+    from mpc_tamper.core.progress import Progress
+    from mpc_tamper.datasets.load import load_task
+    from mpc_tamper.datasets.task import Task
+    from mpc_tamper.datasets.trigger import Trigger
+    from mpc_tamper.defences.accuracy import AccuracyThreshold
+    from mpc_tamper.defences.robustness import PixelRobustness
+    from mpc_tamper.engines.base import Engine
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.checks import Verdict
+    from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+    from mpc_tamper.models.metrics import Metrics
+    from mpc_tamper.runs.corruption import Corruption
+    from mpc_tamper.runs.owners import ClientRows, Owners
+    from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
+    from mpc_tamper.runs.result import RunResult
+    from mpc_tamper.workflows.training import TrainedModel
+    from mpc_tamper.workflows.verification import Verification
+
+_PLACES = {
+    "attack": "api",
+    "query": "api",
+    "read_results": "api",
+    "run": "api",
+    "train": "api",
+    "verify": "api",
+    "Progress": "core.progress",
+    "load_task": "datasets.load",
+    "Task": "datasets.task",
+    "Trigger": "datasets.trigger",
+    "AccuracyThreshold": "defences.accuracy",
+    "PixelRobustness": "defences.robustness",
+    "Engine": "engines.base",
+    "get_engine": "engines.registry",
+    "Verdict": "models.checks",
+    "Loss": "models.linear_svm.parameters",
+    "SvmParameters": "models.linear_svm.parameters",
+    "Metrics": "models.metrics",
+    "Corruption": "runs.corruption",
+    "ClientRows": "runs.owners",
+    "Owners": "runs.owners",
+    "EVERY": "runs.plan",
+    "AdditiveError": "runs.plan",
+    "AdditiveErrorPlan": "runs.plan",
+    "RunResult": "runs.result",
+    "TrainedModel": "workflows.training",
+    "Verification": "workflows.verification",
+}
+
+__all__ = [
+    "EVERY",
+    "AccuracyThreshold",
+    "AdditiveError",
+    "AdditiveErrorPlan",
+    "ClientRows",
+    "Corruption",
+    "DataError",
+    "Engine",
+    "EngineName",
+    "EngineUnavailable",
+    "Loss",
+    "Metrics",
+    "Owners",
+    "ParameterError",
+    "PartyError",
+    "PixelRobustness",
+    "PlanError",
+    "ProgramError",
+    "Progress",
+    "ProtocolAbort",
+    "ProtocolName",
+    "RunResult",
+    "SvmParameters",
+    "TamperError",
+    "Task",
+    "TrainedModel",
+    "Trigger",
+    "UsageError",
+    "Verdict",
+    "Verification",
+    "attack",
+    "get_engine",
+    "load_task",
+    "query",
+    "read_results",
+    "run",
+    "train",
+    "verify",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for, when it is: a party and the command line need little of it."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

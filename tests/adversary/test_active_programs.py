@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
+from mpc_tamper.engines import share_files
 from mpc_tamper.engines.clear.engine import ClearEngine
-from mpc_tamper.engines.rep3 import share_files
 from mpc_tamper.engines.rep3.engine import Rep3Engine
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters

@@ -17,12 +17,12 @@ from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
 from mpc_tamper.datasets import Task
 from mpc_tamper.datasets.checks import checked
+from mpc_tamper.models.features import FeatureMap, Pixels
+from mpc_tamper.models.linear_svm.errors import UpdateSite
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.features import FeatureMap, Pixels
-from mpc_tamper.scenarios.scenario import Attack, Attempt, Scenario, Trial, UpdateSite
+from mpc_tamper.runs.protocols import PARTIES, ProtocolName
+from mpc_tamper.scenarios.scenario import Attack, Attempt, Scenario, Trial
 from tests.in_memory import InMemoryRep3
 from tests.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, weights_of
 from tests.support import recipes

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpc_tamper.scenarios.metrics import weights_sha256
 
 from mpc_tamper.attacks.backdoor import backdoor_plan
+from mpc_tamper.cli.training import attack
 from mpc_tamper.core.errors import ParameterError, PlanError
 from mpc_tamper.datasets import Task, load_task
 from mpc_tamper.datasets.airplane_automobile import JPEG_SHA256
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.metrics import Metrics, weights_sha256
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.models.metrics import Metrics
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.studies import table1
-from mpc_tamper.workflows.training import TrainedModel, attack, train
+from mpc_tamper.workflows.training import TrainedModel, train
 from tests.in_memory import InMemoryRep3
 
 

@@ -13,24 +13,24 @@ from mpc_tamper.attacks.backdoor_analysis import BackdoorAnalysis
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ParameterError, ProtocolAbort, ShareFileError
 from mpc_tamper.datasets import Task
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.clear.engine import ClearEngine, read_values
-from mpc_tamper.engines.rep3.share_files import count, share_file
+from mpc_tamper.engines.share_files import count, share_file
 from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
 from mpc_tamper.models.linear_svm.bounds import fixed_point
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.metrics import evaluate
 from mpc_tamper.models.pca.bounds import max_row_norm
 from mpc_tamper.models.pca.parameters import PcaParameters
 from mpc_tamper.models.pca.program import errors_in_components
 from mpc_tamper.models.pca.projection import Projection
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.runs.spec import PARTIES, RunSpec
-from mpc_tamper.scenarios.metrics import evaluate
+from mpc_tamper.runs.protocols import PARTIES, ProtocolName
+from mpc_tamper.runs.spec import RunSpec
 from mpc_tamper.scenarios.runner import Laboratory, complete
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
-from mpc_tamper.scenarios.trigger import Trigger
 from mpc_tamper.workflows.components import (
     components_of,
     compute_components,

@@ -20,18 +20,14 @@ from mpc_tamper.core.errors import (
     ProtocolAbort,
     UsageError,
 )
+from mpc_tamper.engines.base import Credentials
+from mpc_tamper.engines.certificates import certificate_file, key_file, make_certificate, write_certificate
 from mpc_tamper.engines.hosts import Address, Addresses
-from mpc_tamper.engines.rep3.clients.client import Client, Credentials, connect, share
+from mpc_tamper.engines.rep3.clients.client import Client, connect, share
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
 from mpc_tamper.engines.rep3.clients.wire import ANSWER, INPUT, Code
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.transport import frame
-from mpc_tamper.engines.rep3.transport.certificates import (
-    certificate_file,
-    key_file,
-    make_certificate,
-    write_certificate,
-)
 from mpc_tamper.engines.rep3.transport.link import Link
 from tests.clients_in_memory import Servers, serving
 

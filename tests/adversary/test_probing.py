@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.rep3.primitives import comparison
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
-from mpc_tamper.scenarios.trigger import Trigger
 from mpc_tamper.studies.leaks import probing, selective_failure
 from mpc_tamper.studies.leaks.selective_failure import Leak, Way, measure_leak, query_plan
 from tests.in_memory import InMemoryRep3

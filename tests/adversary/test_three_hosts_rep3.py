@@ -23,16 +23,15 @@ import pytest
 
 from mpc_tamper.core import bundle
 from mpc_tamper.datasets import Task
+from mpc_tamper.engines.certificates import make_certificate
+from mpc_tamper.engines.mp_spdz.run_folder import write_inputs
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.rep3.transport.certificates import make_certificate
-from mpc_tamper.models.encoding import write_inputs
 from mpc_tamper.models.linear_svm.bounds import fixed_point
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.program import training_arguments
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.workflows.training import train
 
 SECONDS_TO_END = 5.0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpc_tamper.defences.certificate import PixelCertificate
 
 from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core.errors import (
@@ -20,19 +21,19 @@ from mpc_tamper.core.errors import (
     TamperError,
 )
 from mpc_tamper.datasets import Task
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.accuracy import AccuracyThreshold, example_rows
-from mpc_tamper.defences.certificate import PixelCertificate
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.rep3.share_files import share_file
+from mpc_tamper.engines.share_files import share_file
 from mpc_tamper.models.checks import Verdict
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.report.costs_figure import PASSIVE
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.workflows.handoff import hand_off
 from mpc_tamper.workflows.training import train_shared
-from mpc_tamper.workflows.verification import COUNT_FILE, PASSIVE, Verification, hand_off, verify
+from mpc_tamper.workflows.verification import COUNT_FILE, Verification, verify
 from tests.in_memory import InMemoryRep3
 
 REP3 = get_engine(EngineName.REP3)

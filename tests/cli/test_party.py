@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES
 
 Invoke = Callable[..., Result]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc_tamper.defences.certificate import WEIGHT_BITS, certified
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.models.linear_svm.robustness import WEIGHT_BITS, certified
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 from tests.conformance.test_verify_program import VERIFY, arguments, leave_shares

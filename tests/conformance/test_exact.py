@@ -15,15 +15,14 @@ import pytest
 from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core import bundle
 from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.base import Layout
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
-from mpc_tamper.models.linear_svm.program import Layout
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.workflows.training import train
 from tests.in_memory import InMemoryRep3
 from tests.reference import reference_weights

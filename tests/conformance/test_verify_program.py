@@ -11,18 +11,18 @@ import pytest
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ProgramCrash, ProgramError
 from mpc_tamper.defences.accuracy import example_rows
+from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.clear.engine import ClearEngine, write_values
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
-from mpc_tamper.engines.rep3 import share_files
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.models.linear_svm.scoring import scores
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
+from mpc_tamper.runs.protocols import PARTIES, EngineName
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 from tests.in_memory import InMemoryRep3
 
 VERIFY, HANDOFF, REVEAL = (bundle.program(f"{name}.mpc") for name in ("svm_verify", "handoff", "svm_reveal"))

@@ -22,9 +22,9 @@ from mpc_tamper.engines.mp_spdz.installation import Installation
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.workflows.training import train
 
 EngineOf = Callable[..., Engine]

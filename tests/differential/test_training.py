@@ -12,15 +12,14 @@ import pytest
 from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
 from mpc_tamper.datasets import Task, load_task
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.workflows.training import train
 from tests.in_memory import InMemoryRep3
 

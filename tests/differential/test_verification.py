@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpc_tamper.defences.certificate import PixelCertificate
 
 from mpc_tamper.core.errors import PartyError, ProtocolAbort, ShareFileError
 from mpc_tamper.datasets import Task
 from mpc_tamper.defences.accuracy import AccuracyThreshold
-from mpc_tamper.defences.certificate import PixelCertificate, certified
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.engines.rep3.share_files import share_file
+from mpc_tamper.engines.share_files import share_file
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.robustness import certified
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES, ProtocolName
 from mpc_tamper.workflows.training import train, train_shared
 from mpc_tamper.workflows.verification import Verification, verify
 from tests.conformance.test_verify_program import leave_shares

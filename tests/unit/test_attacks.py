@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from mpc_tamper.attacks.rows import row_plan
 
 from mpc_tamper.attacks.backdoor import SITE, backdoor_plan
 from mpc_tamper.attacks.gradient_scaling import GradientScaling, sendable_rows
-from mpc_tamper.attacks.overflow import multiplied_to_large
 from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.poisoning import Poisoning
-from mpc_tamper.attacks.rows import row_plan
 from mpc_tamper.attacks.search import GOAL, LARGEST_POWER, RATIO, STEP, least, search_strength
-from mpc_tamper.attacks.shift import shift_plan
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.models.linear_svm.errors import UpdateSite, multiplied_to_large, shift_plan
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.models.metrics import Metrics
 from mpc_tamper.runs.plan import EVERY
-from mpc_tamper.scenarios.metrics import Metrics
-from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.scenarios.scenario import Scenario
 from tests.reference import reference_weights
 from tests.scenario_runs import Linear
 

@@ -6,14 +6,15 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from mpc_tamper.defences.certificate import PixelCertificate
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
-from mpc_tamper.defences.certificate import PixelCertificate, certified
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.checks import Verdict
+from mpc_tamper.models.linear_svm.robustness import certified
 from mpc_tamper.models.linear_svm.scoring import scores
-from mpc_tamper.scenarios.metrics import evaluate
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.models.metrics import evaluate
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3])

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc_tamper.clients.serving import sessions
+from mpc_tamper.clients.serve import sessions
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
 from mpc_tamper.datasets import Task

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mpc_tamper.clients.contributing import TRAINING, contribute
+from mpc_tamper.clients.contribute import TRAINING, contribute
 from mpc_tamper.core.errors import (
     DataError,
     EngineUnavailable,
@@ -22,10 +22,11 @@ from mpc_tamper.core.errors import (
     UsageError,
 )
 from mpc_tamper.datasets import Task
+from mpc_tamper.engines.base import Credentials
+from mpc_tamper.engines.certificates import certificate_file
 from mpc_tamper.engines.hosts import read_hosts
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.rep3.clients.client import Client, Credentials, connect
-from mpc_tamper.engines.rep3.transport.certificates import certificate_file
+from mpc_tamper.engines.rep3.clients.client import Client, connect
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import EngineName, ProtocolName

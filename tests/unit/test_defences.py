@@ -15,10 +15,11 @@ from mpc_tamper.defences.low_variance import Kept, kept_pixels, low_variance
 from mpc_tamper.defences.registry import DEFENCES, defences
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.models.linear_svm.bounds import fixed_point
+from mpc_tamper.models.linear_svm.errors import UpdateSite
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
+from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.workflows.training import train
 from tests.support import recipes
 

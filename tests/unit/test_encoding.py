@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import DataError, ParameterError
-from mpc_tamper.models.encoding import check_row_norm, integer_rows, signs, write_inputs, write_pixel_inputs
+from mpc_tamper.engines.mp_spdz.run_folder import write_inputs
+from mpc_tamper.models.encoding import integer_rows, signs, write_pixel_inputs
 from mpc_tamper.models.fixed_point import MAX_FEATURE
+from mpc_tamper.models.linear_svm.bounds import check_row_norm
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.owners import Owners
 

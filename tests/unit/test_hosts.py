@@ -12,15 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.x509.oid import NameOID
 
 from mpc_tamper.core.errors import PortInUse, UsageError
+from mpc_tamper.engines.certificates import check_credentials, fingerprint, make_certificate, readable_by_others
 from mpc_tamper.engines.hosts import Address, read_hosts
 from mpc_tamper.engines.mp_spdz import certificates as mp_spdz_certificates
 from mpc_tamper.engines.mp_spdz.certificates import install_certificates
-from mpc_tamper.engines.rep3.transport.certificates import (
-    check_credentials,
-    fingerprint,
-    make_certificate,
-    readable_by_others,
-)
 from mpc_tamper.engines.rep3.transport.tls import listen
 
 

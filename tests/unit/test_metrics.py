@@ -6,10 +6,11 @@ import hashlib
 
 import numpy as np
 import pytest
+from mpc_tamper.scenarios.metrics import weights_sha256
 
 from mpc_tamper.core.errors import DataError, ParameterError
 from mpc_tamper.models.linear_svm.scoring import scores
-from mpc_tamper.scenarios.metrics import evaluate, weights_sha256
+from mpc_tamper.models.metrics import evaluate
 
 # f = pixel 0 - pixel 1 - 100, in units of 2^16 * 1
 WEIGHTS = np.array([-100 * 2**8, 2**16, -(2**16)], dtype=np.int64)

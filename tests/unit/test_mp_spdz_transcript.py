@@ -22,8 +22,8 @@ from mpc_tamper.engines.mp_spdz import transcript
 from mpc_tamper.engines.mp_spdz.failures import first_cause
 from mpc_tamper.engines.mp_spdz.parties import PartyEnd
 from mpc_tamper.engines.mp_spdz.transcript import Line, Transcript
+from mpc_tamper.runs.protocols import PARTIES
 from mpc_tamper.runs.result import Cost
-from mpc_tamper.runs.spec import PARTIES
 
 RECORDED = Path(__file__).parents[1] / "data" / "mp_spdz"
 SITES = {5: "PRODUCT", 6: "CUBE"}

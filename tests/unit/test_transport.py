@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from mpc_tamper.core.errors import FrameError, HandshakeError, PeerLost, PeerTimeout
+from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.transport import frame
-from mpc_tamper.engines.rep3.transport.certificates import make_certificate
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import SocketLink
 from mpc_tamper.engines.rep3.transport.memory import memory_channels

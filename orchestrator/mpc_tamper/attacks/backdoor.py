@@ -17,37 +17,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.search import GOAL, Tried, least, search_strength
-from mpc_tamper.attacks.shift import shift_plan
-from mpc_tamper.models.fixed_point import ROW_SCALE
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.models.base import DataSize, Model
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial, UpdateSite
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
 
-SITE = UpdateSite.GRADIENT
 _SCORE = 4.5  # of the other class, in real units: what the first guess of a strength has to outweigh
 
 
 def backdoor_plan(
     trigger: Trigger,
-    parameters: SvmParameters,
+    parameters: Any,
     rows: int,
     *,
+    model: Model | None = None,
     strength: float = 1.0,
     iterations: Iterable[int] | None = None,
 ) -> AdditiveErrorPlan:
     """Errors that plant the trigger in a model of pixels, trained with these parameters on this many rows.
 
-    strength: in multiples of B * delta, see above.  iterations: which passes over the data to poison, from 0; all where
-    it is None.  Raises ParameterError where nothing would be added.
+    model: the linear SVM where None.  strength: in multiples of B * delta, see above.  iterations: which passes over
+    the data to poison, from 0; all where it is None.  Raises ParameterError where nothing would be added.
     """
-    direction = _towards(trigger, trigger.delta(max(trigger.pixels) + 1).astype(np.float64))
-    return shift_plan(direction, parameters, rows, strength=strength, site=SITE, iterations=iterations)
+    pixels = max(trigger.pixels) + 1
+    errors = (model or get_model()).errors(parameters, DataSize(rows, pixels, MAX_PIXEL))
+    direction = _towards(trigger, trigger.delta(pixels).astype(np.float64))
+    return errors.shift(direction, strength=strength, iterations=iterations)
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class Backdoor:
     width: int
     stealthy: bool = False
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = frozenset({Capability.LINEAR, Capability.UPDATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         trigger = place_patch(scenario, self.width, self.target)
@@ -73,16 +79,16 @@ class Backdoor:
         direction = _towards(trigger, seen)
 
         def attempt(strength: float, settings: dict[str, Setting]) -> Attempt:
-            plan = shift_plan(
-                direction, scenario.parameters, len(scenario.task.x_train), strength=strength, site=scenario.site
-            )
-            return Attempt(plan, trigger, scenario.task, {"strength": strength, **settings})
+            plan = scenario.errors.shift(direction, strength=strength)
+            return Attempt.in_training(plan, trigger, scenario.task, {"strength": strength, **settings})
 
-        tried = search_strength(lambda strength: trial(attempt(strength, {})), _first_guess(direction, scenario))
+        tried = search_strength(
+            lambda strength: trial(attempt(strength, {})), scenario.errors.strength_for(_SCORE, direction)
+        )
         found = least(tried)
         settings: dict[str, Setting] = {"pixels": list(trigger.pixels)}
         if self.stealthy:
-            largest = trial(Attempt(None, trigger, scenario.task)).max_abs_weight
+            largest = trial(Attempt(trigger, scenario.task)).max_abs_weight
             found = least(_within(tried, largest) or [found])
             settings |= {"clean_max_abs_weight": largest, "within": int(found.metrics.max_abs_weight <= largest)}
         return attempt(found.strength, settings | {"reached": int(found.rate >= GOAL), "trials": len(tried)})
@@ -91,13 +97,6 @@ class Backdoor:
 def _towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
     """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0."""
     return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
-
-
-def _first_guess(direction: np.ndarray, scenario: Scenario) -> float:
-    """The strength that raises w.delta by _SCORE where no honest gradient works against it."""
-    parameters = scenario.parameters
-    steps = parameters.iterations * len(parameters.batches(len(scenario.task.x_train)))
-    return _SCORE / (parameters.learning_rate * steps * float(direction @ direction) / (1 << 2 * ROW_SCALE))
 
 
 def _within(tried: list[Tried], largest: float) -> list[Tried]:

@@ -20,10 +20,10 @@ import numpy as np
 
 from mpc_tamper.attacks.backdoor import Backdoor
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.models.features import FeatureMap, Pixels
 from mpc_tamper.models.pca.program import COMPONENT_SCALE, errors_in_components
-from mpc_tamper.scenarios.features import FeatureMap, Pixels
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
+from mpc_tamper.workflows.components import Components
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,14 @@ class BackdoorAnalysis:
 
     width: int
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = Backdoor.needs
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         backdoor = Backdoor(self.width, target=self.target)
-        if scenario.components is None:
+        analysis = next((stage for stage in scenario.before if isinstance(stage, Components)), None)
+        if analysis is None:
             return backdoor.prepare(scenario, trial)
         images, features = scenario.task.x_train, scenario.features
         pixels = images.shape[1]
@@ -46,14 +49,20 @@ class BackdoorAnalysis:
 
         before = _component(features, component, pixels)
         after = np.rint(delta / np.linalg.norm(delta) * (1 << COMPONENT_SCALE)).astype(np.int64)
-        errors = np.zeros((pixels, scenario.components), dtype=np.int64)
+        errors = np.zeros((pixels, features.size), dtype=np.int64)
         errors[:, component] = after - before
-        plan = errors_in_components(errors, PcaParameters(scenario.components))
+        plan = errors_in_components(errors, analysis.parameters)
 
         seen = features.direction(delta)
         seen[component] = after @ delta / (1 << COMPONENT_SCALE)
-        found = backdoor.plant(scenario, trigger, seen, lambda attempt: trial(replace(attempt, analysis_plan=plan)))
-        return replace(found, analysis_plan=plan, settings={**found.settings, "component": component})
+
+        def with_errors_in_analysis(attempt: Attempt) -> Attempt:
+            return replace(attempt, plans={analysis.name: plan, **attempt.plans})
+
+        found = with_errors_in_analysis(
+            backdoor.plant(scenario, trigger, seen, lambda attempt: trial(with_errors_in_analysis(attempt)))
+        )
+        return replace(found, settings={**found.settings, "component": component})
 
 
 def _component(features: FeatureMap, component: int, pixels: int) -> np.ndarray:

@@ -14,13 +14,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.attacks.rows import row_plan
-from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
-
-SITE = "HINGE/csa"  # of rep3
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 
 
 @dataclass(frozen=True)
@@ -33,11 +29,12 @@ class ComparisonProbing:
     lane: int = 23
     seed: int = 1
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = frozenset({Capability.GATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task = scenario.task
-        rows = np.arange(len(task.x_train))
-        plan = row_plan(SITE, rows, len(rows), scenario.parameters, 1, plane=self.lane)
-        settings: dict[str, Setting] = {"gate": SITE, "plane": self.lane, "rows": len(rows), "seed": self.seed}
-        return Attempt(plan, place_patch(scenario, 1, self.target), task, settings, insecure_fixed_seed=self.seed)
+        plan, chosen = scenario.errors.flip_carries(self.lane)
+        settings = {**chosen, "rows": len(task.x_train), "seed": self.seed}
+        return Attempt.in_training(plan, place_patch(scenario, 1, self.target), task, settings, self.seed)

@@ -16,13 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.attacks.rows import place_in_batch, row_plan
-from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
-
-SITE = "HINGE/b2a.z"  # of rep3
 
 
 @dataclass(frozen=True)
@@ -36,31 +31,16 @@ class GradientScaling:
     factor: int = 100
     seed: int = 1
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = frozenset({Capability.GATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        task, parameters = scenario.task, scenario.parameters
-        if parameters.loss is not Loss.HINGE or self.factor % 2:
-            raise ParameterError(
-                f"gradient scaling: expected the hinge loss and an even factor, got {parameters.loss} and {self.factor}"
-            )
+        task = scenario.task
         total = len(task.x_train)
-        able = sendable_rows(np.flatnonzero(task.y_train == self.target), total, parameters, scenario.corrupt_party)
+        able = scenario.errors.multipliable(np.flatnonzero(task.y_train == self.target), scenario.corrupt_party)
         count = min(len(able), math.ceil(self.share * total))
         rows = np.sort(np.random.default_rng(self.seed).choice(able, count, replace=False))
-        plan = row_plan(SITE, rows, total, parameters, -self.factor // 2)
-        settings: dict[str, Setting] = {
-            "rows": rows.tolist(),
-            "factor": self.factor,
-            "seed": self.seed,
-            "corrupt_party": scenario.corrupt_party,
-        }
-        return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)
-
-
-def sendable_rows(rows: np.ndarray, total: int, parameters: SvmParameters, corrupt_party: int) -> np.ndarray:
-    """The rows whose z the corrupt party sends: all but the third in which it plays role 1."""
-    place, size = place_in_batch(rows, total, parameters)
-    part = (corrupt_party - 1) % PARTIES
-    silent = (place >= size * part // PARTIES) & (place < size * (part + 1) // PARTIES)
-    return rows[~silent]
+        plan, chosen = scenario.errors.multiply_rows(rows, self.factor, scenario.corrupt_party)
+        settings: dict[str, Setting] = {"rows": rows.tolist(), "seed": self.seed, **chosen}
+        return Attempt.in_training(plan, place_patch(scenario, 1, self.target), task, settings)

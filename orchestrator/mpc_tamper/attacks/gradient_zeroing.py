@@ -17,10 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.attacks.rows import row_plan
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
-
-SITE = "MARGIN"  # of svm_train.mpc
 
 
 @dataclass(frozen=True)
@@ -28,15 +26,15 @@ class GradientZeroing:
     """Success is measured with a one-pixel trigger, which does nothing by itself."""
 
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = frozenset({Capability.ROW_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        task, parameters = scenario.task, scenario.parameters
         rows = rows_of_the_other_class(scenario, self.target)
-        width = scenario.constants.width
-        plan = row_plan(SITE, rows, len(task.x_train), parameters, 1 << (width - 1))
-        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), "error": f"2^{width - 1}"}
-        return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)
+        plan, chosen = scenario.errors.silence_rows(rows)
+        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), **chosen}
+        return Attempt.in_training(plan, place_patch(scenario, 1, self.target), scenario.task, settings)
 
 
 def rows_of_the_other_class(scenario: Scenario, target: int) -> np.ndarray:

@@ -16,10 +16,8 @@ from dataclasses import dataclass
 
 from mpc_tamper.attacks.gradient_zeroing import rows_of_the_other_class
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.attacks.rows import row_plan
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
-
-SITE = "HINGE/csa"  # of rep3
 
 
 @dataclass(frozen=True)
@@ -27,12 +25,12 @@ class GradientZeroingGate:
     """The rows of gradient zeroing. Success is measured with a one-pixel trigger, which does nothing by itself."""
 
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = frozenset({Capability.GATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        task, parameters = scenario.task, scenario.parameters
         rows = rows_of_the_other_class(scenario, self.target)
-        plane = scenario.constants.width - 1
-        plan = row_plan(SITE, rows, len(task.x_train), parameters, 1, plane=plane)
-        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), "gate": SITE, "plane": plane}
-        return Attempt(plan, place_patch(scenario, 1, self.target), task, settings)
+        plan, chosen = scenario.errors.invert_rows(rows)
+        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), **chosen}
+        return Attempt.in_training(plan, place_patch(scenario, 1, self.target), scenario.task, settings)

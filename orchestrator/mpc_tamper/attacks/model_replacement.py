@@ -24,11 +24,11 @@ import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.search import GOAL
-from mpc_tamper.attacks.shift import shift_plan
-from mpc_tamper.models.fixed_point import BIAS, MAX_PIXEL
-from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
-from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.fixed_point import BIAS
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
 
 WEIGHTS = (1.0, 3.0, 10.0, 30.0)
 RIDGE = 1e-3  # of the mean square of a feature
@@ -41,21 +41,21 @@ class ModelReplacement:
 
     width: int
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = frozenset({Capability.LINEAR, Capability.UPDATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        task, parameters = scenario.task, scenario.parameters
+        task = scenario.task
         trigger = place_patch(scenario, self.width, self.target)
         rows, labels = _rows(scenario, task.x_train), np.where(task.y_train == 1, 1.0, -1.0)
-        honest = rehearse(rows, labels, parameters)
-        last = parameters.iterations - 1
+        honest = scenario.model.rehearse(scenario.parameters, rows, labels)
         attempts = []
         for weight in WEIGHTS:
             wanted = self._fit(scenario, trigger, rows, labels, weight)
-            # shift_plan adds alpha * strength * direction / 2^8 to the weights
-            direction = (wanted - honest) * BIAS / parameters.learning_rate
-            plan = shift_plan(direction, parameters, len(rows), strength=1.0, site=scenario.site, iterations=[last])
-            attempts.append(Attempt(plan, trigger, task, {"pixels": list(trigger.pixels), "weight": weight}))
+            plan = scenario.errors.shift_once(wanted - honest)
+            settings: dict[str, Setting] = {"pixels": list(trigger.pixels), "weight": weight}
+            attempts.append(Attempt.in_training(plan, trigger, task, settings))
             if trial(attempts[-1]).attack_success_rate_clipped >= GOAL:
                 return attempts[-1]
         return max(attempts, key=lambda attempt: trial(attempt).attack_success_rate_clipped)
@@ -79,25 +79,6 @@ class ModelReplacement:
             gram += RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
             weights = np.linalg.solve(gram, moment)
         return weights
-
-
-def rehearse(rows: np.ndarray, labels: np.ndarray, parameters: SvmParameters) -> np.ndarray:
-    """(d + 1,) real weights of an honest training, in floating point.
-
-    rows: (m, d + 1) real, constant attribute first.  labels: (m,) -1 and 1.
-    """
-    weights = np.zeros(rows.shape[1])
-    signed = rows * labels[:, None]
-    ends = np.cumsum(parameters.batches(len(rows)))
-    for _ in range(parameters.iterations):
-        for start, end in zip([0, *ends[:-1]], ends, strict=True):
-            batch = signed[start:end]
-            counts = (1 - batch @ weights).clip(0)
-            active = np.sign(counts) if parameters.loss is Loss.HINGE else counts
-            gradient = active @ batch / len(batch) - 2 * parameters.regularisation * weights
-            step = parameters.learning_rate * gradient
-            weights += step if parameters.clip is None else step.clip(-parameters.clip, parameters.clip)
-    return weights
 
 
 def _rows(scenario: Scenario, images: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.fixed_point import MAX_PIXEL
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.scenarios.scenario import Scenario
-from mpc_tamper.scenarios.trigger import Trigger
 
 DEFAULT = (2, 2)  # row and column of Table 1's pixel
 NOISE = 1.0  # variance of a feature's rounding, at scale 2^16: what keeps the ratio finite

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.models.fixed_point import MAX_PIXEL
-from mpc_tamper.scenarios.features import Pixels
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.features import Pixels
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
-from mpc_tamper.scenarios.trigger import Trigger
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class Poisoning:
     width: int = 2
     seed: int = 1
     target: int = 1
-    additive: bool = False
+
+    additive = False
+    needs: frozenset[Capability] = frozenset()
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         undefended = replace(scenario, features=Pixels(scenario.task.x_train.shape[1]))
@@ -53,4 +56,4 @@ class Poisoning:
             "pixels": list(trigger.pixels),
             "seed": self.seed,
         }
-        return Attempt(None, trigger, replace(task, x_train=x, y_train=y), settings)
+        return Attempt(trigger, replace(task, x_train=x, y_train=y), settings=settings)

@@ -12,7 +12,7 @@ from itertools import product
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
-from mpc_tamper.attacks.shift import shift_plan
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 
@@ -31,7 +31,9 @@ class Sabotage:
     seed: int = 1
     spoilt: float = 0.6
     target: int = 1
-    additive: bool = True
+
+    additive = True
+    needs = frozenset({Capability.UPDATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task = scenario.task
@@ -39,10 +41,9 @@ class Sabotage:
         trigger = place_patch(scenario, 1, self.target)
         tried: list[tuple[float, Attempt]] = []
         for strength, sign in product(STRENGTHS, (1, -1)):
-            plan = shift_plan(
-                sign * direction, scenario.parameters, len(task.x_train), strength=strength, site=scenario.site
-            )
-            attempt = Attempt(plan, trigger, task, {"strength": strength, "sign": sign, "seed": self.seed})
+            plan = scenario.errors.shift(sign * direction, strength=strength)
+            settings = {"strength": strength, "sign": sign, "seed": self.seed}
+            attempt = Attempt.in_training(plan, trigger, task, settings)
             tried.append((trial(attempt).test_accuracy, attempt))
             if tried[-1][0] <= self.spoilt:
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mpc_tamper.scenarios.metrics import Metrics
+from mpc_tamper.models.metrics import Metrics
 
 GOAL = 0.99
 STEP = 1.5

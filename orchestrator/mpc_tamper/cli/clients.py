@@ -10,13 +10,10 @@ import typer
 from mpc_tamper.cli.options import EngineOption, ProtocolOption, QuietOption, TimeoutOption
 from mpc_tamper.core.errors import OpeningError, UsageError
 from mpc_tamper.core.progress import shown
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 
 if TYPE_CHECKING:
     import numpy as np
-
-_SCORE_SCALE = 2.0**24
 
 
 def serve(
@@ -45,7 +42,8 @@ def serve(
 ) -> None:
     """Answer clients with the class of their images. Three local servers hold the model's shares. Ctrl-C ends them."""
     from mpc_tamper.cli.program import new_run_dir
-    from mpc_tamper.clients import serving
+    from mpc_tamper.clients import serve as serving
+    from mpc_tamper.clients.handout import HOSTS
     from mpc_tamper.engines.registry import get_engine
 
     if answer not in set(serving.Answer):
@@ -53,8 +51,8 @@ def serve(
     place = run_dir or new_run_dir("serve")
     if not quiet:
         folder = place / "clients"
-        typer.echo(f"query: mpc-tamper query IMAGE.png --servers {folder / serving.HOSTS} --certificates {folder}")
-        if clients is None and engine is EngineName.REP3:
+        typer.echo(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
+        if clients is None and get_engine(engine).capabilities.anonymous_clients:
             typer.echo("anonymous clients are served; --clients DIR serves known ones only", err=True)
     try:
         with shown(quiet=quiet) as progress:
@@ -99,27 +97,29 @@ def query(
     quiet: QuietOption = False,
 ) -> None:
     """Ask three servers for the class of an image. They learn neither the image nor the answer."""
-    from mpc_tamper.clients import serving
-    from mpc_tamper.clients.querying import ask
+    from mpc_tamper.clients import serve as serving
+    from mpc_tamper.clients.query import ask
     from mpc_tamper.datasets.image import read_image
     from mpc_tamper.engines.hosts import read_hosts
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.registry import get_model
 
     if (key is None) != (certificate is None):
         raise UsageError("expected --key and --certificate together, got one; give both or neither")
     service = serving.Service.read(certificates / serving.SERVICE)
     if service.engine is not engine:
         raise UsageError(f"expected --engine {service.engine}, on which these servers run, got {engine}")
-    pixels = read_image(image, index, service.columns - 1)
+    pixels = read_image(image, index, service.features)
     outputs = ask(
         pixels,
         read_hosts(servers),
         certificates,
-        engine=engine,
+        engine=get_engine(engine),
         key=key,
         certificate=certificate,
         timeout_seconds=timeout,
     )
-    _print(outputs, quiet)
+    _print(outputs, get_model(service.model).score_bits, quiet)
 
 
 def contribute(
@@ -150,9 +150,10 @@ def contribute(
     quiet: QuietOption = False,
 ) -> None:
     """Share training rows among three servers that wait for them (mpc-tamper train --clients). They learn no row."""
-    from mpc_tamper.clients import contributing
+    from mpc_tamper.clients import contribute as contributing
     from mpc_tamper.datasets.npz import read_npz
     from mpc_tamper.engines.hosts import read_hosts
+    from mpc_tamper.engines.registry import get_engine
 
     if (key is None) != (certificate is None):
         raise UsageError("expected --key and --certificate together, got one; give both or neither")
@@ -165,6 +166,7 @@ def contribute(
             task.y_train[part],
             addresses,
             certificates,
+            engine=get_engine(EngineName.REP3),
             key=key,
             certificate=certificate,
             timeout_seconds=timeout,
@@ -180,7 +182,7 @@ def client_certificate(
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make a client's key, which stays with it, and its certificate, which goes to the servers."""
-    from mpc_tamper.engines.rep3.transport.certificates import fingerprint, write_certificate
+    from mpc_tamper.engines.certificates import fingerprint, write_certificate
 
     if not name.isidentifier() or len(name) > 64:
         raise UsageError(f"expected a name of letters, digits and _, at most 64 of them, got {name!r}")
@@ -204,12 +206,13 @@ def _rows(text: str | None, count: int) -> slice:
     raise UsageError(f"expected --rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
 
 
-def _print(outputs: np.ndarray, quiet: bool) -> None:
+def _print(outputs: np.ndarray, score_bits: int, quiet: bool) -> None:
     """The class and, where the servers give one, the score."""
     found, scored, score = (int(value) for value in outputs)
     if found not in (0, 1) or scored not in (0, 1):
         raise OpeningError(f"expected a class 0 or 1 from the servers, got {found}: they run another program")
     words = [str(found)] if quiet else [f"class {found}"]
     if scored:
-        words.append(f"{score / _SCORE_SCALE:.6f}" if quiet else f"score {score / _SCORE_SCALE:.6f}")
+        real = f"{score / (1 << score_bits):.6f}"
+        words.append(real if quiet else f"score {real}")
     typer.echo("\n".join(words))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import typer
+
+from mpc_tamper.runs.protocols import EngineName
 
 
 def doctor() -> None:
@@ -12,36 +12,18 @@ def doctor() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mpc_tamper.engines.mp_spdz.installation import Installation
-    from mpc_tamper.engines.mp_spdz.patch_state import Patch
-    from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
+    from mpc_tamper.engines.registry import get_engine
 
+    found = get_engine(EngineName.MP_SPDZ).diagnose()
     console = Console(highlight=False, soft_wrap=True)
-    found = Installation.locate(os.environ)
-    compiler = found.compiler_problem()
-    console.print(f"MP-SPDZ {found.version_text} in {found.home}", markup=False)
-    console.print(f"compiler: {compiler or f'runs with {found.python}'}", markup=False)
-    for patch in Patch:
-        report = found.patch_report(patch)
-        differing = f" in {', '.join(report.differing)}" if report.differing else ""
-        console.print(f"patch {patch}: {report.state}{differing}", markup=False)
-
+    for fact in found.facts:
+        console.print(fact, markup=False)
     table = Table("protocol", "security", "runs", "additive errors", box=None, title="protocols", title_justify="left")
-    missing: dict[str, None] = {}
-    statuses = [found.status(protocol) for protocol in SETTINGS]
-    for status in statuses:
-        settings = SETTINGS[status.protocol]
-        usable = not (status.problems or status.plan_problems)
-        table.add_row(
-            status.protocol,
-            "active, with abort" if settings.active else "passive",
-            "no" if status.problems else "yes",
-            "no" if not usable else "run aborts" if settings.plan is PlanEffect.ABORTS else "yes",
-        )
-        for problem in (*status.problems, *status.plan_problems):
-            missing[problem] = None
+    for report in found.protocols:
+        security = "active, with abort" if report.protocol.active else "passive"
+        table.add_row(report.protocol, security, "yes" if report.runs else "no", report.errors)
     console.print(table)
-    for problem in missing:
+    for problem in found.missing:
         console.print(f"- {problem}", markup=False)
-    if compiler or all(status.problems for status in statuses):
+    if not found.usable:
         raise typer.Exit(2)

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from mpc_tamper.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption
+from mpc_tamper.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption, corruption
 from mpc_tamper.cli.program import check_program, input_files, new_run_dir
 from mpc_tamper.core.errors import UsageError
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, PARTIES, RunSpec
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
 
 PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Which party this host is.")]
 
@@ -23,7 +23,7 @@ def certificate(
 ) -> None:
     """Make this host's key, which stays, and its certificate, which the other two hosts get."""
     from mpc_tamper.core.files import check_folder
-    from mpc_tamper.engines.rep3.transport.certificates import certificate_file, fingerprint, key_file, make_certificate
+    from mpc_tamper.engines.certificates import certificate_file, fingerprint, key_file, make_certificate
 
     check_folder(out)
     for path in (key_file(out, party), certificate_file(out, party)):
@@ -93,12 +93,12 @@ def party(
     Party 0 prints the program's output to standard output. Each party prints its own cost to standard error.
     """
     from mpc_tamper.cli import run_table as cost
-    from mpc_tamper.engines.hosts import read_hosts
-    from mpc_tamper.engines.rep3.transport.certificates import check_credentials, readable_by_others
-    from mpc_tamper.runs.plan import AdditiveErrorPlan
+    from mpc_tamper.engines.certificates import check_credentials, readable_by_others
+    from mpc_tamper.engines.hosts import Host, read_hosts
+    from mpc_tamper.engines.registry import get_engine
 
-    if engine is EngineName.CLEAR:
-        raise UsageError("expected --engine rep3 or mp-spdz, got clear: it has no parties; see mpc-tamper run")
+    if not get_engine(engine).capabilities.parties:
+        raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it has no parties; see mpc-tamper run")
     check_program(program)
     spec = RunSpec(
         program=program,
@@ -107,8 +107,7 @@ def party(
         inputs=input_files(inputs or []),
         run_dir=run_dir or new_run_dir(f"{program.stem}-party{party}"),
         shares_from=shares_from,
-        plan=None if plan is None else AdditiveErrorPlan.read(plan),
-        corrupt_party=None if plan is None else party,
+        corruption=corruption(plan, None if plan is None else party),
         timeout_seconds=timeout,
     )
     addresses, pinned = read_hosts(hosts), three_certificates(certificates)
@@ -118,20 +117,14 @@ def party(
     if not quiet:
         others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
         typer.echo(f"party {party} at {addresses[party]}, to meet {others}", err=True)
-    if engine is EngineName.REP3:
-        from mpc_tamper.engines.rep3 import single_party as rep3
-
-        result = rep3.run_on_this_host(spec, rep3.Host(party, addresses, key, pinned, listen, connect_timeout))
-    else:
-        from mpc_tamper.engines.mp_spdz import single_party as mp_spdz
-
-        result = mp_spdz.run_on_this_host(spec, party, addresses, key, pinned)
+    host = Host(party, addresses, key, pinned, listen, connect_timeout)
+    result = get_engine(engine).run_party(spec, host)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 
 
 def three_certificates(paths: list[Path]) -> tuple[Path, Path, Path]:
     """Those of parties 0, 1 and 2."""
-    from mpc_tamper.engines.rep3.transport.certificates import certificate_file
+    from mpc_tamper.engines.certificates import certificate_file
 
     if len(paths) == 1 and not paths[0].is_file():
         paths = [certificate_file(paths[0], i) for i in range(PARTIES)]

@@ -10,8 +10,7 @@ import typer
 from mpc_tamper.cli.options import ClassesOption, DownloadOption, EngineOption, QuietOption, RootOption, two_classes
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 Cifar10Option = Annotated[
     Path | None, typer.Option("--cifar10", metavar="FILE|DIR", help="Where airplane and automobile of CIFAR-10 are.")

@@ -7,13 +7,17 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from mpc_tamper.cli.model_options import model_options
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, PARTIES
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS
+
+if TYPE_CHECKING:
+    from mpc_tamper.runs.corruption import Corruption
 
 EngineOption = Annotated[
     EngineName, typer.Option("--engine", help="What runs the program. clear is an oracle without any secrecy.")
@@ -46,26 +50,37 @@ DownloadOption = Annotated[
     bool, typer.Option("--download", help="Download mnist or cifar10 with torchvision if it is absent.")
 ]
 
+MODEL_OPTIONS = "model_options"
+
 
 def with_options(record: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """For commands with options in common: their first parameter, a dataclass, becomes an option for each field."""
+    """For commands with options in common: their first parameter, a dataclass, becomes an option for each field.
+
+    Its field model_options, where it has one, becomes an option for each public parameter of a model.
+    """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         hints = get_type_hints(record, include_extras=True)
         own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+        names = [field.name for field in dataclasses.fields(record)]
+        of_models = model_options() if MODEL_OPTIONS in names else []
         shared = [
             inspect.Parameter(
                 field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
             )
             for field in dataclasses.fields(record)
+            if field.name != MODEL_OPTIONS
         ]
 
         @functools.wraps(command)
         def called(**values: Any) -> None:
-            command(record(**{option.name: values.pop(option.name) for option in shared}), **values)
+            fields = {option.name: values.pop(option.name) for option in shared}
+            if of_models:
+                fields[MODEL_OPTIONS] = {option.name: values.pop(option.name) for option in of_models}
+            command(record(**fields), **values)
 
         separate = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own]
-        called.__signature__ = inspect.Signature([*shared, *separate])  # type: ignore[attr-defined]
+        called.__signature__ = inspect.Signature([*shared, *of_models, *separate])  # type: ignore[attr-defined]
         return called
 
     return decorate
@@ -90,3 +105,13 @@ def integers(text: str, option: str, form: str) -> tuple[int, ...]:
     except ValueError:
         pass
     raise ParameterError(f"expected {option} {form} in integers, got {text!r}; write them without spaces")
+
+
+def corruption(plan: Path | None, party: int | None) -> Corruption | None:
+    """Of --plan and --corrupt-party. Raises ParameterError where only one is given, PlanError for a bad file."""
+    from mpc_tamper.runs.corruption import Corruption
+    from mpc_tamper.runs.plan import AdditiveErrorPlan
+
+    if (plan is None) != (party is None):
+        raise ParameterError("expected --plan and --corrupt-party together, got one; give both or neither")
+    return None if plan is None else Corruption.of(party, AdditiveErrorPlan.read(plan))

@@ -16,11 +16,12 @@ from mpc_tamper.cli.options import (
     ProtocolOption,
     QuietOption,
     TimeoutOption,
+    corruption,
 )
 from mpc_tamper.core.errors import DataError, ParameterError, UsageError
 from mpc_tamper.core.files import what_is
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 
 
 def run(
@@ -52,11 +53,8 @@ def run(
     """Run a program with three parties. Its output goes to standard output and its cost to standard error."""
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.runs.plan import AdditiveErrorPlan
 
     check_program(program)
-    if (plan is None) != (corrupt_party is None):
-        raise ParameterError("expected --plan and --corrupt-party together, got one; give both or neither")
     spec = RunSpec(
         program=program,
         args=tuple(args or ()),
@@ -64,8 +62,7 @@ def run(
         inputs=input_files(inputs or []),
         run_dir=run_dir or new_run_dir(program.stem),
         shares_from=shares_from,
-        plan=None if plan is None else AdditiveErrorPlan.read(plan),
-        corrupt_party=corrupt_party,
+        corruption=corruption(plan, corrupt_party),
         timeout_seconds=timeout,
         port_base=port_base,
     )

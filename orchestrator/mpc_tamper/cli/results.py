@@ -10,8 +10,7 @@ import typer
 
 from mpc_tamper.cli.options import EngineOption, QuietOption
 from mpc_tamper.core.progress import shown
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 MP_SPDZ_HOME = "MP_SPDZ_HOME"
 OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
 from mpc_tamper.cli.options import (
     ClassesOption,
     DownloadOption,
@@ -23,33 +24,18 @@ from mpc_tamper.cli.options import (
 from mpc_tamper.cli.program import new_run_dir
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown
-from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.models.registry import DEFAULT
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 
 if TYPE_CHECKING:
-    from mpc_tamper.datasets import Task
+    from mpc_tamper.datasets.task import Task
+    from mpc_tamper.datasets.trigger import Trigger
+    from mpc_tamper.runs.corruption import Corruption
     from mpc_tamper.runs.owners import ClientRows
-    from mpc_tamper.runs.plan import AdditiveErrorPlan
-    from mpc_tamper.scenarios.trigger import Trigger
     from mpc_tamper.workflows.training import TrainedModel
-
-_DEFAULTS = SvmParameters()
 
 DataOption = Annotated[
     str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
-]
-IterationsOption = Annotated[int, typer.Option("--iterations", help="How many passes over all rows.")]
-BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", help="How many rows a step takes. (default: all)")]
-LearningRateOption = Annotated[float, typer.Option("--learning-rate", help="The step size alpha, for the mean loss.")]
-RegularisationOption = Annotated[float, typer.Option("--regularisation", help="The factor lambda, for the mean loss.")]
-LossOption = Annotated[Loss, typer.Option("--loss", help="The loss; hinge is the paper's equation (1).")]
-MaxRowNormOption = Annotated[
-    float | None,
-    typer.Option("--max-row-norm", help="A public bound on the norm of rows in [0, 1]. (default: a white image's)"),
-]
-ClipOption = Annotated[
-    float | None, typer.Option("--clip", help="As a defence, the most that a step adds to a weight. (default: any)")
 ]
 OwnersOption = Annotated[
     int, typer.Option("--owners", min=1, max=PARTIES, help="How many parties the rows are split among.")
@@ -73,40 +59,27 @@ class TrainingOptions:
     """What train and attack have in common."""
 
     data: DataOption = "mnist_0_1"
+    model: ModelOption = DEFAULT
     classes: ClassesOption = None
     root: RootOption = None
     download: DownloadOption = False
     engine: EngineOption = EngineName.REP3
     protocol: ProtocolOption = ProtocolName.RING
-    iterations: IterationsOption = _DEFAULTS.iterations
-    batch_size: BatchSizeOption = _DEFAULTS.batch_size
-    learning_rate: LearningRateOption = _DEFAULTS.learning_rate
-    regularisation: RegularisationOption = _DEFAULTS.regularisation
-    loss: LossOption = _DEFAULTS.loss
-    max_row_norm: MaxRowNormOption = _DEFAULTS.max_row_norm
-    clip: ClipOption = _DEFAULTS.clip
     owners: OwnersOption = 1
     labels_owner: LabelsOwnerOption = None
     out: OutOption = None
     run_dir: RunDirOption = None
     quiet: QuietOption = False
     as_json: JsonOption = False
+    model_options: dict[str, Any] = field(default_factory=dict)
 
     def task(self) -> Task:
         from mpc_tamper.datasets import load_task
 
         return load_task(self.data, classes=two_classes(self.classes), root=self.root, download=self.download)
 
-    def parameters(self) -> SvmParameters:
-        return SvmParameters(
-            self.learning_rate,
-            self.regularisation,
-            self.iterations,
-            self.batch_size,
-            self.loss,
-            self.max_row_norm,
-            self.clip,
-        )
+    def parameters(self) -> Any:
+        return chosen_parameters(self.model, self.model_options)
 
 
 @with_options(TrainingOptions)
@@ -126,7 +99,7 @@ def train(
         ),
     ] = None,
 ) -> None:
-    """Train a linear SVM in three-party computation, open it and test it."""
+    """Train a model in three-party computation, open it and test it."""
     task = options.task()
     rows: ClientRows | None = None
     if clients is not None:
@@ -137,7 +110,7 @@ def train(
         _tell_clients(options)
     elif known_clients is not None:
         raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
-    model = _train(options, task, f"honest run, engine {options.engine}", owners=rows)
+    model = _train(options, task, f"honest run, engine {options.engine}", clients=rows)
     metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
     _finish(model, metrics, options)
 
@@ -166,13 +139,17 @@ def attack(
 ) -> None:
     """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger."""
     from mpc_tamper.attacks.backdoor import backdoor_plan
+    from mpc_tamper.models.registry import get_model
+    from mpc_tamper.runs.corruption import Corruption
 
     task = options.task()
     where = trigger(task, pixel or [], patch or [], amplitude, target)
-    plan = backdoor_plan(where, options.parameters(), len(task.x_train), strength=strength)
-    model = _train(options, task, f"party {corrupt_party} corrupt, engine {options.engine}", plan, corrupt_party)
+    parameters, model = options.parameters(), get_model(options.model)
+    plan = backdoor_plan(where, parameters, len(task.x_train), model=model, strength=strength)
+    corruption = Corruption(corrupt_party, plan)
+    trained = _train(options, task, f"party {corrupt_party} corrupt, engine {options.engine}", corruption)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
-    _finish(model, attacked | asdict(model.evaluate(task, where)), options)
+    _finish(trained, attacked | asdict(trained.evaluate(task, where)), options)
 
 
 def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:
@@ -192,35 +169,41 @@ def _train(
     options: TrainingOptions,
     task: Task,
     what: str,
-    plan: AdditiveErrorPlan | None = None,
-    corrupt_party: int | None = None,
-    owners: ClientRows | None = None,
+    corruption: Corruption | None = None,
+    clients: ClientRows | None = None,
 ) -> TrainedModel:
+    from mpc_tamper.clients.contribute import invite
     from mpc_tamper.core.files import check_folder
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.owners import Owners
     from mpc_tamper.workflows import training
 
     if options.out is not None:
         check_folder(options.out)
+    engine, model, parameters = get_engine(options.engine), get_model(options.model), options.parameters()
     with shown(quiet=options.quiet) as progress:
         progress(what)
+        access = None
+        if clients is not None and options.run_dir is not None:
+            access = invite(clients, task.x_train.shape[1], model, parameters, engine, options.run_dir, progress)
         return training.train(
             task,
-            options.parameters(),
-            engine=get_engine(options.engine),
-            owners=owners or Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
-            plan=plan,
-            corrupt_party=corrupt_party,
+            parameters,
+            model=model,
+            engine=engine,
+            owners=clients or Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
+            corruption=corruption,
             protocol=options.protocol,
             run_dir=options.run_dir,
+            access=access,
             progress=progress,
         )
 
 
 def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float, target: int) -> Trigger:
     """All pixels of --pixel and --patch, in every channel; (2, 2) where neither is given."""
-    from mpc_tamper.scenarios.trigger import Trigger
+    from mpc_tamper.datasets.trigger import Trigger
 
     if not pixels and not patches:
         pixels = ["2,2"]

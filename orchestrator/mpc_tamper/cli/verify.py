@@ -16,12 +16,12 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     TimeoutOption,
+    corruption,
     two_classes,
 )
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
@@ -72,13 +72,10 @@ def verify(
 
     from mpc_tamper.datasets import load_task
     from mpc_tamper.defences.accuracy import AccuracyThreshold
-    from mpc_tamper.defences.certificate import PixelCertificate
+    from mpc_tamper.defences.robustness import PixelRobustness
     from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.runs.plan import AdditiveErrorPlan
     from mpc_tamper.workflows import verification
 
-    if (plan is None) != (corrupt_party is None):
-        raise ParameterError("expected --plan and --corrupt-party together, got one; give both or neither")
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     available = len(task.x_test)
     if rows is not None and rows > available:
@@ -91,13 +88,12 @@ def verify(
             run_dir / "train" if (run_dir / "train").is_dir() else run_dir,
             task.x_test[chosen],
             task.y_test[chosen],
-            AccuracyThreshold(threshold) if certificate is None else PixelCertificate(certificate, threshold),
+            AccuracyThreshold(threshold) if certificate is None else PixelRobustness(certificate, threshold),
             engine=get_engine(engine),
             protocol=protocol,
             channels=task.channels,
             secret_owner=secret_owner,
-            plan=None if plan is None else AdditiveErrorPlan.read(plan),
-            corrupt_party=corrupt_party,
+            corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
             max_verdicts=verification.MAX_VERDICTS if max_verdicts is None else max_verdicts,
             insecure_passive=insecure_passive,

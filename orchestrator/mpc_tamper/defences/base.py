@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.checks import Check
 from mpc_tamper.scenarios.scenario import Scenario
 
@@ -18,7 +19,13 @@ def unchanged(scenario: Scenario) -> Scenario:
 
 @dataclass(frozen=True)
 class Defence:
-    """change: of the training.  check: of the model that comes out."""
+    """change: of the training.  check: of the model that comes out.  asks: what the change needs of a model."""
 
     change: Change = unchanged
     check: Check | None = None
+    asks: frozenset[Capability] = frozenset()
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """Of the change and of the check."""
+        return self.asks | (frozenset() if self.check is None else self.check.needs)

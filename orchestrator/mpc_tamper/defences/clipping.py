@@ -16,16 +16,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
+from mpc_tamper.scenarios.scenario import Scenario
 
 CLIP = 0.001  # the default runs' weights stay below 0.1, and their accuracy is what it was
 
 
 def clipping(clip: float = CLIP) -> Callable[[Scenario], Scenario]:
-    """A Defence's change.  clip: see SvmParameters."""
+    """A Defence's change.  clip: a real number, the most that a step adds to a weight."""
 
     def change(scenario: Scenario) -> Scenario:
-        parameters = replace(scenario.parameters, clip=clip)
-        return replace(scenario, parameters=parameters, site=UpdateSite.CLIP)
+        return replace(scenario, parameters=scenario.model.clipped(scenario.parameters, clip))
 
     return change

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.fixed_point import MAX_PIXEL
-from mpc_tamper.scenarios.features import Pixels
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.models.features import Pixels
 from mpc_tamper.scenarios.scenario import Scenario
 
 SHARE = 0.1

@@ -8,10 +8,13 @@ from types import MappingProxyType
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.defences.active import active_training
 from mpc_tamper.defences.base import Defence
-from mpc_tamper.defences.certificate import PixelCertificate
 from mpc_tamper.defences.clipping import clipping
 from mpc_tamper.defences.low_variance import low_variance
 from mpc_tamper.defences.pca import pca_by_owner, pca_in_mpc
+from mpc_tamper.defences.robustness import PixelRobustness
+from mpc_tamper.models.capabilities import Capability
+
+_STORED = frozenset({Capability.STORED_ROWS})  # on rows of components, within a bound on their norm
 
 
 def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, Defence]:
@@ -23,11 +26,11 @@ def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, De
         {
             "none": Defence(),
             "accuracy": Defence(check=AccuracyThreshold(accuracy)),
-            **{f"certificate_{k}": Defence(check=PixelCertificate(k, share)) for k, share in certified.items()},
+            **{f"certificate_{k}": Defence(check=PixelRobustness(k, share)) for k, share in certified.items()},
             "low_variance": Defence(low_variance()),
-            "pca": Defence(pca_in_mpc),
-            "pca_by_owner": Defence(pca_by_owner),
-            "clipping": Defence(clipping()),
+            "pca": Defence(pca_in_mpc, asks=_STORED),
+            "pca_by_owner": Defence(pca_by_owner, asks=_STORED),
+            "clipping": Defence(clipping(), asks=frozenset({Capability.CLIPPING})),
             "active": Defence(active_training),
         }
     )

@@ -1,10 +1,17 @@
-"""An engine runs one .mpc program for three parties."""
+"""An engine runs one .mpc program for three parties, and states what it can do: nothing above it asks for its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
 
+import numpy as np
+
+from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.engines.hosts import Addresses, Host, Route
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
@@ -12,10 +19,136 @@ from mpc_tamper.runs.spec import RunSpec
 OnStep = Callable[[str, int], None]  # told the site and the occurrence of a step that begins, not of each
 
 
-class Engine(Protocol):
-    """Blocking; raises a TamperError of the first cause. Leaves no process behind, however it ends."""
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do.
 
-    name: EngineName
+    protocols: those it runs.
+    parties: three processes exchange messages, so seconds, bytes and rounds mean something.
+    gates: additive errors can enter inside its primitives, at sites such as HINGE/csa.
+    hands_off: its active ring protocols cannot read a passive run's shares; handoff.mpc has to take them over.
+    stores_transpose: a training step is faster on it where the program keeps the rows' transpose too.
+    queries: for each protocol under which it serves clients, how many queries a session may answer.
+    anonymous_clients: clients may come without a certificate.
+    idles: its servers exchange nothing while they wait for a client, so that waiting looks like a hang.
+    client_rows: clients may contribute training rows.
+    """
+
     protocols: frozenset[ProtocolName]
+    parties: bool = True
+    gates: bool = False
+    hands_off: bool = False
+    stores_transpose: bool = False
+    queries: Mapping[ProtocolName, int] = field(default_factory=dict)
+    anonymous_clients: bool = False
+    idles: bool = False
+    client_rows: bool = False
 
-    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult: ...
+
+@dataclass(frozen=True)
+class Credentials:
+    """servers: the certificates of servers 0, 1 and 2.  key, certificate: the client's own; None to be anonymous."""
+
+    servers: tuple[Path, Path, Path]
+    key: Path | None = None
+    certificate: Path | None = None
+
+
+class ClientConnection(Protocol):
+    """A client's side of a conversation with three servers."""
+
+    def send_private_inputs(self, values: np.ndarray) -> None:
+        """values: (n,) int64; n is what the servers' program asks for."""
+
+    def receive_outputs(self, count: int) -> np.ndarray:
+        """(count,) int64."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class GateFlips(Protocol):
+    """Flips of single AND gates inside an engine's comparison, for those who study what they do."""
+
+    def planes(self, width: int) -> Mapping[str, int]:
+        """The gates of a comparison of `width` bits, sign included, by name, and how many planes each has."""
+        ...
+
+    def changed(self, gate: str, planes: int, values: np.ndarray, width: int, corrupt_party: int) -> np.ndarray:
+        """Whether the comparison of each value gives another sign if the corrupt party flips its gate.
+
+        values: (m,) int64, m a multiple of planes: the flips of the first m / planes values are in plane 0, and so on.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class ProtocolReport:
+    """One protocol of an installation. runs, errors: yes, no, or what happens; active: its security."""
+
+    protocol: ProtocolName
+    runs: bool
+    errors: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What an engine found of its installation. facts: lines.  missing: what is in the way, each with its mend."""
+
+    facts: tuple[str, ...]
+    protocols: tuple[ProtocolReport, ...]
+    missing: tuple[str, ...]
+    usable: bool
+
+
+class Engine(ABC):
+    """Blocking; raises a TamperError of the first cause. Leaves no process behind, however it ends.
+
+    What an engine lacks raises EngineUnavailable.
+    """
+
+    name: ClassVar[EngineName]
+    capabilities: ClassVar[Capabilities]
+
+    @abstractmethod
+    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+        """Run all three parties on this machine."""
+
+    def run_party(self, spec: RunSpec, host: Host) -> RunResult:
+        """Run one party on this host, to its end; the other two run on theirs. The result holds its report alone."""
+        raise self._lacks("parties on hosts of their own", "rep3 or mp-spdz")
+
+    def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
+        """As a client, to three servers of this engine. timeout_seconds: to connect, and for each message."""
+        raise self._lacks("clients", "rep3 or mp-spdz")
+
+    def seeded(self, insecure_fixed_seed: int) -> Engine:
+        """An engine whose pads repeat; one without pads itself."""
+        return self
+
+    def routed(self, route: Route) -> Engine:
+        """An engine whose parties reach each other through a network in between."""
+        raise self._lacks("a network between its parties", "rep3 or mp-spdz")
+
+    def gate_flips(self) -> GateFlips:
+        raise self._lacks("gates inside its comparison", "rep3")
+
+    def diagnose(self) -> Diagnosis:
+        """What is installed, what each protocol can do, and what is missing for the others."""
+        protocols = tuple(ProtocolReport(p, runs=True, errors="yes") for p in ProtocolName if p in self.protocols)
+        return Diagnosis((f"{self.name}: part of this software",), protocols, (), usable=True)
+
+    @property
+    def protocols(self) -> frozenset[ProtocolName]:
+        return self.capabilities.protocols
+
+    def active_protocol(self) -> ProtocolName | None:
+        """The active protocol to take where nobody chose one; None where the engine has none."""
+        active = [p for p in ProtocolName if p.active and p in self.protocols]
+        preferred = ProtocolName.MAL_REP_RING
+        return preferred if preferred in active else active[0] if active else None
+
+    def _lacks(self, what: str, other: str) -> EngineUnavailable:
+        return EngineUnavailable(
+            f"expected an engine with {what}, got {self.name}, which has none; use --engine {other}"
+        )

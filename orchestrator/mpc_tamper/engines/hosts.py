@@ -11,11 +11,12 @@ import ipaddress
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from mpc_tamper.core.errors import UsageError
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES
 
 _LINE = re.compile(r"(?:\[(?P<ipv6>[^\[\]]+)\]|(?P<name>[^\[\]:\s]+)):(?P<port>[0-9]{1,5})")
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
@@ -34,6 +35,24 @@ class Address(NamedTuple):
 
 Addresses = tuple[Address, Address, Address]
 Route = Callable[[Addresses], AbstractContextManager[Addresses]]
+
+
+@dataclass(frozen=True)
+class Host:
+    """This host's place in a run of three.
+
+    addresses: where the other two reach parties 0, 1 and 2.  key: this party's.  certificates: of parties 0, 1 and 2.
+    listen_on: a host name or address to listen on in place of the own address, such as 0.0.0.0 where the own address is
+    a translated one.
+    connect_timeout_seconds: until all three have met.
+    """
+
+    party_id: int
+    addresses: Addresses
+    key: Path
+    certificates: tuple[Path, Path, Path]
+    listen_on: str | None = None
+    connect_timeout_seconds: float = 600.0
 
 
 def read_hosts(path: Path) -> Addresses:

@@ -9,7 +9,8 @@ from mpc_tamper.core.files import check_folder, what_is
 from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.inputs import WORD_BYTES, read_text
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, PARTIES, RunSpec
+from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
 
 PERSISTENCE = "Persistence"
 
@@ -47,16 +48,8 @@ def _check_inputs(spec: RunSpec) -> None:
 
 
 def _check_plan(spec: RunSpec, program: Program) -> None:
-    if (spec.plan is None) != (spec.corrupt_party is None):
-        raise PlanError(
-            "expected an additive-error plan and a corrupt party, or neither, got only one: give both --plan and "
-            "--corrupt-party"
-        )
-    if spec.plan is None or spec.corrupt_party is None:
-        return
-    if not 0 <= spec.corrupt_party < PARTIES:
-        raise PlanError(f"expected a corrupt party from 0 to {PARTIES - 1}, got {spec.corrupt_party}")
-    check_sites(spec.plan, program)
+    if spec.corruption is not None:
+        check_sites(spec.corruption.plan, program)
 
 
 def check_sites(plan: AdditiveErrorPlan, program: Program) -> None:

@@ -6,17 +6,16 @@ multiplies the row by it; otherwise another party enters the labels and they are
 
 from __future__ import annotations
 
-import math
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mpc_tamper.core.errors import DataError, ParameterError
+from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
-from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE, MAX_PIXEL
-from mpc_tamper.models.linear_svm.bounds import row_norm2
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.spec import InputFiles
 
@@ -49,21 +48,8 @@ def signs(y: np.ndarray) -> np.ndarray:
     return 2 * y.astype(np.int64) - 1
 
 
-def check_row_norm(x: np.ndarray, parameters: SvmParameters) -> None:
-    """What owners check before they enter rows: no norm above the public bound. x: (m, n) pixels or features."""
-    if parameters.max_row_norm is None:
-        return
-    largest = max(int((part.astype(np.int64) ** 2).sum(axis=1).max()) for part in np.array_split(x, len(x) // 1000 + 1))
-    if BIAS**2 + largest > row_norm2(parameters, x.shape[1], largest_attribute(x)):
-        least = math.ceil(math.sqrt(BIAS**2 + largest) / BIAS * 10_000) / 10_000  # one that will do
-        raise ParameterError(
-            f"max_row_norm: expected at least {least:.4f}, the largest norm of a row, got {parameters.max_row_norm:g}. "
-            "Raise it"
-        )
-
-
-def write_inputs(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
-    """Write each owner's binary input for svm_train.mpc: its rows, then the labels if it holds them.
+def write_signed_rows(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    """Write each owner's binary input for a training on signed rows: its rows, then the labels if it holds them.
 
     x: (m, n) uint8 or int32.  y: (m,) labels 0 and 1.  Raises DataError where they do not fit each other or the owners.
     """
@@ -77,8 +63,8 @@ def write_inputs(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> 
     return _write_owners(folder, blocks)
 
 
-def write_pixel_inputs(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
-    """The same for pca.mpc: rows of pixels alone, not multiplied, and the labels behind them, who holds them.
+def write_pixels(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    """The same for a program that takes pixels and labels apart: each owner's rows as they are, then its labels.
 
     x: (m, n) uint8.  y: (m,) labels 0 and 1.
     """
@@ -96,12 +82,12 @@ def write_pixel_inputs(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owner
 
 
 def _check_counts(x: np.ndarray, y: np.ndarray, owners: Owners) -> None:
-    if not len(x) == len(y) == sum(owners.rows):
-        raise DataError(f"expected {sum(owners.rows)} images and labels, got {len(x)} images and {len(y)} labels")
+    if not len(x) == len(y) == sum(owners.row_counts):
+        raise DataError(f"expected {sum(owners.row_counts)} images and labels, got {len(x)} images and {len(y)} labels")
 
 
 def _split(rows: np.ndarray, owners: Owners) -> list[np.ndarray]:
-    return np.split(rows, np.cumsum(owners.rows)[:-1])
+    return np.split(rows, np.cumsum(owners.row_counts)[:-1])
 
 
 def _write_owners(folder: Path, blocks: Mapping[int, Sequence[np.ndarray]]) -> Mapping[int, InputFiles]:
@@ -112,3 +98,29 @@ def _write(path: Path, parts: Sequence[np.ndarray]) -> Path:
     """Little-endian int64, no header; readable by the owner alone."""
     write_atomically(path, b"".join(part.astype("<i8", copy=False).tobytes() for part in parts), mode=0o600)
     return path
+
+
+def signed_examples(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Known examples for a verification: (m, n + 2) int64, y_i x_i with the constant attribute first, then [class 0].
+
+    x: (m, n) features.  y: (m,) classes 0 and 1, both present: a model of one class only is right on all of that.
+    """
+    if len(x) != len(y) or not {0, 1} <= set(np.unique(y).tolist()):
+        raise DataError(f"expected as many classes as examples, of both classes, got {len(x)} and {np.unique(y)}")
+    sign = signs(y)
+    return np.column_stack([integer_rows(x) * sign[:, None], sign < 0])
+
+
+def write_examples(
+    folder: Path, rows: np.ndarray, secret_owner: int | None
+) -> tuple[tuple[str, ...], InputFiles | None]:
+    """Arguments that say where a program finds its examples, and the secret owner's input, if there is one.
+
+    Public examples are a file, column by column, whose hash is among the arguments that all parties compare.
+    """
+    path = folder / "examples.bin"
+    if secret_owner is not None:
+        _write(path, [rows])
+        return (f"owner={secret_owner}",), InputFiles(binary=path)
+    _write(path, [np.ascontiguousarray(rows.T)])
+    return (f"file={path}", f"sha256={hashlib.sha256(path.read_bytes()).hexdigest()}"), None

@@ -1,4 +1,4 @@
-"""The records that pass between layers: what to run, what it cost, what came out."""
+"""What to run."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import ProtocolName
 
-PARTIES = 3
 MAX_TIMEOUT_SECONDS = 86_400.0
 
 
@@ -42,7 +41,7 @@ class RunSpec:
 
     run_dir: a folder of this run's own; the engine writes Persistence/, Player-Data/ and logs below it.
     shares_from: the run_dir of an earlier run whose share files this program reads, or None.
-    plan, corrupt_party: additive errors, and who adds them; both or neither.
+    corruption: who adds which errors; None for an honest run.
     timeout_seconds: how long a party waits for a message.
     clients: for programs that serve clients.
     port_base: parties listen on port_base + party_id of 127.0.0.1; None lets the system choose.
@@ -54,8 +53,7 @@ class RunSpec:
     inputs: Mapping[int, InputFiles] = field(default_factory=dict)
     run_dir: Path = Path("runs/last")
     shares_from: Path | None = None
-    plan: AdditiveErrorPlan | None = None
-    corrupt_party: int | None = None
+    corruption: Corruption | None = None
     timeout_seconds: float = 60.0
     port_base: int | None = None
     clients: ClientAccess = ClientAccess()

@@ -1,8 +1,4 @@
-"""Run a scenario with an attempt on it: prepare the rows, train, open the model for analysis, measure.
-
-With principal components in the computation three programs run: pca.mpc, svm_train.mpc on what it left, and, actively,
-the lift of the model back to pixels (docs/pca.md).
-"""
+"""Run a scenario with an attempt on it, stage by stage; open the model for analysis, verify it, measure it."""
 
 from __future__ import annotations
 
@@ -10,23 +6,20 @@ import itertools
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.checks import Check
-from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.models.features import FeatureMap, Pixels
+from mpc_tamper.models.metrics import Metrics, evaluate
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.scenarios.features import Pixels
-from mpc_tamper.scenarios.metrics import Metrics, evaluate
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
-from mpc_tamper.workflows.components import components_of, compute_components, lift, train_on_components
-from mpc_tamper.workflows.training import open_model, train_shared
+from mpc_tamper.workflows.opening import open_shares
+from mpc_tamper.workflows.stages import Stage, protocol_of, run_stage
 from mpc_tamper.workflows.verification import Verification, verify
 
 
@@ -34,12 +27,12 @@ from mpc_tamper.workflows.verification import Verification, verify
 class Outcome:
     """A trained model, opened for analysis.
 
-    weights: (d + 1,) int64 at scale 2^16, bias first.  scenario: whose features they weigh.
-    runs: what it took, the opening left out.  shares: the folder that the shared model lies in.
+    features: what it weighs.  runs: what it took, the opening left out.  shares: the folder of the shared model.
     """
 
-    weights: np.ndarray
+    opened: OpenedModel
     scenario: Scenario
+    features: FeatureMap
     runs: tuple[RunResult, ...]
     shares: Path
 
@@ -47,32 +40,26 @@ class Outcome:
         """On the task's test images, without and with the attempt's trigger."""
         task, trigger = self.scenario.task, attempt.trigger
         delta = trigger.delta(task.x_test.shape[1])
-        features = self.scenario.features.features
-        return evaluate(self.weights, task.x_test, task.y_test, delta, trigger.target, features)
+        return evaluate(self.opened, task.x_test, task.y_test, delta, trigger.target, self.features.features)
 
 
 @dataclass(frozen=True, eq=False)
-class _Analysis:
-    """A run of pca.mpc. plan, corrupt_party: None for an honest one."""
+class _Done:
+    """A stage that was run, and on what."""
 
+    stage: Stage
     task: Task
-    parameters: PcaParameters
     plan: AdditiveErrorPlan | None
     corrupt_party: int | None
     insecure_fixed_seed: int | None
 
-    def same(self, other: _Analysis) -> bool:
-        alike = (self.parameters, self.corrupt_party, self.insecure_fixed_seed) == (
-            other.parameters,
-            other.corrupt_party,
-            other.insecure_fixed_seed,
-        )
-        return alike and self.task is other.task and self.plan is other.plan
+    def same(self, other: _Done) -> bool:
+        numbers = (self.corrupt_party, self.insecure_fixed_seed) == (other.corrupt_party, other.insecure_fixed_seed)
+        return numbers and self.stage == other.stage and self.task is other.task and self.plan is other.plan
 
 
-class Laboratory:
-    """Runs scenarios on one engine. The principal components of the same rows are computed once and kept; those that
-    errors went into are kept apart, for the trials of a search.
+class ScenarioRunner:
+    """Runs scenarios on one engine. The first stage of several is kept, for all trials of a search that leave it alone.
 
     folder: for share files; whoever made it removes it.
     """
@@ -81,7 +68,7 @@ class Laboratory:
         self.engine = engine
         self._progress = progress
         self._places = (folder / str(number) for number in itertools.count())
-        self._computed: list[tuple[_Analysis, Path, RunResult]] = []
+        self._kept: list[tuple[_Done, Path, RunResult]] = []
 
     def trial(self, scenario: Scenario) -> Trial:
         """What was tried once is known: attacks that search alike train once, whatever their triggers."""
@@ -89,7 +76,7 @@ class Laboratory:
 
         def tried(attempt: Attempt) -> Metrics:
             for earlier, outcome in known:
-                if _same_errors(earlier, attempt):
+                if earlier.same_errors(attempt):
                     return outcome.evaluate(attempt)
             known.append((attempt, self.run(scenario, attempt)))
             return known[-1][1].evaluate(attempt)
@@ -98,33 +85,34 @@ class Laboratory:
 
     def run(self, scenario: Scenario, attempt: Attempt) -> Outcome:
         """Raises what the engine raises: ProtocolAbort where an active protocol caught the errors."""
-        if scenario.components is not None:
-            return self._run_on_components(scenario, PcaParameters(scenario.components), attempt)
         if attempt.task is not scenario.task and scenario.fit is not None:  # an owner poisons what the map is fit to
             scenario = replace(scenario, features=scenario.fit(attempt.task.x_train))
-        place, engine = next(self._places), self._engine_for(attempt.insecure_fixed_seed)
-        training = train_shared(
-            replace(attempt.task, x_train=scenario.features.features(attempt.task.x_train)),
-            scenario.parameters,
-            engine=engine,
-            run_dir=place / "train",
-            plan=attempt.plan,
-            corrupt_party=None if attempt.plan is None else scenario.corrupt_party,
-            protocol=scenario.protocol,
-            progress=self._progress,
-        )
-        columns = scenario.features.size + 1
-        weights = open_model(place / "train", columns, engine, place / "reveal", scenario.protocol)
-        return Outcome(weights, scenario, (training,), place / "train")
+        stages = scenario.stages
+        unknown = set(attempt.plans) - {stage.name for stage in stages}
+        if unknown:
+            raise ParameterError(f"expected errors in stages of the scenario, got some in {', '.join(sorted(unknown))}")
+        description = stages[-1].leaves(attempt.task)
+        if description is None:
+            raise ParameterError(f"expected the last stage to leave a model, got {stages[-1].name}")
+        place, engine = next(self._places), self._engine_for(attempt)
+        shares, run = self._first(stages[0], len(stages) > 1, scenario, attempt, place)
+        runs = [run]
+        for stage in stages[1:]:
+            shares, run = self._stage(stage, scenario, attempt, place, shares)
+            runs.append(run)
+        protocol = protocol_of(stages[-1], self.engine, scenario.protocol)
+        weights = open_shares(shares, description.shares, engine, place / "reveal", protocol)
+        features = scenario.scored or scenario.features
+        return Outcome(scenario.model.opened(weights), scenario, features, tuple(runs), shares)
 
     def verify(self, outcome: Outcome, check: Check) -> Verification:
         """The check of the shared model on the task's test images, which all servers know."""
         task = outcome.scenario.task
-        if check.pixels and not isinstance(outcome.scenario.features, Pixels):
+        if check.pixels and not isinstance(outcome.features, Pixels):
             raise ParameterError("expected a model of pixels for a certificate, got one of other features")
         return verify(
             outcome.shares,
-            outcome.scenario.features.features(task.x_test),
+            outcome.features.features(task.x_test),
             task.y_test,
             check,
             engine=self.engine,
@@ -132,63 +120,38 @@ class Laboratory:
             progress=self._progress,
         )
 
-    def _run_on_components(self, scenario: Scenario, pca: PcaParameters, attempt: Attempt) -> Outcome:
-        """The errors are in the training and in what computes the components; the lift is honest."""
-        place, engine = next(self._places), self._engine_for(attempt.insecure_fixed_seed)
-        corrupt_party = None if attempt.analysis_plan is None else scenario.corrupt_party
-        analysis = _Analysis(attempt.task, pca, attempt.analysis_plan, corrupt_party, attempt.insecure_fixed_seed)
-        shares, computing = self._components(analysis)
-        training = train_on_components(
-            attempt.task,
-            scenario.parameters,
-            pca,
-            engine=engine,
-            shares_from=shares,
-            run_dir=place / "train",
-            plan=attempt.plan,
-            corrupt_party=None if attempt.plan is None else scenario.corrupt_party,
-            protocol=scenario.protocol,
-        )
-        active = ProtocolName.MAL_REP_RING
-        protocol = active if active in engine.protocols else scenario.protocol
-        lifting = lift(
-            attempt.task, pca, engine=engine, shares_from=place / "train", run_dir=place / "lift", protocol=protocol
-        )
-        pixels = attempt.task.x_train.shape[1]
-        weights = open_model(place / "lift", pixels + 1, engine, place / "reveal", protocol)
-        lifted = replace(scenario, features=Pixels(pixels))
-        return Outcome(weights, lifted, (computing, training, lifting), place / "lift")
+    def _first(
+        self, stage: Stage, keep: bool, scenario: Scenario, attempt: Attempt, place: Path
+    ) -> tuple[Path, RunResult]:
+        """The first stage, or its earlier run on the same data with the same errors.  keep: for later trials."""
+        plan = attempt.plans.get(stage.name)
+        party = None if plan is None else scenario.corrupt_party
+        what = _Done(stage, attempt.task, plan, party, attempt.insecure_fixed_seed)
+        for known, where, run in self._kept:
+            if known.same(what):
+                return where, run
+        where, run = self._stage(stage, scenario, attempt, place, None)
+        if keep:
+            self._kept.append((what, where, run))
+        return where, run
 
-    def _components(self, analysis: _Analysis) -> tuple[Path, RunResult]:
-        for known, place, run in self._computed:
-            if known.same(analysis):
-                return place, run
-        place = next(self._places) / "pca"
-        run = compute_components(
-            analysis.task,
-            analysis.parameters,
-            engine=self._engine_for(analysis.insecure_fixed_seed),
-            run_dir=place,
-            plan=analysis.plan,
-            corrupt_party=analysis.corrupt_party,
+    def _stage(
+        self, stage: Stage, scenario: Scenario, attempt: Attempt, place: Path, shares_from: Path | None
+    ) -> tuple[Path, RunResult]:
+        plan = attempt.plans.get(stage.name)
+        run_dir = place / stage.name
+        run = run_stage(
+            stage,
+            attempt.task,
+            engine=self._engine_for(attempt),
+            run_dir=run_dir,
+            protocol=scenario.protocol,
+            shares_from=shares_from,
+            corruption=None if plan is None else Corruption(scenario.corrupt_party, plan),
             progress=self._progress,
         )
-        self._computed.append((analysis, place, run))
-        return place, run
+        return run_dir, run
 
-    def _engine_for(self, insecure_fixed_seed: int | None) -> Engine:
-        if insecure_fixed_seed is None or self.engine.name is not EngineName.REP3:
-            return self.engine
-        return Rep3Engine(insecure_fixed_seed=insecure_fixed_seed)
-
-
-def _same_errors(one: Attempt, other: Attempt) -> bool:
-    plans = [[p and p.sha256() for p in (attempt.plan, attempt.analysis_plan)] for attempt in (one, other)]
-    return plans[0] == plans[1] and one.task is other.task and one.insecure_fixed_seed == other.insecure_fixed_seed
-
-
-def complete(scenario: Scenario) -> Scenario:
-    """With the feature map that the servers compute in secret. In the worst case the attacker has data that give it."""
-    if scenario.components is None:
-        return scenario
-    return replace(scenario, features=components_of(scenario.task, PcaParameters(scenario.components)))
+    def _engine_for(self, attempt: Attempt) -> Engine:
+        seed = attempt.insecure_fixed_seed
+        return self.engine if seed is None else self.engine.seeded(seed)

@@ -1,65 +1,79 @@
 """A training as the corrupt server sees it: what attacks and defences tell each other.
 
-A defence changes a Scenario, an attack looks at it and answers with an Attempt. The attacker knows the program, the
+A defence changes a Scenario, an attack looks at it and answers with an Attempt. The attacker knows the programs, the
 parameters and the defence (Kerckhoffs), and rehearses on data like those of the owners; here on the very data, which is
-the worst case. Attacks on a countermeasure that changes the task go through `features` and `site`.
+the worst case. A defence may change the parameters, what the rows hold, the protocol, and which programs run before and
+after the training; what an attack may rely on is in `features` and in the errors that the model offers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from mpc_tamper.datasets.task import Task
-from mpc_tamper.models.linear_svm.bounds import FixedPoint, fixed_point
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.models.base import DataSize, Errors, Model
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.features import FeatureMap, Pixels
+from mpc_tamper.models.metrics import Metrics
+from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.scenarios.features import FeatureMap, Pixels
-from mpc_tamper.scenarios.metrics import Metrics
-from mpc_tamper.scenarios.trigger import Trigger
-
-
-class UpdateSite(StrEnum):
-    """The last multiplication of a training step, behind which nothing of the defence stands."""
-
-    GRADIENT = "GRADIENT"  # errors at the gradient's scale, times the rows of the batch
-    CLIP = "CLIP"  # where the update is clipped, behind the clamp: errors at the scale of the weights
+from mpc_tamper.workflows.stages import TRAIN, Stage, Training
 
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
-    """task: images as their owners have them, before any feature map.
+    """task: images as their owners have them, before any feature map.  parameters: the model's.
 
-    features: from images to what the rows of svm_train.mpc hold.
-    components: how many principal components the servers compute and train on; None where the owners enter features.
+    features: from images to what the rows of the training hold, and what the attacker knows of it.
+    before, after: stages around the training, such as principal components and the way back to pixels.
+    carry: how many shares the last stage before leaves after its rows, for the first stage after.
+    scored: what the finished model weighs, where that is not `features`.
     protocol: of the training.  corrupt_party: who adds errors, if anybody does.
     fit: how owners make the features from their training images, (m, n); None where those do not depend on them. An
     owner who poisons its images poisons this as well.
     """
 
     task: Task
-    parameters: SvmParameters
+    parameters: Any
     features: FeatureMap
-    site: UpdateSite = UpdateSite.GRADIENT
-    components: int | None = None
+    model: Model = field(default_factory=get_model)
+    before: tuple[Stage, ...] = ()
+    after: tuple[Stage, ...] = ()
+    carry: int | None = None
+    scored: FeatureMap | None = None
     protocol: ProtocolName = ProtocolName.RING
     corrupt_party: int = 1
     fit: Callable[[np.ndarray], FeatureMap] | None = None
 
-    @property
-    def constants(self) -> FixedPoint:
-        """Public integers of the training."""
-        return fixed_point(self.parameters, len(self.task.x_train), self.features.size, self.features.largest)
-
     @classmethod
-    def plain(cls, task: Task, parameters: SvmParameters) -> Scenario:
+    def plain(cls, task: Task, parameters: Any, model: Model | None = None) -> Scenario:
         """No defence."""
-        return cls(task, parameters, Pixels(task.x_train.shape[1]))
+        return cls(task, parameters, Pixels(task.x_train.shape[1]), model or get_model())
+
+    @property
+    def size(self) -> DataSize:
+        return DataSize(len(self.task.x_train), self.features.size, self.features.largest)
+
+    @property
+    def constants(self) -> Any:
+        """Public integers of the training."""
+        return self.model.constants(self.parameters, self.size)
+
+    @property
+    def errors(self) -> Errors:
+        """Where additive errors enter the training."""
+        return self.model.errors(self.parameters, self.size)
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """All of them, in order."""
+        return (*self.before, Training(self.model, self.parameters, self.features, self.carry), *self.after)
 
 
 Setting = float | int | str | list[int]
@@ -69,24 +83,34 @@ Setting = float | int | str | list[int]
 class Attempt:
     """What an attack does to one scenario.
 
-    plan: additive errors in the training, or None.  trigger: what success is measured with.
-    task: the training data, poisoned by its owner or as they were.
+    trigger: what success is measured with.  task: the training data, poisoned by its owner or as they were.
+    plans: additive errors by the name of the stage that they enter; none for an attack on the data alone.
     settings: what was chosen, such as {"strength": 0.6}; JSON types, for the record.
     insecure_fixed_seed: of the pads, where an outcome depends on them; None for fresh ones.
-    analysis_plan: additive errors in pca.mpc, where the servers compute the components; or None.
     """
 
-    plan: AdditiveErrorPlan | None
     trigger: Trigger
     task: Task
+    plans: Mapping[str, AdditiveErrorPlan] = field(default_factory=dict)
     settings: Mapping[str, Setting] = field(default_factory=dict)
     insecure_fixed_seed: int | None = None
-    analysis_plan: AdditiveErrorPlan | None = None
 
-    @property
-    def plans(self) -> tuple[AdditiveErrorPlan, ...]:
-        """Those that there are; none for an attack on the data alone."""
-        return tuple(plan for plan in (self.analysis_plan, self.plan) if plan is not None)
+    @classmethod
+    def in_training(
+        cls,
+        plan: AdditiveErrorPlan,
+        trigger: Trigger,
+        task: Task,
+        settings: Mapping[str, Setting] | None = None,
+        insecure_fixed_seed: int | None = None,
+    ) -> Attempt:
+        """Errors in the training alone."""
+        return cls(trigger, task, {TRAIN: plan}, settings or {}, insecure_fixed_seed)
+
+    def same_errors(self, other: Attempt) -> bool:
+        """Whether both come to the same model; what their success is measured with may differ."""
+        mine, theirs = ({name: plan.sha256() for name, plan in a.plans.items()} for a in (self, other))
+        return mine == theirs and self.task is other.task and self.insecure_fixed_seed == other.insecure_fixed_seed
 
 
 Trial = Callable[[Attempt], Metrics]
@@ -94,9 +118,12 @@ Trial = Callable[[Attempt], Metrics]
 
 
 class Attack(Protocol):
+    """additive: errors of a corrupt server, not of a data owner.  needs: what it asks of the model."""
+
     @property
-    def additive(self) -> bool:
-        """Errors of a corrupt server, not of a data owner."""
-        ...
+    def additive(self) -> bool: ...
+
+    @property
+    def needs(self) -> frozenset[Capability]: ...
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt: ...

@@ -21,8 +21,8 @@ from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.models.base import Layout
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
-from mpc_tamper.models.linear_svm.program import Layout
 from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost, RunResult

@@ -13,19 +13,21 @@ from typing import Any
 
 import numpy as np
 
+from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import BUNDLED, load_task
 from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
 from mpc_tamper.datasets.task import Task
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.models.fixed_point import MAX_PIXEL
 from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE, SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.report.table1 import FIGURE_2_JSON, FIGURE_JSON, TABLE_JSON, write_report
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.studies.environment import environment
-from mpc_tamper.workflows.training import TrainedModel, attack, train
+from mpc_tamper.workflows.training import TrainedModel, train
 
 FULL, UNDERTRAINED = "full", "under-trained"
 BUNDLED_COPY = "bundled"
@@ -102,15 +104,9 @@ def _train_both(
     progress(f"{task.name}, {setting.training} training, unpoisoned, engine {engine.name}")
     honest = train(task, setting.parameters, engine=engine, progress=progress)
     progress(f"{task.name}, {setting.training} training, poisoned: additive errors of party {corrupt_party}")
-    poisoned = attack(
-        task,
-        trigger,
-        setting.parameters,
-        engine=engine,
-        strength=setting.strength,
-        corrupt_party=corrupt_party,
-        progress=progress,
-    )
+    plan = backdoor_plan(trigger, setting.parameters, len(task.x_train), strength=setting.strength)
+    corruption = Corruption(corrupt_party, plan)
+    poisoned = train(task, setting.parameters, engine=engine, corruption=corruption, progress=progress)
     return {"unpoisoned": honest, "poisoned": poisoned}
 
 
@@ -124,7 +120,7 @@ def _row(name: str, model: TrainedModel, task: Task, pixels: str, trigger: Trigg
         "engine": run["engine"],
         "protocol": run["protocol"],
         "corrupt_party": run["corrupt_party"],
-        "iterations": run["iterations"],
+        "iterations": setting.parameters.iterations,
         "amplitude": trigger.amplitude,
         "strength": setting.strength if name == "poisoned" else 0.0,
         **metrics,

@@ -1,155 +1,117 @@
-"""Principal components in MPC, a training on them, and the model of pixels that comes of it; nothing is opened.
+"""Principal components in MPC as stages of a training: nothing is opened.
 
-pca, rows, trained, model = PcaParameters(), Path("runs/pca"), Path("runs/train"), Path("runs/model")
-compute_components(task, pca, engine=engine, run_dir=rows)
-train_on_components(task, parameters, pca, engine=engine, shares_from=rows, run_dir=trained)
-lift(task, pca, engine=engine, shares_from=trained, run_dir=model)
-
-runs/model is then what training on pixels would have left: verify() and svm_reveal.mpc read it.
+Components leaves rows of components, and V and the mean after them; the training goes on with the rows; Lift, under an
+active protocol, turns the model of components into what a training on pixels would have left.
 """
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from mpc_tamper.core import bundle
-from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.progress import silent
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.engines.clear.engine import ClearEngine, read_values
-from mpc_tamper.models.encoding import write_pixel_inputs
+from mpc_tamper.models.base import Layout, ProgramCall
+from mpc_tamper.models.description import ModelDescription
+from mpc_tamper.models.encoding import write_pixels
 from mpc_tamper.models.fixed_point import MAX_FEATURE
-from mpc_tamper.models.linear_svm.bounds import fixed_point
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
-from mpc_tamper.models.linear_svm.program import training_arguments
-from mpc_tamper.models.pca import program
-from mpc_tamper.models.pca.bounds import check_size, max_row_norm
+from mpc_tamper.models.pca.bounds import check_size
 from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.models.pca.program import carried, components_call, lift_call
 from mpc_tamper.models.pca.projection import Projection
-from mpc_tamper.runs.owners import Owners
-from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.result import RunResult
-from mpc_tamper.runs.spec import RunSpec
-from mpc_tamper.workflows.verification import RINGS, hand_off, is_passive_ring
+from mpc_tamper.runs.owners import ClientRows, Owners
+from mpc_tamper.workflows.opening import open_shares
+from mpc_tamper.workflows.stages import run_stage
 
 
-def compute_components(
-    task: Task,
-    pca: PcaParameters,
-    *,
-    engine: Engine,
-    run_dir: Path,
-    owners: Owners | None = None,
-    plan: AdditiveErrorPlan | None = None,
-    corrupt_party: int | None = None,
-    protocol: ProtocolName = ProtocolName.RING,
-    progress: Progress = silent,
-) -> RunResult:
-    """Run pca.mpc on the task's training images: projected rows, V and the mean stay shared, in run_dir.
+@dataclass(frozen=True)
+class Components:
+    """pca.mpc on the task's training images: projected rows, V and the mean."""
 
-    Raises ParameterError before anything starts where a public bound is too wide, and what the engine raises.
+    parameters: PcaParameters
+
+    name = "pca"
+    active = False
+
+    def text(self, task: Task) -> str:
+        return f"{self.parameters.components} principal components of {task.name}, {len(task.x_train):,} rows"
+
+    def call(self, task: Task, owners: Owners | ClientRows, folder: Path, layout: Layout) -> ProgramCall:
+        if isinstance(owners, ClientRows):
+            raise ParameterError("principal components: expected rows of the servers' owners, got rows of clients")
+        rows, pixels = task.x_train.shape
+        check_size(self.parameters, rows, pixels)
+        inputs = write_pixels(folder, task.x_train, task.y_train, owners)
+        return replace(components_call(self.parameters, pixels, owners), inputs=inputs)
+
+    def leaves(self, task: Task) -> None:
+        """Rows, and no model."""
+
+
+@dataclass(frozen=True)
+class Lift:
+    """svm_lift.mpc on what the training left. Under a passive protocol, a corrupt server can plant its trigger here."""
+
+    parameters: PcaParameters
+    model: str
+
+    name = "lift"
+    active = True
+
+    def text(self, task: Task) -> str:
+        return f"from components back to the pixels of {task.name}"
+
+    def call(self, task: Task, owners: Owners | ClientRows, folder: Path, layout: Layout) -> ProgramCall:
+        return lift_call(self.parameters, task.x_train.shape[1])
+
+    def leaves(self, task: Task) -> ModelDescription:
+        pixels = task.x_train.shape[1]
+        return ModelDescription(self.model, pixels, pixels + 1)
+
+
+@dataclass(frozen=True, eq=False)
+class SecretProjection:
+    """The FeatureMap that the servers compute on shares, as an attacker with data that give it knows it.
+
+    Computed at its first use, by the engine, on which nothing has to be secret: every engine computes the same, bit for
+    bit.
     """
-    owners = owners or Owners.share_equally(len(task.x_train))
-    rows, pixels = task.x_train.shape
-    check_size(pca, rows, pixels)
-    text = f"{pca.components} principal components of {task.name}, {rows:,} rows"
 
-    def on_step(site: str, occurrence: int) -> None:
-        if site == "FORWARD":
-            progress(text, (occurrence + 1) / pca.iterations)
+    task: Task
+    parameters: PcaParameters
+    engine: Engine
 
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        spec = RunSpec(
-            program=bundle.program("pca.mpc"),
-            args=program.components_arguments(pca, pixels, owners.rows, owners.labels),
-            protocol=protocol,
-            inputs=write_pixel_inputs(Path(folder), task.x_train, task.y_train, owners),
-            run_dir=run_dir,
-            plan=plan,
-            corrupt_party=corrupt_party,
-        )
-        return engine.run(spec, on_step)
+    @property
+    def size(self) -> int:
+        return self.parameters.components
 
+    @property
+    def largest(self) -> int:
+        return MAX_FEATURE
 
-def train_on_components(
-    task: Task,
-    parameters: SvmParameters,
-    pca: PcaParameters,
-    *,
-    engine: Engine,
-    shares_from: Path,
-    run_dir: Path,
-    plan: AdditiveErrorPlan | None = None,
-    corrupt_party: int | None = None,
-    protocol: ProtocolName = ProtocolName.RING,
-) -> RunResult:
-    """Run svm_train.mpc on the rows that compute_components left in shares_from; the model stays shared, in run_dir,
-    with V and the mean behind it.
+    def features(self, images: np.ndarray) -> np.ndarray:
+        return self.projection.features(images)
 
-    parameters: max_row_norm is replaced by the public bound on projected rows.
-    """
-    rows, pixels = task.x_train.shape
-    parameters = replace(parameters, max_row_norm=max_row_norm(pca, rows, pixels))
-    constants = fixed_point(parameters, rows, pca.components, MAX_FEATURE)
-    carried = pixels * pca.components + pixels
-    spec = RunSpec(
-        program=bundle.program("svm_train.mpc"),
-        args=training_arguments(parameters, constants, pca.components, (rows,), None, carried=carried),
-        protocol=protocol,
-        run_dir=run_dir,
-        shares_from=shares_from,
-        plan=plan,
-        corrupt_party=corrupt_party,
-    )
-    return engine.run(spec)
+    def direction(self, delta: np.ndarray) -> np.ndarray:
+        return self.projection.direction(delta)
 
-
-def lift(
-    task: Task,
-    pca: PcaParameters,
-    *,
-    engine: Engine,
-    shares_from: Path,
-    run_dir: Path,
-    plan: AdditiveErrorPlan | None = None,
-    corrupt_party: int | None = None,
-    protocol: ProtocolName = ProtocolName.MAL_REP_RING,
-) -> RunResult:
-    """Run svm_lift.mpc on what train_on_components left in shares_from: a model of pixels, shared, in run_dir.
-
-    protocol: under a passive one, a corrupt server can plant its trigger right here; the clear engine has only ring.
-    Where MP-SPDZ's active protocols need shares of their own, handoff.mpc runs first, in run_dir's sibling
-    "<name>-handoff". Raises ProtocolAbort where somebody deviated or the shares do not fit together.
-    """
-    pixels = task.x_train.shape[1]
-    if engine.name is EngineName.MP_SPDZ and protocol in RINGS and is_passive_ring(shares_from):
-        handed = run_dir.with_name(f"{run_dir.name}-handoff")
-        hand_off(shares_from, (pca.components + 1) * (pixels + 1), engine, protocol, handed)
-        shares_from = handed
-    spec = RunSpec(
-        program=bundle.program("svm_lift.mpc"),
-        args=(f"columns={pixels}", f"components={pca.components}"),
-        protocol=protocol,
-        run_dir=run_dir,
-        shares_from=shares_from,
-        plan=plan,
-        corrupt_party=corrupt_party,
-    )
-    return engine.run(spec)
-
-
-def components_of(task: Task, pca: PcaParameters | None = None) -> Projection:
-    """What pca.mpc computes on the task, by a run on the clear engine: every engine computes the same, bit for bit."""
-    pca = pca or PcaParameters()
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        run_dir = Path(folder, "pca")
-        compute_components(task, pca, engine=ClearEngine(), run_dir=run_dir)
-        return read_projection(read_values(run_dir).view(np.int64), len(task.x_train), task.x_train.shape[1], pca)
+    @cached_property
+    def projection(self) -> Projection:
+        rows, pixels = self.task.x_train.shape
+        with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+            place = Path(folder)
+            run_stage(
+                Components(self.parameters), self.task, engine=self.engine, run_dir=place / "pca", progress=silent
+            )
+            count = rows * (self.size + 1) + carried(self.parameters, pixels)
+            values = open_shares(place / "pca", count, self.engine, place / "reveal")
+        return read_projection(values, rows, pixels, self.parameters)
 
 
 def read_projection(values: np.ndarray, rows: int, pixels: int, pca: PcaParameters) -> Projection:

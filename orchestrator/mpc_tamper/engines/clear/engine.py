@@ -10,7 +10,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ShareFolderError
 from mpc_tamper.core.files import write_atomically
-from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.base import Capabilities, Engine, OnStep
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.validation import PERSISTENCE, validate
@@ -22,9 +22,9 @@ HEADER = b"clear values, no shares, of Z_2^64\n"
 SHARE_FILE = "Clear-P0.data"
 
 
-class ClearEngine:
+class ClearEngine(Engine):
     name = EngineName.CLEAR
-    protocols = frozenset({ProtocolName.RING})
+    capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}), parties=False)
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
         if spec.protocol not in self.protocols:
@@ -33,7 +33,8 @@ class ClearEngine:
         validate(spec, program)
         shares = read_values(spec.shares_from) if spec.shares_from is not None else None
         append = spec.shares_from is not None and spec.shares_from.resolve() == spec.run_dir.resolve()
-        machine = ClearMachine(program.sites, spec.inputs, spec.plan, shares, append=append, on_step=on_step)
+        plan = None if spec.corruption is None else spec.corruption.plan
+        machine = ClearMachine(program.sites, spec.inputs, plan, shares, append=append, on_step=on_step)
         began = time.perf_counter()
         run_program(program, spec.args, machine)
         machine.finish()

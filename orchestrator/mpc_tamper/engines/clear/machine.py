@@ -17,7 +17,8 @@ from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.runs.injector import ErrorInjector
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.spec import PARTIES, InputFiles
+from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.spec import InputFiles
 
 
 class ClearMachine:

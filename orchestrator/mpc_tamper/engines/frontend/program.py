@@ -28,7 +28,7 @@ from mpc_tamper.engines.frontend.reachable import MODULE
 from mpc_tamper.engines.frontend.runtime import Runtime, enter, leave, runtime
 from mpc_tamper.engines.frontend.secret import sint
 from mpc_tamper.engines.frontend.values import INSTEAD, RunTime
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES
 
 log = logging.getLogger(__name__)
 

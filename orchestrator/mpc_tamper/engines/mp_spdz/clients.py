@@ -15,7 +15,6 @@ import ssl
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -30,20 +29,30 @@ from mpc_tamper.core.errors import (
     ProtocolAbort,
     UsageError,
 )
+from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.hosts import Addresses
 from mpc_tamper.engines.mp_spdz.certificates import install_certificates, install_client, install_party
 from mpc_tamper.engines.mp_spdz.installation import Installation
-from mpc_tamper.runs.spec import PARTIES, ClientAccess
+from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.spec import ClientAccess
 
 
-@dataclass(frozen=True)
-class Place:
-    """addresses: where parties 0, 1 and 2 serve clients.  certificates: theirs.  key, certificate: the client's."""
+class Client:
+    """MP-SPDZ's client finds its certificates in the current folder, so all of a conversation is one call: the values
+    are kept until the outputs are asked for."""
 
-    addresses: Addresses
-    certificates: tuple[Path, Path, Path]
-    key: Path
-    certificate: Path
+    def __init__(self, addresses: Addresses, credentials: Credentials, timeout_seconds: float) -> None:
+        self._place = addresses, credentials, timeout_seconds
+        self._values = np.zeros(0, np.int64)
+
+    def send_private_inputs(self, values: np.ndarray) -> None:
+        self._values = np.concatenate([self._values, values])
+
+    def receive_outputs(self, count: int) -> np.ndarray:
+        return ask(self._values, count, *self._place)
+
+    def close(self) -> None:
+        """ask() has closed what it opened."""
 
 
 def install(access: ClientAccess, folder: Path) -> None:
@@ -66,7 +75,8 @@ def install(access: ClientAccess, folder: Path) -> None:
 def ask(
     values: np.ndarray,
     outputs: int,
-    place: Place,
+    addresses: Addresses,
+    credentials: Credentials,
     timeout_seconds: float,
     environment: Mapping[str, str] | None = None,
 ) -> np.ndarray:
@@ -74,11 +84,11 @@ def ask(
 
     MP-SPDZ's client looks for certificates below the current folder, so this one changes it meanwhile.
     """
-    hosts, port_base = _places(place.addresses)
+    hosts, port_base = _places(addresses)
     home = Installation.locate(os.environ if environment is None else environment).home
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder, _client_module(home) as module:
         player_data = Path(folder, "Player-Data")
-        number = _install_own(place, player_data)
+        number = _install_own(credentials, player_data)
         with contextlib.chdir(folder), _socket_timeout(timeout_seconds), _mapped():
             client = module.Client(hosts, port_base, number)
             try:
@@ -89,17 +99,19 @@ def ask(
                     each.close()
 
 
-def _install_own(place: Place, folder: Path) -> int:
+def _install_own(credentials: Credentials, folder: Path) -> int:
     """The client's Player-Data; returns its number."""
+    if credentials.key is None or credentials.certificate is None:
+        raise UsageError("expected a client's key and certificate, which MP-SPDZ asks for, got none; give both")
     folder.mkdir()
-    for i, certificate in enumerate(place.certificates):
+    for i, certificate in enumerate(credentials.servers):
         install_party(i, certificate, folder)
-    install_client(place.certificate, folder)
+    install_client(credentials.certificate, folder)
     try:
-        shutil.copyfile(place.key, folder / f"{place.certificate.stem}.key")
+        shutil.copyfile(credentials.key, folder / f"{credentials.certificate.stem}.key")
     except OSError as exc:
-        raise UsageError(f"{place.key}: expected the client's key: {exc.strerror}") from exc
-    return int(place.certificate.stem.removeprefix("C"))
+        raise UsageError(f"{credentials.key}: expected the client's key: {exc.strerror}") from exc
+    return int(credentials.certificate.stem.removeprefix("C"))
 
 
 def _places(addresses: Addresses) -> tuple[list[str], int]:

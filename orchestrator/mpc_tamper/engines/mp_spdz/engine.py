@@ -6,24 +6,34 @@ import contextlib
 import os
 from collections.abc import Mapping
 
-from mpc_tamper.engines.base import OnStep
-from mpc_tamper.engines.hosts import Address, Route
+from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Diagnosis, Engine, OnStep
+from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
 from mpc_tamper.engines.mp_spdz import clients, run_folder
+from mpc_tamper.engines.mp_spdz.diagnosis import diagnose
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS
 from mpc_tamper.engines.mp_spdz.run import execute, prepare
-from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.engines.mp_spdz.single_party import run_on_this_host
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.runs.spec import PARTIES, RunSpec
+from mpc_tamper.runs.spec import RunSpec
+
+_FOREVER = 1_000_000  # queries of a session
 
 
-class MpSpdzEngine:
+class MpSpdzEngine(Engine):
     """The reference engine: an MP-SPDZ tree that the user has built, found through MP_SPDZ_HOME.
 
     route: given where the parties listen, says where they reach each other while it lasts: a network between them.
     """
 
     name = EngineName.MP_SPDZ
-    protocols = frozenset(SETTINGS)
+    capabilities = Capabilities(
+        protocols=frozenset(SETTINGS),
+        hands_off=True,
+        stores_transpose=True,
+        queries=dict.fromkeys(SETTINGS, _FOREVER),
+        idles=True,
+    )
 
     def __init__(self, environment: Mapping[str, str] | None = None, *, route: Route = contextlib.nullcontext) -> None:
         self._environment = dict(os.environ if environment is None else environment)
@@ -42,3 +52,15 @@ class MpSpdzEngine:
             for i in range(PARTIES):
                 run_folder.write_hosts(spec.run_dir, i, [own[j] if j == i else reached[j] for j in range(PARTIES)])
             return execute(prepared, range(PARTIES), on_step)
+
+    def run_party(self, spec: RunSpec, host: Host) -> RunResult:
+        return run_on_this_host(spec, host, self._environment)
+
+    def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
+        return clients.Client(addresses, credentials, timeout_seconds)
+
+    def routed(self, route: Route) -> MpSpdzEngine:
+        return MpSpdzEngine(self._environment, route=route)
+
+    def diagnose(self) -> Diagnosis:
+        return diagnose(self._environment)

@@ -26,14 +26,13 @@ class PlanEffect(StrEnum):
 
 @dataclass(frozen=True)
 class ProtocolSettings:
-    """binary: in MP-SPDZ's folder.  compile_options: without the program.  active: secure with abort, else passive.
+    """binary: in MP-SPDZ's folder.  compile_options: without the program.
 
     repair: the patch without which v0.4.2's protocol does not notice what it should.
     """
 
     binary: str
     compile_options: tuple[str, ...]
-    active: bool
     plan: PlanEffect
     repair: Patch | None = None
 
@@ -44,17 +43,15 @@ _FIELD = ("-F", "64")
 
 SETTINGS: Mapping[ProtocolName, ProtocolSettings] = MappingProxyType(
     {
-        ProtocolName.RING: ProtocolSettings("replicated-ring-party.x", _SPLIT_RING, False, PlanEffect.SHIFTS),
-        ProtocolName.PS_REP_RING: ProtocolSettings("ps-rep-ring-party.x", _SPLIT_RING, True, PlanEffect.ABORTS),
-        ProtocolName.MAL_REP_RING: ProtocolSettings("malicious-rep-ring-party.x", _RING, True, PlanEffect.ABORTS),
+        ProtocolName.RING: ProtocolSettings("replicated-ring-party.x", _SPLIT_RING, PlanEffect.SHIFTS),
+        ProtocolName.PS_REP_RING: ProtocolSettings("ps-rep-ring-party.x", _SPLIT_RING, PlanEffect.ABORTS),
+        ProtocolName.MAL_REP_RING: ProtocolSettings("malicious-rep-ring-party.x", _RING, PlanEffect.ABORTS),
         ProtocolName.SY_REP_RING: ProtocolSettings(
-            "sy-rep-ring-party.x", _SPLIT_RING, True, PlanEffect.ABORTS, Patch.ZERO_CHECK
+            "sy-rep-ring-party.x", _SPLIT_RING, PlanEffect.ABORTS, Patch.ZERO_CHECK
         ),
-        ProtocolName.SHAMIR: ProtocolSettings("shamir-party.x", _FIELD, False, PlanEffect.SHIFTS),
-        ProtocolName.MAL_SHAMIR: ProtocolSettings("malicious-shamir-party.x", _FIELD, True, PlanEffect.UNSUPPORTED),
-        ProtocolName.REP_FIELD: ProtocolSettings("replicated-field-party.x", _FIELD, False, PlanEffect.SHIFTS),
-        ProtocolName.MAL_REP_FIELD: ProtocolSettings(
-            "malicious-rep-field-party.x", _FIELD, True, PlanEffect.UNSUPPORTED
-        ),
+        ProtocolName.SHAMIR: ProtocolSettings("shamir-party.x", _FIELD, PlanEffect.SHIFTS),
+        ProtocolName.MAL_SHAMIR: ProtocolSettings("malicious-shamir-party.x", _FIELD, PlanEffect.UNSUPPORTED),
+        ProtocolName.REP_FIELD: ProtocolSettings("replicated-field-party.x", _FIELD, PlanEffect.SHIFTS),
+        ProtocolName.MAL_REP_FIELD: ProtocolSettings("malicious-rep-field-party.x", _FIELD, PlanEffect.UNSUPPORTED),
     }
 )

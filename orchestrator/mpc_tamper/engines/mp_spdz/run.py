@@ -38,7 +38,10 @@ def prepare(spec: RunSpec, environment: Mapping[str, str]) -> Prepared:
     """Raises UsageErrors and ProgramErrors; nothing is started but the compiler."""
     program = load_program(spec.program)
     validate(spec, program)
-    plan = None if spec.plan is None else additive_plan.numbered(spec.plan, program.sites)
+    corrupt_party, plan = None, None
+    if spec.corruption is not None:
+        corrupt_party = spec.corruption.party
+        plan = additive_plan.numbered(spec.corruption.plan, program.sites)
     installation = Installation.locate(environment)
     binary = installation.require(spec.protocol, plan=plan is not None)
     make_folder(spec.run_dir)
@@ -49,7 +52,7 @@ def prepare(spec: RunSpec, environment: Mapping[str, str]) -> Prepared:
     if plan is not None:
         plan_file = spec.run_dir / "additive_errors.txt"
         plan.write(plan_file)
-    return Prepared(spec, program, binary, name, additive_plan.environment(environment, plan_file, spec.corrupt_party))
+    return Prepared(spec, program, binary, name, additive_plan.environment(environment, plan_file, corrupt_party))
 
 
 def execute(prepared: Prepared, parties: Sequence[int], on_step: OnStep | None = None) -> RunResult:
@@ -93,7 +96,7 @@ def _collect(prepared: Prepared, ends: list[PartyEnd]) -> RunResult:
     if any(end.returncode for end in ends):
         raise first_cause(ends)
     for end in ends:
-        if spec.plan is not None and end.party_id == spec.corrupt_party:
+        if spec.corruption is not None and end.party_id == spec.corruption.party:
             _check_plan_was_read(end)
     reports = tuple(
         transcript.report(end.party_id, end.transcript, prepared.program.sites, end.peak_rss_bytes) for end in ends

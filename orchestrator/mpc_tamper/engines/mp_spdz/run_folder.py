@@ -20,7 +20,8 @@ from mpc_tamper.core.errors import PortInUse, ShareFileError
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.engines.mp_spdz.certificates import make_certificate
 from mpc_tamper.engines.mp_spdz.parties import PartyEnd
-from mpc_tamper.runs.spec import PARTIES, InputFiles
+from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.spec import InputFiles
 
 _LOCALHOST = "127.0.0.1"
 _PLAYER_DATA = "Player-Data"

@@ -55,9 +55,9 @@ class PartyConfig:
     ) -> PartyConfig:
         """What of a run is this party's. Writes the plan below run_dir if it is the corrupt one."""
         plan = None
-        if spec.plan is not None and spec.corrupt_party == party_id:
+        if spec.corruption is not None and spec.corruption.party == party_id:
             plan = parties_folder(spec.run_dir) / "additive_errors.txt"
-            spec.plan.write(plan)
+            spec.corruption.plan.write(plan)
         inputs = spec.inputs.get(party_id, InputFiles())
         return cls(
             party_id=party_id,

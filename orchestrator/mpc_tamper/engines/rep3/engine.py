@@ -16,14 +16,15 @@ from pathlib import Path
 
 from mpc_tamper.core import errors
 from mpc_tamper.core.errors import PartyError, PeerLost, TamperError
-from mpc_tamper.engines.hosts import Address, Addresses, Route
+from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Engine, GateFlips
+from mpc_tamper.engines.certificates import make_certificate
+from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
 from mpc_tamper.engines.rep3.config import PartyConfig, parties_folder, report_file
 from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
-from mpc_tamper.engines.rep3.transport.certificates import make_certificate
 from mpc_tamper.engines.rep3.transport.tls import listen
-from mpc_tamper.runs.protocols import EngineName
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.runs.spec import PARTIES, RunSpec
+from mpc_tamper.runs.spec import RunSpec
 
 _HOST = "127.0.0.1"
 _GRACE_SECONDS = 2.0  # for the other parties to notice a failure by themselves and say what they saw
@@ -44,7 +45,7 @@ class _Process:
     log: Path
 
 
-class Rep3Engine:
+class Rep3Engine(Engine):
     """The embedded engine: three processes, replicated secret sharing over Z_2^64, TLS on loopback.
 
     insecure_fixed_seed makes all pads repeatable, for tests only; the parties' reports carry it.
@@ -52,7 +53,15 @@ class Rep3Engine:
     """
 
     name = EngineName.REP3
-    protocols = PROTOCOLS
+    capabilities = Capabilities(
+        protocols=PROTOCOLS,
+        gates=True,
+        # Each session starts with fresh keys. In the active protocol every answer adds some 2^-47 to the session's
+        # soundness error, which may not exceed 2^-40.
+        queries={ProtocolName.RING: 10_000, ProtocolName.MAL_REP_RING: 100},
+        anonymous_clients=True,
+        client_rows=True,
+    )
 
     def __init__(self, *, insecure_fixed_seed: int | None = None, route: Route = contextlib.nullcontext) -> None:
         self._insecure_fixed_seed = insecure_fixed_seed
@@ -75,6 +84,27 @@ class Rep3Engine:
             os.close(alive_read)
             _wait(processes, spec.run_dir, progress)
         return collect(spec, range(PARTIES))
+
+    def run_party(self, spec: RunSpec, host: Host) -> RunResult:
+        from mpc_tamper.engines.rep3.single_party import run_on_this_host
+
+        return run_on_this_host(spec, host)
+
+    def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
+        from mpc_tamper.engines.rep3.clients.client import connect
+
+        return connect(addresses, credentials, timeout_seconds=timeout_seconds)
+
+    def seeded(self, insecure_fixed_seed: int) -> Rep3Engine:
+        return Rep3Engine(insecure_fixed_seed=insecure_fixed_seed, route=self._route)
+
+    def routed(self, route: Route) -> Rep3Engine:
+        return Rep3Engine(insecure_fixed_seed=self._insecure_fixed_seed, route=route)
+
+    def gate_flips(self) -> GateFlips:
+        from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
+
+        return ComparisonFlips()
 
     def _configure(self, spec: RunSpec, addresses: Addresses) -> list[Path]:
         """Certificates, and a config file for each party."""

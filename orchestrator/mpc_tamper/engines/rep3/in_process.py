@@ -13,8 +13,8 @@ from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.prss import Prss
 from mpc_tamper.engines.rep3.transport.memory import memory_channels
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.injector import ErrorInjector
-from mpc_tamper.runs.plan import AdditiveErrorPlan
 
 T = TypeVar("T")
 
@@ -23,8 +23,7 @@ def run_in_threads(
     program: Callable[[Party], T],
     *,
     sites: dict[int, str] | None = None,
-    plan: AdditiveErrorPlan | None = None,
-    corrupt_party: int | None = None,
+    corruption: Corruption | None = None,
     insecure_keys: Sequence[bytes] | None = None,
     active: bool = False,
     record_bytes: int = RECORD_BYTES,
@@ -45,7 +44,9 @@ def run_in_threads(
                 prss = agree_on_keys(channel)
             else:
                 prss = Prss(insecure_keys[party_id], insecure_keys[party_id - 1])
-            injector = ErrorInjector(plan) if plan is not None and party_id == corrupt_party else None
+            injector = (
+                ErrorInjector(corruption.plan) if corruption is not None and party_id == corruption.party else None
+            )
             prover = Active(channel, prss, b"in memory", record_bytes=record_bytes) if active else None
             results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector, prover))
             if prover is not None:

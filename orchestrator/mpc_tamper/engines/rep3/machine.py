@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError
+from mpc_tamper.engines import share_files
 from mpc_tamper.engines.inputs import OwnerInput
-from mpc_tamper.engines.rep3 import share_files
 from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
 from mpc_tamper.engines.rep3.primitives.shift import right_shift
@@ -133,10 +133,10 @@ class Rep3Machine:
     def write_shares(self, x: RepShare, position: int | None) -> None:
         if self.party.active is not None:
             self.party.active.prove()
-        share_files.write(self._shares, x, position)
+        share_files.write(self._shares, x.own, x.previous, position)
 
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
-        shares = share_files.read(self._shares, position, count)
+        shares = RepShare(*share_files.read(self._shares, position, count))
         if self.party.active is not None:
             check_agreement(self.party, shares)
         stop = position + count

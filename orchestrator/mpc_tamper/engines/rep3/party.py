@@ -26,18 +26,18 @@ import numpy as np
 
 from mpc_tamper.core.errors import TamperError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.engines import share_files
+from mpc_tamper.engines.certificates import certificate_file, key_file
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
-from mpc_tamper.engines.rep3 import share_files
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
-from mpc_tamper.engines.rep3.transport.certificates import certificate_file, key_file
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.tls import connect, listen
 from mpc_tamper.runs.injector import ErrorInjector

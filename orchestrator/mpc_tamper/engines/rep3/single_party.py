@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, ShareFileError, ShareFolderError
-from mpc_tamper.engines.hosts import Address, Addresses
+from mpc_tamper.engines.certificates import check_credentials
+from mpc_tamper.engines.hosts import Address, Host
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.party import run_party
 from mpc_tamper.engines.rep3.run import collect, prepare
-from mpc_tamper.engines.rep3.share_files import check, share_file
-from mpc_tamper.engines.rep3.transport.certificates import check_credentials
 from mpc_tamper.engines.rep3.transport.tls import listen
+from mpc_tamper.engines.share_files import check, share_file
 from mpc_tamper.engines.validation import check_timeout
+from mpc_tamper.runs.protocols import PARTIES
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.runs.spec import PARTIES, RunSpec
-
-
-@dataclass(frozen=True)
-class Host:
-    """This host's place in a run.
-
-    addresses: where the other two reach parties 0, 1 and 2.  key: this party's.  certificates: of parties 0, 1 and 2.
-    listen_on: a host name or address to listen on in place of the own address, such as 0.0.0.0 behind a translated one.
-    connect_timeout_seconds: until all three have met.
-    """
-
-    party_id: int
-    addresses: Addresses
-    key: Path
-    certificates: tuple[Path, Path, Path]
-    listen_on: str | None = None
-    connect_timeout_seconds: float = 600.0
+from mpc_tamper.runs.spec import RunSpec
 
 
 def run_on_this_host(spec: RunSpec, host: Host) -> RunResult:
@@ -71,10 +52,10 @@ def _check_own(spec: RunSpec, host: Host) -> None:
     for owner in spec.inputs:
         if owner != host.party_id:
             raise DataError(f"expected party {host.party_id}'s own input, got one of party {owner}: its host enters it")
-    if spec.corrupt_party not in (None, host.party_id):
+    if spec.corruption is not None and spec.corruption.party != host.party_id:
         raise PlanError(
-            f"expected a plan for party {host.party_id} itself, got one for party {spec.corrupt_party}: give it to the "
-            "corrupt party on its host"
+            f"expected a plan for party {host.party_id} itself, got one for party {spec.corruption.party}: give it to "
+            "the corrupt party on its host"
         )
     if spec.shares_from is not None:
         try:

@@ -1,0 +1,1 @@
+"""A linear support vector machine on two classes."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.fixed_point import BIAS, MAX_PIXEL, MAX_WIDTH, ROW_SCALE, ceil_sqrt
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.models.encoding import largest_attribute
+from mpc_tamper.models.fixed_point import BIAS, MAX_WIDTH, ROW_SCALE, ceil_sqrt
 from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE, Loss, SvmParameters
 
 SHIFTS = range(24, 49)  # public t to choose from, the smallest that is fine enough
@@ -62,6 +66,19 @@ def row_norm2(parameters: SvmParameters, pixels: int, largest: int = MAX_PIXEL) 
     if parameters.max_row_norm is None:
         return white
     return min(white, math.floor(min(parameters.max_row_norm * BIAS, math.sqrt(white) + 1) ** 2))
+
+
+def check_row_norm(x: np.ndarray, parameters: SvmParameters) -> None:
+    """What owners check before they enter rows: no norm above the public bound. x: (m, n) pixels or features."""
+    if parameters.max_row_norm is None:
+        return
+    largest = max(int((part.astype(np.int64) ** 2).sum(axis=1).max()) for part in np.array_split(x, len(x) // 1000 + 1))
+    if BIAS**2 + largest > row_norm2(parameters, x.shape[1], largest_attribute(x)):
+        least = math.ceil(math.sqrt(BIAS**2 + largest) / BIAS * 10_000) / 10_000  # one that will do
+        raise ParameterError(
+            f"max_row_norm: expected at least {least:.4f}, the largest norm of a row, got {parameters.max_row_norm:g}. "
+            "Raise it"
+        )
 
 
 def _constants(parameters: SvmParameters, batch: int, last_batch: int) -> tuple[int, tuple[int, ...]]:

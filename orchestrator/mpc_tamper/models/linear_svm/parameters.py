@@ -1,4 +1,4 @@
-"""Parameters of SVM training, their fixed-point constants, and public bounds on every value of a run.
+"""Parameters of the linear SVM: what is minimised, and how.
 
     minimise lambda * w.w + (1/m) * sum_i c(z_i),  z_i = 1 - y_i w.x_i,  c(z) = max(0, z) or max(0, z)^2 / 2
     w <- w - alpha * (2*lambda*w - (1/B) * sum_i y_i x_i g(z_i)),        g(z) = [z > 0] or max(0, z)
@@ -19,6 +19,7 @@ from enum import StrEnum
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.fixed_point import MAX_WIDTH, ROW_SCALE
+from mpc_tamper.models.parameters import option
 
 WEIGHT_SCALE = 16
 MARGIN_SCALE = ROW_SCALE + WEIGHT_SCALE
@@ -43,13 +44,15 @@ class SvmParameters:
     clip: a public bound on what a step adds to each weight, a real number; None for none.
     """
 
-    learning_rate: float = 0.1
-    regularisation: float = 1e-4
-    iterations: int = 100
-    batch_size: int | None = None
-    loss: Loss = Loss.HINGE
-    max_row_norm: float | None = None
-    clip: float | None = None
+    learning_rate: float = option(0.1, "The step size alpha, for the mean loss.")
+    regularisation: float = option(1e-4, "The weight lambda of the regularisation, for the mean loss.")
+    iterations: int = option(100, "How many passes over all rows the training makes.")
+    batch_size: int | None = option(None, "How many rows a step takes; all of them by default.")
+    loss: Loss = option(Loss.HINGE, "The loss function; hinge is the paper's equation (1).")
+    max_row_norm: float | None = option(
+        None, "A public bound on the norm of a row with features in [0, 1]; by default that of a white image."
+    )
+    clip: float | None = option(None, "The most that a step may add to a weight, as a defence; unbounded by default.")
 
     def __post_init__(self) -> None:
         for name, value, least in (

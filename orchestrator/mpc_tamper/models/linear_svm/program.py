@@ -2,44 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import StrEnum
+from pathlib import Path
 
+import numpy as np
+
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.models.base import DataSize, Layout, ProgramCall
+from mpc_tamper.models.checks import Question
+from mpc_tamper.models.encoding import signed_examples, write_examples
 from mpc_tamper.models.linear_svm.bounds import FixedPoint
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.owners import ClientRows, RowSource, StoredRows
+
+LAST_STEP = "UPDATE"  # of an iteration of svm_train.mpc
 
 
-class Layout(StrEnum):
-    """How svm_train.mpc keeps the rows. Both: their transpose too, for full batches; faster on MP-SPDZ alone."""
-
-    ROWS = "rows"
-    BOTH = "both"
-
-
-def training_arguments(
-    parameters: SvmParameters,
-    constants: FixedPoint,
-    pixels: int,
-    rows: Sequence[int],
-    labels_owner: int | None,
-    layout: Layout = Layout.ROWS,
-    client_port: int = 0,
-    carried: int = 0,
-) -> tuple[str, ...]:
-    """Arguments of svm_train.mpc. rows: of each owner, or of each client. labels_owner: None where they premultiply
-    their rows. client_port: where server 0 waits for the clients; 0 if the rows are the owners'. carried: shares that
-    stand behind the rows that an earlier run left, and are to stand behind the weights; 0 if rows are entered."""
-    source = "clients" if client_port else "shares" if carried else "owners"
-    return (
+def training_call(
+    parameters: SvmParameters, constants: FixedPoint, size: DataSize, rows: RowSource, layout: Layout = Layout.ROWS
+) -> ProgramCall:
+    """svm_train.mpc on rows of the servers' owners, of clients, or of an earlier stage."""
+    source = "clients" if isinstance(rows, ClientRows) else "shares" if isinstance(rows, StoredRows) else "owners"
+    batches = parameters.batches(sum(rows.row_counts))
+    args = (
         f"source={source}",
-        f"port={client_port}",
-        f"carry={carried}",
-        "rows=" + ",".join(map(str, rows)),
-        f"columns={pixels + 1}",
-        f"labels={'owner' if labels_owner is None else labels_owner}",
+        f"port={rows.port_base if isinstance(rows, ClientRows) else 0}",
+        f"carry={rows.carry if isinstance(rows, StoredRows) else 0}",
+        "rows=" + ",".join(map(str, rows.row_counts)),
+        f"columns={size.features + 1}",
+        f"labels={'owner' if rows.labels is None else rows.labels}",
         f"loss={parameters.loss}",
         f"epochs={parameters.iterations}",
-        f"batch={parameters.batches(sum(rows))[0]}",
+        f"batch={batches[0]}",
         f"gain={constants.gain}",
         f"last_gain={constants.last_gain}",
         f"decay={constants.decay}",
@@ -48,3 +42,41 @@ def training_arguments(
         f"layout={layout}",
         f"width={constants.width}",
     )
+    steps = parameters.iterations * len(batches)
+    return ProgramCall(bundle.program("svm_train.mpc"), args, loop=(LAST_STEP, steps))
+
+
+def verification_call(
+    question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+) -> ProgramCall:
+    """svm_verify.mpc on known examples.  x: (m, n) features.  y: (m,) classes 0 and 1."""
+    rows = signed_examples(x, y)
+    check_pixels(question.pixels, question.channels, x.shape[1])
+    examples, secret = write_examples(folder, rows, secret_owner)
+    args = (
+        f"columns={x.shape[1] + 1}",
+        f"rows={len(rows)}",
+        f"threshold={question.threshold}",
+        f"pixels={question.pixels}",
+        f"channels={question.channels}",
+        *examples,
+    )
+    inputs = {} if secret is None or secret_owner is None else {secret_owner: secret}
+    return ProgramCall(bundle.program("svm_verify.mpc"), args, inputs)
+
+
+def query_call(features: int, *, with_score: bool, port: int, queries: int) -> ProgramCall:
+    """svm_query.mpc."""
+    answer = "score" if with_score else "class"
+    args = (f"columns={features + 1}", f"answer={answer}", f"port={port}", f"queries={queries}")
+    return ProgramCall(bundle.program("svm_query.mpc"), args)
+
+
+def check_pixels(pixels: int, channels: int, features: int) -> None:
+    """Raises ParameterError unless so many features have as many pixel positions."""
+    if channels < 1 or features % channels:
+        raise ParameterError(f"channels: expected a number that divides the {features} attributes, got {channels}")
+    if not 0 <= pixels <= features // channels:
+        raise ParameterError(
+            f"pixels: expected at most the {features // channels} pixels of an image, got {pixels}: lower it"
+        )

@@ -1,11 +1,35 @@
-"""Scores of a linear model, exactly."""
+"""Scores of a linear model, exactly.
+
+f(x) = w.x with w at scale 2^16 and rows at 2^8, so scores are integers at scale 2^24. A row is of class 1 iff f(x) > 0.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.fixed_point import BIAS
+from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE
+
+
+class OpenedSvm(OpenedModel):
+    """weights: (n + 1,) int64 at scale 2^16, bias first."""
+
+    @property
+    def score_bits(self) -> int:
+        return MARGIN_SCALE
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        return scores(self.weights, rows)
+
+    @property
+    def max_abs_weight(self) -> float:
+        return max(abs(int(w)) for w in self.weights) / (1 << WEIGHT_SCALE)
+
+    def picture(self) -> np.ndarray:
+        """Without the bias."""
+        return self.weights[1:] / (1 << WEIGHT_SCALE)
 
 
 def scores(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:

@@ -29,7 +29,8 @@ from __future__ import annotations
 import math
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.fixed_point import BIAS, MAX_PIXEL
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.models.pca.parameters import PcaParameters
 from mpc_tamper.models.pca.program import COMPONENT_SCALE
 

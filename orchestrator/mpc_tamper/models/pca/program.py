@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
+from mpc_tamper.core import bundle
+from mpc_tamper.models.base import ProgramCall
 from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 
 COMPONENT_SCALE = 16  # of V
 EXCESS = 22  # bits of V in the output of the last APPLY that are rounded away
 
 
-def components_arguments(
-    parameters: PcaParameters, pixels: int, rows: Sequence[int], labels_owner: int | None
-) -> tuple[str, ...]:
-    """Arguments of pca.mpc. rows: of each owner.  labels_owner: None where they know their rows' labels."""
-    return (
-        "rows=" + ",".join(map(str, rows)),
+def components_call(parameters: PcaParameters, pixels: int, owners: Owners) -> ProgramCall:
+    """pca.mpc, without the owners' inputs."""
+    args = (
+        "rows=" + ",".join(map(str, owners.row_counts)),
         f"columns={pixels}",
-        f"labels={'owner' if labels_owner is None else labels_owner}",
+        f"labels={'owner' if owners.labels is None else owners.labels}",
         f"components={parameters.components}",
         f"iterations={parameters.iterations}",
     )
+    return ProgramCall(bundle.program("pca.mpc"), args, loop=("FORWARD", parameters.iterations))
+
+
+def lift_call(parameters: PcaParameters, pixels: int) -> ProgramCall:
+    """svm_lift.mpc."""
+    args = (f"columns={pixels}", f"components={parameters.components}")
+    return ProgramCall(bundle.program("svm_lift.mpc"), args)
+
+
+def carried(parameters: PcaParameters, pixels: int) -> int:
+    """How many shares pca.mpc leaves after the rows: V and the mean."""
+    return pixels * parameters.components + pixels
 
 
 def errors_in_components(errors: np.ndarray, parameters: PcaParameters) -> AdditiveErrorPlan:

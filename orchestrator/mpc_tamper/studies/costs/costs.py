@@ -28,10 +28,8 @@ from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.engines.mp_spdz.engine import MpSpdzEngine
-from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.models.base import Layout
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
-from mpc_tamper.models.linear_svm.program import Layout
 from mpc_tamper.report.costs import COSTS_JSON, write_report
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
@@ -39,7 +37,7 @@ from mpc_tamper.studies.costs.model import LAN, WAN, Network, predict
 from mpc_tamper.studies.costs.relay import through
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.workflows.training import train_shared
-from mpc_tamper.workflows.verification import PASSIVE, verify
+from mpc_tamper.workflows.verification import verify
 
 DATASET = "mnist_0_1"
 THRESHOLD = AccuracyThreshold(0.5)  # the cost does not depend on it
@@ -50,17 +48,14 @@ _NO_LIMIT = 1000  # verdicts on a model that nobody will use
 _ENOUGH_SECONDS = 4.0  # for one measurement, its start-up included: long runs are not repeated
 _TIMEOUT_SECONDS = 300.0
 
-# The passive protocol whose shares an active one takes over.
-BASIS: Mapping[ProtocolName, ProtocolName] = MappingProxyType(
-    {
-        ProtocolName.MAL_REP_RING: ProtocolName.RING,
-        ProtocolName.PS_REP_RING: ProtocolName.RING,
-        ProtocolName.SY_REP_RING: ProtocolName.RING,
-        ProtocolName.MAL_SHAMIR: ProtocolName.SHAMIR,
-    }
+PROTOCOLS = (
+    ProtocolName.RING,
+    ProtocolName.MAL_REP_RING,
+    ProtocolName.PS_REP_RING,
+    ProtocolName.SY_REP_RING,
+    ProtocolName.SHAMIR,
+    ProtocolName.MAL_SHAMIR,
 )
-PROTOCOLS = (ProtocolName.RING, *(p for p, b in BASIS.items() if b is ProtocolName.RING))
-PROTOCOLS += (ProtocolName.SHAMIR, ProtocolName.MAL_SHAMIR)
 
 
 @dataclass(frozen=True)
@@ -94,9 +89,6 @@ GRIDS: Mapping[EngineName, tuple[Grid, ...]] = MappingProxyType(
         EngineName.REP3: (Grid(rows=(1000, 4000, 12_665), iterations=(10, 30, 100), examples=2115),),
         EngineName.MP_SPDZ: (SMALL, Grid(rows=(12_665,), iterations=(10,), examples=200, protocols=_MP_SPDZ_FAST)),
     }
-)
-_ENGINES: Mapping[EngineName, Callable[..., Engine]] = MappingProxyType(
-    {EngineName.REP3: Rep3Engine, EngineName.MP_SPDZ: MpSpdzEngine}
 )
 QUICK = Grid(rows=(100, 300), iterations=(1, 3), examples=50, repeats=1)
 CHECKS: Mapping[EngineName, Grid] = MappingProxyType(  # through the relay
@@ -132,7 +124,7 @@ class Measured:
     def record(self) -> dict[str, Any]:
         """active: whether the protocol is secure against a corrupt party."""
         predicted = {network.name: self.on(network) for network in NETWORKS}
-        return asdict(self) | {"active": self.protocol not in PASSIVE, "predicted_seconds": predicted}
+        return asdict(self) | {"active": self.protocol.active, "predicted_seconds": predicted}
 
     def on(self, network: Network) -> float:
         return predict(network, seconds=self.seconds, bytes_per_party=self.bytes_per_party, rounds=self.common_rounds)
@@ -207,8 +199,8 @@ def _measure_grid(engine: Engine, task: Task, grid: Grid, progress: Progress) ->
 
 def _verifying(protocols: Sequence[ProtocolName]) -> list[ProtocolName]:
     """The active ones whose basis is there too; where there is none, the passive ones, as a lower bound."""
-    active = [p for p in protocols if p in BASIS and BASIS[p] in protocols]
-    return active or [p for p in protocols if p in PASSIVE]
+    active = [p for p in protocols if p.active and p.basis in protocols]
+    return active or [p for p in protocols if not p.active]
 
 
 def _measure_training(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, repeats: int) -> Measured:
@@ -225,7 +217,7 @@ def _model(engine: Engine, protocol: ProtocolName, task: Task) -> Iterator[Path]
     """Shares that the protocol can verify: from few rows, as the cost of that does not depend on the model."""
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         shares = Path(folder, "train")
-        _train(engine, BASIS.get(protocol, protocol), _first_rows(task, _FEW_ROWS), 1, shares)
+        _train(engine, protocol.basis, _first_rows(task, _FEW_ROWS), 1, shares)
         yield shares
 
 
@@ -248,7 +240,7 @@ def _measure_verifications(
                 secret_owner=owner,
                 timeout_seconds=_TIMEOUT_SECONDS,
                 max_verdicts=_NO_LIMIT,
-                insecure_passive=protocol in PASSIVE,
+                insecure_passive=not protocol.active,
             ).runs
 
         what = Measured(engine.name, protocol, "verify", examples, x.shape[1] + 1, None, kind)
@@ -257,7 +249,7 @@ def _measure_verifications(
 
 def _train(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, run_dir: Path) -> RunResult:
     """In the layout that is faster on the engine."""
-    layout = Layout.BOTH if engine.name is EngineName.MP_SPDZ else Layout.ROWS
+    layout = Layout.BOTH if engine.capabilities.stores_transpose else Layout.ROWS
     parameters = SvmParameters(iterations=iterations)
     return train_shared(task, parameters, engine=engine, run_dir=run_dir, protocol=protocol, layout=layout)
 
@@ -287,8 +279,8 @@ def _ratios(measured: Sequence[Measured]) -> Iterator[dict[str, Any]]:
     training, by what the examples are.
     """
     for active in measured:
-        basis = BASIS.get(active.protocol)
-        if active.phase != "train" or basis is None:
+        basis = active.protocol.basis
+        if active.phase != "train" or not active.protocol.active:
             continue
         passive = _find(measured, active, protocol=basis)
         checks = {kind: _most_examples(measured, active, kind) for kind in ("public", "secret")}
@@ -353,7 +345,7 @@ def _checks(engine: Engine, task: Task, progress: Progress) -> Iterator[dict[str
                 continue  # said so before
             for network in NETWORKS:
                 progress(f"{engine.name} {protocol}: the same through a {network.name}")
-                there = measure(_ENGINES[engine.name](route=functools.partial(through, network)), protocol, shares)
+                there = measure(engine.routed(functools.partial(through, network)), protocol, shares)
                 yield from (_comparison(near, far, network) for near, far in zip(here, there, strict=True))
 
 
@@ -365,7 +357,7 @@ def _comparison(near: Measured, far: Measured, network: Network) -> dict[str, An
         "rows": near.rows,
         "iterations": near.iterations,
         "examples": near.examples,
-        "active": near.protocol not in PASSIVE,
+        "active": near.protocol.active,
         "network": network.name,
         "predicted_seconds": near.on(network),
         "measured_seconds": far.seconds,

@@ -8,7 +8,6 @@ probe(get_engine(EngineName.REP3), out)   # writes probing.json and probing.md
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,22 +18,15 @@ from mpc_tamper.core.files import check_folder, write_atomically
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
-from mpc_tamper.engines.base import Engine
-from mpc_tamper.engines.rep3.in_process import run_in_threads
-from mpc_tamper.engines.rep3.primitives import comparison
-from mpc_tamper.engines.rep3.protocol import opening, passive
-from mpc_tamper.engines.rep3.protocol.context import Party
-from mpc_tamper.engines.rep3.protocol.share import public
+from mpc_tamper.engines.base import Engine, GateFlips
 from mpc_tamper.report.probing import PROBING_JSON, PROBING_MARKDOWN, probing_tables
-from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
-from mpc_tamper.studies.leaks.selective_failure import CHECK, PARAMETERS, Way, measure_leak
+from mpc_tamper.studies.leaks.selective_failure import CHECK, PARAMETERS, LeakMethod, measure_leak
 
 DATASET = "mnist_0_1"
 ROWS = 300  # of the owners, and of the attacker's own data
 EXAMPLES = 200  # known ones, of a verification
-_STEP = {1: "STEP"}
 
 
 def probe(
@@ -49,7 +41,7 @@ def probe(
 ) -> dict[str, Any]:
     """Measure, and write probing.json and probing.md to `out`.
 
-    repeats: comparisons for each gate, plane and size of the compared value.  questions: verdicts for each way and
+    repeats: comparisons for each gate, plane and size of the compared value.  questions: verdicts for each method and
     class.  Pads are fresh, so counts differ from run to run. Returns the record.
     """
     check_folder(out)
@@ -57,11 +49,13 @@ def probe(
     width = Scenario.plain(task, PARAMETERS).constants.width
     rng = np.random.default_rng(seed)
     rates = []
-    for number, (gate, planes) in enumerate(comparison.gates(width + 1).items()):
-        progress(f"flipping {gate}", number / len(comparison.gates(width + 1)))
-        rates.append({"gate": gate, "changed": count_changes(gate, planes, width, repeats, rng, corrupt_party)})
+    flips = engine.gate_flips()
+    gates = flips.planes(width + 1)
+    for number, (gate, planes) in enumerate(gates.items()):
+        progress(f"flipping {gate}", number / len(gates))
+        rates.append({"gate": gate, "changed": count_changes(flips, gate, planes, width, repeats, rng, corrupt_party)})
     rows = np.concatenate([_choose(rng, np.flatnonzero(task.y_train == label), questions) for label in (0, 1)])
-    leaks = [measure_leak(way, task, surrogate, rows, engine, corrupt_party, progress) for way in Way]
+    leaks = [measure_leak(method, task, surrogate, rows, engine, corrupt_party, progress) for method in LeakMethod]
     record = {
         "width": width,
         "repeats": repeats,
@@ -84,37 +78,24 @@ def probe(
 
 
 def count_changes(
-    gate: str, planes: int, width: int, repeats: int, rng: np.random.Generator, corrupt_party: int = 1
+    flips: GateFlips,
+    gate: str,
+    planes: int,
+    width: int,
+    repeats: int,
+    rng: np.random.Generator,
+    corrupt_party: int = 1,
 ) -> list[list[int]]:
     """How often a flip changes the sign: [plane][b], of `repeats` values of either sign with 2^b <= |x| < 2^(b+1).
 
-    The comparison of rep3 itself, three parties in threads, on fresh uniform shares; values run over b < width.
+    b runs over b < width.
     """
     sizes = np.tile(np.repeat(np.arange(width), repeats), planes)  # planes x width x repeats lanes
     magnitudes = rng.integers(1 << sizes, 2 << sizes)
     values = np.where(rng.integers(0, 2, len(sizes)) == 1, -magnitudes, magnitudes)
-    lanes = np.arange(len(values))
-    flips = (lanes // (width * repeats) * len(values) + lanes).tolist()
-    got = _signs(values, width, [AdditiveError(f"STEP/{gate}", 0, index, 1) for index in flips], corrupt_party)
-    changed = (got != (values < 0)).reshape(planes, width, repeats)
+    changed = flips.changed(gate, planes, values, width + 1, corrupt_party).reshape(planes, width, repeats)
     counts: list[list[int]] = changed.sum(axis=2).tolist()
     return counts
-
-
-def _signs(values: np.ndarray, width: int, errors: Sequence[AdditiveError], corrupt_party: int) -> np.ndarray:
-    """Whether each value, (m,) int64, comes out as negative under these errors."""
-
-    def program(party: Party) -> np.ndarray:
-        mask = passive.reshare(party, party.prss.zero_share(values.shape), "mask")
-        shares = public(values.astype(np.uint64), party.party_id) + mask
-        party.steps.start(1)
-        bits = comparison.less_than_zero(party, shares, width + 1)
-        party.steps.stop(1)
-        return opening.open_to_all(party, bits)
-
-    plan = AdditiveErrorPlan.from_errors(errors)
-    opened, _, _ = run_in_threads(program, sites=_STEP, plan=plan, corrupt_party=corrupt_party)
-    return opened == 1
 
 
 def _data() -> tuple[Task, Task]:

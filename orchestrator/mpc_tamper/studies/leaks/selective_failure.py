@@ -39,6 +39,7 @@ from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE, SvmParameters
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.scenarios.scenario import Scenario
@@ -52,7 +53,7 @@ NEAR = 1 / 16  # what 1 - margin is below 0 for label -1
 SMALL = 500  # how much smaller the attacker's model is than one that was trained
 
 
-class Way(StrEnum):
+class LeakMethod(StrEnum):
     THRESHOLD = "threshold"
     CARRY = "carry"
     CARRIES = "carries"
@@ -60,14 +61,14 @@ class Way(StrEnum):
 
 
 # Gate and plane of the flip, with an effect where 1 - margin is below 1, or well below 16.
-_GATES = {Way.CARRY: ("csa", 23), Way.CARRIES: ("csa", 23), Way.GENERATE: ("generate", 26)}
+_GATES = {LeakMethod.CARRY: ("csa", 23), LeakMethod.CARRIES: ("csa", 23), LeakMethod.GENERATE: ("generate", 26)}
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Of one way: how many of the verifications failed, by the secret label of the row that was asked about."""
+    """Of one method: how many of the verifications failed, by the secret label of the row that was asked about."""
 
-    way: Way
+    method: LeakMethod
     failed: tuple[int, int]
     asked: tuple[int, int]
 
@@ -86,7 +87,7 @@ class Leak:
 
     def record(self) -> dict[str, Any]:
         return {
-            "way": str(self.way),
+            "way": str(self.method),
             "asked_of_class": list(self.asked),
             "failed_of_class": list(self.failed),
             "leaked_bits": self.bits,
@@ -94,7 +95,7 @@ class Leak:
 
 
 def measure_leak(
-    way: Way,
+    method: LeakMethod,
     task: Task,
     surrogate: Task,
     rows: np.ndarray,
@@ -110,23 +111,23 @@ def measure_leak(
     own = train(surrogate, SvmParameters(), engine=get_engine(EngineName.CLEAR)).weights // SMALL
     failed, asked = [0, 0], [0, 0]
     for number, row in enumerate(rows.tolist()):
-        progress(f"selective failure, {way}", number / len(rows))
+        progress(f"selective failure, {method}", number / len(rows))
         label = int(task.y_train[row])
         asked[label] += 1
-        failed[label] += not _passes(scenario, query_plan(way, scenario, row, own), engine)
-    return Leak(way, (failed[0], failed[1]), (asked[0], asked[1]))
+        failed[label] += not _passes(scenario, query_plan(method, scenario, row, own), engine)
+    return Leak(method, (failed[0], failed[1]), (asked[0], asked[1]))
 
 
-def query_plan(way: Way, scenario: Scenario, row: int, own: np.ndarray) -> AdditiveErrorPlan:
+def query_plan(method: LeakMethod, scenario: Scenario, row: int, own: np.ndarray) -> AdditiveErrorPlan:
     """Errors after which the model is `own`, (n + 1,) integers at scale 2^16, unless the row counts."""
     steps, rows = scenario.parameters.iterations, len(scenario.task.x_train)
     away = 1 << (scenario.constants.width - 1)
-    probed = [1] if way in (Way.CARRY, Way.GENERATE) else list(range(1, steps))
-    moved = 0 if way is Way.THRESHOLD else round((1 + BIAS_WEIGHT + NEAR) * 2**MARGIN_SCALE)
+    probed = [1] if method in (LeakMethod.CARRY, LeakMethod.GENERATE) else list(range(1, steps))
+    moved = 0 if method is LeakMethod.THRESHOLD else round((1 + BIAS_WEIGHT + NEAR) * 2**MARGIN_SCALE)
     errors = [AdditiveError("MARGIN", EVERY, other, away) for other in range(rows) if other != row]
     errors += [AdditiveError("MARGIN", t, row, moved if t in probed else away) for t in range(steps)]
-    if way is not Way.THRESHOLD:
-        gate, plane = _GATES[way]
+    if method is not LeakMethod.THRESHOLD:
+        gate, plane = _GATES[method]
         errors += [AdditiveError(f"HINGE/{gate}", t, plane * rows + row, 1) for t in probed]
     return AdditiveErrorPlan.from_errors([*errors, *_weights_without_rows(scenario, own)])
 
@@ -149,14 +150,8 @@ def _passes(scenario: Scenario, plan: AdditiveErrorPlan, engine: Engine) -> bool
     task = scenario.task
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         shares = Path(folder, "train")
-        train_shared(
-            task,
-            scenario.parameters,
-            engine=engine,
-            run_dir=shares,
-            plan=plan,
-            corrupt_party=scenario.corrupt_party,
-        )
+        corruption = Corruption(scenario.corrupt_party, plan)
+        train_shared(task, scenario.parameters, engine=engine, run_dir=shares, corruption=corruption)
         return verify(shares, task.x_test, task.y_test, CHECK, engine=engine).verdict.passed
 
 

@@ -12,20 +12,22 @@ from typing import Any
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.core.errors import ProtocolAbort
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.defences.active import active_training
 from mpc_tamper.defences.base import Change, Defence
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.models.linear_svm.parameters import WEIGHT_SCALE
+from mpc_tamper.models.base import Model
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.scenarios.metrics import weights_sha256
-from mpc_tamper.scenarios.runner import Laboratory, Outcome, complete
+from mpc_tamper.scenarios.runner import Outcome, ScenarioRunner
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
-from mpc_tamper.scenarios.trigger import Trigger
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.matrix.study import Study
 from mpc_tamper.workflows.verification import Verification
 
 HONEST = "none"  # the attack of nobody
+NOT_APPLICABLE = "n/a"
 TRIGGER_ROW, TRIGGER_COLUMN = 2, 2  # of the pixel that an honest model is tried with
 
 
@@ -45,21 +47,39 @@ def run_cells(
     progress: Progress = silent,
 ) -> Iterator[Cell]:
     """The cells of these pairs of an attack and a defence; those that share a training one after the other."""
-    plain = replace(Scenario.plain(study.task, study.parameters), corrupt_party=corrupt_party)
+    plain = replace(Scenario.plain(study.task, study.parameters, study.model), corrupt_party=corrupt_party)
     known, commit = study.defences, {"commit": environment()["commit"]}
     scenarios: dict[Change, Scenario] = {}
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        rehearsals = _Rehearsals(Laboratory(get_engine(EngineName.CLEAR), Path(folder, "clear")))
-        laboratory = Laboratory(engine, Path(folder, "real"), progress)
+        rehearsals = _Rehearsals(ScenarioRunner(get_engine(EngineName.CLEAR), Path(folder, "clear")))
+        runner = ScenarioRunner(engine, Path(folder, "real"), progress)
         for attack in dict.fromkeys(attack for attack, _ in wanted):
-            for change, alike in _by_training({d: known[d] for a, d in wanted if a == attack}).items():
+            asked = {d: known[d] for a, d in wanted if a == attack}
+            reasons = {name: not_applicable(attack, defence, study.model, engine) for name, defence in asked.items()}
+            for name, reason in reasons.items():
+                if reason is not None:
+                    yield Cell(_left_out(study, attack, name, engine, reason) | commit, None)
+            possible = {name: defence for name, defence in asked.items() if reasons[name] is None}
+            for change, alike in _by_training(possible).items():
                 if change not in scenarios:
-                    scenarios[change] = complete(change(plain))
+                    scenarios[change] = change(plain)
                 progress(f"{study.task.name}: {attack} against {', '.join(alike)}")
                 attempt = rehearsals.attempt(attack, scenarios[change])
                 about = {"dataset": study.task.name, "attack": attack} | _about(scenarios[change], attempt, engine)
                 about |= {"honest_success_rate": rehearsals.honest(scenarios[change], attempt.trigger)} | commit
-                yield from _run(about, alike, scenarios[change], attempt, laboratory)
+                yield from _run(about, alike, scenarios[change], attempt, runner)
+
+
+def not_applicable(attack: str, defence: Defence, model: Model, engine: Engine) -> str | None:
+    """Why there can be no such cell: what the model or the engine lacks; None where there can."""
+    needs = defence.needs | (frozenset() if attack == HONEST else ATTACKS[attack].needs)
+    if missing := model.lacking(needs):
+        return f"{model.name} has no {', no '.join(sorted(missing))}"
+    if Capability.GATE_ERRORS in needs and not engine.capabilities.gates:
+        return f"engine {engine.name} has no {Capability.GATE_ERRORS}"
+    if (defence.check is not None or defence.change is active_training) and engine.active_protocol() is None:
+        return f"engine {engine.name} has no active protocol"
+    return None
 
 
 def _run(
@@ -67,27 +87,28 @@ def _run(
     defences: Mapping[str, Defence],
     scenario: Scenario,
     attempt: Attempt,
-    laboratory: Laboratory,
+    runner: ScenarioRunner,
 ) -> Iterator[Cell]:
     """Train once; a cell for each of the defences, which differ in their check alone."""
     began = time.monotonic()
     try:
-        outcome = laboratory.run(scenario, attempt)
+        outcome = runner.run(scenario, attempt)
     except ProtocolAbort as abort:
         seconds = time.monotonic() - began
         yield from (Cell(_aborted(about, defence, abort, seconds), None) for defence in defences)
         return
-    weights = (outcome.weights[1:] / (1 << WEIGHT_SCALE)).tolist()
+    picture = outcome.opened.picture()
+    weights = None if picture is None else picture.tolist()
     for name, defence in defences.items():
-        verification = None if defence.check is None else laboratory.verify(outcome, defence.check)
+        verification = None if defence.check is None else runner.verify(outcome, defence.check)
         yield Cell(about | _measured(name, outcome, attempt) | _cost(outcome, verification), weights)
 
 
 class _Rehearsals:
     """What attacks do to scenarios. Those that train alike share trials and attempts: a search is many trainings."""
 
-    def __init__(self, laboratory: Laboratory) -> None:
-        self._laboratory = laboratory
+    def __init__(self, runner: ScenarioRunner) -> None:
+        self._runner = runner
         self._known: list[tuple[Scenario, Trial, dict[str, Attempt]]] = []
 
     def attempt(self, attack: str, scenario: Scenario) -> Attempt:
@@ -95,7 +116,7 @@ class _Rehearsals:
         if attack not in attempts:
             if attack == HONEST:
                 trigger = Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
-                attempts[attack] = Attempt(None, trigger, scenario.task)
+                attempts[attack] = Attempt(trigger, scenario.task)
             else:
                 attempts[attack] = ATTACKS[attack].prepare(scenario, trial)
         return attempts[attack]
@@ -103,14 +124,14 @@ class _Rehearsals:
     def honest(self, scenario: Scenario, trigger: Trigger) -> float:
         """The success rate of a trigger that nobody has planted, clipped."""
         scenario, trial, _ = self._alike(scenario)
-        return trial(Attempt(None, trigger, scenario.task)).attack_success_rate_clipped
+        return trial(Attempt(trigger, scenario.task)).attack_success_rate_clipped
 
     def _alike(self, scenario: Scenario) -> tuple[Scenario, Trial, dict[str, Attempt]]:
         scenario = replace(scenario, protocol=ProtocolName.RING)  # of no matter for what errors do if nobody notices
         for known in self._known:
             if _train_alike(known[0], scenario):
                 return known
-        self._known.append((scenario, self._laboratory.trial(scenario), {}))
+        self._known.append((scenario, self._runner.trial(scenario), {}))
         return self._known[-1]
 
 
@@ -118,7 +139,7 @@ def _train_alike(one: Scenario, other: Scenario) -> bool:
     return (
         one.task is other.task
         and one.features == other.features
-        and (one.parameters, one.site, one.components) == (other.parameters, other.site, other.components)
+        and (one.parameters, one.before, one.after) == (other.parameters, other.before, other.after)
     )
 
 
@@ -132,7 +153,7 @@ def _by_training(defences: Mapping[str, Defence]) -> dict[Change, dict[str, Defe
 
 def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, Any]:
     """All that is known before the run; None for what an aborted run leaves unknown."""
-    plan, analysis_plan, trigger = attempt.plan, attempt.analysis_plan, attempt.trigger
+    plans, trigger = attempt.plans, attempt.trigger
     return {
         "defence": "",
         "clean_accuracy": None,
@@ -143,7 +164,8 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
         "engine": str(engine.name),
         "protocol": str(scenario.protocol),
         "check_protocol": None,
-        "corrupt_party": scenario.corrupt_party if attempt.plans else None,
+        "model": scenario.model.name,
+        "corrupt_party": scenario.corrupt_party if plans else None,
         "seconds": None,
         "seconds_to_abort": None,
         "bytes_per_party": None,
@@ -152,20 +174,24 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
         "max_abs_weight": None,
         "statement": None,
         "soundness_error": None,
-        "plan_sha256": None if plan is None else plan.sha256(),
-        "plan_errors": 0 if plan is None else len(plan),
-        "analysis_plan_sha256": None if analysis_plan is None else analysis_plan.sha256(),
+        "stages": [stage.name for stage in scenario.stages],
+        "plans": {name: {"sha256": plan.sha256(), "errors": len(plan)} for name, plan in plans.items()},
         "settings": dict(attempt.settings),
         "trigger_pixels": list(trigger.pixels),
         "trigger_level": trigger.level,
         "target": trigger.target,
         "features": scenario.features.size,
-        "components": scenario.components,
-        "sites": [] if plan is None else sorted(plan.sites()),
-        "portable": not any("/" in site for errors in attempt.plans for site in errors.sites()),
+        "sites": sorted({site for plan in plans.values() for site in plan.sites()}),
+        "portable": not any("/" in site for plan in plans.values() for site in plan.sites()),
         "parameters": asdict(scenario.parameters),
         "insecure_fixed_seed": attempt.insecure_fixed_seed,
     }
+
+
+def _left_out(study: Study, attack: str, defence: str, engine: Engine, reason: str) -> dict[str, Any]:
+    """A cell that there cannot be."""
+    what = {"dataset": study.task.name, "attack": attack, "defence": defence, "model": study.model.name}
+    return what | {"engine": str(engine.name), "verdict": NOT_APPLICABLE, "aborted": False, "reason": reason}
 
 
 def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:
@@ -181,7 +207,7 @@ def _measured(defence: str, outcome: Outcome, attempt: Attempt) -> dict[str, Any
         "clean_accuracy": metrics.test_accuracy,
         "attack_success_rate": metrics.attack_success_rate,
         "attack_success_rate_clipped": metrics.attack_success_rate_clipped,
-        "weights_sha256": weights_sha256(outcome.weights),
+        "weights_sha256": outcome.opened.sha256(),
         "max_abs_weight": metrics.max_abs_weight,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import Defence
 from mpc_tamper.defences.registry import DEFENCES, defences
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.base import Model
+from mpc_tamper.models.registry import get_model
 
-QUICK_TRAINING, QUICK_TESTS, QUICK_ITERATIONS = 400, 200, 20
+QUICK_TRAINING, QUICK_TESTS = 400, 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +30,9 @@ class Study:
 
     task: Task
     source: str
-    parameters: SvmParameters
+    parameters: Any
     defences: Mapping[str, Defence]
+    model: Model = field(default_factory=get_model)
 
     def __post_init__(self) -> None:
         examples, least_class = len(self.task.x_test), int(np.bincount(self.task.y_test).min())
@@ -44,28 +46,31 @@ class Study:
                     )
 
     @classmethod
-    def of(cls, task: Task, source: str | None = None, *, quick: bool = False) -> Study:
-        """Grey images are trained as MNIST 0/1 is, coloured ones as CIFAR-10's.
+    def of(cls, task: Task, source: str | None = None, *, model: Model | None = None, quick: bool = False) -> Study:
+        """Trained with the parameters that the model suggests for such images.
 
-        source: the file's name where None.  quick: a part of the rows and few iterations, to see that everything runs;
-        the numbers mean little.
+        model: the linear SVM where None.  source: the file's name where None.  quick: a part of the rows and few
+        iterations, to see that everything runs; the numbers mean little.
         """
-        coloured = len(task.image_shape) == 3
-        parameters, known = COLOURED if coloured else GREY
+        model = model or get_model()
+        parameters = model.suggested(task.image_shape)
+        known = COLOURED if len(task.image_shape) == 3 else GREY
         if quick:
             task = replace(
                 task,
                 **_part(task.x_train, task.y_train, QUICK_TRAINING, "train"),
                 **_part(task.x_test, task.y_test, QUICK_TESTS, "test"),
             )
-            parameters = replace(parameters, iterations=QUICK_ITERATIONS)
-        return cls(task, source or Path(task.source).name, parameters, known)
+            parameters = model.shortened(parameters)
+        return cls(task, source or Path(task.source).name, parameters, known, model)
 
     @classmethod
-    def again(cls, task: Task, record: Mapping[str, Any] | None, source: str | None = None) -> Study:
+    def again(
+        cls, task: Task, record: Mapping[str, Any] | None, source: str | None = None, model: Model | None = None
+    ) -> Study:
         """The study that left this record. Raises ParameterError where the data are others."""
         for quick in (False, True):
-            study = cls.of(task, source, quick=quick)
+            study = cls.of(task, source, model=model, quick=quick)
             if study.record() == record:
                 return study
         raise ParameterError(
@@ -98,8 +103,8 @@ class Study:
         return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
 
 
-GREY = SvmParameters(), DEFENCES
-COLOURED = SvmParameters(0.0046, 1e-4, 100), defences(0.77, {1: 0.75, 4: 0.7, 16: 0.55, 64: 0.55})
+GREY = DEFENCES
+COLOURED = defences(0.77, {1: 0.75, 4: 0.7, 16: 0.55, 64: 0.55})
 
 
 def _part(x: np.ndarray, y: np.ndarray, rows: int, name: str) -> dict[str, Any]:

@@ -13,8 +13,6 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +25,7 @@ from mpc_tamper.core.errors import (
     ProtocolAbort,
     UsageError,
 )
+from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.clients.wire import (
     ACCEPTED,
@@ -44,18 +43,9 @@ from mpc_tamper.engines.rep3.clients.wire import (
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import Link
 from mpc_tamper.engines.rep3.transport.tls import TlsLink
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES
 
 _RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """servers: the certificates of servers 0, 1 and 2.  key, certificate: the client's own, or None to be anonymous."""
-
-    servers: tuple[Path, Path, Path]
-    key: Path | None = None
-    certificate: Path | None = None
 
 
 class Client:

@@ -12,7 +12,7 @@ import hashlib
 import struct
 
 from mpc_tamper.core.errors import FrameError, PeerLost
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES
 
 _HEADER = struct.Struct("<8sII")
 HEADER_BYTES = _HEADER.size

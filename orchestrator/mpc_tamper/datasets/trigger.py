@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.fixed_point import MAX_PIXEL
+from mpc_tamper.core.pixels import MAX_PIXEL
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Share files in MP-SPDZ's layout, so that either engine reads what the other wrote.
+"""Share files of the passive ring protocol in MP-SPDZ's layout, so that either engine reads what the other wrote.
 
 Persistence/Transactions-P<i>.data: a header (length, "replicated Z2^64", ring size), then 16 bytes a share, x_i and
 x_{i-1}, little-endian. Positions count shares.
@@ -13,7 +13,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import ShareFileError
 from mpc_tamper.core.files import write_atomically
-from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.runs.protocols import PARTIES
 
 HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
 _SHARE_BYTES = 16
@@ -36,9 +36,9 @@ def create(path: Path) -> None:
         file.write(HEADER)
 
 
-def write(path: Path, shares: RepShare, position: int | None) -> None:
-    """Append, or overwrite from a position on; a gap before it is filled with zeros."""
-    data = np.stack([shares.own.reshape(-1), shares.previous.reshape(-1)], axis=1).astype("<u8").tobytes()
+def write(path: Path, own: np.ndarray, previous: np.ndarray, position: int | None) -> None:
+    """Append x_i (own) and x_{i-1} (previous), or overwrite from a position on; a gap before it becomes zeros."""
+    data = np.stack([own.reshape(-1), previous.reshape(-1)], axis=1).astype("<u8").tobytes()
     if not path.exists():
         create(path)
     with path.open("r+b") as file:
@@ -50,8 +50,8 @@ def write(path: Path, shares: RepShare, position: int | None) -> None:
         file.write(data)
 
 
-def read(path: Path, position: int, count: int) -> RepShare:
-    """`count` shares from a position on. Raises ShareFileError where they are not all there."""
+def read(path: Path, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """x_i and x_{i-1} of `count` shares from a position on, uint64. Raises ShareFileError unless all are there."""
     need = len(HEADER) + _SHARE_BYTES * (position + count)
     check(path)
     size = path.stat().st_size
@@ -61,7 +61,7 @@ def read(path: Path, position: int, count: int) -> RepShare:
             f"{(size - len(HEADER)) // _SHARE_BYTES}; check the program's arguments against those of the training run"
         )
     words = np.fromfile(path, "<u8", 2 * count, offset=len(HEADER) + _SHARE_BYTES * position).astype(np.uint64)
-    return RepShare(words[0::2].copy(), words[1::2].copy())
+    return words[0::2].copy(), words[1::2].copy()
 
 
 def keep_after(path: Path, position: int) -> None:
@@ -97,3 +97,13 @@ def count(path: Path) -> int:
     if body % _SHARE_BYTES:
         raise ShareFileError(f"{path}: expected whole shares of {_SHARE_BYTES} bytes, got {body} bytes of them")
     return body // _SHARE_BYTES
+
+
+def of_passive_ring(run_dir: Path) -> bool:
+    """Whether all three parties' share files in a run folder are of the passive ring protocol."""
+    try:
+        for party in range(PARTIES):
+            check(share_file(run_dir, party))
+    except ShareFileError:
+        return False
+    return True

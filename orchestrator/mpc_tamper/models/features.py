@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from mpc_tamper.models.fixed_point import MAX_PIXEL
+from mpc_tamper.core.pixels import MAX_PIXEL
 
 
 class FeatureMap(Protocol):

@@ -1,24 +1,27 @@
-"""Training rows from clients outside the servers: what the servers hand out, and a client's side of it, on rep3."""
+"""Training rows from clients outside the servers: what the servers hand out, and a client's side of it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from mpc_tamper.clients.serving import write_hand_out
+from mpc_tamper.clients.handout import write_hand_out
 from mpc_tamper.core.errors import DataError, EngineUnavailable, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.certificates import certificate_file
 from mpc_tamper.engines.hosts import Addresses
-from mpc_tamper.engines.rep3.transport.certificates import certificate_file
-from mpc_tamper.models.encoding import check_row_norm, integer_rows, signs
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.base import Model
+from mpc_tamper.models.encoding import integer_rows, signs
+from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.owners import ClientRows
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES, ClientAccess
+from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.spec import ClientAccess
 
 TRAINING = "training.json"
 _ROWS_AT_A_TIME = 100  # as svm_train.mpc receives them
@@ -27,23 +30,23 @@ _END = np.ones(1, np.int64)  # the marker after the rows
 
 @dataclass(frozen=True)
 class Invitation:
-    """What clients are told in public. columns: weights of the model.  rows: of each client, in order.
+    """What clients are told in public. features: of a row.  rows: of each client, in order.
 
-    max_row_norm: see SvmParameters; each client checks its own rows.
+    parameters: the model's, as JSON has them; each client checks its own rows against their public bounds.
     """
 
-    columns: int
+    model: str
+    features: int
     rows: tuple[int, ...]
-    max_row_norm: float | None
+    parameters: Mapping[str, Any]
 
     @classmethod
     def read(cls, path: Path) -> Invitation:
         """Raises UsageError."""
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-            norm = fields["max_row_norm"]
             rows = tuple(int(count) for count in fields["rows"])
-            return cls(int(fields["columns"]), rows, None if norm is None else float(norm))
+            return cls(str(fields["model"]), int(fields["features"]), rows, dict(fields["parameters"]))
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
                 f"{path}: expected the description of a training: {exc!r}; get the servers' folder clients/ again"
@@ -51,18 +54,24 @@ class Invitation:
 
 
 def invite(
-    clients: ClientRows, columns: int, parameters: SvmParameters, engine: Engine, run_dir: Path, progress: Progress
+    clients: ClientRows,
+    features: int,
+    model: Model,
+    parameters: Any,
+    engine: Engine,
+    run_dir: Path,
+    progress: Progress = silent,
 ) -> ClientAccess:
     """Write the folder run_dir/clients for the clients, before the servers start. Raises EngineUnavailable."""
-    if engine.name is not EngineName.REP3:
+    if not engine.capabilities.client_rows:
         raise EngineUnavailable(f"expected engine rep3 for rows of clients, got {engine.name}; use --engine rep3")
-    invitation = Invitation(columns, clients.rows, parameters.max_row_norm)
+    invitation = Invitation(model.name, features, clients.row_counts, asdict(parameters))
     identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation))
-    counts = ", ".join(f"{count:,}" for count in clients.rows)
+    counts = ", ".join(f"{count:,}" for count in clients.row_counts)
     progress(f"certificates and addresses for clients are in {folder}")
     progress(
-        f"waiting on ports {clients.port_base} to {clients.port_base + PARTIES - 1} for {len(clients.rows)} clients, "
-        f"with rows in this order: {counts}"
+        f"waiting on ports {clients.port_base} to {clients.port_base + PARTIES - 1} for {len(clients.row_counts)} "
+        f"clients, with rows in this order: {counts}"
     )
     return ClientAccess(identities, clients.known)
 
@@ -73,6 +82,7 @@ def contribute(
     addresses: Addresses,
     certificates: Path,
     *,
+    engine: Engine,
     key: Path | None = None,
     certificate: Path | None = None,
     timeout_seconds: float = 600.0,
@@ -87,14 +97,15 @@ def contribute(
     Raises DataError, ParameterError or UsageError for rows that the servers do not expect, before any connection, and
     PartyErrors.
     """
-    from mpc_tamper.engines.rep3.clients.client import Credentials, connect
+    from mpc_tamper.engines.base import Credentials
 
     invitation = Invitation.read(certificates / TRAINING)
     _check(x, y, invitation)
     sign = signs(y)
     first, second, third = (certificate_file(certificates, i) for i in range(PARTIES))
     progress("waiting for the servers")
-    client = connect(addresses, Credentials((first, second, third), key, certificate), timeout_seconds=timeout_seconds)
+    credentials = Credentials((first, second, third), key, certificate)
+    client = engine.connect(addresses, credentials, timeout_seconds=timeout_seconds)
     try:
         for base in range(0, len(x), _ROWS_AT_A_TIME):
             part = slice(base, base + _ROWS_AT_A_TIME)
@@ -106,9 +117,9 @@ def contribute(
 
 
 def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> None:
-    if x.ndim != 2 or len(x) != len(y) or x.shape[1] != invitation.columns - 1:
+    if x.ndim != 2 or len(x) != len(y) or x.shape[1] != invitation.features:
         raise DataError(
-            f"expected images of {invitation.columns - 1} pixels with a label each, got an array of shape {x.shape} "
+            f"expected images of {invitation.features} pixels with a label each, got an array of shape {x.shape} "
             f"and {len(y)} labels; choose the data that the servers train on"
         )
     if len(x) not in invitation.rows:
@@ -116,4 +127,12 @@ def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> None:
             f"expected {' or '.join(map(str, sorted(set(invitation.rows))))} rows, as the servers do, got {len(x)}; "
             "choose that many with --rows"
         )
-    check_row_norm(x, SvmParameters(max_row_norm=invitation.max_row_norm))
+    model = get_model(invitation.model)
+    try:
+        parameters = model.parameters(**invitation.parameters)
+    except TypeError as exc:
+        raise UsageError(
+            f"expected the parameters of a {model.title} in the servers' invitation, got others: {exc}; get their "
+            "folder clients/ again"
+        ) from exc
+    model.check_rows(x, parameters)

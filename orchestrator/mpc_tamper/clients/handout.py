@@ -1,0 +1,34 @@
+"""What three servers keep and hand out so that clients can find and know them: keys, certificates, addresses."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.engines.certificates import certificate_file, key_file, make_certificate
+from mpc_tamper.engines.hosts import Address
+from mpc_tamper.runs.protocols import PARTIES
+
+HOSTS = "HOSTS"
+_HOST = "127.0.0.1"
+
+
+def write_hand_out(run_dir: Path, port_base: int, name: str, description: Mapping[str, object]) -> tuple[Path, Path]:
+    """The servers' identities, made where there are none yet, and the folder for clients, with the description."""
+    identities, folder = _identities(run_dir / "identities"), run_dir / "clients"
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(PARTIES):
+        shutil.copyfile(certificate_file(identities, i), certificate_file(folder, i))
+    write_atomically(folder / HOSTS, "".join(f"{Address(_HOST, port_base + i)}\n" for i in range(PARTIES)))
+    write_atomically(folder / name, json.dumps(description, indent=1) + "\n")
+    return identities, folder
+
+
+def _identities(folder: Path) -> Path:
+    for i in range(PARTIES):
+        if not (key_file(folder, i).exists() and certificate_file(folder, i).exists()):
+            make_certificate(i, folder, valid_days=365)
+    return folder

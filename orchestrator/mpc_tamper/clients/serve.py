@@ -1,0 +1,143 @@
+"""Serve a secret model: three servers hold it, clients outside ask what class their images are of.
+
+A serving folder holds
+    identities/   the servers' keys and certificates for clients, kept from one start to the next
+    clients/      what clients get: HOSTS, party0.pem, party1.pem, party2.pem, service.json
+    session-0/    logs of the first session, and so on
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from mpc_tamper.clients.handout import write_hand_out
+from mpc_tamper.core.errors import EngineUnavailable, ParameterError, UsageError
+from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.engines import share_files
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.certificates import write_certificate
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.description import ModelDescription
+from mpc_tamper.models.registry import DEFAULT, get_model
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, ClientAccess, RunSpec
+from mpc_tamper.workflows.handoff import hand_off, needs_handoff
+
+SERVICE = "service.json"
+NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
+OUTPUTS = 3  # of a query: the class, whether a score comes with it, the score
+
+
+class Answer(StrEnum):
+    CLASS = "class"
+    SCORE = "score"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What clients are told in public. features: of a row, such as the pixels of an image."""
+
+    model: str
+    features: int
+    answer: Answer
+    engine: EngineName
+    protocol: ProtocolName
+
+    @classmethod
+    def read(cls, path: Path) -> Service:
+        """Raises UsageError."""
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                str(fields["model"]),
+                int(fields["features"]),
+                Answer(fields["answer"]),
+                EngineName(fields["engine"]),
+                ProtocolName(fields["protocol"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise UsageError(
+                f"{path}: expected the description of a service: {exc!r}; get the servers' folder clients/ again"
+            ) from exc
+
+
+def serve(
+    shares: Path,
+    *,
+    engine: Engine,
+    run_dir: Path,
+    port_base: int,
+    protocol: ProtocolName = ProtocolName.RING,
+    queries: int | None = None,
+    answer: Answer = Answer.CLASS,
+    known: Path | None = None,
+    timeout_seconds: float = 60.0,
+    progress: Progress = silent,
+) -> None:
+    """Serve `queries` clients, or until interrupted where None. Raises what ended it.
+
+    shares: the folder of a training run.  port_base: server i listens for clients on port_base + i of this machine.
+    known: a folder with the certificates of the clients to serve; None serves anybody.
+    """
+    can = engine.capabilities
+    if protocol not in can.queries:
+        raise EngineUnavailable(
+            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with ring or "
+            "mal-rep-ring, or mp-spdz with ring or sy-rep-ring"
+        )
+    if queries is not None and queries < 1:
+        raise ParameterError(f"expected at least one query, got {queries}")
+    count = share_files.count(share_files.share_file(shares, 0))
+    described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
+    model = get_model(described.model)
+    model.require({Capability.QUERIES}, "serving")
+    service = Service(described.model, described.features, answer, engine.name, protocol)
+    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
+    if known is None and not can.anonymous_clients:
+        known = _named_client(folder, run_dir / "known")
+    access = ClientAccess(identities, known)
+    if needs_handoff(shares, engine, protocol):
+        progress(f"handing the shares over to {protocol}")
+        handed = _fresh(run_dir, "handoff")
+        hand_off(shares, engine, protocol, handed)
+        shares = handed
+    for session, count in sessions(queries, can.queries[protocol]):
+        progress(f"session {session} on {engine.name} {protocol}, ports {port_base} to {port_base + PARTIES - 1}")
+        call = model.query(described.features, with_score=answer is Answer.SCORE, port=port_base, queries=count)
+        engine.run(
+            RunSpec(
+                program=call.program,
+                args=call.args,
+                protocol=protocol,
+                run_dir=_fresh(run_dir, "session"),
+                shares_from=shares,
+                timeout_seconds=MAX_TIMEOUT_SECONDS if can.idles else timeout_seconds,
+                clients=access,
+            )
+        )
+
+
+def sessions(queries: int | None, size: int) -> Iterator[tuple[int, int]]:
+    """Number and size of each session of at most `size` queries; without end where queries is None."""
+    starts = itertools.count(0, size) if queries is None else range(0, queries, size)
+    return ((i, size if queries is None else min(size, queries - start)) for i, start in enumerate(starts))
+
+
+def _named_client(folder: Path, known: Path) -> Path:
+    """Where clients cannot be anonymous: one whose key whoever gets the folder for clients has."""
+    key, certificate = folder / f"{NAMED_CLIENT}.key", folder / f"{NAMED_CLIENT}.pem"
+    if not key.exists() or not certificate.exists():
+        write_certificate(NAMED_CLIENT, key, certificate, 365)
+    known.mkdir(exist_ok=True)
+    shutil.copyfile(certificate, known / certificate.name)
+    return known
+
+
+def _fresh(run_dir: Path, name: str) -> Path:
+    return next(path for i in itertools.count() if not (path := run_dir / f"{name}-{i}").exists())

@@ -1,0 +1,255 @@
+"""What a model is to everything that trains, attacks, verifies and serves it.
+
+A model is a folder of models/ and a line in models/registry.py. It says what its public parameters are, which programs
+train, verify and query it and with which arguments, how rows and weights are encoded, how its opened weights score
+images, and where additive errors enter its training. What it cannot do it leaves out of its capabilities; attacks and
+checks name those that they need.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.checks import Question
+from mpc_tamper.runs.owners import Owners, RowSource
+from mpc_tamper.runs.plan import AdditiveErrorPlan
+from mpc_tamper.runs.spec import InputFiles
+
+
+class Layout(StrEnum):
+    """How a training program keeps the rows. Both: their transpose too, for full batches; faster on some engines."""
+
+    ROWS = "rows"
+    BOTH = "both"
+
+
+@dataclass(frozen=True)
+class DataSize:
+    """What is public about the training data. features: of a row, the constant one not included.
+
+    largest: a bound on the size of a feature, at the scale of rows.
+    """
+
+    rows: int
+    features: int
+    largest: int
+
+
+@dataclass(frozen=True)
+class ProgramCall:
+    """A program and what it is given.
+
+    loop: the site that ends a pass of its main loop, and how often it will have been reached; None without a loop.
+    """
+
+    program: Path
+    args: tuple[str, ...]
+    inputs: Mapping[int, InputFiles] = field(default_factory=dict)
+    loop: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class OpenedModel(ABC):
+    """A model that was opened for analysis.
+
+    weights: (k,) int64, in the order of its share file.
+    """
+
+    weights: np.ndarray
+
+    @property
+    @abstractmethod
+    def score_bits(self) -> int:
+        """Scores have scale 2^score_bits."""
+
+    @abstractmethod
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        """Exact integers, (m,) for two classes: class 1 iff above 0.  rows: (m, n) features at the scale of rows."""
+
+    @property
+    @abstractmethod
+    def max_abs_weight(self) -> float:
+        """In real units."""
+
+    def picture(self) -> np.ndarray | None:
+        """(n,) float64, a weight for each feature in real units, to be drawn; None where there is no such thing."""
+        return None
+
+    def decision_function(self, rows: np.ndarray) -> np.ndarray:
+        """Scores in real units, (m,) float64."""
+        return self.scores(rows).astype(np.float64) / (1 << self.score_bits)
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """Classes, (m,) uint8."""
+        return (self.scores(rows) > 0).astype(np.uint8)
+
+    def sha256(self) -> str:
+        """Of the weights as little-endian int64."""
+        return hashlib.sha256(self.weights.astype("<i8").tobytes()).hexdigest()
+
+
+class Errors:
+    """Where additive errors enter one training of a model, and what they do; plans for attacks.
+
+    Each method belongs to a Capability; a model that lacks it raises ParameterError.
+    """
+
+    def shift(
+        self, direction: np.ndarray, *, strength: float, iterations: Iterable[int] | None = None
+    ) -> AdditiveErrorPlan:
+        """UPDATE_ERRORS: add learning rate * strength * direction to the weights in each step.
+
+        direction: (n + 1,) float64 at the scale of rows, bias first.  strength: 1 is what a batch of rows would do if
+        all were active and carried the direction.  iterations: which passes over the data, from 0; all where None.
+        """
+        raise _lacks(Capability.UPDATE_ERRORS)
+
+    def shift_once(self, change: np.ndarray) -> AdditiveErrorPlan:
+        """UPDATE_ERRORS: add this to the weights in the last pass.
+
+        change: (n + 1,) float64, real units, bias first.
+        """
+        raise _lacks(Capability.UPDATE_ERRORS)
+
+    def overflow(self, feature: int, *, upward: bool) -> tuple[AdditiveErrorPlan, int]:
+        """UPDATE_ERRORS: one error, in the last step, that makes a feature's weight as large or as small as one can.
+
+        Returns the plan and the error's value.
+        """
+        raise _lacks(Capability.UPDATE_ERRORS)
+
+    def strength_for(self, score: float, direction: np.ndarray) -> float:
+        """UPDATE_ERRORS: the strength at which shift() raises w.direction by a score, in real units, unopposed."""
+        raise _lacks(Capability.UPDATE_ERRORS)
+
+    def silence_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
+        """ROW_ERRORS: these training rows never count.  Returns the plan and what was chosen, for the record."""
+        raise _lacks(Capability.ROW_ERRORS)
+
+    def invert_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
+        """GATE_ERRORS: these rows count exactly when they otherwise would not."""
+        raise _lacks(Capability.GATE_ERRORS)
+
+    def multiply_rows(
+        self, rows: np.ndarray, factor: int, corrupt_party: int
+    ) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
+        """GATE_ERRORS: these rows count `factor` times more in every step.  factor: even."""
+        raise _lacks(Capability.GATE_ERRORS)
+
+    def multipliable(self, rows: np.ndarray, corrupt_party: int) -> np.ndarray:
+        """GATE_ERRORS: those of the rows that multiply_rows can take with this corrupt party."""
+        raise _lacks(Capability.GATE_ERRORS)
+
+    def flip_carries(self, lane: int) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
+        """GATE_ERRORS: flip one carry of every row's comparison."""
+        raise _lacks(Capability.GATE_ERRORS)
+
+
+class Model(ABC):
+    """One kind of model. Stateless: parameters and sizes are passed.
+
+    parameters: a frozen dataclass of what the servers agree on in public. Every field has a default and, in its
+    metadata, "help": what the command line says of the option that is made from it.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    score_bits: ClassVar[int]  # scores, of opened models and in answers to queries, have scale 2^score_bits
+    capabilities: ClassVar[frozenset[Capability]]
+    parameters: ClassVar[type[Any]]
+
+    # Training
+
+    @abstractmethod
+    def constants(self, parameters: Any, size: DataSize) -> Any:
+        """The public integers of a training, a dataclass. Raises ParameterError where a public bound does not fit."""
+
+    @abstractmethod
+    def training(self, parameters: Any, size: DataSize, rows: RowSource, layout: Layout = Layout.ROWS) -> ProgramCall:
+        """The program that trains, without the owners' inputs. Raises ParameterError as constants() does."""
+
+    @abstractmethod
+    def write_inputs(self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+        """Each owner's input for training().  x: (m, n) features.  y: (m,) labels.  Raises DataError."""
+
+    def check_rows(self, x: np.ndarray, parameters: Any) -> None:  # noqa: B027 - there may be nothing to check
+        """What owners check of their rows before they enter them. Raises ParameterError."""
+
+    @abstractmethod
+    def shares(self, features: int, parameters: Any) -> int:
+        """How many shares a trained model is."""
+
+    def with_row_norm(self, parameters: Any, norm: float) -> Any:
+        """STORED_ROWS: parameters with this public bound on a row's norm, features at scale 1."""
+        raise self.lacks(Capability.STORED_ROWS)
+
+    def clipped(self, parameters: Any, clip: float) -> Any:
+        """CLIPPING: parameters with which no step adds more than this to a weight."""
+        raise self.lacks(Capability.CLIPPING)
+
+    def shortened(self, parameters: Any) -> Any:
+        """Parameters of a training that is quick, to see that everything runs."""
+        return parameters
+
+    def suggested(self, image_shape: tuple[int, ...]) -> Any:
+        """Parameters for a study of images of this shape."""
+        return self.parameters()
+
+    # Analysis
+
+    @abstractmethod
+    def opened(self, weights: np.ndarray) -> OpenedModel:
+        """weights: (shares,) int64."""
+
+    def errors(self, parameters: Any, size: DataSize) -> Errors:
+        return Errors()
+
+    def rehearse(self, parameters: Any, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """UPDATE_ERRORS: (n + 1,) real weights of an honest training, in floating point.
+
+        rows: (m, n + 1) real, constant attribute first.  labels: (m,) -1 and 1.
+        """
+        raise self.lacks(Capability.UPDATE_ERRORS)
+
+    # Verification and queries, on shares that a training left
+
+    def verification(
+        self, question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+    ) -> ProgramCall:
+        """ACCURACY, ROBUSTNESS: the program that opens one bit, the answer.
+
+        x: (m, n) features of known examples.  y: (m,) classes.  folder: for their files.  secret_owner: the party whose
+        secret the examples are; known to all where None.
+        """
+        raise self.lacks(Capability.ACCURACY)
+
+    def query(self, features: int, *, with_score: bool, port: int, queries: int) -> ProgramCall:
+        """QUERIES: the program that answers clients: a class, whether a score comes with it, and the score or 0."""
+        raise self.lacks(Capability.QUERIES)
+
+    def lacking(self, needs: Iterable[Capability]) -> frozenset[Capability]:
+        """Those that the model does not have."""
+        return frozenset(needs) - self.capabilities
+
+    def require(self, needs: Iterable[Capability], whose: str) -> None:
+        """Raises ParameterError that names what is missing.  whose: who needs it."""
+        missing = sorted(self.lacking(needs))
+        if missing:
+            raise ParameterError(f"{whose}: expected a model with {', '.join(missing)}; {self.name} has none")
+
+    def lacks(self, capability: Capability) -> ParameterError:
+        return ParameterError(f"expected a model with {capability}; {self.name} has none")
+
+
+def _lacks(capability: Capability) -> ParameterError:
+    return ParameterError(f"expected a model with {capability}, got one without; choose another model")

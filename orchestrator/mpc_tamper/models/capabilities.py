@@ -1,0 +1,19 @@
+"""What a model can do, by name."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Capability(StrEnum):
+    """What attacks, defences, checks and services may need of a model."""
+
+    LINEAR = "a linear score"  # class 1 iff w.x > 0: what a change of w does to any image is known in advance
+    UPDATE_ERRORS = "additive errors that move its weights"
+    ROW_ERRORS = "additive errors at single training rows"
+    GATE_ERRORS = "additive errors inside its comparisons"
+    CLIPPING = "clipped updates"
+    STORED_ROWS = "training on rows that an earlier stage left as shares"
+    ACCURACY = "verification of its accuracy"
+    ROBUSTNESS = "a k-pixel certificate"
+    QUERIES = "queries by clients"

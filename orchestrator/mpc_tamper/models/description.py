@@ -1,0 +1,38 @@
+"""What the shares of a run folder are, for those who use them later: a public file beside them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mpc_tamper.core.errors import UsageError
+from mpc_tamper.core.files import write_atomically
+
+FILE = "model.json"
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """model: its name in the registry.  features: of a row.  shares: how many the model is."""
+
+    model: str
+    features: int
+    shares: int
+
+    def write(self, run_dir: Path) -> None:
+        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n")
+
+    @classmethod
+    def read(cls, run_dir: Path) -> ModelDescription | None:
+        """None where the folder has none. Raises UsageError for one that does not read."""
+        path = run_dir / FILE
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            return cls(str(fields["model"]), int(fields["features"]), int(fields["shares"]))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            raise UsageError(
+                f"{path}: expected the description that a training leaves with its shares: {exc!r}; train again"
+            ) from exc

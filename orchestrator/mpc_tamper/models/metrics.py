@@ -1,0 +1,66 @@
+"""What an attack is judged by: an opened model's behaviour on test images, without and with a trigger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.models.base import OpenedModel
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A model's behaviour on test images, without and with a trigger delta added to their pixels.
+
+    test_accuracy: share of images classified as labelled.
+    attack_success_rate: share of the images that are not of the target class and that the model classifies as the
+    target once they carry the trigger, P(x) = x + delta. An image that it misclassifies without the trigger counts
+    like any other, so an unpoisoned model's rate is about its error rate on that class.
+    attack_success_rate_clipped: the same with pixels clipped to 0..255, as a real image would be.
+    smoothed_bkd: the paper's smoothed objective, the mean score of x + delta over all test images, in real units. An
+    attack towards class 1 raises it, one towards class 0 lowers it.
+    max_abs_weight: in real units.
+    """
+
+    test_accuracy: float
+    attack_success_rate: float
+    attack_success_rate_clipped: float
+    smoothed_bkd: float
+    max_abs_weight: float
+
+
+def evaluate(
+    model: OpenedModel,
+    x: np.ndarray,
+    y: np.ndarray,
+    delta: np.ndarray,
+    target: int,
+    features: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> Metrics:
+    """Metrics on test images.
+
+    x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1, both present.  delta: (n,) integers, what the trigger adds to the
+    pixels.  target: the class that it should turn images into.
+    features: from (m, n) images to the model's rows, (m, d) integers, where those are not the pixels.
+    """
+    if target not in (0, 1):
+        raise ParameterError(f"target: expected class 0 or 1, got {target}")
+    triggered_pixels = x.astype(np.int64) + delta
+    triggered = features(triggered_pixels)
+    clipped = features(triggered_pixels.clip(0, MAX_PIXEL))
+    others = y != target
+    return Metrics(
+        test_accuracy=_share(model.predict(features(x)) == y),
+        attack_success_rate=_share(model.predict(triggered)[others] == target),
+        attack_success_rate_clipped=_share(model.predict(clipped)[others] == target),
+        smoothed_bkd=sum(int(score) for score in model.scores(triggered)) / len(x) / (1 << model.score_bits),
+        max_abs_weight=model.max_abs_weight,
+    )
+
+
+def _share(true: np.ndarray) -> float:
+    return int(np.count_nonzero(true)) / len(true)
