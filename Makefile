@@ -11,10 +11,10 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench costs matrix test lint clean
+.PHONY: help reproduce bench costs matrix test test-fast lint clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 reproduce: $(INSTALLED)  ## the paper's Table 1 and figures, into results/; with CIFAR-10: ARGS="--cifar10 FILE"
 	$(BIN)/mpc-tamper reproduce $(ARGS)
@@ -30,6 +30,9 @@ matrix: $(INSTALLED)  ## every attack against every defence on MNIST, into resul
 
 test: $(INSTALLED_DEV)  ## all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: $(INSTALLED_DEV)  ## the tests that take less than two seconds each
+	$(BIN)/python -m pytest -m "not slow and not netns and not mp_spdz" $(ARGS)
 
 lint: $(INSTALLED_DEV)  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

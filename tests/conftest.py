@@ -1,19 +1,48 @@
-"""Fixtures that several suites share."""
+"""Fixtures that several suites share, and what holds for every test: markers, and no process left behind."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from mpc_tamper.datasets import Task, load_task
-from mpc_tamper.datasets.checks import checked
+from mpc_tamper.engines.mp_spdz.installation import HOME_VARIABLE
+from tests.support.images import halves
+from tests.support.processes import existing, fail_on_processes_left, mark_this_run
 
 CIFAR10_VARIABLE = "MPC_TAMPER_CIFAR10"
+OF_MP_SPDZ = {"installation", "mp_spdz"}  # fixtures
+
+mark_this_run()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if OF_MP_SPDZ & set(getattr(item, "fixturenames", ())):
+            item.add_marker("mp_spdz")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("mp_spdz") and not os.environ.get(HOME_VARIABLE):
+        pytest.skip(f"set {HOME_VARIABLE} to a built tree of MP-SPDZ v0.4.2 to compare with it")
+
+
+@pytest.fixture(autouse=True)
+def no_process_outlives_the_test() -> Iterator[None]:
+    before = existing()
+    yield
+    fail_on_processes_left(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_process_outlives_the_tests() -> Iterator[None]:
+    """Those of fixtures that several tests share."""
+    yield
+    fail_on_processes_left(set())
 
 
 @pytest.fixture
@@ -25,20 +54,7 @@ def run_dir(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_task() -> Task:
     """24 training and 12 test images of 4 x 4 pixels: class 0 is bright on the left, class 1 on the right."""
-    rng = np.random.default_rng(7)
-
-    def images(rows: int) -> tuple[np.ndarray, np.ndarray]:
-        y = (np.arange(rows) % 2).astype(np.uint8)
-        x = rng.integers(0, 40, size=(rows, 4, 4))
-        x[y == 0, :, :2] += 200
-        x[y == 1, :, 2:] += 200
-        return x.reshape(rows, 16).astype(np.uint8), y
-
-    x_train, y_train = images(24)
-    x_test, y_test = images(12)
-    return checked(
-        Task("tiny", x_train, y_train, x_test, y_test, (4, 4), ("left", "right"), "made for tests", sha256="0" * 64)
-    )
+    return halves("tiny", side=4, rows=24, test_rows=12)
 
 
 @pytest.fixture(scope="session")

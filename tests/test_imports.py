@@ -1,4 +1,4 @@
-"""Imports run downward only, and nothing loads pickles or pulls in torch."""
+"""Imports run downward only, without a circle, and nothing loads pickles or pulls in torch."""
 
 from __future__ import annotations
 
@@ -6,51 +6,37 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-PACKAGE = ROOT / "orchestrator"
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if "_bundle" not in path.parts)
+from tests.support.places import ROOT
 
-FOUNDATION = {"errors", "files", "additive_errors", "records", "bundle", "progress"}
-LEARNING = {"svm", "pca", "encoding", "metrics", "trigger"}
-SCENARIO = LEARNING | {"scenario", "datasets"}
-# What each part of the package may import besides itself.
-MAY_IMPORT = {
-    "errors": set(),
-    "files": {"errors"},
-    "additive_errors": {"errors", "files"},
-    "records": {"additive_errors", "errors"},
-    "bundle": {"errors"},
-    "progress": set(),
-    "svm": FOUNDATION,
-    "pca": FOUNDATION | {"svm"},
-    "encoding": FOUNDATION | {"svm"},
-    "metrics": FOUNDATION | {"svm"},
-    "trigger": {"errors", "svm"},
-    "scenario": FOUNDATION | LEARNING | {"datasets"},
-    "datasets": FOUNDATION,
-    "engines": FOUNDATION,
-    "attacks": FOUNDATION | SCENARIO,
-    "defences": FOUNDATION | SCENARIO,
-    "report": FOUNDATION,
-    "experiments": FOUNDATION | SCENARIO | {"attacks", "defences", "engines", "report"},
-    "cli": FOUNDATION | SCENARIO | {"attacks", "defences", "engines", "report", "experiments"},
+SOURCES = ROOT / "orchestrator"
+PACKAGE = "mpc_tamper"
+FILES = sorted(path for path in SOURCES.rglob("*.py") if "_bundle" not in path.parts)
+
+# What each part of the package may import besides itself: the layers, the lowest first.
+MODELS = {"core", "runs", "engines", "datasets", "models"}
+SCENARIOS = MODELS | {"workflows", "scenarios"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "core": set(),
+    "runs": {"core"},
+    "datasets": {"core"},
+    "engines": {"core", "runs"},
+    "models": {"core", "runs", "engines", "datasets"},
+    "workflows": MODELS,
+    "scenarios": MODELS | {"workflows"},
+    "attacks": SCENARIOS,
+    "defences": SCENARIOS,
+    "report": {"core"},  # it reads files
+    "studies": SCENARIOS | {"attacks", "defences", "report"},
+    "clients": SCENARIOS,
+    "cli": SCENARIOS | {"attacks", "defences", "studies", "clients", "report"},
 }
-# Parts of rep3, the lowest first. A part imports itself and lower ones, transport and kernels not each other.
-REP3 = [
-    {"transport", "kernels"},
-    {"protocol"},
-    {"primitives"},
-    {"handshake", "share_files", "share_check", "input_reader", "clients"},
-    {"config", "machine", "local_parties"},
-    {"party", "run"},
-    {"engine", "one_host"},
-]
 SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "validation"}
-PARTS_OF_ENGINES = {
+PARTS_OF_ENGINES: dict[str, set[str]] = {
     "base": set(),
     "certificates": set(),
     "hosts": set(),
@@ -62,15 +48,31 @@ PARTS_OF_ENGINES = {
     "mp_spdz": SHARED_BY_ENGINES,
     "registry": {"base", "clear", "mp_spdz", "rep3"},
 }
-# What can become a package of its own knows these alone.
+# These parts can become a package of their own: of core they know these modules alone.
 EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "validation"}
-RECORDS = {"additive_errors", "errors", "files", "records"}
+CORE_OF_EMBEDDED = {"errors", "files"}
+# Parts of rep3, the lowest first. A part imports itself and lower ones; transport and kernels do not import each other.
+REP3 = [
+    {"transport", "kernels"},
+    {"protocol"},
+    {"primitives"},
+    {"handshake", "share_files", "share_check", "clients"},
+    {"config", "machine", "in_process"},
+    {"party", "run"},
+    {"engine", "single_party"},
+]
 FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal", "shelve"}
 
 
+# Parts of the package whose code does not meet the rule yet. Strict: whoever repairs the code removes the entry.
+NOT_YET = {
+    "workflows": "training.py imports attacks, scenarios and clients; verification.py imports defences",
+}
+
+
 def module_name(path: Path) -> tuple[str, ...]:
-    """orchestrator/engines/base.py as ('orchestrator', 'engines', 'base'); a package by its folder."""
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    """mpc_tamper/engines/base.py as ('mpc_tamper', 'engines', 'base'); a package by its folder."""
+    parts = path.relative_to(SOURCES).with_suffix("").parts
     return parts[:-1] if parts[-1] == "__init__" else parts
 
 
@@ -86,12 +88,12 @@ def imported(path: Path) -> Iterator[tuple[str, ...]]:
             module = (*base, *(node.module.split(".") if node.module else ()))
             for alias in node.names:
                 submodule = (*module, alias.name)
-                below = ROOT.joinpath(*submodule)
+                below = SOURCES.joinpath(*submodule)
                 yield submodule if below.is_dir() or below.with_suffix(".py").is_file() else module
 
 
 def own_imports(path: Path, prefix: tuple[str, ...]) -> set[str]:
-    """The parts directly below prefix, such as 'rep3' below orchestrator.engines, that a file imports."""
+    """The parts directly below prefix, such as 'rep3' below mpc_tamper.engines, that a file imports."""
     depth = len(prefix)
     return {name[depth] for name in imported(path) if name[:depth] == prefix and len(name) > depth}
 
@@ -102,15 +104,50 @@ def part(path: Path, depth: int) -> str:
 
 
 def identify(path: Path) -> str:
-    return str(path.relative_to(PACKAGE))
+    return str(path.relative_to(SOURCES / PACKAGE))
 
 
-@pytest.mark.parametrize("path", FILES, ids=identify)
-def test_parts_import_downward(path: Path) -> None:
-    here = part(path, 1)
-    if here:
-        assert here in MAY_IMPORT, f"say in MAY_IMPORT what {here} may import"
-    assert own_imports(path, ("orchestrator",)) - {here} <= MAY_IMPORT.get(here, set())
+def upward(here: str) -> dict[str, set[str]]:
+    """Files of a part of the package, with the parts above it that each imports."""
+    files = [path for path in FILES if part(path, 1) == here]
+    found = {identify(path): own_imports(path, (PACKAGE,)) - {here} - MAY_IMPORT[here] for path in files}
+    return {name: parts for name, parts in found.items() if parts}
+
+
+def test_every_part_has_a_layer() -> None:
+    assert {part(path, 1) for path in FILES} - {""} == MAY_IMPORT.keys()
+
+
+@pytest.mark.parametrize(
+    "here",
+    [
+        pytest.param(name, marks=pytest.mark.xfail(strict=True, reason=NOT_YET[name])) if name in NOT_YET else name
+        for name in MAY_IMPORT
+    ],
+)
+def test_parts_import_downward(here: str) -> None:
+    assert upward(here) == {}
+
+
+def test_nothing_imports_the_public_interface() -> None:
+    """mpc_tamper/__init__.py may import all of the package, so importing a name from it would close a circle."""
+    assert [identify(path) for path in FILES if (PACKAGE,) in set(imported(path)) and path.parent != SOURCES] == []
+
+
+@pytest.mark.xfail(strict=True, reason="the front end is a circle of eleven modules")
+def test_there_is_no_circle_of_imports() -> None:
+    """Between modules, imports within functions included."""
+    modules = {module_name(path): path for path in FILES}
+    graph = {name: {found for found in imported(path) if found in modules} for name, path in modules.items()}
+    tuple(TopologicalSorter(graph).static_order())  # a CycleError names the modules of a circle
+
+
+@pytest.mark.xfail(strict=True, reason="workflows, scenarios, studies, clients and cli import engines directly")
+def test_engines_are_chosen_in_the_registry_alone() -> None:
+    engines = (PACKAGE, "engines")
+    above = [path for path in FILES if module_name(path)[:2] != engines]
+    found = {identify(path): own_imports(path, engines) & {"rep3", "mp_spdz"} for path in above}
+    assert {name: parts for name, parts in found.items() if parts} == {}
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if part(p, 1) == "engines"], ids=identify)
@@ -118,19 +155,20 @@ def test_engines_import_the_front_end_and_not_each_other(path: Path) -> None:
     here = part(path, 2)
     if here:
         assert here in PARTS_OF_ENGINES, f"say in PARTS_OF_ENGINES what {here} may import"
-    assert own_imports(path, ("orchestrator", "engines")) - {here} <= PARTS_OF_ENGINES.get(here, set())
+    assert own_imports(path, (PACKAGE, "engines")) - {here} <= PARTS_OF_ENGINES.get(here, set())
     if here in EMBEDDED:
-        assert own_imports(path, ("orchestrator",)) - {"engines"} <= RECORDS
+        assert own_imports(path, (PACKAGE, "core")) <= CORE_OF_EMBEDDED
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if module_name(p)[2:3] == ("rep3",)], ids=identify)
+@pytest.mark.parametrize("path", [p for p in FILES if module_name(p)[1:3] == ("engines", "rep3")], ids=identify)
 def test_rep3_is_layered(path: Path) -> None:
     here = part(path, 3)
     levels = {name: level for level, names in enumerate(REP3) for name in names}
     if here:
         assert here in levels, f"give {here} a level in REP3"
     highest = levels.get(here, 0) - (here in REP3[0])
-    assert {n for n in own_imports(path, ("orchestrator", "engines", "rep3")) - {here} if levels[n] > highest} == set()
+    found = own_imports(path, (PACKAGE, "engines", "rep3")) - {here}
+    assert {name for name in found if levels[name] > highest} == set()
 
 
 @pytest.mark.parametrize("path", FILES, ids=identify)
@@ -139,7 +177,7 @@ def test_nothing_loads_pickles(path: Path) -> None:
     assert not re.search(r"allow_pickle\s*=\s*True", path.read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if part(p, 1) not in ("cli", "progress")], ids=identify)
+@pytest.mark.parametrize("path", [p for p in FILES if part(p, 1) != "cli" and p.name != "progress.py"], ids=identify)
 def test_only_the_command_line_prints_or_exits(path: Path) -> None:
     """A party's process may print to its log."""
     names = {"exit", "quit"} if path.name == "party.py" else {"exit", "quit", "print"}
@@ -151,7 +189,7 @@ def test_only_the_command_line_prints_or_exits(path: Path) -> None:
 @pytest.mark.parametrize("path", [p for p in FILES if part(p, 1) == "cli"], ids=identify)
 def test_help_is_quick_because_commands_import_when_they_run(path: Path) -> None:
     heavy = {"numpy", "numba", "cryptography", "matplotlib", "pandas", "rich", "torch", "torchvision"}
-    if path.name != "cost.py":  # itself imported by commands only
+    if path.name != "run_table.py":  # itself imported by commands only
         top = ast.parse(path.read_text(encoding="utf-8")).body
         names = {a.name.split(".")[0] for node in top if isinstance(node, ast.Import) for a in node.names}
         names |= {(node.module or "").split(".")[0] for node in top if isinstance(node, ast.ImportFrom)}
@@ -166,11 +204,11 @@ def test_default_dependencies_are_without_torch() -> None:
     assert any(requirement.startswith("torchvision") for requirement in optional["torchvision"])
 
 
-def test_the_rule_finds_an_import_that_runs_upward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.test_imports.ROOT" if __name__.startswith("tests.") else f"{__name__}.ROOT", tmp_path)
-    path = tmp_path / "orchestrator" / "attacks" / "backdoor.py"
+def test_the_rules_find_an_import_that_runs_upward(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.SOURCES", tmp_path)
+    path = tmp_path / PACKAGE / "attacks" / "backdoor.py"
     path.parent.mkdir(parents=True)
-    (tmp_path / "orchestrator" / "engines").mkdir()
-    path.write_text("def f():\n    from orchestrator import engines\n    from ..records import Cost\n    import a.b\n")
-    assert set(imported(path)) == {("orchestrator", "engines"), ("orchestrator", "records"), ("a", "b")}
-    assert own_imports(path, ("orchestrator",)) == {"engines", "records"}
+    (tmp_path / PACKAGE / "engines").mkdir()
+    path.write_text(f"def f():\n    from {PACKAGE} import engines\n    from ..runs import spec\n    import a.b\n")
+    assert set(imported(path)) == {(PACKAGE, "engines"), (PACKAGE, "runs"), ("a", "b")}
+    assert own_imports(path, (PACKAGE,)) == {"engines", "runs"}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mpc_tamper.scenarios.metrics import weights_sha256
 from typer.testing import Result
 
 from mpc_tamper.datasets import Task
+from mpc_tamper.scenarios.metrics import weights_sha256
+from tests.support.processes import COMMAND, started, wait_for
 
 Invoke = Callable[..., Result]
 
@@ -216,15 +215,15 @@ def test_reproduce_on_the_oracle(folder: Path, invoke: Invoke) -> None:
 
 
 def processes_of(run_dir: Path) -> list[int]:
-    """Ids of the processes whose command line names the run's folder."""
+    """Ids of the processes whose command line names the run's folder, or whose output goes to a file in it."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
-                command = (entry / "cmdline").read_bytes()
+                command, output = (entry / "cmdline").read_bytes(), (entry / "fd" / "1").readlink()
             except OSError:
                 continue
-            if str(run_dir).encode() in command:
+            if str(run_dir).encode() in command or output.parent == run_dir:
                 found.append(int(entry.name))
     return found
 
@@ -233,16 +232,10 @@ def processes_of(run_dir: Path) -> list[int]:
 def test_interrupt_leaves_no_process_behind(folder: Path) -> None:
     Path("endless.mpc").write_text(ENDLESS)
     run_dir = folder / "interrupted"
-    command = [sys.executable, "-m", "mpc_tamper.cli.main", "run", "endless.mpc", "--run-dir", str(run_dir)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 60
-        while len(processes_of(run_dir)) < 4 and time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.1)
-        assert len(processes_of(run_dir)) == 4, process.communicate(timeout=10)
+    with started([*COMMAND, "run", "endless.mpc", "--run-dir", run_dir], cwd=folder) as process:
+        wait_for(lambda: len(processes_of(run_dir)) == 4 or process.poll() is not None)
+        assert process.poll() is None, process.communicate(timeout=10)
         process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=10)
-    finally:
-        process.kill()
-    assert (process.returncode, output, error) == (130, "", "interrupted\n")
-    assert processes_of(run_dir) == []
+        output, error = process.communicate(timeout=30)
+        assert (process.returncode, output, error) == (130, "", "interrupted\n")
+        wait_for(lambda: not processes_of(run_dir), 10)  # a party that was just being started ends by itself

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +12,7 @@ import pytest
 from typer.testing import Result
 
 from mpc_tamper.datasets import Task
-
-COMMAND = [sys.executable, "-m", "mpc_tamper.cli.main"]
+from tests.support.processes import COMMAND, started, wait_for
 
 
 @pytest.fixture
@@ -31,21 +27,11 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = min(probe.getsockname()[1], 65000)
     training = ("--data", data, "--iterations", 3)
-    process = subprocess.Popen(
-        [
-            *(*COMMAND, "train", *map(str, training), "--clients", "20,4", "--client-port", str(port)),
-            *("--run-dir", str(place), "--out", str(tmp_path / "out")),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
+    words = [*COMMAND, "train", *map(str, training), "--clients", "20,4", "--client-port", str(port)]
+    with started([*words, "--run-dir", place, "--out", tmp_path / "out"]) as process:
         folder = place / "clients"
-        deadline = time.monotonic() + 30
-        while not (folder / "training.json").exists() and time.monotonic() < deadline:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+        wait_for(lambda: process.poll() is not None or (folder / "training.json").exists())
+        assert process.poll() is None, process.communicate()
         servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 30)
         wrong = invoke("contribute", data, "--rows", "0:21", *servers)
         assert (wrong.exit_code, "expected 4 or 20 rows" in wrong.stderr) == (2, True), wrong.stderr
@@ -53,9 +39,6 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
             result = invoke("contribute", data, "--rows", rows, *servers)
             assert (result.exit_code, f"contributed {count} rows" in result.stdout) == (0, True), result.stderr
         out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.wait()
     assert process.returncode == 0, err
     assert f"--servers {folder / 'HOSTS'} --certificates {folder}" in out
     assert f"waiting on ports {port} to {port + 2} for 2 clients, with rows in this order: 20, 4" in err

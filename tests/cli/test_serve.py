@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,10 +21,8 @@ from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.workflows.training import TrainedModel, train
-from tests.ports import free_ports
-
-COMMAND = [sys.executable, "-m", "mpc_tamper.cli.main"]
-with_mp_spdz = pytest.mark.skipif("MP_SPDZ_HOME" not in os.environ, reason="set MP_SPDZ_HOME to a built MP-SPDZ")
+from tests.support.ports import free_ports
+from tests.support.processes import COMMAND, started, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +34,10 @@ def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
 @contextmanager
 def server(folder: Path, place: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     words = [*COMMAND, "serve", str(folder), "--port-base", str(free_ports()), "--run-dir", str(place), *options]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        deadline = time.monotonic() + 30
-        while not (place / "clients" / "service.json").exists() and time.monotonic() < deadline:
-            assert process.poll() is None, process.communicate()
-            time.sleep(0.05)
+    with started(words) as process:
+        wait_for(lambda: process.poll() is not None or (place / "clients" / "service.json").exists())
+        assert process.poll() is None, process.communicate()
         yield process
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def query(invoke: Callable[..., Result], image: Path, place: Path, *options: str) -> list[str]:
@@ -113,7 +102,7 @@ def test_known_clients_and_a_number_of_queries(
         assert process.wait(20) == 0
 
 
-@with_mp_spdz
+@pytest.mark.mp_spdz
 @pytest.mark.parametrize("protocol", ["ring", "sy-rep-ring"])
 def test_serve_and_query_on_mp_spdz(
     invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tiny_task: Task, tmp_path: Path, protocol: str

@@ -12,8 +12,8 @@ from typer.testing import Result
 
 from mpc_tamper.datasets import Task
 from mpc_tamper.workflows.training import train_shared
-from tests.adversary.test_verification import PARAMETERS, SABOTAGE
-from tests.in_memory import InMemoryRep3
+from tests.support.in_memory import InMemoryRep3
+from tests.support.trainings import PARAMETERS, SABOTAGE
 
 Invoke = Callable[..., Result]
 PASSIVE = ("--protocol", "ring", "--insecure-passive")

@@ -6,8 +6,6 @@ import json
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
@@ -53,6 +51,9 @@ def by_site(party: PartyReport) -> dict[str, tuple[int, Cost]]:
 
 
 def print_tables(result: RunResult, engine: EngineName) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console(stderr=True, highlight=False)
     parties = Table("party", box=None, title=f"{engine}, {result.spec.protocol}: {result.spec.run_dir}")
     for column in ("seconds", "bytes sent", "rounds", "peak memory, MB"):

@@ -1,4 +1,4 @@
-"""Engines by name. Each is imported when it is asked for: numba and TLS are slow to load."""
+"""Engines by name. Each is imported when it is asked for: TLS and the like are slow to load."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ def _clear() -> Engine:
 
 
 def _rep3() -> Engine:
+    from mpc_tamper.engines.rep3.launcher import get_launcher
+
+    get_launcher()  # imports what parties need, while this process imports the engine
+
     from mpc_tamper.engines.rep3.engine import Rep3Engine
 
     return Rep3Engine()

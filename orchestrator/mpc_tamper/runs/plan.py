@@ -24,11 +24,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from mpc_tamper.core.errors import PlanError
 from mpc_tamper.core.files import write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HEADER = "additive-error-plan 1"
 EVERY = -1  # stands for * in occurrences and indices
@@ -62,6 +64,8 @@ class AdditiveErrorPlan:
 
     @classmethod
     def from_errors(cls, errors: Iterable[AdditiveError]) -> AdditiveErrorPlan:
+        import numpy as np  # not for every command line, which all import this module
+
         groups: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
         for error in errors:
             _check(error)

@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from mpc_tamper.core.errors import CompileTimeState, ProgramError
-from mpc_tamper.engines.frontend.public import Public, public_int, regint
 from mpc_tamper.engines.frontend.python_state import PythonState, check_assignments
 from mpc_tamper.engines.frontend.runtime import machine, runtime
-from mpc_tamper.engines.frontend.values import Integer, Number, read, unsupported
+from mpc_tamper.engines.frontend.values.base import Integer, Number, read, unsupported
+from mpc_tamper.engines.frontend.values.public import Public, public_int, regint
 
 Body = Callable[..., Any]
 

@@ -7,7 +7,7 @@ indexing gives a view, assignment writes through it).
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import numpy as np
 
@@ -95,3 +95,30 @@ class Machine(Protocol[S]):
     def emit_binary(self, values: np.ndarray) -> None:
         """binary_output() of public values, uint64."""
         ...
+
+
+@runtime_checkable
+class ClientMachine(Protocol[S]):
+    """What a machine offers besides Machine if programs can serve clients on it.
+
+    A client that fails ends its own connection, not the program: it counts as having entered zeros from then on, and is
+    told nothing more. All servers agree on which clients have failed.
+    """
+
+    def listen_for_clients(self, port: int) -> None:
+        """Server i listens on port + i from now on. Raises PortInUse."""
+        ...
+
+    def accept_client(self, port: int) -> int:
+        """Wait for the next client that has come to all servers; its number. Connections are taken in order."""
+        ...
+
+    def receive_from_client(self, client: int, count: int) -> S:
+        """(count,) values that the client shared among the servers."""
+        ...
+
+    def reveal_to_clients(self, clients: list[int], values: S) -> None:
+        """Send each client its part of the sharing (count,), after whatever the protocol checks before an opening."""
+        ...
+
+    def close_client(self, client: int) -> None: ...

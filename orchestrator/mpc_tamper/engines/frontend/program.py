@@ -17,17 +17,18 @@ from types import TracebackType
 from typing import Any
 
 from mpc_tamper.core.errors import DataError, ProgramError, TamperError, UnsupportedName
-from mpc_tamper.engines.frontend import clients, control, output
-from mpc_tamper.engines.frontend.array import Array
-from mpc_tamper.engines.frontend.fixed import cfix, sfix
+from mpc_tamper.engines.frontend import control
+from mpc_tamper.engines.frontend.containers.array import Array
+from mpc_tamper.engines.frontend.containers.matrix import Matrix, MultiArray
+from mpc_tamper.engines.frontend.containers.memory import MemValue
+from mpc_tamper.engines.frontend.io import clients, output
 from mpc_tamper.engines.frontend.machine import Machine
-from mpc_tamper.engines.frontend.matrix import Matrix, MultiArray
-from mpc_tamper.engines.frontend.memory import MemValue
-from mpc_tamper.engines.frontend.public import cint, regint
 from mpc_tamper.engines.frontend.reachable import MODULE
 from mpc_tamper.engines.frontend.runtime import Runtime, enter, leave, runtime
-from mpc_tamper.engines.frontend.secret import sint
-from mpc_tamper.engines.frontend.values import INSTEAD, RunTime
+from mpc_tamper.engines.frontend.values.base import INSTEAD, RunTime
+from mpc_tamper.engines.frontend.values.fixed import cfix, sfix
+from mpc_tamper.engines.frontend.values.public import cint, regint
+from mpc_tamper.engines.frontend.values.secret import sint
 from mpc_tamper.runs.protocols import PARTIES
 
 log = logging.getLogger(__name__)

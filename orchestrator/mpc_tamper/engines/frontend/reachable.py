@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc_tamper.engines.frontend.values import RunTime
+from mpc_tamper.engines.frontend.values.base import RunTime
 
 MODULE = "__mpc__"  # __module__ of classes that a program defines
 MISSING = object()  # what an empty variable holds

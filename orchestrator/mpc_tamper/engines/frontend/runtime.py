@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
-from mpc_tamper.engines.frontend.machine import Machine
+from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.engines.frontend.machine import ClientMachine, Machine
 
 BIT_LENGTH = 63  # MP-SPDZ's default for comparisons in Z_2^64
 
 
-@dataclass
+@dataclass(frozen=True)
 class Precision:
     """f fraction bits of k bits in all; MP-SPDZ's initial values."""
 
@@ -53,6 +54,15 @@ def runtime() -> Runtime:
 
 def machine() -> Machine[Any]:
     return _current.get().machine
+
+
+def client_machine() -> ClientMachine[Any]:
+    found = machine()
+    if not isinstance(found, ClientMachine):
+        raise EngineUnavailable(
+            "expected an engine with clients outside the servers, got one without: use --engine rep3 or mp-spdz"
+        )
+    return found
 
 
 def enter(state: Runtime) -> Any:

@@ -9,12 +9,13 @@ from typing import TypeVar
 from mpc_tamper.core.errors import PeerLost
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.rep3.handshake import agree_on_keys
-from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.memory import memory_channels
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.injector import ErrorInjector
+from mpc_tamper.runs.protocols import ProtocolName
 
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ def run_in_threads(
     corruption: Corruption | None = None,
     insecure_keys: Sequence[bytes] | None = None,
     active: bool = False,
-    record_bytes: int = RECORD_BYTES,
+    record_bytes: int | None = None,
 ) -> tuple[T, T, T]:
     """Run `program` as each party; return the three results or raise the first party's error.
 
@@ -36,6 +37,7 @@ def run_in_threads(
     results: list[T | None] = [None] * 3
     failures: list[BaseException | None] = [None] * 3
     channels = memory_channels()
+    protocol = ProtocolName.MAL_REP_RING if active else ProtocolName.RING
 
     def run(party_id: int) -> None:
         channel = channels[party_id]
@@ -44,14 +46,12 @@ def run_in_threads(
                 prss = agree_on_keys(channel)
             else:
                 prss = Prss(insecure_keys[party_id], insecure_keys[party_id - 1])
-            injector = (
-                ErrorInjector(corruption.plan) if corruption is not None and party_id == corruption.party else None
-            )
-            prover = Active(channel, prss, b"in memory", record_bytes=record_bytes) if active else None
-            results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector, prover))
-            if prover is not None:
-                prover.prove()
-                prover.finish()
+            corrupt = corruption is not None and party_id == corruption.party
+            injector = ErrorInjector(corruption.plan) if corruption is not None and corrupt else None
+            recorder = recorder_for(protocol, channel, prss, b"in memory", record_bytes=record_bytes)
+            results[party_id] = program(Party(channel, prss, StepClock(sites or {}), injector, recorder))
+            recorder.prove()
+            recorder.finish()
             if injector is not None:
                 injector.finish()
             channel.finish()

@@ -19,7 +19,6 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
-from mpc_tamper.engines.rep3.share_check import check_agreement
 
 
 class Rep3Machine:
@@ -131,14 +130,12 @@ class Rep3Machine:
             self._service[1].close_all()
 
     def write_shares(self, x: RepShare, position: int | None) -> None:
-        if self.party.active is not None:
-            self.party.active.prove()
+        self.party.recorder.prove()
         share_files.write(self._shares, x.own, x.previous, position)
 
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
         shares = RepShare(*share_files.read(self._shares, position, count))
-        if self.party.active is not None:
-            check_agreement(self.party, shares)
+        self.party.recorder.check_agreement(shares)
         stop = position + count
         return shares, -1 if stop == share_files.count(self._shares) else stop
 

@@ -1,11 +1,7 @@
-"""One party's process: connect, agree, run the program, report.
-
-python -m mpc_tamper.engines.rep3.party CONFIG.json --listen-fd N [--alive-fd N] [--progress-fd N]
-"""
+"""One party: connect, agree, run the program, report. On this machine it is a process that the fork server makes."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import functools
 import json
@@ -32,12 +28,13 @@ from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
-from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.tls import connect, listen
 from mpc_tamper.runs.injector import ErrorInjector
@@ -88,8 +85,8 @@ def _run(
         return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
 
     printed: list[str] = []
-    active = Active(channel, prss, session) if config.protocol == ProtocolName.MAL_REP_RING else None
-    party = Party(channel, prss, StepClock(program.sites, spent), injector, active)
+    recorder = recorder_for(ProtocolName(config.protocol), channel, prss, session)
+    party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder)
     emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host)
@@ -97,9 +94,8 @@ def _run(
     np.random.seed(np.frombuffer(session, np.uint32))
     with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
         run_program(program, config.args, machine)
-    if active is not None:
-        active.prove()
-        active.finish()
+    recorder.prove()
+    recorder.finish()
     compare_public_values(channel, machine.public_values.digest())
     if injector is not None:
         injector.finish()
@@ -110,10 +106,11 @@ def _run(
         "cost": asdict(spent()),
         "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "soundness_error": active.soundness_error if active else None,
-        "batches": active.batches if active else None,
+        "soundness_error": recorder.soundness_error,
+        "batches": recorder.batches,
         "session": session.hex(),
         "insecure_fixed_seed": config.insecure_fixed_seed,
+        "kernels": kernels.loaded(),
     }
 
 
@@ -160,31 +157,26 @@ def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
         now = time.monotonic()
         if now - last >= _PROGRESS_SECONDS:
             last = now
-            os.write(progress_fd, f"{site} {occurrence}\n".encode())
+            with contextlib.suppress(BlockingIOError):  # an engine that is stopped reads nothing: the pipe is full
+                os.write(progress_fd, f"{site} {occurrence}\n".encode())
 
     return write
 
 
-def main(argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("config", type=Path)
-    parser.add_argument("--listen-fd", type=int, required=True)
-    parser.add_argument("--alive-fd", type=int)
-    parser.add_argument("--progress-fd", type=int)
-    arguments = parser.parse_args(argv)
-    if arguments.alive_fd is not None:
-        _die_with_parent(arguments.alive_fd)
-    on_step = _progress_writer(arguments.progress_fd) if arguments.progress_fd is not None else None
-    config = PartyConfig.read(arguments.config)
+def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd: int) -> int:
+    """This process is the party that the file describes, and ends with the exit code that this returns.
+
+    listen_fd: a socket that listens.  alive_fd: a pipe that closes when the engine has gone.  progress_fd: a pipe on
+    which party 0 says how far it is.
+    """
+    _die_with_parent(alive_fd)
+    config = PartyConfig.read(config_file)
+    on_step = _progress_writer(progress_fd) if config.party_id == 0 else None
     try:
-        run_party(config, socket.socket(fileno=arguments.listen_fd), on_step)
+        run_party(config, socket.socket(fileno=listen_fd), on_step)
     except TamperError as exc:
         error = {"error": type(exc).__name__, "message": str(exc), "party": getattr(exc, "party", None)}
         write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
         print(f"party {config.party_id}: {exc}", file=sys.stderr)
         return EXIT_FAILED
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -11,8 +11,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.core.files import make_folder
-from mpc_tamper.engines.frontend.program import load_program
-from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.rep3.config import report_file
 from mpc_tamper.engines.validation import validate
 from mpc_tamper.runs.protocols import ProtocolName
@@ -22,14 +21,13 @@ from mpc_tamper.runs.spec import RunSpec
 PROTOCOLS = frozenset({ProtocolName.RING, ProtocolName.MAL_REP_RING})
 
 
-def prepare(spec: RunSpec) -> None:
-    """Check what can be known before any party starts, compile the kernels, make the run's folder."""
+def prepare(spec: RunSpec, program: Program) -> None:
+    """Check what can be known before any party starts, make the run's folder."""
     if spec.protocol not in PROTOCOLS:
         raise EngineUnavailable(
             f"expected protocol {' or '.join(sorted(PROTOCOLS))} on rep3, got {spec.protocol}; try --engine mp-spdz"
         )
-    validate(spec, load_program(spec.program))
-    kernels.compile_all()
+    validate(spec, program)
     make_folder(spec.run_dir)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, ShareFileError, ShareFolderError
 from mpc_tamper.engines.certificates import check_credentials
+from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Host
+from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.party import run_party
 from mpc_tamper.engines.rep3.run import collect, prepare
@@ -24,7 +26,9 @@ def run_on_this_host(spec: RunSpec, host: Host) -> RunResult:
     """
     _check_own(spec, host)
     check_credentials(host.party_id, host.key, host.certificates)
-    prepare(spec)
+    program = load_program(spec.program)
+    prepare(spec, program)
+    kernels.load(kernels.foreseen(program.source, spec.protocol))  # not while the others wait for a message
     report_file(spec.run_dir, host.party_id).unlink(missing_ok=True)
     config = PartyConfig.of(
         spec,

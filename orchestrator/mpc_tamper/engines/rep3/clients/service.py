@@ -1,4 +1,4 @@
-"""A server's side of clients: who is next, what a client shared, what is revealed to it (docs/clients.md, On rep3).
+"""A server's side of clients: who is next, what a client shared, what is revealed to it (docs/clients.md).
 
 A client sends each component of its sharing to both of its holders, which compare salted hashes (share_check.py). It is
 never believed more than that: a message that is missing, malformed or late at one server, or two different copies of a
@@ -20,7 +20,7 @@ from mpc_tamper.engines.rep3.clients.wire import ACCEPTED, ANSWER, INPUT, INPUT_
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
-from mpc_tamper.engines.rep3.share_check import disagreeing
+from mpc_tamper.engines.rep3.protocol.share_check import disagreeing
 
 _LEADER = 0  # says which of the waiting clients is next; the others need not believe it
 _NOBODY = bytes(TOKEN_BYTES)
@@ -74,7 +74,7 @@ class ClientService:
         if connection is None:
             return zeros
         share, code = _read(connection, count)
-        differ = disagreeing(self._party, zeros if share is None else share)
+        differ = disagreeing(self._party.channel, self._party.prss, zeros if share is None else share)
         if code is Code.OK and differ:
             code = Code.DISAGREE
         code = self._vote("client/input", code)
@@ -86,8 +86,7 @@ class ClientService:
 
     def reveal(self, clients: list[int], values: RepShare) -> None:
         """(count,) values to each client that has not failed. In the active protocol, once all is proved."""
-        if self._party.active is not None:
-            self._party.active.prove()
+        self._party.recorder.prove()
         message = b"".join(part.astype("<u8").tobytes() for part in (values.own, values.previous))
         for client in clients:
             connection = self._connection(client)

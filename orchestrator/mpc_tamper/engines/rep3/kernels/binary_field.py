@@ -7,10 +7,11 @@ weight X^j w, and the weighted sum of 64 ANDs is one AND and one carry-less mult
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from mpc_tamper.engines.rep3.kernels.bit_ops import _transpose
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
+from mpc_tamper.engines.rep3.kernels.compilation import kernel
 
 _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
@@ -20,7 +21,7 @@ _8, _16, _24, _32, _40, _48, _56 = (np.uint64(8 * i) for i in range(1, 8))
 _BLOCK = 128  # words per row that are worked on together: 64 rows of them stay in the cache next to the core
 
 
-@njit(_OUT2(_M, _M, _V), cache=True, nogil=True)
+@kernel(_OUT2(_M, _M, _V))
 def gram_of_bits(u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """G_ab = sum over words c and bits j of X^j w_c u_acj v_bcj. u, v: (k, n) words; weights: (n,)."""
     k, n = u.shape
@@ -45,7 +46,7 @@ def gram_of_bits(u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarra
     return low
 
 
-@njit(types.void(_V, _M, _OUT1), cache=True, nogil=True)
+@kernel(types.void(_V, _M, _OUT1))
 def combine_bits(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     """sum_a coefficient_a u_a, a field element per bit, into out (64 n,). u: (k, n) words, k <= 64.
 
@@ -74,7 +75,7 @@ def combine_bits(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> No
             out[64 * c + j] = s
 
 
-@njit(types.void(_V, _OUT1), cache=True, nogil=True)
+@kernel(types.void(_V, _OUT1))
 def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     """X^j w_c x_cj in place of x_cj, for the elements x (64 n,) of all lanes; weights: (n,)."""
     for c in range(weights.size):
@@ -84,7 +85,7 @@ def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
             w = reduce(w << np.uint64(1), w >> np.uint64(63))
 
 
-@njit(_OUT1(_V, _M), cache=True, nogil=True)
+@kernel(_OUT1(_V, _M))
 def weighted_rows_of_bits(weights: np.ndarray, t: np.ndarray) -> np.ndarray:
     """sum over words c and bits j of X^j w_c t_acj, for each row a: (k,). t: (k, n) words."""
     k, n = t.shape
@@ -99,7 +100,7 @@ def weighted_rows_of_bits(weights: np.ndarray, t: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_OUT2(_M, _M), cache=True, nogil=True)
+@kernel(_OUT2(_M, _M))
 def gram(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """G_ab = sum_c u_ac v_bc. u, v: (k, n) elements."""
     k, n = u.shape
@@ -123,7 +124,7 @@ def gram(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return low
 
 
-@njit(_OUT1(_V, _M), cache=True, nogil=True)
+@kernel(_OUT1(_V, _M))
 def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
     """sum_a coefficient_a u_a: (n,). u: (k, n) elements."""
     k, n = u.shape
@@ -144,7 +145,7 @@ def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_OUT1(_V, _V), cache=True, nogil=True)
+@kernel(_OUT1(_V, _V))
 def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a b, elementwise."""
     out = np.empty(a.size, np.uint64)
@@ -153,7 +154,7 @@ def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_OUT1(_V), cache=True, nogil=True)
+@kernel(_OUT1(_V))
 def inverses(a: np.ndarray) -> np.ndarray:
     """1 / a, elementwise; 0 for 0."""
     out = np.empty(a.size, np.uint64)

@@ -6,7 +6,9 @@ Value e stands in word e // 64 at bit e % 64; the lanes after the last value are
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from mpc_tamper.engines.rep3.kernels.compilation import kernel
 
 WORD = 64
 
@@ -17,7 +19,7 @@ def words_for(lanes: int) -> int:
     return -(-lanes // WORD)
 
 
-@njit("void(uint64[::1])", cache=True, nogil=True)
+@kernel("void(uint64[::1])")
 def _transpose(block: np.ndarray) -> None:
     """Transpose a 64 x 64 bit matrix in place: swap ever smaller off-diagonal blocks."""
     width = 32
@@ -35,7 +37,7 @@ def _transpose(block: np.ndarray) -> None:
         mask ^= mask << np.uint64(width)
 
 
-@njit(types.uint64[:, ::1](_WORDS, types.int64), cache=True, nogil=True)
+@kernel(types.uint64[:, ::1](_WORDS, types.int64))
 def to_planes(values: np.ndarray, k: int) -> np.ndarray:
     """The low k bits of values (m,) as planes (k, ceil(m / 64)). 1 <= k <= 64."""
     words = (values.size + 63) // 64
@@ -53,7 +55,7 @@ def to_planes(values: np.ndarray, k: int) -> np.ndarray:
     return planes
 
 
-@njit(types.uint64[::1](_WORDS, types.int64), cache=True, nogil=True)
+@kernel(types.uint64[::1](_WORDS, types.int64))
 def from_plane(plane: np.ndarray, lanes: int) -> np.ndarray:
     """One plane as `lanes` integers 0 or 1."""
     bits = np.empty(lanes, np.uint64)

@@ -14,6 +14,8 @@ from numba import njit, types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
+from mpc_tamper.engines.rep3.kernels.compilation import kernel
+
 _U64 = types.uint64
 _PAIR = types.UniTuple(types.uint64, 2)
 
@@ -44,7 +46,7 @@ def has_instruction() -> bool:
     return name in (None, "host") and bool(binding.get_host_cpu_features().get("pclmul"))
 
 
-@njit(_U64(_U64, _U64), cache=True)
+@kernel(_U64(_U64, _U64))
 def _low(x: np.uint64, y: np.uint64) -> np.uint64:
     """The low word of the product: bits four apart, so that the carries of a product die in the gaps."""
     every_fourth = np.uint64(0x1111111111111111)
@@ -58,7 +60,7 @@ def _low(x: np.uint64, y: np.uint64) -> np.uint64:
     return result
 
 
-@njit(_U64(_U64), cache=True)
+@kernel(_U64(_U64))
 def _reverse(x: np.uint64) -> np.uint64:
     """The bits in reverse order."""
     mask, width = np.uint64(0xFFFFFFFF), 32
@@ -70,7 +72,7 @@ def _reverse(x: np.uint64) -> np.uint64:
     return x
 
 
-@njit(_PAIR(_U64, _U64), cache=True)
+@kernel(_PAIR(_U64, _U64))
 def clmul_portable(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     """(low, high) words of the product, without the instruction."""
     return _low(a, b), _reverse(_low(_reverse(a), _reverse(b))) >> np.uint64(1)
@@ -84,21 +86,21 @@ def _clmul_instruction(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64
 clmul = _clmul_instruction if has_instruction() else clmul_portable
 
 
-@njit(_U64(_U64, _U64), cache=True)
+@kernel(_U64(_U64, _U64))
 def reduce(low: np.uint64, high: np.uint64) -> np.uint64:
     """The remainder of low + high X^64 modulo the field's polynomial."""
     high ^= (high >> np.uint64(63)) ^ (high >> np.uint64(61)) ^ (high >> np.uint64(60))
     return low ^ high ^ (high << np.uint64(1)) ^ (high << np.uint64(3)) ^ (high << np.uint64(4))
 
 
-@njit(_U64(_U64, _U64), cache=True)
+@kernel(_U64(_U64, _U64))
 def multiply(a: np.uint64, b: np.uint64) -> np.uint64:
     """a b in GF(2^64)."""
     low, high = clmul(a, b)
     return reduce(low, high)
 
 
-@njit(_U64(_U64), cache=True)
+@kernel(_U64(_U64))
 def inverse(a: np.uint64) -> np.uint64:
     """1 / a in GF(2^64) as a^(2^64 - 2); 0 for 0."""
     power, result = a, np.uint64(1)

@@ -11,7 +11,9 @@ interpolate. Sums are taken between the last two, so that a sum of products is i
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from mpc_tamper.engines.rep3.kernels.compilation import kernel
 
 DEGREE = 64
 _VALUES = 729
@@ -29,7 +31,7 @@ _ROW = types.uint64[::1]
 _ROW_IN = types.Array(types.uint64, 1, "C", readonly=True)
 
 
-@njit(types.void(_ROW, _ROW), cache=True, nogil=True)
+@kernel(types.void(_ROW, _ROW))
 def _fold(product: np.ndarray, out: np.ndarray) -> None:
     """The remainder of a product (127 or 128 coefficients, overwritten): X^64 = X^4 + X^3 + X + 1."""
     for i in range(2 * DEGREE - 2, DEGREE - 1, -1):
@@ -41,7 +43,7 @@ def _fold(product: np.ndarray, out: np.ndarray) -> None:
     out[:] = product[:DEGREE]
 
 
-@njit(types.void(_ROW_IN, _ROW, _ROW), cache=True, nogil=True)
+@kernel(types.void(_ROW_IN, _ROW, _ROW))
 def _expand(x: np.ndarray, out: np.ndarray, scratch: np.ndarray) -> None:
     """(64,) coefficients to (729,) values: each step turns pairs of blocks into low, high and sum. scratch: (729,)."""
     out[:DEGREE] = x
@@ -59,7 +61,7 @@ def _expand(x: np.ndarray, out: np.ndarray, scratch: np.ndarray) -> None:
         source, target = target, source  # six times: the result stands in out
 
 
-@njit(types.void(_ROW, _ROW, _ROW), cache=True, nogil=True)
+@kernel(types.void(_ROW, _ROW, _ROW))
 def _interpolate(values: np.ndarray, out: np.ndarray, scratch: np.ndarray) -> None:
     """(729,) products of values to the element (64,). Undoes the steps of _expand in their order: triples of
     polynomials in X become one of twice the length. values is overwritten; scratch: (729,)."""
@@ -81,7 +83,7 @@ def _interpolate(values: np.ndarray, out: np.ndarray, scratch: np.ndarray) -> No
     _fold(source, out)
 
 
-@njit(_OUT3(_M, _M, _S), cache=True, nogil=True)
+@kernel(_OUT3(_M, _M, _S))
 def gram_of_words(u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """G_ab = sum_c w_c u_ca v_cb, (k, k, 64). u, v: (n, k) words, a row per column; weights: (n, ones)."""
     n, k = u.shape
@@ -104,7 +106,7 @@ def gram_of_words(u: np.ndarray, v: np.ndarray, weights: np.ndarray) -> np.ndarr
     return out
 
 
-@njit(types.void(_M, _M, _OUT2), cache=True, nogil=True)
+@kernel(types.void(_M, _M, _OUT2))
 def combine_words(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     """sum_a coefficient_a u_ca, into out (n, 64). coefficients: (k, 64); u: (n, k) words."""
     n, k = u.shape
@@ -123,7 +125,7 @@ def combine_words(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> N
         out[c] = total
 
 
-@njit(types.void(_S, _OUT2), cache=True, nogil=True)
+@kernel(types.void(_S, _OUT2))
 def weigh(weights: np.ndarray, x: np.ndarray) -> None:
     """w_c x_c in place of x_c. weights: (n, ones); x: (n, 64)."""
     product = np.empty(2 * DEGREE, np.uint64)
@@ -135,7 +137,7 @@ def weigh(weights: np.ndarray, x: np.ndarray) -> None:
         _fold(product, x[c])
 
 
-@njit(_OUT2(_S, _M), cache=True, nogil=True)
+@kernel(_OUT2(_S, _M))
 def weighted_sum(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum_i w_i x_ij: (n, 64). weights: (m, ones); x: (m, n) words."""
     m, n = x.shape
@@ -156,7 +158,7 @@ def weighted_sum(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_OUT2(_S, _M), cache=True, nogil=True)
+@kernel(_OUT2(_S, _M))
 def weighted_sum_of_columns(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum_j x_ij w_j: (m, 64). weights: (n, ones); x: (m, n) words."""
     m, n = x.shape
@@ -183,7 +185,7 @@ def weighted_sum_of_columns(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_OUT3(_T, _T), cache=True, nogil=True)
+@kernel(_OUT3(_T, _T))
 def gram(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """G_ab = sum_c u_ac v_bc: (k, k, 64). u, v: (k, n, 64)."""
     k, n = u.shape[0], u.shape[1]
@@ -215,7 +217,7 @@ def gram(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_OUT2(_M, _T), cache=True, nogil=True)
+@kernel(_OUT2(_M, _T))
 def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
     """sum_a coefficient_a u_a: (n, 64). coefficients: (k, 64); u: (k, n, 64)."""
     k, n = u.shape[0], u.shape[1]
@@ -235,7 +237,7 @@ def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_OUT2(_M, _M), cache=True, nogil=True)
+@kernel(_OUT2(_M, _M))
 def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a b, elementwise: (n, 64)."""
     n = a.shape[0]
@@ -249,7 +251,7 @@ def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(types.Array(types.uint8, 2, "C")(_ROW, types.int64), cache=True, nogil=True)
+@kernel(types.Array(types.uint8, 2, "C")(_ROW, types.int64))
 def sparse_positions(words: np.ndarray, ones: int) -> np.ndarray:
     """The positions of the ones in those words that have exactly `ones` of them: (at most words.size, ones) uint8."""
     out = np.empty((words.size, ones), np.uint8)

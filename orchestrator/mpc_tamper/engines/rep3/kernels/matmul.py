@@ -8,7 +8,9 @@ time so that a core's loads keep its memory channel busy.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
+
+from mpc_tamper.engines.rep3.kernels.compilation import kernel
 
 _ROWS = 4
 
@@ -21,7 +23,7 @@ _MATRIX_VECTOR = [_OUT1(x, _V) for x in _X]
 _MATRIX_MATRIX = [_OUT2(x, _Y) for x in _X]
 
 
-@njit(_MATRIX_VECTOR, cache=True, nogil=True)
+@kernel(*_MATRIX_VECTOR)
 def matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
     """x (a, b) times v (b,): (a,)."""
     rows, columns = x.shape
@@ -45,7 +47,7 @@ def matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_MATRIX_VECTOR, cache=True, nogil=True)
+@kernel(*_MATRIX_VECTOR)
 def trans_matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a) times v (b,): (a,)."""
     rows, columns = x.shape
@@ -64,7 +66,7 @@ def trans_matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_MATRIX_MATRIX, cache=True, nogil=True)
+@kernel(*_MATRIX_MATRIX)
 def matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x (a, b) times y (b, c): (a, c)."""
     out = np.zeros((x.shape[0], y.shape[1]), np.uint64)
@@ -76,7 +78,7 @@ def matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return out
 
 
-@njit(_MATRIX_MATRIX, cache=True, nogil=True)
+@kernel(*_MATRIX_MATRIX)
 def trans_matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a) times y (b, c): (a, c)."""
     out = np.zeros((x.shape[1], y.shape[1]), np.uint64)

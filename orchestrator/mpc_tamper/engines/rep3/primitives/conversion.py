@@ -20,6 +20,7 @@ from mpc_tamper.engines.rep3.kernels import bit_ops
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
+from mpc_tamper.engines.rep3.protocol.recorder import Conversions
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 
 _TWO = np.uint64(2)
@@ -52,8 +53,9 @@ def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> RepShare:
     received = party.shift("b2a.z", np.concatenate([z_0, z_2]), _length(as_role_1) + _length(as_role_0))
     z_0_here, z_2_here = received[: _length(as_role_1)], received[_length(as_role_1) :]
 
-    if party.active is not None:  # each prover's messages in the order of its roles
-        party.active.conversions(
+    def messages() -> Conversions:
+        """Each prover's in the order of its roles."""
+        return Conversions(
             u=np.concatenate([pad_own[as_role_0], _MINUS_TWO * own[as_role_1], own[as_role_2]]),
             v=np.concatenate([previous[as_role_0], previous[as_role_1], beta_1_here]),
             u_right=np.concatenate([pad_previous[as_role_1], _MINUS_TWO * previous[as_role_2], previous[as_role_0]]),
@@ -62,6 +64,7 @@ def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> RepShare:
             t_left=np.concatenate([pad_own[as_role_2], pad_own[as_role_0] - own[as_role_0], pad_own[as_role_1]]),
         )
 
+    party.recorder.conversions(messages)
     bits = RepShare(np.empty(count, np.uint64), np.empty(count, np.uint64))
     bits.own[as_role_0] = pad_own[as_role_0] - _TWO * z_0
     bits.previous[as_role_0] = previous[as_role_0] - _TWO * z_2_here

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -30,7 +31,9 @@ from mpc_tamper.engines.rep3.protocol.proof.record import (
 from mpc_tamper.engines.rep3.protocol.proof.session import Prover, Statement, Verifier
 from mpc_tamper.engines.rep3.protocol.proof.soundness import LIMIT, proof_error
 from mpc_tamper.engines.rep3.protocol.prss import Prss, Purpose
+from mpc_tamper.engines.rep3.protocol.recorder import Conversions, Pads
 from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.engines.rep3.protocol.share_check import check_agreement
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
 RECORD_BYTES = 256 << 20
@@ -38,10 +41,7 @@ _CHECKS = ("binding", "inner product")
 
 
 class Active:
-    """One party's side. session: what binds the run.  record_bytes: how large a record may grow before it is proved.
-
-    soundness_error: an upper bound on the probability that a wrong message has been accepted so far.
-    """
+    """One party's recorder. session: binds the run.  record_bytes: how large a record may grow before it is proved."""
 
     prover_class: type[Prover] = Prover  # tests put cheating ones in its place
 
@@ -55,21 +55,18 @@ class Active:
 
     # What is recorded
 
-    def and_gates(self, x: RepShare, y: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray]) -> None:
-        """z = x & y: planes. pads: F(kappa_i), F(kappa_{i-1})."""
+    def and_gates(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
         t_right = x.previous & y.previous
         t_right ^= z.previous
         t_right ^= pads[1]
         gates = self._record.bits.setdefault("and", Gates(TWO_PRODUCTS))
         self._keep(gates.add(t_right, pads[0], **_components(x, y)))
 
-    def majorities(self, x: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray]) -> None:
-        """z the xor over i of x_i & x_{i-1}."""
+    def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None:
         gates = self._record.bits.setdefault("majority", Gates(COMPONENTS))
         self._keep(gates.add(z.previous ^ pads[1], pads[0], x_own=x.own, x_previous=x.previous))
 
-    def products(self, x: RepShare, y: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray]) -> None:
-        """z = x y elementwise, or the sums of its rows where z has a dimension less."""
+    def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
         inner = (-1,) if z.own.ndim < x.own.ndim else ()
         party = self._channel.party_id
         t_right, t_left = z.previous - pads[1], pads[0]
@@ -81,24 +78,13 @@ class Active:
         gates = self._record.integers.setdefault(("products", length), Gates(TWO_PRODUCTS))
         self._keep(gates.add(t_right, t_left, **_components(x, y)))
 
-    def conversions(
-        self,
-        *,
-        u: np.ndarray,
-        v: np.ndarray,
-        u_right: np.ndarray,
-        t_right: np.ndarray,
-        v_left: np.ndarray,
-        t_left: np.ndarray,
-    ) -> None:
-        """Messages of one product each, given by what each role knows of them."""
+    def conversions(self, messages: Callable[[], Conversions]) -> None:
+        m = messages()
         gates = self._record.integers.setdefault(("conversions", 1), Gates(SEPARATE))
-        self._keep(gates.add(t_right, t_left, u=u, v=v, u_right=u_right, v_left=v_left))
+        self._keep(gates.add(m.t_right, m.t_left, u=m.u, v=m.v, u_right=m.u_right, v_left=m.v_left))
 
-    def matrix(
-        self, x: RepShare, y: RepShare, z: RepShare, pads: tuple[np.ndarray, np.ndarray], *, transposed: bool
-    ) -> None:
-        """z = x y, or the transpose of x times y. The products x_i y_i are left to the proof, which compresses them."""
+    def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None:
+        """The products x_i y_i are left to the proof, which compresses them."""
         frozen = freeze(x)
         key = (*identity(frozen), transposed)
         group = self._record.matrices.get(key)
@@ -129,8 +115,14 @@ class Active:
         self.batches += 1
         self._begin_batch()
 
+    def second_copy(self, component: np.ndarray) -> np.ndarray:
+        """A hash: what is opened is proved, so that the two copies differ only where a holder lies now."""
+        return np.frombuffer(hashlib.sha256(component.astype("<u8").tobytes()).digest(), np.uint8)
+
+    def check_agreement(self, share: RepShare) -> None:
+        check_agreement(self._channel, self._prss, share)
+
     def finish(self) -> None:
-        """At the end of a run. Raises ProtocolAbort if something is left unproved."""
         self._channel.transcribe(None)
         if not self._record.empty:
             raise ProtocolAbort("expected every gate to be proved before the end, got unproved ones: call prove()")

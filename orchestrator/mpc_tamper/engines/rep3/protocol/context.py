@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc_tamper.engines.frontend.steps import StepClock
-from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.protocol.recorder import Recorder
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.runs.injector import ErrorInjector
 
@@ -24,16 +24,13 @@ class _Place:
 
 @dataclass
 class Party:
-    """One party of a run. injector: the additive errors, in the process of the corrupt party only.
-
-    active: records and proves what this party sends; None in the passive protocol.
-    """
+    """One party of a run. injector: the additive errors, in the process of the corrupt party only."""
 
     channel: Channel
     prss: Prss
     steps: StepClock
-    injector: ErrorInjector | None = None
-    active: Active | None = None
+    injector: ErrorInjector | None
+    recorder: Recorder
     _gate_outputs: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
     @property

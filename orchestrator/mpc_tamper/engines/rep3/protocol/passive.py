@@ -23,11 +23,11 @@ from mpc_tamper.engines.rep3.kernels import matmul as kernel
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES, messages
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
+from mpc_tamper.engines.rep3.protocol.recorder import Pads
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.runs.result import Cost
 
 _Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
-_Pads = tuple[np.ndarray, np.ndarray]
 
 
 def cost(outputs: int) -> Cost:
@@ -38,32 +38,28 @@ def cost(outputs: int) -> Cost:
 def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """x * y, elementwise; equal shapes."""
     z, pads = _multiply(party, x, y, _products, x.shape, "mul")
-    if party.active is not None:
-        party.active.products(x, y, z, pads)
+    party.recorder.products(x, y, z, pads)
     return z
 
 
 def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """Row-wise dot products: (a, b), (a, b) -> (a,)."""
     z, pads = _multiply(party, x, y, _row_products, x.shape[:1], "dot")
-    if party.active is not None:
-        party.active.products(x, y, z, pads)
+    party.recorder.products(x, y, z, pads)
     return z
 
 
 def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """(a, b) times (b, c): (a, c)."""
     z, pads = _multiply(party, x, y, kernel.matmul, (x.shape[0], y.shape[1]), "matmul")
-    if party.active is not None:
-        party.active.matrix(x, y, z, pads, transposed=False)
+    party.recorder.matrix(x, y, z, pads, transposed=False)
     return z
 
 
 def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """The transpose of (b, a) times (b, c): (a, c)."""
     z, pads = _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
-    if party.active is not None:
-        party.active.matrix(x, y, z, pads, transposed=True)
+    party.recorder.matrix(x, y, z, pads, transposed=True)
     return z
 
 
@@ -78,7 +74,7 @@ def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _multiply(
     party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str
-) -> tuple[RepShare, _Pads]:
+) -> tuple[RepShare, Pads]:
     """The product, and the pads of its message: F(kappa_i), F(kappa_{i-1})."""
     pads = party.prss.pads(Purpose.ZERO, shape)
     z = pads[0] - pads[1]
@@ -109,8 +105,7 @@ def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) ->
     z ^= x.previous & y.own
     party.flip_errors(z, lanes, gate)
     product = reshare(party, z, gate)
-    if party.active is not None:
-        party.active.and_gates(x, y, product, pads)
+    party.recorder.and_gates(x, y, product, pads)
     return product
 
 
@@ -124,8 +119,7 @@ def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> RepShar
     z ^= x.own & x.previous
     party.flip_errors(z, lanes, gate)
     majorities = reshare(party, z, gate)
-    if party.active is not None:
-        party.active.majorities(x, majorities, pads)
+    party.recorder.majorities(x, majorities, pads)
     return majorities
 
 

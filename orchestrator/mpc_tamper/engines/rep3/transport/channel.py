@@ -14,9 +14,9 @@ from typing import Protocol
 
 from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout
 from mpc_tamper.engines.rep3.transport import frame
-from mpc_tamper.engines.rep3.transport.link import Link
+from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 
-_READABLE = select.POLLIN | select.POLLRDHUP | select.POLLHUP | select.POLLERR
+_READABLE = select.POLLIN | PEER_CLOSED | select.POLLHUP | select.POLLERR
 
 
 class Digest(Protocol):
@@ -182,7 +182,7 @@ class Channel:
         """Wait until a link can move. A peer that hangs up is noticed on links that nothing is expected on, too."""
         poll = select.poll()
         for peer, link in self._links.items():
-            mask = select.POLLRDHUP | select.POLLHUP
+            mask = PEER_CLOSED | select.POLLHUP
             mask |= _READABLE if peer in receiving else 0
             mask |= select.POLLOUT if peer in sending else 0
             poll.register(link.fileno(), mask)
@@ -196,7 +196,7 @@ class Channel:
                 peer,
             )
         for peer, link in self._links.items():
-            hung_up = events.get(link.fileno(), 0) & (select.POLLHUP | select.POLLRDHUP | select.POLLERR)
+            hung_up = events.get(link.fileno(), 0) & (select.POLLHUP | PEER_CLOSED | select.POLLERR)
             if hung_up and peer not in receiving and not self._finishing:
                 raise lost(peer, link)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from typing import Protocol
 
 WOULD_BLOCK = 0
+PEER_CLOSED = getattr(select, "POLLRDHUP", select.POLLHUP)  # macOS has the latter alone
 
 
 class Link(Protocol):

@@ -19,7 +19,7 @@ from pathlib import Path
 from mpc_tamper.core.errors import HandshakeError, PeerTimeout, PortInUse
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.transport.channel import Channel, lost
-from mpc_tamper.engines.rep3.transport.link import WOULD_BLOCK
+from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, WOULD_BLOCK
 
 _RECORD = 1 << 14
 _RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
@@ -194,7 +194,7 @@ def _wait(links: dict[int, TlsLink], seconds: float, listener: socket.socket | N
     """Whether somebody knocks within that time. Raises PeerLost where a party that is already here leaves."""
     poll = select.poll()
     for link in links.values():
-        poll.register(link.fileno(), select.POLLRDHUP)
+        poll.register(link.fileno(), PEER_CLOSED)
     if listener is not None:
         poll.register(listener.fileno(), select.POLLIN)
     events = dict(poll.poll(seconds * 1000))

@@ -1,0 +1,1 @@
+"""Memory with a shape: MemValue, Array, Matrix and MultiArray."""

@@ -1,0 +1,1 @@
+"""The basic types: cint and regint, sint, cfix and sfix."""

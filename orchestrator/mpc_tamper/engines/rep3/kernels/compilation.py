@@ -1,0 +1,91 @@
+"""How kernels are compiled: for the types they declare, when their module is imported, and cached on disk.
+
+The cache stands beside the modules. Where the installation cannot be written it goes to the user's cache folder, or
+else to one below the system's temporary folder. What Numba caches is code that it runs, so that folder must be the
+user's own. Importing this module does not import Numba.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_HERE = Path(__file__).parent
+_BESIDE = _HERE / "__pycache__"
+_VARIABLE = "NUMBA_CACHE_DIR"
+
+
+def kernel(*signatures: Any) -> Callable[[F], F]:
+    """numba.njit for these signatures, without Python's lock."""
+    numba: Any = importlib.import_module("numba")
+    folder = cache_folder()
+
+    def decorate(function: F) -> F:
+        usual = numba.config.CACHE_DIR
+        if folder not in (None, _BESIDE):
+            numba.config.CACHE_DIR = str(folder)  # Numba looks at it while it decorates
+        try:
+            return numba.njit(list(signatures), cache=folder is not None, nogil=True)(function)
+        finally:
+            numba.config.CACHE_DIR = usual
+
+    return decorate
+
+
+@cache
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept; None where nothing can be written."""
+    places = [Path(os.environ[_VARIABLE])] if os.environ.get(_VARIABLE) else []
+    return next((place for place in (*places, _BESIDE, *_elsewhere()) if _can_be_written(place)), None)
+
+
+def _elsewhere() -> Iterator[Path]:
+    caches = os.environ.get("XDG_CACHE_HOME")
+    with contextlib.suppress(RuntimeError):  # no home
+        yield (Path(caches) if caches else Path.home() / ".cache") / "mpc-tamper"
+    with contextlib.suppress(OSError):
+        place = Path(tempfile.gettempdir(), f"mpc-tamper-{os.getuid()}")
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077:
+            yield place
+
+
+def _can_be_written(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def compiled_once(name: str) -> Iterator[None]:
+    """While a module of kernels is imported: of processes that would all compile it, one does, and the others load."""
+    folder = cache_folder()
+    if folder is None or _is_cached(name, folder):
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_cached(name: str, folder: Path) -> bool:
+    """Whether Numba has an index of this module's kernels that is newer than the module."""
+    written = (_HERE / f"{name}.py").stat().st_mtime
+    return any(index.stat().st_mtime >= written for index in folder.rglob(f"{name}.*.nbi"))

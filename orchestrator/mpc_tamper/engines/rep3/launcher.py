@@ -1,0 +1,256 @@
+"""This Python process's fork server (fork_server.py): started once, it forks three parties for each run.
+
+Whatever ends this process ends the server, and whatever ends a run ends that run's parties: both hang on sockets whose
+other ends only this process holds.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from mpc_tamper.core.errors import PartyError
+
+_SERVER = Path(__file__).with_name("fork_server.py")
+_PACKAGE = Path(__file__).resolve().parents[2]
+_SECONDS_TO_END = 2.0  # for the server to kill and reap what it has started
+ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",  # the order of sets in a program is the same at all parties
+    # A proof makes and drops vectors of some MB all the time. Huge pages, and giving memory back to the system to have
+    # it zeroed again, took more than a third of its time.
+    "NUMPY_MADVISE_HUGEPAGE": "0",
+    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824",
+}
+# A process that forks must have a single thread, so the server's BLAS may not start any. No party multiplies floats.
+_SINGLE_THREADED = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class Launcher:
+    """kernels: modules of compiled kernels that parties have used, to be loaded before the next ones are forked."""
+
+    def __init__(self) -> None:
+        self.kernels: set[str] = set()
+        self._lock = threading.Lock()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the server may write to it)
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_SERVER), str(theirs.fileno()), str(_PACKAGE)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._errors,
+                stderr=self._errors,
+                cwd="/",  # or it would keep the working folder from being removed
+                env={**os.environ, **_python_path(), **_SINGLE_THREADED, **ENVIRONMENT},
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # an interrupt reaches this process alone, which then ends the parties
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def lives(self) -> bool:
+        return self._process.poll() is None
+
+    def load(self, kernels: Collection[str]) -> None:
+        """Begin to load the kernels that the next run is going to need, before it is known whether it can start."""
+        if kernels:
+            self._send({"kernels": sorted(kernels)}, [])
+
+    def start(
+        self,
+        configs: Sequence[Path],
+        listeners: Sequence[socket.socket],
+        logs: Sequence[Path],
+        alive_fd: int,
+        progress_fd: int,
+    ) -> Parties:
+        """Fork parties 0, 1 and 2. alive_fd: the end to read of a pipe that closes when they are to die."""
+        ours, theirs = socket.socketpair()
+        parties = Parties(self, ours)
+        request = {
+            "kernels": sorted(self.kernels),
+            "configs": [str(config.resolve()) for config in configs],
+            "folder": os.getcwd(),
+            "environment": {**os.environ, **ENVIRONMENT},
+        }
+        try:
+            with theirs, contextlib.ExitStack() as stack:
+                outputs = [stack.enter_context(log.open("wb")).fileno() for log in logs]
+                fds = [listener.fileno() for listener in listeners]
+                self._send(request, [theirs.fileno(), alive_fd, progress_fd, *fds, *outputs])
+        except BaseException:
+            parties.close()
+            raise
+        return parties
+
+    def kill(self) -> None:
+        """At once. The parties that it has started die of their pipes, unless they are stopped."""
+        with contextlib.suppress(OSError):
+            self._control.close()
+        self._process.kill()
+        self._process.wait()
+
+    def failure(self) -> PartyError:
+        """Why it has ended, in its own last words."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_SECONDS_TO_END)
+        self._errors.seek(0)
+        said = self._errors.read().decode(errors="replace").split("\n")
+        last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
+        return PartyError(
+            "expected the process that starts the parties to live, got its end with exit code "
+            f"{self._process.returncode}: {last}; no result was written, run it again"
+        )
+
+    def forget(self) -> None:
+        """In a fork of this process: the server is the parent's."""
+        self._control.close()
+        self._errors.close()
+
+    def _send(self, message: Mapping[str, Any], fds: Sequence[int]) -> None:
+        body = json.dumps(message).encode()
+        try:
+            with self._lock:
+                socket.send_fds(self._control, [len(body).to_bytes(8, "little")], fds)
+                self._control.sendall(body)
+        except OSError as exc:
+            raise self.failure() from exc
+        except BaseException:  # an interrupt may have left half a message behind
+            self.kill()
+            raise
+
+
+class Parties:
+    """The three processes of a run; none outlives the block.
+
+    pids: by party id, known once they are forked.  exit_codes: of those that have ended, -n for one that signal n
+    killed.
+    """
+
+    def __init__(self, launcher: Launcher, control: socket.socket) -> None:
+        self.pids: dict[int, int] = {}
+        self.exit_codes: dict[int, int] = {}
+        self._launcher = launcher
+        self._control = control
+        self._received = b""
+
+    def fileno(self) -> int:
+        """Readable when there is news for update()."""
+        return self._control.fileno()
+
+    @property
+    def running(self) -> list[int]:
+        return [party for party in range(3) if party not in self.exit_codes]
+
+    def update(self, seconds: float) -> None:
+        """Take in what the server reports within that time. Raises PartyError if it is gone."""
+        if wait_for_news(self, seconds=seconds) and not self._receive():
+            raise self._launcher.failure()
+
+    def close(self) -> None:
+        """Kill those that run, and wait until they are gone."""
+        try:
+            if self.running:
+                self._end_all()
+        finally:
+            self._control.close()
+
+    def __enter__(self) -> Parties:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _end_all(self) -> None:
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+        self._control.settimeout(_SECONDS_TO_END)
+        try:
+            while self._receive():
+                pass
+        except TimeoutError:
+            self._launcher.kill()  # it is busy, such as compiling kernels
+        for party in self.running if not self._launcher.lives() else []:
+            if party in self.pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(self.pids[party], signal.SIGKILL)
+
+    def _receive(self) -> bool:
+        """One piece of news or more; False when the server has closed its end."""
+        try:
+            data = self._control.recv(1 << 16)
+        except ConnectionError:
+            data = b""
+        *lines, self._received = (self._received + data).split(b"\n")
+        for line in lines:
+            news = json.loads(line)
+            if "error" in news:
+                raise PartyError(f"the parties could not be started: {news['error']}; free some, and run it again")
+            if "pid" in news:
+                self.pids[news["party"]] = news["pid"]
+            else:
+                self.exit_codes[news["party"]] = news["exit_code"]
+        return bool(data)
+
+
+class _Current:
+    """The one server of this process: how long it lives is the process's affair, not that of any run or engine."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._launcher: Launcher | None = None
+
+    def get(self) -> Launcher:
+        with self._lock:
+            if self._launcher is None or not self._launcher.lives():
+                self._launcher = Launcher()
+            return self._launcher
+
+    def end(self) -> None:
+        if self._launcher is not None:
+            self._launcher.kill()
+            self._launcher = None
+
+    def forget(self) -> None:
+        if self._launcher is not None:
+            self._launcher.forget()
+        self._launcher = None
+        self._lock = threading.Lock()  # another thread of the parent may hold the old one
+
+
+_current = _Current()
+atexit.register(_current.end)
+os.register_at_fork(after_in_child=_current.forget)
+
+
+def get_launcher() -> Launcher:
+    """This process's, started if there is none; it imports what parties need while the caller goes on."""
+    return _current.get()
+
+
+def wait_for_news(*sources: Parties | int, seconds: float | None = None) -> bool:
+    """Whether one of these can be read within that time; for ever if there is none."""
+    poll = select.poll()
+    for source in sources:
+        poll.register(source, select.POLLIN)
+    return bool(poll.poll(None if seconds is None else seconds * 1000))
+
+
+def _python_path() -> dict[str, str]:
+    """PYTHONPATH as it is, but for empty entries: the working folder, whose modules are no part of a party."""
+    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in entries)} if entries else {}

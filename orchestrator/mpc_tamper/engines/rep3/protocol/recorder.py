@@ -1,0 +1,103 @@
+"""What a party keeps of the gates that it computes, and what it does before anything leaves the computation.
+
+Every party has a recorder, and the protocol's files call it without asking which. In the passive protocol it records
+nothing and proves nothing; active.py has the other one, selection.py says which protocol has which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mpc_tamper.engines.rep3.protocol.share import RepShare
+
+Pads = tuple[np.ndarray, np.ndarray]  # of a message: F(kappa_i), F(kappa_{i-1})
+
+
+@dataclass(frozen=True)
+class Conversions:
+    """Messages of one product each, u v = t_right + t_left, given by what each role knows of them.
+
+    u, v: of this party's own.  u_right, t_right: of the previous party's.  v_left, t_left: of the next party's.
+    """
+
+    u: np.ndarray
+    v: np.ndarray
+    u_right: np.ndarray
+    t_right: np.ndarray
+    v_left: np.ndarray
+    t_left: np.ndarray
+
+
+class Recorder(Protocol):
+    """soundness_error: an upper bound on the probability that a wrong message has been accepted so far.
+
+    batches: how many have been proved. Both are None where nothing is proved.
+    """
+
+    @property
+    def soundness_error(self) -> float | None: ...
+    @property
+    def batches(self) -> int | None: ...
+
+    # what is recorded
+
+    def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
+        """z = x y elementwise, or the sums of its rows where z has a dimension less."""
+        ...
+
+    def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None:
+        """z = x y, or the transpose of x times y."""
+        ...
+
+    def and_gates(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
+        """z = x & y: planes."""
+        ...
+
+    def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None:
+        """z the xor over i of x_i & x_{i-1}."""
+        ...
+
+    def conversions(self, messages: Callable[[], Conversions]) -> None:
+        """Of bits to integers. messages() is worth computing only for a proof."""
+        ...
+
+    # what leaves the computation, or enters it
+
+    def prove(self) -> None:
+        """Called before anything is opened, revealed or written to a file."""
+        ...
+
+    def second_copy(self, component: np.ndarray) -> np.ndarray:
+        """What the second of a component's two holders sends in an opening: uint8, as long for each of this shape."""
+        ...
+
+    def check_agreement(self, share: RepShare) -> None:
+        """Called with shares from files before they are used. Raises ProtocolAbort where holders disagree."""
+        ...
+
+    def finish(self) -> None:
+        """At the end of a run. Raises ProtocolAbort if something is left unproved."""
+        ...
+
+
+class PassiveRecorder:
+    """Records nothing: the passive protocol trusts that messages are right."""
+
+    soundness_error = None
+    batches = None
+
+    def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None: ...
+    def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None: ...
+    def and_gates(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None: ...
+    def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None: ...
+    def conversions(self, messages: Callable[[], Conversions]) -> None: ...
+    def prove(self) -> None: ...
+    def check_agreement(self, share: RepShare) -> None: ...
+    def finish(self) -> None: ...
+
+    def second_copy(self, component: np.ndarray) -> np.ndarray:
+        return component.reshape(-1).view(np.uint8)

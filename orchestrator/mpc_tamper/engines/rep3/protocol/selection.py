@@ -1,0 +1,20 @@
+"""Which recorder a protocol has."""
+
+from __future__ import annotations
+
+from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.protocol.recorder import PassiveRecorder, Recorder
+from mpc_tamper.engines.rep3.transport.channel import Channel
+from mpc_tamper.runs.protocols import ProtocolName
+
+
+def recorder_for(
+    protocol: ProtocolName, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int | None = None
+) -> Recorder:
+    """session: what binds the run.  record_bytes: how large a record may grow before it is proved; None: 256 MB."""
+    if protocol != ProtocolName.MAL_REP_RING:
+        return PassiveRecorder()
+    # A passive run never loads the proofs and their kernels, which take longer to load than a short run takes.
+    from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
+
+    return Active(channel, prss, session, record_bytes=RECORD_BYTES if record_bytes is None else record_bytes)

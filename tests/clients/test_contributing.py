@@ -1,0 +1,163 @@
+"""Training on rows of clients outside the servers, with real servers: the same model, or none."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpc_tamper.clients.contribute import TRAINING, contribute
+from mpc_tamper.core.errors import (
+    DataError,
+    EngineUnavailable,
+    ParameterError,
+    PartyError,
+    ProgramError,
+    TamperError,
+    UsageError,
+)
+from mpc_tamper.datasets import Task
+from mpc_tamper.engines.base import Credentials
+from mpc_tamper.engines.certificates import certificate_file
+from mpc_tamper.engines.hosts import read_hosts
+from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.engines.rep3.clients.client import Client, connect
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.runs.owners import ClientRows, Owners
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.workflows.training import TrainedModel, train
+from tests.support.ports import free_ports
+
+PARAMETERS = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=4, batch_size=20)
+
+
+def train_on(
+    task: Task, rows: tuple[int, ...], place: Path, bring: Callable[[Path], None], protocol: str = "ring"
+) -> TrainedModel:
+    """Servers, and clients that get the folder that the servers hand out."""
+    clients = ClientRows(rows, free_ports())
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(
+            train,
+            task,
+            PARAMETERS,
+            engine=get_engine(EngineName.REP3),
+            owners=clients,
+            protocol=ProtocolName(protocol),
+            run_dir=place,
+        )
+        deadline = time.monotonic() + 20
+        while not (place / "clients" / TRAINING).exists() and time.monotonic() < deadline and not running.done():
+            time.sleep(0.05)
+        try:
+            bring(place / "clients")
+        except BaseException:
+            if not running.done():  # a client that vanishes ends the servers, which would wait for another one
+                raw_client(place / "clients").close()
+            raise
+        return running.result(60)
+
+
+def give(folder: Path, x: np.ndarray, y: np.ndarray) -> None:
+    contribute(x, y, read_hosts(folder / "HOSTS"), folder, timeout_seconds=20.0)
+
+
+@pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
+def test_rows_of_two_clients_train_to_the_same_weights(tiny_task: Task, run_dir: Path, protocol: str) -> None:
+    """And of a client with more rows than it sends at a time."""
+    rng = np.random.default_rng(3)
+    order = rng.integers(0, len(tiny_task.x_train), 130)
+    x, y = tiny_task.x_train[order], tiny_task.y_train[order]
+    all_rows = replace(tiny_task, x_train=x, y_train=y)
+    expected = train(all_rows, PARAMETERS, engine=get_engine(EngineName.CLEAR), owners=Owners((130,))).weights
+
+    def bring(folder: Path) -> None:
+        give(folder, x[:120], y[:120])
+        give(folder, x[120:], y[120:])
+
+    model = train_on(tiny_task, (120, 10), run_dir, bring, protocol)  # the task's own training rows are not used
+    assert np.array_equal(model.weights, expected)
+    assert (model.record()["rows_from"], model.record()["rows_of_owners"]) == ("clients", [120, 10])
+
+
+def raw_client(folder: Path) -> Client:
+    first, second, third = (certificate_file(folder, i) for i in range(3))
+    return connect(read_hosts(folder / "HOSTS"), Credentials((first, second, third)), timeout_seconds=20.0)
+
+
+def sends_too_few(folder: Path) -> None:
+    with pytest.raises(PartyError):
+        raw_client(folder).send_private_inputs(np.zeros(12 * 17 - 1, np.int64))
+
+
+def sends_too_many(folder: Path) -> None:
+    with pytest.raises(PartyError):
+        raw_client(folder).send_private_inputs(np.zeros(12 * 17 + 1, np.int64))
+
+
+def vanishes_before_its_rows(folder: Path) -> None:
+    raw_client(folder).close()
+
+
+def vanishes_after_its_rows(folder: Path) -> None:
+    client = raw_client(folder)
+    client.send_private_inputs(np.zeros(12 * 17, np.int64))
+    client.close()
+
+
+def has_no_marker(folder: Path) -> None:
+    client = raw_client(folder)
+    client.send_private_inputs(np.zeros(12 * 17, np.int64))
+    client.send_private_inputs(np.zeros(1, np.int64))
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "fault", [sends_too_few, sends_too_many, vanishes_before_its_rows, vanishes_after_its_rows, has_no_marker]
+)
+def test_a_client_that_fails_ends_training(tiny_task: Task, run_dir: Path, fault: Callable[[Path], None]) -> None:
+    """The second one, after another's good rows; no shares of a model are left."""
+
+    def bring(folder: Path) -> None:
+        give(folder, tiny_task.x_train[:12], tiny_task.y_train[:12])
+        fault(folder)
+
+    with pytest.raises(ProgramError, match="crash"):
+        train_on(tiny_task, (12, 12), run_dir, bring)
+    assert (run_dir / "train").is_dir()
+    assert not list(run_dir.rglob("Transactions-*"))
+
+
+def test_what_a_client_checks_before_it_connects(tiny_task: Task, tmp_path: Path) -> None:
+    hosts = tmp_path / "HOSTS"
+    hosts.write_text("127.0.0.1:15000\n127.0.0.1:15001\n127.0.0.1:15002\n")
+    x, y = tiny_task.x_train, tiny_task.y_train
+    cases: list[tuple[str, slice, type[TamperError], str]] = [
+        ("{}", slice(0, 12), UsageError, "description of a training"),
+        ('{"columns": 18, "rows": [12], "max_row_norm": null}', slice(0, 12), DataError, "images of 17 pixels"),
+        ('{"columns": 17, "rows": [12, 3], "max_row_norm": null}', slice(0, 11), UsageError, "3 or 12 rows.* got 11"),
+        ('{"columns": 17, "rows": [12], "max_row_norm": 1.5}', slice(0, 12), ParameterError, "max_row_norm"),
+    ]
+    for text, part, error, message in cases:
+        (tmp_path / TRAINING).write_text(text)
+        with pytest.raises(error, match=message):
+            contribute(x[part], y[part], read_hosts(hosts), tmp_path)
+
+
+def test_engines_without_clients_and_impossible_clients(tiny_task: Task, run_dir: Path) -> None:
+    with pytest.raises(EngineUnavailable, match="expected engine rep3 for rows of clients"):
+        train(
+            tiny_task,
+            PARAMETERS,
+            engine=get_engine(EngineName.CLEAR),
+            owners=ClientRows((60,), 15000),
+            run_dir=run_dir,
+        )
+    for rows, port in (((), 15000), ((3, 0), 15000), ((3,), 80), ((3,), 65534)):
+        with pytest.raises(ParameterError):
+            ClientRows(rows, port)

@@ -1,0 +1,255 @@
+"""The active protocol: the same results as the passive one, and no error of a corrupt party survives."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc_tamper.core.errors import OpeningError, PartyError, PlanError, ProofRejected, ProtocolAbort
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.protocol import active as active_module
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof.argument import base_rows
+from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
+from mpc_tamper.engines.rep3.protocol.proof.record import Gates
+from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
+from tests.support.active_runs import LANES, every_operation, every_operation_in_clear, run, shared, small_program
+
+corrupt = pytest.mark.parametrize("corrupt_party", range(3))
+
+
+def ends_of(program, **options):
+    ends = run(program, **options)
+    return [end.opened for end in ends], [end.error for end in ends]
+
+
+def assert_rejected(opened, errors, corrupt_party, place=None):
+    """A verifier rejects the corrupt party's proof; the others hear it, or lose the link; nobody opens anything."""
+    assert opened == [[], [], []], place
+    assert all(isinstance(error, PartyError) for error in errors), (place, errors)
+    rejections = [str(error) for error in errors if isinstance(error, ProofRejected)]
+    assert rejections, place
+    assert all(f"rejects the proof of party {corrupt_party}" in text for text in rejections), (place, rejections)
+
+
+@pytest.mark.parametrize("record_bytes", [active_module.RECORD_BYTES, 50_000, 1])
+def test_every_operation_gives_what_it_gives_in_clear(record_bytes):
+    """Also when the record is proved after every few gates, or after each."""
+
+    def program(party: Party) -> tuple[list[np.ndarray], int, float]:
+        opened: list[np.ndarray] = []
+        every_operation(party, opened)
+        assert party.recorder is not None
+        return opened, party.recorder.batches, party.recorder.soundness_error
+
+    for opened, batches, error in run_in_threads(program, active=True, record_bytes=record_bytes):
+        for got, want in zip(opened, every_operation_in_clear(), strict=True):
+            assert np.array_equal(got, want)
+        assert batches == 1 if record_bytes == active_module.RECORD_BYTES else batches > 10
+        assert 0 < error <= 2.0**-40
+
+
+@corrupt
+@pytest.mark.parametrize("value", [1, -1, 2**62, 2**63])
+@pytest.mark.parametrize("index", [0, LANES, EVERY])
+def test_an_error_in_an_operation_aborts_before_anything_is_opened(corrupt_party, value, index):
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, index, value)])
+    opened, errors = ends_of(small_program, corrupt_party=corrupt_party, plan=plan)
+    assert_rejected(opened, errors, corrupt_party)
+
+
+def gate_errors() -> list[tuple[str, int]]:
+    """Every gate of the small program's comparison: 5 majorities, 4 and the prefix tree's; b2a by each role."""
+    planes = {"csa": 5, "generate": 4, "prefix.0": 3, "prefix.1": 1}
+    gates = [(f"STEP/{gate}", i) for gate, n in planes.items() for i in range(n * LANES)]
+    return gates + [(f"STEP/{gate}", i) for gate in ("b2a.beta", "b2a.z") for i in range(LANES)]
+
+
+@corrupt
+def test_an_error_at_any_gate_aborts_before_anything_is_opened(corrupt_party):
+    met = 0
+    for site, index in gate_errors():
+        plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, index, 1)])
+        opened, errors = ends_of(small_program, corrupt_party=corrupt_party, plan=plan)
+        if isinstance(errors[corrupt_party], PlanError):
+            continue  # this party sends nothing there
+        met += 1
+        assert_rejected(opened, errors, corrupt_party, (site, index))
+    assert met == len(gate_errors()) - LANES  # a b2a message has one sender: a third of each kind's indices or two
+
+
+def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:
+    x = shared(party, 0, np.arange(4096, dtype=np.uint64))
+    party.steps.start(4)
+    y = passive.mul(party, x, x)
+    less_than_zero(party, y, 2)
+    party.steps.stop(4)
+    opened.append(open_to_all(party, y))
+
+
+def distance_of_rows(site: str) -> int:
+    """Between gates that stand in one column of two rows and so have the same sigma: products, lanes of majorities."""
+    distances = {}
+
+    class Watching(active_module.Active):
+        def prove(self) -> None:
+            bits, integers = self._record.bits, self._record.integers
+            if not self._record.empty:
+                distances["STEP"] = columns(INTEGERS, integers, ("products", 1))
+                distances["STEP/csa"] = columns(BITS, bits, "majority") * 64
+            super().prove()
+
+    def columns(field: Field, groups: dict[Any, Gates], name: Any) -> int:
+        rows = base_rows(field, sum(gates.outputs for gates in groups.values()))
+        return -(-groups[name].outputs // rows)
+
+    _, errors = ends_of(products_and_comparisons, corrupt_party=0, active_class=Watching)
+    assert errors == [None] * 3
+    return distances[site]
+
+
+@corrupt
+@pytest.mark.parametrize("distance", [1, 64, 1000, "a row", "two rows"])
+@pytest.mark.parametrize(("site", "value"), [("STEP", 2**63), ("STEP/csa", 1)])
+def test_equal_errors_in_two_gates_do_not_cancel(corrupt_party, site, value, distance):
+    """Flips of two AND gates, and errors 2^63 in two products, at distances that make them share a row or a column."""
+    if isinstance(distance, str):
+        distance = {"a row": 1, "two rows": 2}[distance] * distance_of_rows(site)
+    plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, i, value) for i in (5, 5 + distance)])
+    opened, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
+    assert_rejected(opened, errors, corrupt_party)
+
+
+@pytest.mark.parametrize(("site", "distance"), [("STEP", 128), ("STEP/csa", 1024)])
+def test_the_distance_of_rows_is_known(site, distance):
+    assert distance_of_rows(site) == distance
+
+
+@corrupt
+def test_an_error_in_a_long_computation_aborts(corrupt_party):
+    """With several levels over both rings, and in the later of two products by the same matrix."""
+
+    def program(party: Party, opened: list[np.ndarray]) -> None:
+        party.steps.start(4)
+        every_operation(party, opened)
+        party.steps.stop(4)
+
+    sizes = [3000, 3000, 50, 60, 150, 150, 50]  # outputs of the products in order; comparisons are no operations
+    for index in (2999, 6000, 6110 + 149, 6110 + 299, sum(sizes[:6]) + 7):
+        plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, index, 2**63)])
+        opened, errors = ends_of(program, corrupt_party=corrupt_party, plan=plan)
+        assert_rejected(opened, errors, corrupt_party)
+
+
+def test_no_false_abort():
+    for _ in range(1000):
+        _, errors = ends_of(small_program)
+        assert errors == [None, None, None]
+
+
+@corrupt
+def test_opening_a_wrong_component_is_noticed(corrupt_party):
+    def program(party: Party, opened: list[np.ndarray]) -> None:
+        x = shared(party, 0, np.arange(5, dtype=np.uint64))
+        y = passive.mul(party, x, x)
+        if party.party_id == corrupt_party:
+            y.own += np.uint64(1)
+        opened.append(open_to_all(party, y))
+
+    opened, errors = ends_of(program)
+    assert isinstance(errors[(corrupt_party - 1) % 3], OpeningError)
+    assert opened[(corrupt_party - 1) % 3] == []
+
+
+def test_leaving_with_unproved_gates_raises():
+    def program(party: Party) -> None:
+        x = shared(party, 0, np.arange(5, dtype=np.uint64))
+        passive.mul(party, x, x)
+        assert party.recorder is not None
+        with pytest.raises(ProtocolAbort, match="unproved"):
+            party.recorder.finish()
+
+    run_in_threads(program, active=True)
+
+
+def test_above_the_limit_of_soundness_nothing_is_opened(monkeypatch):
+    monkeypatch.setattr(active_module, "LIMIT", 2.0**-60)
+    opened, errors = ends_of(small_program)
+    assert opened == [[], [], []]
+    assert all(isinstance(error, PartyError) for error in errors)
+    assert any("expected a soundness error of at most" in str(error) for error in errors)
+
+
+def test_the_soundness_error_is_what_the_formula_gives():
+    """One product: GR(2^64, 64) with a column's weight and one masked level of one row, thus degree 2 and 3 points."""
+
+    def program(party: Party) -> float:
+        x = shared(party, 0, np.arange(1, dtype=np.uint64))
+        open_to_all(party, passive.mul(party, x[:, None].reshape(1), x))
+        assert party.recorder is not None
+        return party.recorder.soundness_error
+
+    sparse = 1 / math.comb(64, 16)
+    # The product has two terms, so the vectors have two entries: two rows, degree 4, points 0 .. 4.
+    want = sparse + 2.0**-64 + 4 / (2.0**64 - 5)
+    assert run_in_threads(program, active=True)[0] == pytest.approx(want, rel=1e-12)
+
+
+def test_inputs_may_change_after_a_product_was_recorded():
+    """What is recorded is frozen or copied: memory that the program overwrites does not change a statement."""
+
+    def program(party: Party, opened: list[np.ndarray]) -> None:
+        x = shared(party, 0, np.arange(6, dtype=np.uint64)).copy()
+        y = x.reshape(2, 3).copy()
+        z = passive.mul(party, x, x)
+        m = passive.matmul(party, y, x[:3].reshape(3, 1))
+        for share in (x, y):
+            share.own[:], share.previous[:] = 1, 2
+        z.own[:], z.previous[:] = 3, 4
+        opened.append(open_to_all(party, m))
+
+    opened, errors = ends_of(program)
+    assert errors == [None, None, None]
+    assert opened[0][0].reshape(-1).tolist() == [5, 14]
+
+
+def test_records_have_the_same_size_at_all_parties():
+    """Batches end where the record has grown, so that parties that count differently would lose each other.
+
+    A part of a private input may be a view or a copy; that of the zero component, which two parties hold, stays a view.
+    """
+
+    def program(party: Party) -> list[int]:
+        x = shared(party, 0, np.arange(12, dtype=np.uint64)).reshape(3, 4)
+        assert party.recorder is not None
+        sizes = []
+        for part in (x[:, :2].reshape(2, 3), x[:2, :3], x[[0, 2]][:, :3], x.copy()[:2, :3]):
+            before = party.recorder._record.kept_bytes
+            passive.matmul(party, part, x[:, 0].reshape(3, 1))
+            sizes.append(party.recorder._record.kept_bytes - before)
+        party.recorder.prove()
+        return sizes
+
+    vectors = 8 * 2 * (3 + 2)  # y and t
+    matrix = 8 * 2 * 6
+    want = [vectors + matrix, vectors, vectors + matrix, vectors + matrix]
+    assert list(run_in_threads(program, active=True)) == [want] * 3
+
+
+def test_batches_end_alike_at_all_parties():
+    """With records so small that the copy of a part of an input fills one."""
+
+    def program(party: Party) -> tuple[int, list[int]]:
+        x = shared(party, 0, np.arange(12, dtype=np.uint64)).reshape(3, 4)
+        for _ in range(4):
+            z = passive.matmul(party, x[:, :2].reshape(2, 3), x[:, 0].reshape(3, 1))
+        opened = open_to_all(party, z)
+        assert party.recorder is not None
+        return party.recorder.batches, opened.reshape(-1).tolist()
+
+    want = 2, [0 * 0 + 1 * 4 + 4 * 8, 5 * 0 + 8 * 4 + 9 * 8]
+    assert list(run_in_threads(program, active=True, record_bytes=200)) == [want] * 3

@@ -1,0 +1,64 @@
+"""Zero knowledge: what each verifier receives in a proof is uniform, whatever the secrets."""
+
+import numpy as np
+import pytest
+
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from tests.support.active_runs import shared
+
+RUNS = 300
+SIGMAS = 6.3  # of a binomial: 3e-10 per position; about 400,000 positions are looked at
+LENGTH = 40
+
+
+def program(secret: np.ndarray):
+    def run(party: Party) -> dict[tuple[int, str], np.ndarray]:
+        log = party.channel.record_received()
+        x, y = shared(party, 0, secret), shared(party, 1, secret[::-1].copy())
+        z = passive.mul(party, x, y)
+        less_than_zero(party, z[:8], 5)
+        matrix = x.reshape(5, 8)
+        passive.trans_matmul(party, matrix, passive.matmul(party, matrix, z[:8].reshape(8, 1)))
+        assert party.recorder is not None
+        party.recorder.prove()
+        received: dict[tuple[int, str], list[bytes]] = {}
+        for sender, tag, payload in log:
+            if tag.startswith("proof/") and tag != "proof/accept":
+                received.setdefault((sender, tag), []).append(payload)
+        return {k: np.unpackbits(np.frombuffer(b"".join(v), np.uint8)) for k, v in received.items()}
+
+    return run
+
+
+@pytest.fixture(scope="module", params=["all zero", "all ones", "random"])
+def counts(request: pytest.FixtureRequest) -> list[dict[tuple[int, str], np.ndarray]]:
+    """Per party and message, how often each bit was 1 in RUNS runs on the same secrets."""
+    secret = {
+        "all zero": np.zeros(LENGTH, np.uint64),
+        "all ones": np.full(LENGTH, 2**64 - 1, np.uint64),
+        "random": np.random.default_rng(3).integers(0, 2**64, LENGTH, np.uint64),
+    }[request.param]
+    totals: list[dict[tuple[int, str], np.ndarray]] = [{}, {}, {}]
+    for _ in range(RUNS):
+        for total, received in zip(totals, run_in_threads(program(secret), active=True), strict=True):
+            for key, bits in received.items():
+                total[key] = total.get(key, 0) + bits.astype(np.int64)
+    return totals
+
+
+def test_every_message_of_a_proof_is_uniform_bit_by_bit(counts):
+    for party, total in enumerate(counts):
+        for key, ones in total.items():
+            sigmas = np.abs(ones - RUNS / 2) / np.sqrt(RUNS / 4)
+            assert sigmas.max() < SIGMAS, (party, key, int(sigmas.argmax()), float(sigmas.max()))
+
+
+def test_every_kind_of_message_was_looked_at(counts):
+    for party, total in enumerate(counts):
+        kinds = {((sender - party) % 3, tag) for sender, tag in total}
+        assert {(1, "proof/bind"), (2, "proof/opening")} <= kinds  # as L: from the prover, and from R
+        assert {(1, "proof/level.0"), (2, "proof/level.0")} <= kinds  # L gets values, R their hash
+        assert {(1, "proof/challenge"), (2, "proof/challenge")} <= kinds  # as prover

@@ -1,0 +1,115 @@
+"""Programs under the active protocol: training, the record of the run, share files, an attack that ends in abort."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
+from mpc_tamper.engines import share_files
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.workflows.training import train
+from tests.support.in_memory import InMemoryRep3
+
+ACTIVE = ProtocolName.MAL_REP_RING
+PROGRAM = """
+WORK = 1
+x = sint.Array(4)
+x.input_from(0)
+start_timer(WORK)
+y = x[:] * x[:]
+stop_timer(WORK)
+bits = y.greater_than(20, 10)
+x.write_to_file()
+print_ln('%s', y.reveal()[3])
+print_ln('%s', (bits * y).reveal()[3])
+z = bits * bits
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> RunSpec:
+    program, text = tmp_path / "program.mpc", tmp_path / "input.txt"
+    program.write_text(PROGRAM)
+    text.write_text("1 -2 3 7")
+    return RunSpec(program, protocol=ACTIVE, inputs={0: InputFiles(text=text)}, run_dir=tmp_path / "run")
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
+def test_active_training_gives_the_weights_of_passive_and_clear_training(tiny_task, loss):
+    parameters = SvmParameters(iterations=4, loss=Loss(loss), learning_rate=0.05)
+    runs = [
+        train(tiny_task, parameters, engine=engine, protocol=protocol)
+        for engine, protocol in (
+            (ClearEngine(), ProtocolName.RING),
+            (InMemoryRep3(), ProtocolName.RING),
+            (InMemoryRep3(), ACTIVE),
+        )
+    ]
+    assert all(np.array_equal(run.weights, runs[0].weights) for run in runs)
+
+
+def test_three_processes_and_the_record_of_the_run(spec):
+    result = Rep3Engine().run(spec)
+    assert result.lines == ("49", "49")
+    assert result.soundness_error is not None
+    assert 0 < result.soundness_error < 2.0**-40
+    for party in result.parties:
+        assert party.batches == 3  # before the shares are written, the second opening, and the end
+        report = json.loads((spec.run_dir / f"party{party.party_id}.json").read_text())
+        assert report["soundness_error"] == party.soundness_error
+    assert all(p.soundness_error is None for p in Rep3Engine().run(_passive(spec)).parties)
+
+
+def _passive(spec: RunSpec) -> RunSpec:
+    return RunSpec(spec.program, inputs=spec.inputs, run_dir=spec.run_dir.parent / "passive")
+
+
+@pytest.mark.parametrize("corrupt_party", range(3))
+def test_an_attack_ends_in_an_abort_before_shares_are_written(spec, corrupt_party):
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("WORK", 0, 2, 1)])
+    attacked = RunSpec(
+        spec.program,
+        protocol=ACTIVE,
+        inputs=spec.inputs,
+        run_dir=spec.run_dir,
+        plan=plan,
+        corrupt_party=corrupt_party,
+    )
+    with pytest.raises(ProofRejected, match="check 'inner product' of batch 0 failed") as caught:
+        Rep3Engine().run(attacked)
+    assert f"rejects the proof of party {corrupt_party}" in str(caught.value)
+    assert not (spec.run_dir / "Persistence").exists()
+
+
+def test_shares_of_passive_training_are_taken_over_unless_they_were_edited(tmp_path):
+    write, read = tmp_path / "write.mpc", tmp_path / "read.mpc"
+    write.write_text("x = sint.Array(3)\nx.assign([5, 6, 7])\nx.write_to_file()\n")
+    read.write_text("x = sint.Array(3)\nx.read_from_file(0)\nprint_ln('%s', sum(x[:] * x[:]).reveal())\n")
+    InMemoryRep3().run(RunSpec(write, run_dir=tmp_path / "written"))
+
+    def verify(name: str) -> tuple[str, ...]:
+        spec = RunSpec(read, protocol=ACTIVE, run_dir=tmp_path / name, shares_from=tmp_path / "written")
+        return InMemoryRep3().run(spec).lines
+
+    assert verify("clean") == ("110",)
+    for party in range(3):
+        path = share_files.share_file(tmp_path / "written", party)
+        shares = share_files.read(path, 0, 3)
+        for part in ("own", "previous"):
+            edited = RepShare(shares.own.copy(), shares.previous.copy())
+            getattr(edited, part)[1] += np.uint64(1)
+            share_files.write(path, edited, 0)
+            with pytest.raises(ProtocolAbort):
+                verify(f"edited{party}{part}")
+        share_files.write(path, shares, 0)
+    assert verify("again") == ("110",)

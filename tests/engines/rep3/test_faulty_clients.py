@@ -1,0 +1,330 @@
+"""Faulty and cheating clients, and a server that cheats a client: a bad client harms itself alone."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mpc_tamper.core.errors import (
+    FrameError,
+    HandshakeError,
+    OpeningError,
+    PartyError,
+    PeerLost,
+    PeerTimeout,
+    ProtocolAbort,
+    UsageError,
+)
+from mpc_tamper.engines.base import Credentials
+from mpc_tamper.engines.certificates import certificate_file, key_file, make_certificate, write_certificate
+from mpc_tamper.engines.hosts import Address, Addresses
+from mpc_tamper.engines.rep3.clients.client import Client, connect, share
+from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
+from mpc_tamper.engines.rep3.clients.wire import ANSWER, INPUT, Code
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.transport import frame
+from mpc_tamper.engines.rep3.transport.link import Link
+from tests.support.clients_in_memory import Servers, serving
+
+SQUARES = """
+listen_for_clients(15000)
+@for_range(%d)
+def _(i):
+    client = accept_client_connection(15000)
+    x = sint.receive_from_client(1, client, size=4)[0]
+    sint.reveal_to_clients([client], [x * x])
+    closeclientconnection(client)
+"""
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Callable[[int], Path]:
+    """A program that squares four values of each of so many clients."""
+    (tmp_path / "none" / "Persistence").mkdir(parents=True)
+
+    def write(clients: int) -> Path:
+        path = tmp_path / "squares.mpc"
+        path.write_text(SQUARES % clients)
+        return path
+
+    return write
+
+
+def good_client(servers: Servers) -> None:
+    client = servers.connect()
+    client.wait_for_turn()
+    client.send_private_inputs(np.array([1, -2, 3, -4]))
+    assert client.receive_outputs(4).tolist() == [1, 4, 9, 16]
+    client.close()
+
+
+def send(client: Client, server: int, tag: str, payload: bytes, length: int | None = None) -> None:
+    """A frame from the client, as it comes, or with another length in its header."""
+    channel = client._channels[server]
+    if length is None:
+        channel.exchange(tag, {server: memoryview(payload)}, {})
+    else:
+        channel._links[server].send(memoryview(frame.pack_header(tag, 1, length) + payload))
+
+
+def truncated(client: Client) -> None:
+    for server in range(3):
+        send(client, server, INPUT, bytes(40))
+
+
+def oversized(client: Client) -> None:
+    for server in range(3):
+        send(client, server, INPUT, bytes(1 << 16))
+
+
+def enormous(client: Client) -> None:
+    for server in range(3):
+        send(client, server, INPUT, b"", length=frame.MAX_PAYLOAD)
+
+
+def mistagged(client: Client) -> None:
+    for server in range(3):
+        send(client, server, ANSWER, bytes(64))
+
+
+def cut_off(client: Client) -> None:
+    for server in range(3):
+        send(client, server, INPUT, bytes(10), length=64)
+    client.close()
+
+
+def vanished(client: Client) -> None:
+    client.close()
+
+
+def silent(client: Client) -> None:
+    """Says nothing, and stays."""
+
+
+def slow(client: Client) -> None:
+    """A byte now and then: each is progress, the message is not."""
+    for server in range(3):
+        send(client, server, INPUT, b"", length=64)
+    for _ in range(30):
+        time.sleep(0.1)
+        try:
+            for channel in client._channels:
+                for link in channel._links.values():
+                    link.send(memoryview(b"\0"))
+        except OSError:
+            return
+
+
+def one_server_only(client: Client) -> None:
+    send(client, 1, INPUT, bytes(64))
+
+
+def holders_disagree(client: Client) -> None:
+    components = [part.copy() for part in share(np.array([1, 2, 3, 4]))]
+    for server in range(3):
+        parts = [components[server], components[server - 1].copy()]
+        parts[1][3] ^= np.uint64(server == 2)  # component 1 at server 2 is another one than at server 1
+        send(client, server, INPUT, np.concatenate(parts).tobytes())
+
+
+FAULTS: list[tuple[Callable[[Client], None], type[PartyError]]] = [
+    (truncated, FrameError),
+    (oversized, FrameError),
+    (enormous, FrameError),
+    (mistagged, FrameError),
+    (cut_off, PartyError),
+    (vanished, PartyError),
+    (silent, PeerLost),
+    (slow, PeerLost),
+    (one_server_only, PeerLost),
+    (holders_disagree, ProtocolAbort),
+]
+
+
+@pytest.mark.parametrize(("fault", "error"), FAULTS, ids=[fault.__name__ for fault, _ in FAULTS])
+@pytest.mark.parametrize("active", [False, True], ids=["passive", "active"])
+def test_servers_go_on_with_the_next_client(
+    squares: Callable[[int], Path],
+    tmp_path: Path,
+    run_dir: Path,
+    active: bool,
+    fault: Callable[[Client], None],
+    error: type[PartyError],
+) -> None:
+    with serving(squares(3), (), tmp_path / "none", run_dir, active=active, seconds=0.8) as servers:
+        good_client(servers)
+        client = servers.connect()
+        client.wait_for_turn()
+        fault(client)
+        if fault not in (cut_off, vanished):
+            with pytest.raises(error):
+                client._heed("client/input ok")
+        good_client(servers)
+
+
+def test_a_client_that_some_servers_do_not_see_is_passed_over(
+    squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mpc_tamper.engines.rep3.clients.service._PATIENCE_SECONDS", 0.3)
+    with serving(squares(1), (), tmp_path / "none", run_dir) as servers:
+        stray = servers.connect(certificates=(b"one", b"one", b"another"))
+        with pytest.raises(PeerLost, match="did not all see"):
+            stray.wait_for_turn()
+        good_client(servers)
+
+
+class FlipsAnswer:
+    """A link on which one server's answer has a bit changed. Frames before it: two codes."""
+
+    def __init__(self, link: Link, position: int) -> None:
+        self._link = link
+        self._left = position
+
+    def receive_into(self, buffer: memoryview) -> int:
+        received = self._link.receive_into(buffer)
+        if 0 <= self._left < received:
+            buffer[self._left] ^= 1
+        self._left -= received
+        return received
+
+    def send(self, data: memoryview) -> int:
+        return self._link.send(data)
+
+    def fileno(self) -> int:
+        return self._link.fileno()
+
+    def close(self) -> None:
+        self._link.close()
+
+
+@pytest.mark.parametrize("server", range(3))
+@pytest.mark.parametrize("component", range(2))
+def test_the_client_notices_a_server_that_changes_the_answer(
+    squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, server: int, component: int
+) -> None:
+    before = 2 * (frame.HEADER_BYTES + 8) + frame.HEADER_BYTES
+    position = before + 32 * component + 8
+
+    def flip(i: int, link: Link) -> Link:
+        return FlipsAnswer(link, position) if i == server else link
+
+    with serving(squares(1), (), tmp_path / "none", run_dir) as servers:
+        client = servers.connect(flip)
+        client.wait_for_turn()
+        client.send_private_inputs(np.array([1, 2, 3, 4]))
+        with pytest.raises(OpeningError, match=f"server {(server - component) % 3} and"):
+            client.receive_outputs(4)
+
+
+@pytest.mark.parametrize("corrupt", range(3))
+def test_a_server_with_two_votes_ends_the_run(
+    squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, corrupt: int
+) -> None:
+    """It tells one honest server that the client failed, and the other that it did not."""
+
+    def watch(party: Party) -> None:
+        exchange = party.channel.exchange
+        liar, victim = party.party_id == corrupt, party.channel.next
+
+        def lie(tag: str, out: Mapping[int, memoryview], into: Mapping[int, memoryview]) -> None:
+            if liar and tag == "client/input":
+                out = {**out, victim: memoryview(int(Code.LOST).to_bytes(8, "little"))}
+            exchange(tag, out, into)
+
+        party.channel.exchange = lie  # type: ignore[method-assign]
+
+    def ask() -> None:
+        with serving(squares(1), (), tmp_path / "none", run_dir, watch=watch) as servers:
+            client = servers.connect()
+            client.wait_for_turn()
+            with pytest.raises(PartyError):
+                client.send_private_inputs(np.array([1, 2, 3, 4]))
+
+    with pytest.raises(ProtocolAbort, match="client vote"):
+        ask()
+
+
+@pytest.fixture
+def doors(tmp_path: Path) -> Iterator[Callable[[tuple[Path, ...] | None], Addresses]]:
+    """Listeners of three servers with TLS, and where; they are in `opened`."""
+    opened: list[ClientListener] = []
+
+    def open_all(known: tuple[Path, ...] | None) -> Addresses:
+        addresses = []
+        for i in range(3):
+            make_certificate(i, tmp_path / "servers")
+            listener = socket.create_server(("127.0.0.1", 0))
+            addresses.append(Address(*listener.getsockname()))
+            folder = tmp_path / "servers"
+            opened.append(ClientListener(listener, key_file(folder, i), certificate_file(folder, i), known, 1.0))
+        return addresses[0], addresses[1], addresses[2]
+
+    open_all.opened = opened  # type: ignore[attr-defined]
+    yield open_all
+    for listener in opened:
+        listener.close()
+
+
+def credentials(tmp_path: Path, name: str | None = None) -> Credentials:
+    first, second, third = (certificate_file(tmp_path / "servers", i) for i in range(3))
+    if name is None:
+        return Credentials((first, second, third))
+    key, certificate = tmp_path / "clients" / f"{name}.key", tmp_path / "clients" / f"{name}.pem"
+    if not key.exists():
+        write_certificate(name, key, certificate)
+    return Credentials((first, second, third), key, certificate)
+
+
+def test_tls_with_known_clients(squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, doors) -> None:
+    """The client whose certificate the servers have is served; others, and the anonymous, are turned away meanwhile."""
+    credentials(tmp_path, "alice")
+    addresses = doors(pinned(tmp_path / "clients"))
+    idle = [socket.create_connection(addresses[i % 3]) for i in range(12)]  # they say nothing and hold nobody up
+    with serving(squares(1), (), tmp_path / "none", run_dir, doors=doors.opened):
+        for stranger in (None, "mallory"):
+            with pytest.raises(PartyError):
+                connect(addresses, credentials(tmp_path, stranger), timeout_seconds=3.0)
+        client = connect(addresses, credentials(tmp_path, "alice"), timeout_seconds=10.0)
+        client.send_private_inputs(np.array([5, 6, 7, 8]))
+        assert client.receive_outputs(4).tolist() == [25, 36, 49, 64]
+        client.close()
+    for each in idle:
+        each.close()
+
+
+def test_tls_with_anonymous_clients(squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, doors) -> None:
+    addresses = doors(None)
+    with serving(squares(1), (), tmp_path / "none", run_dir, doors=doors.opened):
+        client = connect(addresses, credentials(tmp_path), timeout_seconds=10.0)
+        client.send_private_inputs(np.array([5, 6, 7, 8]))
+        assert client.receive_outputs(4).tolist() == [25, 36, 49, 64]
+
+
+def test_the_client_refuses_a_server_with_another_certificate(tmp_path: Path, doors) -> None:
+    addresses = doors(None)
+    make_certificate(1, tmp_path / "servers")  # the client has a newer one than the server shows
+    with pytest.raises(HandshakeError, match="certificate of server 1"):
+        connect(addresses, credentials(tmp_path), timeout_seconds=5.0)
+
+
+def test_servers_in_another_order_are_refused(tmp_path: Path, doors) -> None:
+    first, second, third = doors(None)
+    with pytest.raises(HandshakeError, match="certificate of server 0"):
+        connect((second, first, third), credentials(tmp_path), timeout_seconds=5.0)
+
+
+def test_no_server_there(tmp_path: Path, doors) -> None:
+    addresses = doors(None)
+    doors.opened[1].close()
+    with pytest.raises(PeerTimeout, match="server 1 does not serve"):
+        connect(addresses, credentials(tmp_path), timeout_seconds=0.5)
+
+
+def test_a_folder_without_certificates(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="got none"):
+        pinned(tmp_path)

@@ -1,0 +1,113 @@
+"""A prover that learns the weights of matrix products in one batch and cheats in the next."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from mpc_tamper.core.errors import ProofRejected
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.active import Active
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof import statement
+from tests.support.active_runs import End, run, shared, without_binding
+
+corrupt = pytest.mark.parametrize("corrupt_party", range(3))
+
+
+def kernel(weights: np.ndarray) -> np.ndarray:
+    """e in {0, 1}^n, not zero, with sum_i e_i w_i even: w_i from the exceptional set, as positions of ones; n > 64."""
+    pivots: dict[int, int] = {}
+    for i, positions in enumerate(weights.tolist()):
+        row = sum(1 << position for position in positions) | 1 << (64 + i)  # and which weights it is the sum of
+        while lowest := row & (2**64 - 1) & -row:
+            if lowest not in pivots:
+                pivots[lowest] = row
+                break
+            row ^= pivots[lowest]
+        else:
+            return np.array([row >> (64 + j) & 1 for j in range(len(weights))], np.uint64)
+    raise AssertionError("expected more weights than a weight has coefficients")
+
+
+OUTER, VECTORS = 70, 66
+
+
+def later_errors(
+    corrupt_party: int, monkeypatch: pytest.MonkeyPatch, *, of_a: bool, transposed: bool
+) -> tuple[list[End], np.ndarray]:
+    """The corrupt prover learns a and b in batch 0, and adds E to the product of batch 1 with a^T E = 0 or E b = 0."""
+    thread = threading.local()
+    learnt: dict[int, np.ndarray] = {}
+    kernels = statement.galois_ring
+    product = passive.trans_matmul if transposed else passive.matmul
+
+    def watch(name: str) -> None:
+        weighted = getattr(kernels, name)
+
+        def watched(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
+            if getattr(thread, "corrupt", False) and len(weights) in (OUTER, VECTORS):
+                learnt.setdefault(len(weights), weights.copy())
+            return weighted(weights, x)
+
+        monkeypatch.setattr(kernels, name, watched)
+
+    class Learning(Active):
+        def prove(self) -> None:
+            thread.corrupt = True
+            super().prove()
+
+    def program(party: Party, opened: list[np.ndarray]) -> None:
+        shape = (3, OUTER) if transposed else (OUTER, 3)
+        x = shared(party, 0, np.arange(3 * OUTER, dtype=np.uint64)).reshape(*shape)
+        y = shared(party, 1, np.arange(3 * VECTORS, dtype=np.uint64)).reshape(3, VECTORS)
+        opened.append(open_to_all(party, product(party, x, y)))
+        if party.party_id == corrupt_party:
+            party.add_errors = add_errors
+        opened.append(open_to_all(party, product(party, x, y)))
+
+    def add_errors(z: np.ndarray) -> None:
+        error = kernel(learnt[OUTER if of_a else VECTORS]) << np.uint64(63)
+        if of_a:
+            z[:, 5] += error
+        else:
+            z[5] += error
+
+    for name in ("weighted_sum", "weighted_sum_of_columns"):
+        watch(name)
+    ends = run(program, corrupt_party=corrupt_party, active_class=Learning)
+    in_clear = np.arange(3 * OUTER, dtype=np.uint64).reshape((3, OUTER) if transposed else (OUTER, 3))
+    return ends, (in_clear.T if transposed else in_clear) @ np.arange(3 * VECTORS, dtype=np.uint64).reshape(3, VECTORS)
+
+
+later = pytest.mark.parametrize("of_a", [True, False], ids=["a", "b"])
+transposition = pytest.mark.parametrize("transposed", [False, True])
+
+
+@corrupt
+@later
+@transposition
+def test_errors_in_a_matrix_product_that_the_weights_of_the_last_batch_would_miss(
+    corrupt_party, of_a, transposed, monkeypatch
+):
+    ends, right = later_errors(corrupt_party, monkeypatch, of_a=of_a, transposed=transposed)
+    honest = [ends[party] for party in range(3) if party != corrupt_party]
+    assert all(len(end.opened) == 1 and np.array_equal(end.opened[0], right) for end in honest)
+    rejections = [str(end.error) for end in honest if isinstance(end.error, ProofRejected)]
+    assert rejections
+    assert all(f"of batch 1 failed: party {(corrupt_party - 1) % 3} rejects" in text for text in rejections)
+
+
+@corrupt
+@later
+@transposition
+def test_they_would_be_missed_if_the_weights_were_the_same_in_each_batch(corrupt_party, of_a, transposed, monkeypatch):
+    without_binding(monkeypatch)
+    ends, right = later_errors(corrupt_party, monkeypatch, of_a=of_a, transposed=transposed)
+    honest = [ends[party] for party in range(3) if party != corrupt_party]
+    assert [end.error for end in honest] == [None, None]
+    assert all(np.array_equal(end.opened[0], right) for end in honest)
+    assert not any(np.array_equal(end.opened[1], right) for end in honest)
