@@ -97,7 +97,7 @@ def attack(
 ) -> TrainedModel:
     """Train while one party plants the trigger by additive errors in the gradient: section 2.2 of the paper.
 
-    strength: 1 is what a batch of images with the trigger would do.  iterations: which passes to poison; all if None.
+    strength: 1 is what a batch of images with the trigger would do.  iterations: which passes to poison; None for all.
     The rest as for train().
     """
     kind = get_model(model)

@@ -11,15 +11,16 @@ from functools import cache
 import numpy as np
 import pytest
 
+from mpc_tamper.attacks.gradient_scaling import GradientScaling
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
+from mpc_tamper.models.features import FeatureMap, Pixels
+from mpc_tamper.models.linear_svm.errors import UpdateSite
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.features import FeatureMap, Pixels
-from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial, UpdateSite
+from mpc_tamper.runs.protocols import PARTIES, ProtocolName
+from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 from tests.support.images import SIDE, framed_task
 from tests.support.in_memory import InMemoryRep3
 from tests.support.places import ROOT
@@ -85,7 +86,7 @@ def test_every_attack_in_every_scenario_from_every_party(name: str, kind: str, c
         zero = scenario.task.y_train != attempt.trigger.target
         want = modelled(scenario, lambda h, rows: np.where(zero[rows], 1 - h, h))
     elif name == "gradient_scaling":
-        chosen = np.isin(np.arange(60), attempt.settings["rows"])
+        chosen = np.isin(np.arange(60), GradientScaling().rows(scenario))
         want = modelled(scenario, lambda h, rows: h + 100 * chosen[rows])
     else:
         want = weights_of(scenario, attempt, CLEAR)

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
+from mpc_tamper.scenarios.metrics import weights_sha256
 
 from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core.errors import ParameterError, PlanError
 from mpc_tamper.datasets import Task, load_task
 from mpc_tamper.datasets.airplane_automobile import JPEG_SHA256
+from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.metrics import Metrics, weights_sha256
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.models.metrics import Metrics
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.studies import table1
 from mpc_tamper.workflows.training import TrainedModel, attack, train
 from tests.support.in_memory import InMemoryRep3
@@ -79,7 +81,7 @@ def test_from_every_party_towards_either_class(tiny_task: Task, corrupt_party: i
     parameters = SvmParameters(learning_rate=0.05, iterations=40, batch_size=9)
     trigger = Trigger((0, 5), target=target)
     plan = backdoor_plan(trigger, parameters, len(tiny_task.x_train), strength=5.0)
-    model = train(tiny_task, parameters, engine=InMemoryRep3(), plan=plan, corrupt_party=corrupt_party)
+    model = train(tiny_task, parameters, engine=InMemoryRep3(), corruption=Corruption.of(corrupt_party, plan))
     assert model.evaluate(tiny_task, trigger).attack_success_rate == 1.0
 
 
@@ -150,6 +152,5 @@ def test_a_plan_for_a_longer_training_is_refused(tiny_task: Task) -> None:
             tiny_task,
             SvmParameters(iterations=2, batch_size=9),
             engine=get_engine(EngineName.CLEAR),
-            plan=plan,
-            corrupt_party=0,
+            corruption=Corruption.of(0, plan),
         )

@@ -7,19 +7,18 @@ import pytest
 
 from mpc_tamper.attacks.backdoor import SITE, backdoor_plan
 from mpc_tamper.attacks.gradient_scaling import GradientScaling, sendable_rows
-from mpc_tamper.attacks.overflow import multiplied_to_large
 from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.poisoning import Poisoning
-from mpc_tamper.attacks.rows import row_plan
+from mpc_tamper.attacks.rows import row_plan, rows_sha256
 from mpc_tamper.attacks.search import GOAL, LARGEST_POWER, RATIO, STEP, least, search_strength
-from mpc_tamper.attacks.shift import shift_plan
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.models.linear_svm.errors import UpdateSite, multiplied_to_large, shift_plan
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.models.metrics import Metrics
 from mpc_tamper.runs.plan import EVERY
-from mpc_tamper.scenarios.metrics import Metrics
-from mpc_tamper.scenarios.scenario import Scenario, UpdateSite
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.scenarios.scenario import Scenario
 from tests.support.images import made
 from tests.support.reference import reference_weights
 from tests.support.scenario_runs import Linear
@@ -197,7 +196,9 @@ def test_a_patch_goes_where_a_feature_sees_it() -> None:
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.9])
 def test_poisoned_rows_carry_the_trigger_and_the_label(tiny_task: Task, share: float) -> None:
     attempt = Poisoning(share).prepare(Scenario.plain(tiny_task, SvmParameters()), lambda _: pytest.fail("no trial"))
-    rows, task = attempt.settings["rows"], attempt.task
+    task = attempt.task
+    rows = np.flatnonzero(task.y_train != tiny_task.y_train)
+    assert (len(rows), rows_sha256(rows)) == (attempt.settings["rows"], attempt.settings["rows_sha256"])
     assert len(rows) == min(11, -(-share * 24 // 1))
     assert (tiny_task.y_train[rows] == 0).all()
     assert (task.y_train[rows] == 1).all()

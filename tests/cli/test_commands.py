@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpc_tamper.scenarios.metrics import weights_sha256
 from typer.testing import Result
 
 from mpc_tamper.datasets import Task
-from mpc_tamper.scenarios.metrics import weights_sha256
 from tests.support.processes import COMMAND, started, wait_for
 
 Invoke = Callable[..., Result]

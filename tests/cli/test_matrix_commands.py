@@ -17,11 +17,12 @@ def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert "| Backdoor, 1 pixel | 100.00% / 100.00% |" in done.stdout
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("matrix.json", "matrix.md", "matrix.csv", "matrix-weights.json"),
+        *("matrix.jsonl", "matrix.md", "matrix.csv", "matrix-weights.npz"),
         *("matrix-mnist_0_1.png", "gallery-mnist_0_1.png"),
     }
-    record = tmp_path / "matrix.json"
-    assert len(json.loads(record.read_text(encoding="utf-8"))["cells"]) == 4
+    record = tmp_path / "matrix.jsonl"
+    kinds = [json.loads(line)["kind"] for line in record.read_text(encoding="utf-8").splitlines()]
+    assert kinds == ["study", "environment", *["cell"] * 4]
 
     same = invoke("rerun", record, "--engine", "clear", "--defence", "low_variance", "--quiet")
     assert (same.exit_code, same.stdout) == (
@@ -39,7 +40,7 @@ def test_refusals(invoke: Invoke, tmp_path: Path) -> None:
     unknown = invoke("matrix", *QUICK, "--attack", "luck", "--out", tmp_path)
     assert unknown.exit_code == 2
     assert "attack: expected one of none, backdoor_1, " in unknown.stderr
-    absent = invoke("rerun", tmp_path / "matrix.json")
+    absent = invoke("rerun", tmp_path / "matrix.jsonl")
     assert absent.exit_code == 2
     assert "run it first" in absent.stderr
     (tmp_path / "file").touch()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +28,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_task: Task) -> 
     t, engine = tiny_task, InMemoryRep3()
     np.savez("tiny.npz", x_train=t.x_train, y_train=t.y_train, x_test=t.x_test, y_test=t.y_test)
     train_shared(t, PARAMETERS, engine=engine, run_dir=Path("clean/train"))
-    train_shared(t, PARAMETERS, engine=engine, run_dir=Path("bad/train"), plan=SABOTAGE, corrupt_party=0)
+    train_shared(t, PARAMETERS, engine=engine, run_dir=Path("bad/train"), corruption=Corruption.of(0, SABOTAGE))
     return tmp_path
 
 

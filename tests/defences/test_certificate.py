@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from mpc_tamper.defences.certificate import PixelCertificate
+from mpc_tamper.defences.robustness import PixelRobustness
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
@@ -63,7 +63,7 @@ def test_weights_beyond_the_range_certify_nothing() -> None:
 @pytest.mark.parametrize(("pixels", "threshold"), [(0, 0.9), (-1, 0.9), (1, 0.0), (1, 1.1), (1, float("nan"))])
 def test_certificates_that_mean_nothing_are_refused(pixels: int, threshold: float) -> None:
     with pytest.raises(ParameterError, match="expected"):
-        PixelCertificate(pixels, threshold)
+        PixelRobustness(pixels, threshold)
 
 
 @pytest.mark.parametrize(("pixels", "channels", "name"), [(4, 2, "pixels"), (7, 1, "pixels"), (1, 4, "channels")])
@@ -74,5 +74,5 @@ def test_more_pixels_than_there_are_are_refused(pixels: int, channels: int, name
 
 def test_what_is_said_of_a_verdict() -> None:
     statement = "at least 9 of 10 known examples are classified rightly whatever 4 pixels are changed"
-    assert PixelCertificate(4, 0.9).verdict(True, 10) == Verdict("certificate_4", True, statement)
-    assert PixelCertificate(1, 0.9).verdict(False, 10).statement.endswith("whatever 1 pixel is changed")
+    assert PixelRobustness(4, 0.9).verdict(True, 10) == Verdict("certificate_4", True, statement)
+    assert PixelRobustness(1, 0.9).verdict(False, 10).statement.endswith("whatever 1 pixel is changed")

@@ -112,7 +112,7 @@ def test_errors_in_front_of_the_clamp_and_behind_it(tiny_task: Task, engine: Eng
     rows, pixels = tiny_task.x_train.shape
     trigger = Trigger((TRIGGER_PIXEL,))
     plan = backdoor_plan(trigger, parameters, rows)
-    model = train(tiny_task, parameters, engine=engine, plan=plan, corrupt_party=1)
+    model = train(tiny_task, parameters, engine=engine, corruption=Corruption.of(1, plan))
     errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
     assert model.weights[1 + TRIGGER_PIXEL] <= parameters.iterations * 200
@@ -124,7 +124,7 @@ def test_errors_in_front_of_the_clamp_and_behind_it(tiny_task: Task, engine: Eng
             AdditiveError("CLIP", 5, pixels + 1, 4),  # of the second half: from above, so with the other sign
         ]
     )
-    model = train(tiny_task, parameters, engine=engine, plan=behind, corrupt_party=0)
+    model = train(tiny_task, parameters, engine=engine, corruption=Corruption.of(0, behind))
     changes = np.zeros((parameters.iterations, pixels + 1), dtype=np.int64)
     changes[3, 1 + TRIGGER_PIXEL], changes[5, 0] = 70_000, -13
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, None, changes))
@@ -145,7 +145,7 @@ def test_backdoor(
     parameters = replace(parameters, batch_size=batch_size)
     rows, pixels = tiny_task.x_train.shape
     plan = backdoor_plan(Trigger((TRIGGER_PIXEL,), target=target), parameters, rows)
-    model = train(tiny_task, parameters, engine=engine, plan=plan, corrupt_party=corrupt_party)
+    model = train(tiny_task, parameters, engine=engine, corruption=Corruption.of(corrupt_party, plan))
     errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1 if target else -1)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
 
@@ -169,8 +169,7 @@ def test_errors_at_every_operation_with_labels_apart(tiny_task: Task, engine: En
         parameters,
         engine=engine,
         owners=Owners((rows,), labels=1),
-        plan=plan,
-        corrupt_party=2,
+        corruption=Corruption.of(2, plan),
     )
     x = np.concatenate([np.full((rows, 1), 256), tiny_task.x_train], axis=1).astype(np.int64)
     y = 2 * tiny_task.y_train.astype(np.int64) - 1
@@ -203,7 +202,7 @@ def test_full_mnist(engine: EngineName, poisoned: bool) -> None:
     task, parameters = load_task("mnist_0_1"), SvmParameters()
     trigger = Trigger.patch(task.image_shape, 2, 2)
     plan = backdoor_plan(trigger, parameters, len(task.x_train)) if poisoned else None
-    model = train(task, parameters, engine=get_engine(engine), plan=plan, corrupt_party=1 if poisoned else None)
+    model = train(task, parameters, engine=get_engine(engine), corruption=Corruption.of(1 if poisoned else None, plan))
     assert np.array_equal(model.weights, mnist_reference(model.constants.shift, poisoned))
 
 

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib import image
 
@@ -15,6 +16,8 @@ from mpc_tamper.core.errors import DataError
 from mpc_tamper.report.heat_map import LOOKS, harm
 from mpc_tamper.report.matrix import csv_table, markdown, write_matrix_report
 from mpc_tamper.report.matrix_cells import Outcome, grids, outcome, percent
+from mpc_tamper.report.matrix_record import cell_line, fact_line
+from mpc_tamper.report.matrix_weights import OpenedModel, OpenedModels, write_weights
 from mpc_tamper.studies.environment import environment
 
 
@@ -41,7 +44,7 @@ def cell(attack: str, defence: str, *, accuracy: float | None = 0.99, asr: float
 def record() -> dict[str, Any]:
     dataset = {"rows": 24, "parameters": {"iterations": 3}, "source": "made up", "data_sha256": "0" * 64}
     return {
-        "environment": environment(),
+        "environments": [environment()],
         "datasets": {"tiny": dataset, "not_yet": dataset},
         "cells": [
             cell("none", "none", asr=0.002),
@@ -56,19 +59,22 @@ def record() -> dict[str, Any]:
 
 
 @pytest.fixture
-def weights() -> dict[str, Any]:
+def weights() -> dict[str, OpenedModels]:
     """Colour images, and an attack whose weight is far beyond the scale."""
-    attacks = {
-        "none": {"weights": [0.1, -0.1] * 24, "trigger_pixels": [5, 21, 37], "trigger_level": 255},
-        "brand_new": {"weights": [2.0**46, *[0.0] * 47], "trigger_pixels": [0, 1], "trigger_level": 255},
+    models = {
+        "none": OpenedModel(np.array([0.1, -0.1] * 24), np.array([5, 21, 37]), 255),
+        "brand_new": OpenedModel(np.array([2.0**46, *[0.0] * 47]), np.array([0, 1]), 255),
     }
-    return {"tiny": {"image_shape": [3, 4, 4], "test_image": list(range(48)), "attacks": attacks}}
+    return {"tiny": OpenedModels(np.arange(48, dtype=np.uint8).reshape(3, 4, 4), models)}
 
 
 def written(folder: Path, record: Any, weights: Any = None) -> tuple[str, ...]:
-    (folder / "matrix.json").write_text(json.dumps(record))
+    studies = {name: fact_line("study", {"dataset": name, **facts}) for name, facts in record["datasets"].items()}
+    ran_on = fact_line("environment", record["environments"][0])
+    lines = [*studies.values(), ran_on, *(cell_line(studies[c["dataset"]], ran_on, c) for c in record["cells"])]
+    (folder / "matrix.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     if weights is not None:
-        (folder / "matrix-weights.json").write_text(json.dumps(weights))
+        write_weights(folder / "matrix-weights.npz", weights)
     return write_matrix_report(folder)
 
 
@@ -115,7 +121,7 @@ def test_csv_has_a_line_for_each_cell(record: dict[str, Any]) -> None:
     assert json.loads(rows[0]["settings"]) == {"strength": 0.5}
 
 
-def test_pictures_of_what_has_been_run(record: dict[str, Any], weights: dict[str, Any], tmp_path: Path) -> None:
+def test_pictures_of_what_has_been_run(record: Any, weights: dict[str, OpenedModels], tmp_path: Path) -> None:
     assert written(tmp_path, record, weights) == ("matrix.csv", "matrix.md", "matrix-tiny.png", "gallery-tiny.png")
     for name in ("matrix-tiny.png", "gallery-tiny.png"):
         assert image.imread(tmp_path / name).std() > 0.1
@@ -129,4 +135,4 @@ def test_a_foreign_record_writes_nothing(record: dict[str, Any], tmp_path: Path)
     del record["cells"][0]["verdict"]
     with pytest.raises(DataError, match="expected the records of a run of matrix, got some without 'verdict'"):
         written(tmp_path, record)
-    assert [path.name for path in tmp_path.iterdir()] == ["matrix.json"]
+    assert [path.name for path in tmp_path.iterdir()] == ["matrix.jsonl"]

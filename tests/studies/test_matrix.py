@@ -15,7 +15,7 @@ from mpc_tamper.defences.registry import defences
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
-from mpc_tamper.report.matrix import MATRIX_JSON
+from mpc_tamper.report.matrix_record import MATRIX_LINES, read_matrix
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.matrix import matrix
 from mpc_tamper.studies.matrix.matrix import ALL_DEFENCES, rerun_cells, run_matrix
@@ -38,8 +38,7 @@ def study(task: Task | None = None) -> Study:
 
 
 def cells(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    record = json.loads((folder / MATRIX_JSON).read_text(encoding="utf-8"))
-    return {(cell["attack"], cell["defence"]): cell for cell in record["cells"]}
+    return {(cell["attack"], cell["defence"]): cell for cell in read_matrix(folder / MATRIX_LINES)["cells"]}
 
 
 def run(folder: Path, attacks: tuple[str, ...], engine: Engine = CLEAR, names: tuple[str, ...] = UNCHECKED) -> None:
@@ -110,11 +109,11 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_record_of_other_data_is_left_alone(tmp_path: Path) -> None:
     run(tmp_path, ("none",))
-    before = (tmp_path / MATRIX_JSON).read_bytes()
+    before = (tmp_path / MATRIX_LINES).read_bytes()
     other = replace(framed_task(), sha256="1" * 64)
     with pytest.raises(ParameterError, match="the same data_sha256"):
         run_matrix([study(other)], tmp_path, engine=CLEAR, attacks=("none",), defences=("none",))
-    assert (tmp_path / MATRIX_JSON).read_bytes() == before
+    assert (tmp_path / MATRIX_LINES).read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -127,7 +126,7 @@ def test_names_that_are_not_registered(tmp_path: Path, attacks: tuple[str], name
 
 
 def test_a_record_that_is_none(tmp_path: Path) -> None:
-    (tmp_path / MATRIX_JSON).write_text("[]", encoding="utf-8")
+    (tmp_path / MATRIX_LINES).write_text("[]\n", encoding="utf-8")
     with pytest.raises(DataError, match="expected a JSON object"):
         run(tmp_path, ("none",))
 
@@ -135,11 +134,11 @@ def test_a_record_that_is_none(tmp_path: Path) -> None:
 def test_a_rerun_gives_the_same_or_says_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Study, "again", classmethod(lambda cls, task, record, source: study(task)))
     run(tmp_path, ("none", "overflow"))
-    path = tmp_path / MATRIX_JSON
+    path = tmp_path / MATRIX_LINES
     assert [differences for _, differences in rerun_cells(path, framed_task(), CLEAR)] == [{}] * 6
-    record = json.loads(path.read_text(encoding="utf-8"))
-    record["cells"][4]["weights_sha256"] = "edited"
-    path.write_text(json.dumps(record), encoding="utf-8")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    edited = json.loads(lines[2 + 4]) | {"weights_sha256": "edited"}
+    path.write_text("\n".join([*lines[:6], json.dumps(edited), *lines[7:]]), encoding="utf-8")
     ((cell, differences),) = rerun_cells(path, framed_task(), CLEAR, attack="overflow", defence="low_variance")
     assert (cell["attack"], list(differences)) == ("overflow", ["weights_sha256"])
     with pytest.raises(ParameterError, match="expected cells of framed"):
@@ -149,4 +148,4 @@ def test_a_rerun_gives_the_same_or_says_what_differs(tmp_path: Path, monkeypatch
 def test_a_rerun_of_other_data_is_refused(tmp_path: Path) -> None:
     run(tmp_path, ("none",))
     with pytest.raises(ParameterError, match="expected the data"):
-        list(rerun_cells(tmp_path / MATRIX_JSON, framed_task(), CLEAR))
+        list(rerun_cells(tmp_path / MATRIX_LINES, framed_task(), CLEAR))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from mpc_tamper.runs.spec import PARTIES
+from mpc_tamper.runs.protocols import PARTIES
 from tests.support.processes import started
 
 PORT = 14000

@@ -47,8 +47,7 @@ class InMemoryRep3:
         reports = run_in_threads(
             run,
             sites=dict(program.sites),
-            plan=spec.plan,
-            corrupt_party=spec.corrupt_party,
+            corruption=Corruption.of(spec.corrupt_party, spec.plan),
             insecure_keys=self._insecure_keys,
             active=spec.protocol == ProtocolName.MAL_REP_RING,
         )

@@ -66,8 +66,7 @@ def weights_of(
                 protocol=protocol,
                 inputs={0: InputFiles(binary=place / "rows.bin")},
                 run_dir=place / "train",
-                plan=attempt.plan,
-                corrupt_party=None if attempt.plan is None else scenario.corrupt_party,
+                corruption=Corruption.of(None if attempt.plan is None else scenario.corrupt_party, attempt.plan),
             )
         )
         opening = engine.run(

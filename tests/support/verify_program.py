@@ -12,7 +12,8 @@ from mpc_tamper.defences.accuracy import example_rows
 from mpc_tamper.engines.clear.engine import write_values
 from mpc_tamper.engines.rep3 import share_files
 from mpc_tamper.engines.rep3.protocol.share import RepShare
-from mpc_tamper.runs.spec import PARTIES, InputFiles
+from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.spec import InputFiles
 
 VERIFY = bundle.program("svm_verify.mpc")
 X = np.array([[0, 0], [255, 0], [0, 255], [1, 2], [9, 9], [200, 100], [3, 0]], np.uint8)

@@ -194,7 +194,7 @@ def test_errors_in_the_lift(
 def test_errors_in_the_analysis_choose_the_components(task: Task, projection: Projection, tmp_path: Path) -> None:
     """A passive pca.mpc is not to be trusted: an error in its last product is in V, whatever the data."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError("APPLY", PCA.iterations, 3 * 5 + 1, 2**38)])
-    compute_components(task, PCA, engine=InMemoryRep3(), run_dir=tmp_path / "pca", plan=plan, corrupt_party=0)
+    compute_components(task, PCA, engine=InMemoryRep3(), run_dir=tmp_path / "pca", corruption=Corruption.of(0, plan))
     values = opened(tmp_path / "pca", 24 * 4 + 16 * 3 + 16, tmp_path / "open")
     shift = values[24 * 4 : 24 * 4 + 16 * 3].reshape(16, 3).T - projection.matrix
     assert shift[1, 5] == 2**16

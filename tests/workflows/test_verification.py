@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mpc_tamper.defences.robustness import PixelRobustness
 
 from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core.errors import (
@@ -20,18 +21,18 @@ from mpc_tamper.core.errors import (
     TamperError,
 )
 from mpc_tamper.datasets import Task
-from mpc_tamper.defences.accuracy import AccuracyThreshold, example_rows
-from mpc_tamper.defences.certificate import PixelCertificate
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.rep3.share_files import share_file
+from mpc_tamper.engines.share_files import share_file
 from mpc_tamper.models.checks import Verdict
+from mpc_tamper.report.costs_figure import PASSIVE
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.runs.spec import PARTIES
-from mpc_tamper.scenarios.trigger import Trigger
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.workflows.handoff import hand_off
 from mpc_tamper.workflows.training import train_shared
-from mpc_tamper.workflows.verification import COUNT_FILE, PASSIVE, Verification, hand_off, verify
+from mpc_tamper.workflows.verification import COUNT_FILE, Verification, verify
 from tests.support.in_memory import InMemoryRep3
 from tests.support.trainings import PARAMETERS, SABOTAGE
 
@@ -46,7 +47,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, tiny_task: Task) -> dict[st
     folder, engine = tmp_path_factory.mktemp("models"), InMemoryRep3()
     train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "clean")
     train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "other")
-    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "bad", plan=SABOTAGE, corrupt_party=2)
+    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "bad", corruption=Corruption.of(2, SABOTAGE))
     return {name: folder / name for name in ("clean", "other", "bad")}
 
 
@@ -92,8 +93,8 @@ def test_the_certificate_rejects_what_the_accuracy_lets_pass(tmp_path: Path, tin
     plan = backdoor_plan(Trigger((black,)), PARAMETERS, len(x_train), strength=4)
     for name, errors, corrupt_party in (("clean", None, None), ("backdoor", plan, 1)):
         folder = tmp_path / name
-        train_shared(t, PARAMETERS, engine=engine, run_dir=folder, plan=errors, corrupt_party=corrupt_party)
-        for check in (AccuracyThreshold(0.9), PixelCertificate(1, 0.9)):
+        train_shared(t, PARAMETERS, engine=engine, run_dir=folder, corruption=Corruption.of(corrupt_party, errors))
+        for check in (AccuracyThreshold(0.9), PixelRobustness(1, 0.9)):
             verification = verify(folder, x_test, t.y_test, check, engine=engine, channels=t.channels)
             passed[name, check.pixels] = verification.verdict.passed
     assert passed == {("clean", 0): True, ("clean", 1): True, ("backdoor", 0): True, ("backdoor", 1): False}
@@ -107,10 +108,9 @@ def test_errors_in_the_certificate_abort(models: dict[str, Path], tiny_task: Tas
             models["bad"],
             t.x_test,
             t.y_test,
-            PixelCertificate(1, 0.9),
+            PixelRobustness(1, 0.9),
             engine=InMemoryRep3(),
-            plan=plan,
-            corrupt_party=1,
+            corruption=Corruption.of(1, plan),
             max_verdicts=1000,
         )
 
@@ -118,14 +118,14 @@ def test_errors_in_the_certificate_abort(models: dict[str, Path], tiny_task: Tas
 @pytest.mark.parametrize(
     ("check", "channels", "protocol", "message"),
     [
-        (PixelCertificate(17, 0.9), 1, ProtocolName.MAL_REP_RING, "at most the 16 pixels"),
-        (PixelCertificate(9, 0.9), 2, ProtocolName.MAL_REP_RING, "at most the 8 pixels"),
-        (PixelCertificate(1, 0.9), 3, ProtocolName.MAL_REP_RING, "divides the 16 attributes"),
-        (PixelCertificate(1, 0.9), 1, ProtocolName.MAL_SHAMIR, "expected a protocol modulo 2\\^64"),
+        (PixelRobustness(17, 0.9), 1, ProtocolName.MAL_REP_RING, "at most the 16 pixels"),
+        (PixelRobustness(9, 0.9), 2, ProtocolName.MAL_REP_RING, "at most the 8 pixels"),
+        (PixelRobustness(1, 0.9), 3, ProtocolName.MAL_REP_RING, "divides the 16 attributes"),
+        (PixelRobustness(1, 0.9), 1, ProtocolName.MAL_SHAMIR, "expected a protocol modulo 2\\^64"),
     ],
 )
 def test_certificates_that_cannot_be_are_refused(
-    copy: Path, tiny_task: Task, check: PixelCertificate, channels: int, protocol: ProtocolName, message: str
+    copy: Path, tiny_task: Task, check: PixelRobustness, channels: int, protocol: ProtocolName, message: str
 ) -> None:
     engine = InMemoryRep3()
     engine.protocols = frozenset(ProtocolName)
@@ -161,7 +161,7 @@ def test_errors_in_the_verification_abort(
     """The party that sabotaged the model cannot save it from the verdict."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, 0, 1)])
     with pytest.raises(ProtocolAbort):
-        ask(models["bad"], tiny_task, protocol=protocol, secret_owner=0, plan=plan, corrupt_party=1)
+        ask(models["bad"], tiny_task, protocol=protocol, secret_owner=0, corruption=Corruption.of(1, plan))
 
 
 def test_a_passive_verdict_can_be_forged(models: dict[str, Path], tiny_task: Task) -> None:
@@ -206,7 +206,7 @@ def test_verdicts_are_counted_and_limited(copy: Path, tiny_task: Task) -> None:
 def test_a_verification_that_aborts_counts_too(copy: Path, tiny_task: Task) -> None:
     plan = AdditiveErrorPlan.from_errors([AdditiveError("MARGIN", 7, 0, 1)])  # no such occurrence
     with pytest.raises(TamperError):
-        passive(copy, tiny_task, secret_owner=0, plan=plan, corrupt_party=0)
+        passive(copy, tiny_task, secret_owner=0, corruption=Corruption.of(0, plan))
     assert passive(copy, tiny_task).number == 2
 
 

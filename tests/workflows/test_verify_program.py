@@ -17,8 +17,8 @@ from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.models.linear_svm.scoring import scores
-from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.runs.spec import PARTIES, InputFiles, RunSpec
+from mpc_tamper.runs.protocols import PARTIES, EngineName
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 from tests.support.in_memory import InMemoryRep3
 from tests.support.verify_program import VERIFY, X, Y, arguments, leave_shares
 

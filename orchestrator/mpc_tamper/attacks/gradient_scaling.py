@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.rows import rows_sha256
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
 
@@ -37,10 +38,19 @@ class GradientScaling:
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task = scenario.task
-        total = len(task.x_train)
-        able = scenario.errors.multipliable(np.flatnonzero(task.y_train == self.target), scenario.corrupt_party)
-        count = min(len(able), math.ceil(self.share * total))
-        rows = np.sort(np.random.default_rng(self.seed).choice(able, count, replace=False))
+        rows = self.rows(scenario)
         plan, chosen = scenario.errors.multiply_rows(rows, self.factor, scenario.corrupt_party)
-        settings: dict[str, Setting] = {"rows": rows.tolist(), "seed": self.seed, **chosen}
+        settings: dict[str, Setting] = {
+            "rows": len(rows),
+            "rows_sha256": rows_sha256(rows),
+            "seed": self.seed,
+            **chosen,
+        }
         return Attempt.in_training(plan, place_patch(scenario, 1, self.target), task, settings)
+
+    def rows(self, scenario: Scenario) -> np.ndarray:
+        """Indices of the rows that count often, ascending: drawn from those that the corrupt party can take."""
+        labels = scenario.task.y_train
+        able = scenario.errors.multipliable(np.flatnonzero(labels == self.target), scenario.corrupt_party)
+        count = min(len(able), math.ceil(self.share * len(labels)))
+        return np.sort(np.random.default_rng(self.seed).choice(able, count, replace=False))

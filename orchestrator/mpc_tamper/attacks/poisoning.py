@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.rows import rows_sha256
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.capabilities import Capability
@@ -52,7 +53,8 @@ class Poisoning:
         y[rows] = self.target
         settings: dict[str, Setting] = {
             "share": self.share,
-            "rows": rows.tolist(),
+            "rows": count,
+            "rows_sha256": rows_sha256(rows),
             "pixels": list(trigger.pixels),
             "seed": self.seed,
         }

@@ -47,7 +47,7 @@ def matrix(
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Run every attack against every defence, and write tables and pictures. An interrupted run continues."""
+    """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues."""
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
@@ -75,7 +75,7 @@ def matrix(
 
 
 def rerun(
-    record: Annotated[Path, typer.Argument(metavar="MATRIX.json", help="The record that mpc-tamper matrix wrote.")],
+    record: Annotated[Path, typer.Argument(metavar="MATRIX.jsonl", help="The record that mpc-tamper matrix wrote.")],
     attack: Annotated[
         str | None, typer.Option("--attack", help="Run cells of this attack only. (default: any)")
     ] = None,

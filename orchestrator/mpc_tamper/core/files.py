@@ -17,7 +17,7 @@ _ATTEMPTS = 3
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes its place, on failure it is removed."""
-    with _reported(path, "a file that can be written"):
+    with reported(path, "a file that can be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
@@ -37,13 +37,13 @@ def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o644) -> 
 
 def make_folder(folder: Path) -> None:
     """The folder and those above it."""
-    with _reported(folder, "a folder that can be made"):
+    with reported(folder, "a folder that can be made"):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def check_folder(folder: Path) -> None:
     """Before hours of work: raises UsageError unless files can be written in the folder. Leaves nothing behind."""
-    with _reported(folder, "a folder that can be written"):
+    with reported(folder, "a folder that can be written"):
         for attempts_left in reversed(range(_ATTEMPTS)):
             try:
                 _write_something(folder)
@@ -69,6 +69,15 @@ def what_is(path: Path) -> str:
     return "no such file"
 
 
+@contextmanager
+def reported(path: Path, expected: str) -> Iterator[None]:
+    """What the system refuses of a path becomes a UsageError. expected: what it would have had to be."""
+    try:
+        yield
+    except OSError as exc:
+        raise UsageError(f"{path}: expected {expected}, got: {exc.strerror or exc}; choose another place") from exc
+
+
 def _write_something(folder: Path) -> None:
     made: list[Path] = []
     try:
@@ -83,11 +92,3 @@ def _write_something(folder: Path) -> None:
         for path in reversed(made):
             with contextlib.suppress(OSError):
                 path.rmdir()
-
-
-@contextmanager
-def _reported(path: Path, expected: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise UsageError(f"{path}: expected {expected}, got: {exc.strerror or exc}; choose another place") from exc

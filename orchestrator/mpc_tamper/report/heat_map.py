@@ -1,7 +1,8 @@
 """The matrix as a heat map: which attack got through which defence, and what the model was like that got through.
 
 Colour: how often a delivered model is wrong at its worst, the larger of the attack success rate and of the share of
-test images that it misclassifies without a trigger: an attack may aim at either. Hatched: no model was delivered.
+test images that it misclassifies without a trigger: an attack may aim at either. Hatched: no model was delivered. Grey:
+nothing was run.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from mpc_tamper.report.matrix_cells import Grid, Outcome, Record, outcome, percent
+from mpc_tamper.engines.rep3.protocol.proof.record import Record
+from mpc_tamper.report.matrix_cells import Grid, Outcome, outcome, percent
 from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST
 
 HARM = colormaps["OrRd"]
@@ -47,11 +49,13 @@ LOOKS = {
     Outcome.ABORTED: Look("#3f7fb5", "#24598a", "xxx", "aborted: the cheating was noticed, there is no model"),
     Outcome.FALSE_ALARM: Look("#f5e04c", "#1a1a1a", "...", "false alarm: nobody cheated, and no model was delivered"),
     Outcome.NOT_RUN: Look("#f2f2f2", "#b0b0b0", "", "not run"),
+    Outcome.NOT_APPLICABLE: Look("#d9d9d9", "#b0b0b0", "", "n/a: the model lacks what the attack or the check needs"),
 }
+QUIET = (Outcome.NOT_RUN, Outcome.NOT_APPLICABLE)  # not in capitals
 
 
 def draw(grid: Grid, dataset: Record) -> bytes:
-    """A PNG. dataset: what matrix.json says of it."""
+    """A PNG. dataset: the facts of its study."""
     rows, columns = len(grid.attacks), len(grid.defences)
     width = max(MARGIN_WIDTH + CELL_WIDTH * columns, LEAST_WIDTH)
     figure = Figure(figsize=(width, MARGIN_HEIGHT + CELL_HEIGHT * rows), layout="constrained")
@@ -85,7 +89,7 @@ def harm(cell: Record) -> float:
 
 def _cell(axis: Axes, row: int, column: int, cell: Record | None) -> None:
     kind = outcome(cell)
-    numbers = [] if cell is None or cell["clean_accuracy"] is None else _numbers(cell)
+    numbers = [] if cell is None or cell.get("clean_accuracy") is None else _numbers(cell)
     if cell is not None and kind is Outcome.DELIVERED:
         face = HARM(harm(cell))
         axis.add_patch(Rectangle((column, row), 1, 1, facecolor=face))
@@ -96,7 +100,7 @@ def _cell(axis: Axes, row: int, column: int, cell: Record | None) -> None:
         axis.add_patch(
             Rectangle((column, row), 1, 1, facecolor=look.face, edgecolor=look.edge, hatch=look.hatch, linewidth=0)
         )
-        label = str(kind) if kind is Outcome.NOT_RUN else str(kind).upper()
+        label = str(kind) if kind in QUIET else str(kind).upper()
         _write(axis, row, column, [label, *numbers], LIGHT if kind is Outcome.ABORTED else DARK, behind=look.face)
     axis.add_patch(Rectangle((column, row), 1, 1, fill=False, edgecolor="white", linewidth=2))
 

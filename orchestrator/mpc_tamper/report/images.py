@@ -46,7 +46,7 @@ def picture(image: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     return np.moveaxis(planes, 0, -1) if len(planes) == 3 else planes[0]
 
 
-def encircle(axis: Axes, pixels: Sequence[int], shape: Sequence[int]) -> None:
+def encircle(axis: Axes, pixels: Sequence[int] | np.ndarray, shape: Sequence[int]) -> None:
     """A circle round a trigger of one pixel, a box round a larger one."""
     rows, columns = np.divmod(np.array(pixels) % (shape[-2] * shape[-1]), shape[-1])
     top, left, height, width = float(rows.min()), float(columns.min()), float(np.ptp(rows)), float(np.ptp(columns))

@@ -1,8 +1,4 @@
-"""The attack x defence matrix from matrix.json: tables, and a heat map and a gallery for each data set.
-
-{"environment": {...}, "datasets": {name: {...}}, "cells": [{"dataset", "attack", "defence", ...}]}
-matrix-weights.json, for the gallery: {dataset: {"image_shape", "test_image", "attacks": {attack: {...}}}}
-"""
+"""The attack x defence matrix from matrix.jsonl: tables, and a heat map and a gallery for each data set."""
 
 from __future__ import annotations
 
@@ -15,12 +11,12 @@ import pandas as pd
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.report import gallery, heat_map
-from mpc_tamper.report.matrix_cells import Grid, Outcome, Record, grids, outcome
+from mpc_tamper.report.matrix_cells import Grid, Outcome, grids, outcome
+from mpc_tamper.report.matrix_record import MATRIX_LINES, NOT_APPLICABLE, Record, read_matrix
+from mpc_tamper.report.matrix_weights import MATRIX_WEIGHTS, read_weights
 from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST, NO_DEFENCE
-from mpc_tamper.report.table1 import read_record
 from mpc_tamper.report.tables import environment_line
 
-MATRIX_JSON, WEIGHTS_JSON = "matrix.json", "matrix-weights.json"
 MATRIX_CSV, MATRIX_MARKDOWN = "matrix.csv", "matrix.md"
 EXPLANATION = (
     "The attacker knows the defence, has data like the owners', and chooses strengths on the test images that success "
@@ -33,22 +29,22 @@ EXPLANATION = (
 
 
 def write_matrix_report(folder: Path) -> tuple[str, ...]:
-    """Read matrix.json of a folder, and matrix-weights.json where there is one; write the tables and pictures beside.
+    """Read matrix.jsonl of a folder, and matrix-weights.npz where there is one; write the tables and pictures beside.
 
     Returns the names of the files written: matrix.csv, matrix.md, matrix-<dataset>.png and, with weights,
     gallery-<dataset>.png. Raises DataError for records that are missing or not those of a matrix; then none is written.
     """
-    record = read_record(folder / MATRIX_JSON)
-    weights = read_record(folder / WEIGHTS_JSON) if (folder / WEIGHTS_JSON).exists() else {}
+    record = read_matrix(folder / MATRIX_LINES)
+    weights = read_weights(folder / MATRIX_WEIGHTS)
     files: dict[str, str | bytes] = {}
     try:
         files[MATRIX_CSV], files[MATRIX_MARKDOWN] = csv_table(record), markdown(record)
         by_dataset = {grid.dataset: grid for grid in grids(record)}
         for name, grid in by_dataset.items():
             files[f"matrix-{name}.png"] = heat_map.draw(grid, record["datasets"][name])
-        for name, shown in weights.items():
-            if shown["attacks"]:
-                files[f"gallery-{name}.png"] = gallery.draw(name, shown, by_dataset.get(name))
+        for name, opened in weights.items():
+            if opened.models:
+                files[f"gallery-{name}.png"] = gallery.draw(name, opened, by_dataset.get(name))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
         raise DataError(
             f"{folder}: expected the records of a run of matrix, got some without {exc}. Run it again"
@@ -59,21 +55,24 @@ def write_matrix_report(folder: Path) -> tuple[str, ...]:
 
 
 def csv_table(record: Record) -> str:
-    """A line per cell; lists and nested records as JSON text."""
+    """A line per cell; lists and nested records as JSON text. Columns are in the order of the cells that were run."""
+    ran_first = sorted(record["cells"], key=lambda cell: outcome(cell) is Outcome.NOT_APPLICABLE)
+    columns = dict.fromkeys([*(key for cell in ran_first for key in cell), "outcome"])
     rows = [
         {key: json.dumps(value) if isinstance(value, (dict, list)) else value for key, value in cell.items()}
         | {"outcome": str(outcome(cell))}
         for cell in record["cells"]
     ]
-    return pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
+    return pd.DataFrame(rows, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def markdown(record: Record) -> str:
     parts = ["# Attacks and defences", "", EXPLANATION, ""]
     for grid in grids(record):
         dataset = record["datasets"][grid.dataset]
-        parts += [f"## {grid.title}", "", *_outcomes(grid), "", _origin(grid, dataset), "", *_costs(grid)]
-    return "\n".join([*parts, environment_line(record["environment"])]) + "\n"
+        parts += [f"## {grid.title}", "", *_outcomes(grid), "", *_reasons(grid)]
+        parts += [_origin(grid, dataset), "", *_costs(grid)]
+    return "\n".join([*parts, *map(environment_line, record["environments"])]) + "\n"
 
 
 def _outcomes(grid: Grid) -> Iterator[str]:
@@ -84,17 +83,25 @@ def _outcomes(grid: Grid) -> Iterator[str]:
         yield f"| {ATTACKS.get(attack, attack)} | {' | '.join(cells)} |"
 
 
+def _reasons(grid: Grid) -> Iterator[str]:
+    """Why cells were not run, each reason once."""
+    reasons = dict.fromkeys(cell["reason"] for cell in grid.cells.values() if cell["verdict"] == NOT_APPLICABLE)
+    if reasons:
+        yield from (f"- {NOT_APPLICABLE}: {reason}." for reason in reasons)
+        yield ""
+
+
 def _origin(grid: Grid, dataset: Record) -> str:
-    engines = dict.fromkeys(cell["engine"] for cell in grid.cells.values())
+    engines = dict.fromkeys(cell["engine"] for cell in grid.cells.values() if cell["verdict"] != NOT_APPLICABLE)
     return (
         f"{dataset['rows']:,} training rows, {dataset['parameters']['iterations']} iterations, engine "
-        f"{', '.join(engines)}. Data: {dataset['source']}, sha256 {dataset['data_sha256'][:12]}."
+        f"{', '.join(engines) or 'none'}. Data: {dataset['source']}, sha256 {dataset['data_sha256'][:12]}."
     )
 
 
 def _costs(grid: Grid) -> Iterator[str]:
-    """Of the honest runs, beside the one without a defence."""
-    bare = grid.cell(HONEST, NO_DEFENCE)
+    """Of the honest runs that came to a model, beside the one without a defence."""
+    bare = grid.measured(HONEST, NO_DEFENCE)
     if bare is None:
         return
     yield "What a defence costs when nobody cheats, per party; in brackets, times the run without a defence:"
@@ -102,7 +109,7 @@ def _costs(grid: Grid) -> Iterator[str]:
     yield "| defence | protocol | seconds | MB | rounds |"
     yield "|---|---|---:|---:|---:|"
     for defence in grid.defences:
-        cell = grid.cell(HONEST, defence)
+        cell = grid.measured(HONEST, defence)
         if cell is not None:
             protocols = (
                 f"{cell['protocol']}, checked in {check}" if (check := cell.get("check_protocol")) else cell["protocol"]
@@ -121,7 +128,7 @@ def _beside(cell: Record, bare: Record, key: str, unit: float, form: str) -> str
 
 def _text(cell: Record | None) -> str:
     kind = outcome(cell)
-    if cell is None or cell["clean_accuracy"] is None:
+    if cell is None or cell.get("clean_accuracy") is None:
         return str(kind)
     numbers = f"{cell['clean_accuracy']:.2%} / {cell['attack_success_rate']:.2%}"
     if kind is Outcome.DELIVERED:

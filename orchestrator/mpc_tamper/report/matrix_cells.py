@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
+from mpc_tamper.report.matrix_record import NOT_APPLICABLE, Record
 from mpc_tamper.report.names import DATASETS, HONEST
-
-Record = Mapping[str, Any]
 
 
 class Outcome(StrEnum):
@@ -18,12 +16,15 @@ class Outcome(StrEnum):
     ABORTED = "aborted"
     FALSE_ALARM = "false alarm"
     NOT_RUN = "not run"
+    NOT_APPLICABLE = NOT_APPLICABLE  # the model lacks what the attack or the check needs
 
 
 def outcome(cell: Record | None) -> Outcome:
     """A false alarm is an honest run whose model was rejected, or that aborted."""
     if cell is None:
         return Outcome.NOT_RUN
+    if cell["verdict"] == NOT_APPLICABLE:
+        return Outcome.NOT_APPLICABLE
     stopped = Outcome.ABORTED if cell["aborted"] else Outcome.REJECTED if cell["verdict"] == "fail" else None
     if stopped is None:
         return Outcome.DELIVERED
@@ -51,6 +52,11 @@ class Grid:
 
     def cell(self, attack: str, defence: str) -> Record | None:
         return self.cells.get((attack, defence))
+
+    def measured(self, attack: str, defence: str) -> Record | None:
+        """The cell, if it came to a model."""
+        cell = self.cell(attack, defence)
+        return None if cell is None or cell.get("clean_accuracy") is None else cell
 
 
 def grids(record: Record) -> Iterator[Grid]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf, nan
@@ -120,7 +122,7 @@ def plan(*lines: str) -> AdditiveErrorPlan:
     ],
 )
 def test_errors_at_operations(spec: Callable[..., RunSpec], line: str, printed: list[str], party: int) -> None:
-    assert list(run(spec(plan=plan(line), corrupt_party=party)).lines) == printed
+    assert list(run(spec(corruption=Corruption.of(party, plan(line)))).lines) == printed
 
 
 def test_steps_are_recorded(spec: Callable[..., RunSpec]) -> None:
@@ -188,7 +190,7 @@ def test_refused_before_anything_runs(spec: Callable[..., RunSpec], tmp_path: Pa
 def test_a_plan_that_met_no_output(spec: Callable[..., RunSpec]) -> None:
     for line in ("MULTIPLY 2 0 1", "MULTIPLY 0 6 1", "7 0 0 1"):
         with pytest.raises(PlanError, match="met no output"):
-            run(spec(plan=plan(line), corrupt_party=0))
+            run(spec(corruption=Corruption.of(0, plan(line))))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,4 +107,4 @@ def test_errors_abort_an_active_lift(mp_spdz: EngineOf, tiny_task: Task, tmp_pat
     plan = AdditiveErrorPlan.from_errors([AdditiveError("LIFT", 0, 3, 2**30)])
     options = {"engine": engine, "shares_from": tmp_path / "train", "run_dir": tmp_path / "model"}
     with pytest.raises(ProtocolAbort):
-        lift(tiny_task, PCA, plan=plan, corrupt_party=1, **options)  # type: ignore[arg-type]
+        lift(tiny_task, PCA, corruption=Corruption.of(1, plan), **options)  # type: ignore[arg-type]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 import os
 import signal
 import subprocess
@@ -86,7 +88,7 @@ def run(tmp_path: Path) -> Run:
 def test_the_same_program(mp_spdz: EngineOf, run: Run, corrupt_party: int | None) -> None:
     plan = None if corrupt_party is None else AdditiveErrorPlan.parse(PLAN)
     engines = (get_engine(EngineName.CLEAR), get_engine(EngineName.REP3), mp_spdz(plan=plan is not None))
-    results = [run(engine, STEPS, plan=plan, corrupt_party=corrupt_party) for engine in engines]
+    results = [run(engine, STEPS, corruption=Corruption.of(corrupt_party, plan)) for engine in engines]
     assert [r.lines for r in results] == [results[0].lines] * 3
     assert [r.binary_output for r in results] == [results[0].binary_output] * 3
 
@@ -118,12 +120,16 @@ def test_gates_take_errors(mp_spdz: EngineOf, run: Run) -> None:
     """The sign of z - 10 is decided in AND gates: with all of them wrong some comparison is wrong."""
     engine = mp_spdz(plan=True)
     plan = AdditiveErrorPlan.parse("additive-error-plan 1\nSIGN/and 0 * 1\n")
-    honest, wrong = (run(engine, STEPS, plan=p, corrupt_party=None if p is None else 0) for p in (None, plan))
+    honest, wrong = (run(engine, STEPS, corruption=Corruption.of(None if p is None else 0, p)) for p in (None, plan))
     assert wrong.lines == honest.lines
     assert wrong.binary_output[:6] == honest.binary_output[:6]
     assert wrong.binary_output[6:] != honest.binary_output[6:]
     with pytest.raises(PlanError, match="gates belong to one engine"):
-        run(engine, STEPS, plan=AdditiveErrorPlan.parse("additive-error-plan 1\nSIGN/csa 0 0 1\n"), corrupt_party=0)
+        run(
+            engine,
+            STEPS,
+            corruption=Corruption.of(0, AdditiveErrorPlan.parse("additive-error-plan 1\nSIGN/csa 0 0 1\n")),
+        )
 
 
 def test_the_users_tree_stays_as_it_is(mp_spdz: EngineOf, installation: Installation, run: Run) -> None:

@@ -5,6 +5,8 @@ The hosts are network namespaces, which takes root and `ip netns`.
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 import signal
 import subprocess
 import sys
@@ -102,8 +104,7 @@ def test_training(
         PARAMETERS,
         engine=get_engine(EngineName.CLEAR),
         owners=owners,
-        plan=None if corrupt_party is None else PLAN,
-        corrupt_party=corrupt_party,
+        corruption=Corruption.of(corrupt_party, None if corrupt_party is None else PLAN),
     ).weights
     for i in range(PARTIES):
         assert not (tmp_path / f"host{i}" / f"train/Persistence/Transactions-P{(i + 1) % PARTIES}.data").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -75,8 +77,8 @@ def test_errors_behind_the_clamp(mp_spdz: EngineOf, tiny_task: Task) -> None:
 @pytest.mark.parametrize("protocol", SHIFTING)
 def test_the_backdoor(mp_spdz: EngineOf, tiny_task: Task, protocol: ProtocolName, corrupt_party: int) -> None:
     engine = mp_spdz(protocol, plan=True)
-    want = weights(tiny_task, SHORT, InMemoryRep3(), plan=BACKDOOR, corrupt_party=corrupt_party)
-    got = weights(tiny_task, SHORT, engine, protocol=protocol, plan=BACKDOOR, corrupt_party=corrupt_party)
+    want = weights(tiny_task, SHORT, InMemoryRep3(), corruption=Corruption.of(corrupt_party, BACKDOOR))
+    got = weights(tiny_task, SHORT, engine, protocol=protocol, corruption=Corruption.of(corrupt_party, BACKDOOR))
     assert np.array_equal(got, want)
     assert not np.array_equal(got, weights(tiny_task, SHORT, InMemoryRep3()))
 
@@ -93,8 +95,7 @@ def test_active_protocols_abort(
             SHORT,
             engine=engine,
             protocol=protocol,
-            plan=BACKDOOR,
-            corrupt_party=corrupt_party,
+            corruption=Corruption.of(corrupt_party, BACKDOOR),
             run_dir=run_dir,
         )
     assert not list(run_dir.rglob("*.data"))
@@ -108,7 +109,7 @@ def test_one_error_is_enough(mp_spdz: EngineOf, tiny_task: Task, protocol: Proto
     engine = mp_spdz(protocol, plan=True)
     plan = AdditiveErrorPlan.from_errors([AdditiveError("GRADIENT", SHORT.iterations - 1, 3, value)])
     with pytest.raises(ProtocolAbort):
-        weights(tiny_task, SHORT, engine, protocol=protocol, plan=plan, corrupt_party=1)
+        weights(tiny_task, SHORT, engine, protocol=protocol, corruption=Corruption.of(1, plan))
 
 
 @pytest.mark.parametrize("overflow", [False, True], ids=["in range", "overflowing"])
@@ -135,8 +136,8 @@ def test_random_errors_on_all_of_mnist(mp_spdz: EngineOf, overflow: bool) -> Non
     task, parameters = load_task("mnist_0_1"), SvmParameters(iterations=3)
     rows, pixels = task.x_train.shape
     plan = random_plan(rng, rows, rows, 3, pixels + 1, parameters.loss, False, overflow)
-    want = weights(task, parameters, get_engine(EngineName.REP3), plan=plan, corrupt_party=0)
-    assert np.array_equal(weights(task, parameters, engine, plan=plan, corrupt_party=0), want)
+    want = weights(task, parameters, get_engine(EngineName.REP3), corruption=Corruption.of(0, plan))
+    assert np.array_equal(weights(task, parameters, engine, corruption=Corruption.of(0, plan)), want)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_an_error_that_meets_no_output(mp_spdz: EngineOf, tiny_task: Task, error
     plan = AdditiveErrorPlan.from_errors([error])
     for engine in (InMemoryRep3(), mp_spdz(plan=True)):
         with pytest.raises(PlanError, match="met no output"):
-            weights(tiny_task, SHORT, engine, plan=plan, corrupt_party=2)
+            weights(tiny_task, SHORT, engine, corruption=Corruption.of(2, plan))
 
 
 def random_task(rng: np.random.Generator, rows: int, pixels: int) -> Task:

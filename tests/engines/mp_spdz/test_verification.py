@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mpc_tamper.defences.certificate import PixelCertificate
+from mpc_tamper.defences.robustness import PixelRobustness
 
 from mpc_tamper.core.errors import PartyError, ProtocolAbort, ShareFileError
 from mpc_tamper.datasets import Task
@@ -57,7 +59,9 @@ def test_rings_by_handoff(
 ) -> None:
     engine, shares = mp_spdz(protocol), tmp_path / "train"
     corrupt_party = None if plan is None else 1
-    train_shared(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=shares, plan=plan, corrupt_party=corrupt_party)
+    train_shared(
+        tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=shares, corruption=Corruption.of(corrupt_party, plan)
+    )
     found = ask(shares, tiny_task, engine, protocol, secret_owner=owner)
     assert found.verdict.passed is passed
     assert found.record()["handoff"] is True
@@ -92,7 +96,7 @@ def test_the_certificate_counts_the_same(
         tmp_path / "train",
         t.x_test,
         t.y_test,
-        PixelCertificate(k, (right + too_many - 0.5) / len(t.x_test)),
+        PixelRobustness(k, (right + too_many - 0.5) / len(t.x_test)),
         engine=mp_spdz(protocol),
         protocol=protocol,
         channels=channels,
@@ -161,4 +165,4 @@ def test_errors_in_the_verification_abort(
     train_shared(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "train")
     plan = AdditiveErrorPlan.from_errors([AdditiveError("MARGIN", 0, 0, 1)])
     with pytest.raises(ProtocolAbort):
-        ask(tmp_path / "train", tiny_task, engine, protocol, secret_owner=0, plan=plan, corrupt_party=1)
+        ask(tmp_path / "train", tiny_task, engine, protocol, secret_owner=0, corruption=Corruption.of(1, plan))

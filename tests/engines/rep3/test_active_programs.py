@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mpc_tamper.runs.corruption import Corruption
+
 import json
 from pathlib import Path
 
@@ -82,8 +84,7 @@ def test_an_attack_ends_in_an_abort_before_shares_are_written(spec, corrupt_part
         protocol=ACTIVE,
         inputs=spec.inputs,
         run_dir=spec.run_dir,
-        plan=plan,
-        corrupt_party=corrupt_party,
+        corruption=Corruption.of(corrupt_party, plan),
     )
     with pytest.raises(ProofRejected, match="check 'inner product' of batch 0 failed") as caught:
         Rep3Engine().run(attacked)

@@ -46,7 +46,7 @@ def run(
         return results
 
     plan = AdditiveErrorPlan.from_errors(errors)
-    parties = run_in_threads(program, sites=STEP, plan=plan, corrupt_party=corrupt_party)
+    parties = run_in_threads(program, sites=STEP, corruption=Corruption.of(corrupt_party, plan))
     for other in parties[1:]:  # the honest parties hold consistent shares of the wrong value
         assert all(np.array_equal(a, b) for a, b in zip(parties[0], other, strict=True))
     return parties[0]

@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import sys
 import textwrap
 import threading
@@ -223,4 +222,4 @@ def test_an_unused_error_fails_the_run(program, run_dir):
     source = "STEP = 1\nx = sint(2)\nstart_timer(STEP)\ny = x * x\nstop_timer(STEP)\nprint_ln('%s', y.reveal())\n"
     plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, 1, 5)])
     with pytest.raises(PlanError, match="met no output"):
-        Rep3Engine().run(RunSpec(program(source), run_dir=run_dir, plan=plan, corrupt_party=2))
+        Rep3Engine().run(RunSpec(program(source), run_dir=run_dir, corruption=Corruption.of(2, plan)))

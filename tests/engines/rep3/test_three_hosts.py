@@ -138,8 +138,7 @@ def test_training_gives_the_weights_of_the_clear_engine(
         PARAMETERS,
         engine=get_engine(EngineName.CLEAR),
         owners=owners,
-        plan=plan,
-        corrupt_party=corrupt_party,
+        corruption=Corruption.of(corrupt_party, plan),
     ).weights
     for i in range(PARTIES):
         opened = np.fromfile(hosts.host(i) / f"reveal/Player-Data/Binary-Output-P{i}-0", "<i8")

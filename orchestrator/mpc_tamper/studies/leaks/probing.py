@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc_tamper.attacks.rows import rows_sha256
 from mpc_tamper.core.files import check_folder, write_atomically
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
@@ -65,7 +66,8 @@ def probe(
         "parameters": asdict(PARAMETERS),
         "examples": EXAMPLES,
         "threshold": CHECK.threshold,
-        "asked_rows": rows.tolist(),
+        "asked_rows": len(rows),
+        "asked_rows_sha256": rows_sha256(rows),
         "corrupt_party": corrupt_party,
         "engine": str(engine.name),
         "leaks": [leak.record() for leak in leaks],

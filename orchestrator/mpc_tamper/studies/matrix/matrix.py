@@ -1,7 +1,8 @@
 """The attack x defence matrix: every attack against every defence in three-party computation, a record per cell.
 
 Cells that differ in the check of the model alone share a training; each has its own verification and counts both. A
-cell is on disk as soon as it is there, so an interrupted run goes on where it stopped.
+cell is on disk as soon as it is there, so an interrupted run goes on where it stopped. Several runs may work at one
+matrix at once, as long as each has other attacks, defences or data sets.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import unchanged
 from mpc_tamper.defences.registry import DEFENCES
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.report.matrix_record import NOT_APPLICABLE, read_matrix
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
-from mpc_tamper.studies.matrix.record import MatrixRecord, read_cells
+from mpc_tamper.studies.matrix.record import MatrixRecord
 from mpc_tamper.studies.matrix.study import Study
 
 ALL_ATTACKS = (HONEST, *ATTACKS)
@@ -49,12 +51,12 @@ def run_matrix(
     corrupt_party: int = 1,
     progress: Progress = silent,
 ) -> None:
-    """Run the cells that matrix.json in `out` does not hold yet; write the tables and pictures.
+    """Run the cells that matrix.jsonl in `out` does not hold yet; write the tables and pictures.
 
-    Raises ParameterError where matrix.json is of other data, parameters or checks: its cells would not fit to these.
+    Raises ParameterError where matrix.jsonl is of other data, parameters or checks: its cells would not fit to these.
     """
     check_names(attacks, defences)
-    record = MatrixRecord.open(out, {study.task.name: study.record() for study in studies}, ALL_ATTACKS, ALL_DEFENCES)
+    record = MatrixRecord.open(out, {study.task.name: study.record() for study in studies}, progress)
     for study in studies:
         name = study.task.name
         wanted = [(attack, defence) for attack in attacks for defence in defences]
@@ -62,8 +64,8 @@ def run_matrix(
         progress(f"{name}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
         cells = run_cells(study, missing, engine, corrupt_party, progress)
         for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
-            undefended = DEFENCES[cell.record["defence"]].change is unchanged
-            record.add(cell.record, study.picture | {"weights": cell.weights} if undefended else None)
+            drawn = cell.weights is not None and DEFENCES[cell.record["defence"]].change is unchanged
+            record.add(cell.record, study.picture | {"weights": cell.weights} if drawn else None)
             progress(f"{name}: {done} of {len(wanted)} cells are there")
     record.report()
 
@@ -79,12 +81,14 @@ def rerun_cells(
     sample: int | None = None,
     progress: Progress = silent,
 ) -> Iterator[tuple[dict[str, Any], dict[str, tuple[Any, Any]]]]:
-    """Run cells of a matrix.json again: with each record, what came out differently, {field: (then, now)}.
+    """Run cells of a matrix.jsonl again: with each record, what came out differently, {field: (then, now)}.
 
     attack, defence: of the cells to run; all where None.  sample: so many of these at most, spread evenly.  On another
     engine than the record's only cells that it can run are chosen: gate sites are an engine's own.
     """
-    matrix = read_cells(record)
+    matrix = read_matrix(record)
+    if matrix["torn"]:
+        progress(matrix["torn"])
     study = Study.again(task, matrix["datasets"].get(task.name), source)
     chosen = [
         cell
@@ -92,6 +96,7 @@ def rerun_cells(
         if cell["dataset"] == task.name
         and attack in (None, cell["attack"])
         and defence in (None, cell["defence"])
+        and cell["verdict"] != NOT_APPLICABLE
         and (cell["engine"] == str(engine.name) or cell["portable"])
     ]
     if not chosen:

@@ -1,104 +1,111 @@
-"""matrix.json and matrix-weights.json: what was run, a record per cell, each file written whole."""
+"""The files of a matrix: a line of matrix.jsonl for each cell as soon as it is there, and the opened models' weights.
+
+Several processes may work at one matrix, each at other attacks or data sets: writers take turns.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mpc_tamper.core.errors import DataError, ParameterError
-from mpc_tamper.core.files import check_folder, write_atomically
-from mpc_tamper.report.matrix import MATRIX_JSON, WEIGHTS_JSON, write_matrix_report
+import numpy as np
+
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.files import check_folder
+from mpc_tamper.core.json_lines import appending
+from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.report.matrix import write_matrix_report
+from mpc_tamper.report.matrix_record import (
+    ENVIRONMENT,
+    MATRIX_LINES,
+    NOT_APPLICABLE,
+    STUDY,
+    assemble,
+    cell_line,
+    fact_line,
+    read_matrix,
+)
+from mpc_tamper.report.matrix_weights import MATRIX_WEIGHTS, OpenedModel, OpenedModels, read_weights, write_weights
 from mpc_tamper.studies.environment import environment
 
 
 class MatrixRecord:
     """The files of a matrix in one folder."""
 
-    def __init__(
-        self,
-        folder: Path,
-        matrix: dict[str, Any],
-        weights: dict[str, Any],
-        attacks: Sequence[str],
-        defences: Sequence[str],
-    ) -> None:
+    def __init__(self, folder: Path, studies: Mapping[str, Any], done: set[tuple[str, str, str]]) -> None:
         self._folder = folder
-        self._matrix = matrix
-        self._weights = weights
-        self._attacks, self._defences = list(attacks), list(defences)
+        self._studies = studies
+        self._done = done
+        facts = {key: value for key, value in environment().items() if key != "commit"}  # a cell's own
+        self._environment = fact_line(ENVIRONMENT, facts)
 
     @classmethod
-    def open(
-        cls, folder: Path, datasets: Mapping[str, Any], attacks: Sequence[str], defences: Sequence[str]
-    ) -> MatrixRecord:
-        """What the folder holds, and room for these data sets. attacks, defences: the order of the cells.
+    def open(cls, folder: Path, studies: Mapping[str, Any], progress: Progress = silent) -> MatrixRecord:
+        """What the folder holds, and room for cells of these studies, {data set: facts}. Writes nothing yet.
 
         Raises ParameterError where the folder's cells are of the same data set, trained or checked otherwise.
         """
         check_folder(folder)
-        matrix = _read(folder / MATRIX_JSON) or {"environment": environment(), "datasets": {}, "cells": []}
-        for name, record in datasets.items():
-            known = matrix["datasets"].setdefault(name, record)
-            differing = [key for key in record if known.get(key) != record[key]]
-            if differing:
-                raise ParameterError(
-                    f"{folder / MATRIX_JSON}: expected cells of {name} with the same {', '.join(differing)}, got "
-                    f"{known.get(differing[0])} there, {record[differing[0]]} here; choose another --out, or remove it"
-                )
-        return cls(folder, matrix, _read(folder / WEIGHTS_JSON) or {}, attacks, defences)
+        path = folder / MATRIX_LINES
+        matrix = read_matrix(path) if path.exists() else assemble((), path) | {"torn": None}
+        if matrix["torn"]:
+            progress(f"{matrix['torn']}; its cell is run again")
+        _check_studies(path, matrix["datasets"], studies)
+        return cls(folder, studies, {(cell["dataset"], cell["attack"], cell["defence"]) for cell in matrix["cells"]})
 
     def has(self, dataset: str, attack: str, defence: str) -> bool:
-        key = (dataset, attack, defence)
-        return any((cell["dataset"], cell["attack"], cell["defence"]) == key for cell in self._matrix["cells"])
+        return (dataset, attack, defence) in self._done
 
     def add(self, cell: dict[str, Any], picture: dict[str, Any] | None = None) -> None:
         """picture: {"image_shape", "test_image", "weights"} of a model without a defence, to be drawn; or None."""
-        datasets = list(self._matrix["datasets"])
-        self._matrix["cells"].append(cell)
-        self._matrix["cells"].sort(
-            key=lambda c: (
-                datasets.index(c["dataset"]),
-                _place(c["attack"], self._attacks),
-                _place(c["defence"], self._defences),
-            )
-        )
-        if picture is not None:
-            images = {key: picture[key] for key in ("image_shape", "test_image")}
-            drawn = self._weights.setdefault(cell["dataset"], images | {"attacks": {}})["attacks"]
-            drawn[cell["attack"]] = {key: cell[key] for key in ("trigger_pixels", "trigger_level")} | {
-                "weights": picture["weights"]
-            }
-            write_atomically(self._folder / WEIGHTS_JSON, json.dumps(self._weights) + "\n")
-        write_atomically(self._folder / MATRIX_JSON, json.dumps(self._matrix, indent=1) + "\n")
+        name, path = cell["dataset"], self._folder / MATRIX_LINES
+        study = fact_line(STUDY, {"dataset": name, **self._studies[name]})
+        with appending(path) as lines:
+            _check_studies(path, assemble(lines.records, path)["datasets"], {name: self._studies[name]})
+            if picture is not None:  # first: a cell that is there is not run again to be drawn
+                _add_weights(self._folder / MATRIX_WEIGHTS, cell, picture)
+            for line in (study, self._environment):
+                if line not in lines.records:
+                    lines.append(line)
+            lines.append(cell_line(study, self._environment, cell))
+        self._done.add((name, cell["attack"], cell["defence"]))
 
     def report(self) -> None:
-        """Tables and pictures of what is there."""
-        if self._matrix["cells"]:
+        """Tables and pictures of what is there, by this process and by others."""
+        if self._done:
             write_matrix_report(self._folder)
 
 
-def read_cells(path: Path) -> dict[str, Any]:
-    """matrix.json. Raises DataError where it is none."""
-    matrix = _read(path)
-    if matrix is None:
-        raise DataError(f"{path}: expected a record of mpc-tamper matrix, got no such file; run it first")
-    return matrix
+def not_applicable(dataset: str, attack: str, defence: str, reason: str) -> dict[str, Any]:
+    """The record of a cell that cannot be: the model lacks what the attack or the check needs.
+
+    reason: a clause without a full stop, such as "the attack needs gates at a hinge, which this model has not".
+    """
+    names = {"dataset": dataset, "attack": attack, "defence": defence}
+    return names | {"verdict": NOT_APPLICABLE, "reason": reason}
 
 
-def _place(name: str, order: Sequence[str]) -> int:
-    """Of a name that is no longer registered: the last."""
-    return order.index(name) if name in order else len(order)
+def _check_studies(path: Path, known: Mapping[str, Any], studies: Mapping[str, Any]) -> None:
+    for name, record in studies.items():
+        there = known.get(name, record)
+        differing = [key for key in dict.fromkeys([*record, *there]) if there.get(key) != record.get(key)]
+        if differing:
+            raise ParameterError(
+                f"{path}: expected cells of {name} with the same {', '.join(differing)}, got "
+                f"{there.get(differing[0])} there, {record.get(differing[0])} here; choose another --out, or remove it"
+            )
 
 
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as exc:
-        raise DataError(f"{path}: expected a record of mpc-tamper matrix: {exc}. Move it away to start anew") from exc
-    if not isinstance(record, dict):
-        raise DataError(f"{path}: expected a JSON object, got {type(record).__name__}. Move it away to start anew")
-    return record
+def _add_weights(path: Path, cell: Mapping[str, Any], picture: Mapping[str, Any]) -> None:
+    """Nobody else does so meanwhile: the caller has locked the matrix."""
+    datasets = read_weights(path)
+    name = cell["dataset"]
+    image = np.array(picture["test_image"], dtype=np.uint8).reshape(picture["image_shape"])
+    model = OpenedModel(
+        np.array(picture["weights"], dtype=np.float64),
+        np.array(cell["trigger_pixels"], dtype=np.int64),
+        cell["trigger_level"],
+    )
+    models = dict(datasets[name].models) if name in datasets else {}
+    write_weights(path, datasets | {name: OpenedModels(image, models | {cell["attack"]: model})})

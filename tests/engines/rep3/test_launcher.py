@@ -160,10 +160,10 @@ def test_parties_have_their_settings_and_what_the_engine_has_now(
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setenv("SET_AFTER_THE_SERVER_STARTED", "yes")
     expressions = """
-'seed': os.environ['PYTHONHASHSEED'], 'malloc': os.environ['GLIBC_TUNABLES'],
-'at start': '\\0GLIBC_TUNABLES=glibc.malloc' in pathlib.Path('/proc/self/environ').read_text(),
-'variable': os.environ.get('SET_AFTER_THE_SERVER_STARTED'), 'folder': os.getcwd(), 'session': os.getsid(0) == os.getpid(),
-'input': os.readlink('/proc/self/fd/0'), 'hash': hash('the order of sets')
+'seed': os.environ['PYTHONHASHSEED'], 'malloc': os.environ['GLIBC_TUNABLES'], 'at start':
+'\\0GLIBC_TUNABLES=glibc.malloc' in pathlib.Path('/proc/self/environ').read_text(), 'variable':
+os.environ.get('SET_AFTER_THE_SERVER_STARTED'), 'folder': os.getcwd(), 'session': os.getsid(0) == os.getpid(), 'input':
+os.readlink('/proc/self/fd/0'), 'hash': hash('the order of sets')
 """
     for told in told_by_parties(run, tmp_path / "told", expressions):
         assert told.pop("malloc").startswith("glibc.malloc.mmap_threshold")

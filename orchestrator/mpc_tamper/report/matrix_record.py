@@ -1,0 +1,115 @@
+"""matrix.jsonl: a line for each study, each environment and each cell of the attack x defence matrix.
+
+{"kind": "study", "study": id, "dataset": name, ...}: data, parameters and thresholds that cells have in common.
+{"kind": "environment", "environment": id, ...}: what cells were run on.
+{"kind": "cell", "study": id, "environment": id, "dataset", "attack", "defence", ...}: after the lines that it names.
+
+An id is a digest of the facts that its line states. Lines are in the order of writing; of two cells of the same attack
+and defence the later one counts. A cell whose verdict is "n/a" was not run, and says the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.json_lines import read_lines
+from mpc_tamper.report.names import ATTACKS, DEFENCES
+
+Record = Mapping[str, Any]
+
+MATRIX_LINES = "matrix.jsonl"
+STUDY, ENVIRONMENT, CELL = "study", "environment", "cell"
+NOT_APPLICABLE = "n/a"
+_DIGITS = 16  # of an id
+
+
+def fact_line(kind: str, facts: Record) -> dict[str, Any]:
+    """kind: STUDY or ENVIRONMENT."""
+    return {"kind": kind, kind: _identity(facts), **facts}
+
+
+def cell_line(study: Record, environment: Record, cell: Record) -> dict[str, Any]:
+    """study, environment: their lines."""
+    return {"kind": CELL, STUDY: study[STUDY], ENVIRONMENT: environment[ENVIRONMENT], **cell}
+
+
+def read_matrix(path: Path) -> dict[str, Any]:
+    """What assemble makes of a file, and "torn": what to say of a line that was cut short, or None.
+
+    Raises DataError where there is no such file, or it is not of a matrix.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: expected a record of mpc-tamper matrix, got no such file; run it first")
+    lines = read_lines(path)
+    return assemble(lines.records, path) | {"torn": lines.torn}
+
+
+def assemble(lines: Iterable[Record], path: Path) -> dict[str, Any]:
+    """{"datasets": {name: facts}, "cells": [...], "environments": [...]}; a cell without its ids.
+
+    Data sets are in the order of their lines, cells in that of the tables, with unlisted names in the order of their
+    lines at the end. environments: what cells were run on, each with the commit that ran them.
+    """
+    studies: dict[str, dict[str, Any]] = {}
+    environments: dict[str, dict[str, Any]] = {}
+    cells: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for number, line in enumerate(lines, start=1):
+        try:
+            if line["kind"] == CELL:
+                named = studies[line[STUDY]], environments[line[ENVIRONMENT]]
+                cell = {key: value for key, value in line.items() if key not in ("kind", STUDY, ENVIRONMENT)}
+                if cell["dataset"] != named[0]["dataset"]:
+                    raise ValueError(f"a cell of {cell['dataset']} that names a study of {named[0]['dataset']}")
+                cells[cell["dataset"], cell["attack"], cell["defence"]] = cell | {ENVIRONMENT: named[1]}
+            else:
+                known = {STUDY: studies, ENVIRONMENT: environments}[line["kind"]]
+                facts = {key: value for key, value in line.items() if key not in ("kind", line["kind"])}
+                known[_checked(line[line["kind"]], facts)] = facts
+        except (KeyError, TypeError, ValueError) as exc:
+            said = f"one in which {exc} is missing or unknown" if isinstance(exc, KeyError) else str(exc)
+            raise DataError(
+                f"{path}: line {number}: expected a study, an environment, or a cell after the lines it names, got "
+                f"{said}. Restore this line, or move the file away to start anew"
+            ) from exc
+    return {"datasets": _by_dataset(studies.values(), path)} | _in_order(cells)
+
+
+def _in_order(cells: Mapping[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
+    datasets, attacks, defences = (
+        {name: place for place, name in enumerate(dict.fromkeys([*listed, *(key[part] for key in cells)]))}
+        for part, listed in enumerate(((), ATTACKS, DEFENCES))
+    )
+    keys = sorted(cells, key=lambda key: (datasets[key[0]], attacks[key[1]], defences[key[2]]))
+    chosen = [cells[key] for key in keys]
+    environments: list[dict[str, Any]] = []
+    for cell in chosen:
+        environment = cell.pop(ENVIRONMENT) | {"commit": cell.get("commit")}
+        if cell.get("verdict") != NOT_APPLICABLE and environment not in environments:
+            environments.append(environment)
+    return {"cells": chosen, "environments": environments}
+
+
+def _by_dataset(studies: Iterable[dict[str, Any]], path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for study in studies:
+        name = study["dataset"]
+        if name in found:
+            raise DataError(f"{path}: expected one study of {name}, got two; move the cells of one to another file")
+        found[name] = {key: value for key, value in study.items() if key != "dataset"}
+    return found
+
+
+def _checked(identity: str, facts: Record) -> str:
+    if identity != _identity(facts):
+        raise ValueError(f"one whose id {identity} is not that of its facts, {_identity(facts)}: it was edited")
+    return identity
+
+
+def _identity(facts: Record) -> str:
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS]
