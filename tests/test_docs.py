@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+import mpc_tamper as mt
+from tests.support.places import ROOT
+
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.md")])
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
@@ -49,3 +51,32 @@ def test_readme_has_the_numbers_of_table_1() -> None:
     shown = re.findall(r"^\| (?:MNIST|CIFAR-10) .* \| ([\d.]+)% \| ([\d.]+)% \| .* \|$", text, flags=re.MULTILINE)
     expected = [(f"{100 * r['test_accuracy']:.2f}", f"{100 * r['attack_success_rate']:.2f}") for r in records]
     assert shown == expected
+
+
+def python_blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = python_blocks(ROOT / "README.md")
+    exec(compile(code, "README.md", "exec"), {})
+    honest, poisoned = capsys.readouterr().out.splitlines()
+    assert "attack_success_rate=0.002" in honest
+    assert "attack_success_rate=1.0" in poisoned
+
+
+def test_three_hosts_are_given_what_train_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/three-hosts.md: the encoding of rows, and the arguments of the program."""
+    encode, arguments = python_blocks(ROOT / "docs" / "three-hosts.md")
+    monkeypatch.chdir(tmp_path)
+    task = mt.load_task("mnist_0_1")
+    exec(compile(encode, "three-hosts.md", "exec"), {"x": task.x_train[:10], "y": task.y_train[:10]})
+    assert (tmp_path / "rows.bin").stat().st_size == 10 * 785 * 8
+    exec(compile(arguments, "three-hosts.md", "exec"), {})
+    printed = capsys.readouterr().out.split()
+    model = mt.train(task, mt.SvmParameters(iterations=1), engine="clear", owners=mt.Owners((4222, 4222, 4221)))
+    differing = {argument.partition("=")[0] for argument in set(printed) ^ set(model.run.spec.args)}
+    assert differing == {"epochs", "width"}

@@ -15,7 +15,9 @@ import pytest
 import mpc_tamper as mt
 from mpc_tamper.core import bundle
 from mpc_tamper.defences.base import Defence
+from mpc_tamper.engines.mp_spdz import protocols as mp_spdz
 from mpc_tamper.models import registry as models
+from mpc_tamper.runs import protocols
 from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
 from tests.support.images import framed_task
@@ -94,3 +96,19 @@ def test_model(executed: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, t
     distances = [((tiny_task.x_test - mean) ** 2).sum(axis=1) for mean in means]
     assert np.array_equal(model.predict(tiny_task.x_test), distances[1] < distances[0])
     assert np.array_equal(model.predict(tiny_task.x_test), tiny_task.y_test)
+
+
+def test_protocol(executed: Any) -> None:
+    (name,), (facts,), (settings,) = (blocks(f"protocol-{part}") for part in ("name", "facts", "settings"))
+    source = Path(protocols.__file__).read_text(encoding="utf-8")
+    last_name, last_facts = '    MAL_REP_FIELD = "mal-rep-field"\n', "ProtocolName.REP_FIELD, ring=False),\n    }\n"
+    assert source.count(last_name) == source.count(last_facts) == 1
+    source = source.replace(last_name, last_name + name)
+    source = source.replace(last_facts, last_facts.replace("    }\n", facts + "    }\n"))
+    table = executed("mpc_tamper.runs.protocols", source)
+    added = table["ProtocolName"]("sy-shamir")
+    assert added.active
+    assert (added.basis, added.ring) == ("shamir", False)
+    assert {str(protocol) for protocol in table["FACTS"]} == {*map(str, protocols.ProtocolName), "sy-shamir"}
+    row = registered(settings, {**vars(mp_spdz), "ProtocolName": table["ProtocolName"]})[added]
+    assert (row.binary, row.compile_options) == ("sy-shamir-party.x", ("-F", "64"))
