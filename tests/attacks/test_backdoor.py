@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 from dataclasses import replace
 from functools import cache
 
@@ -19,6 +17,7 @@ from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 from mpc_tamper.models.metrics import Metrics
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.studies import table1
 from mpc_tamper.workflows.training import TrainedModel, attack, train

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from typer.testing import Result
 
 from mpc_tamper.datasets import Task
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.workflows.training import train_shared
 from tests.support.in_memory import InMemoryRep3
 from tests.support.trainings import PARAMETERS, SABOTAGE

@@ -6,11 +6,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from mpc_tamper.defences.robustness import PixelRobustness
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
 from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.models.checks import Verdict
 from mpc_tamper.models.linear_svm.robustness import certified
 from mpc_tamper.models.linear_svm.scoring import scores

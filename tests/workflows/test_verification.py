@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mpc_tamper.defences.robustness import PixelRobustness
 
 from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.core.errors import (
@@ -23,6 +22,7 @@ from mpc_tamper.core.errors import (
 from mpc_tamper.datasets import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.accuracy import AccuracyThreshold
+from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.share_files import share_file

@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import ClassesOption, DownloadOption, EngineOption, QuietOption, RootOption, two_classes
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
+from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 Cifar10Option = Annotated[
@@ -31,6 +33,7 @@ def matrix(
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
+    model: ModelOption = DEFAULT,
     cifar10: Cifar10Option = None,
     quick: QuickOption = False,
     attacks: Annotated[
@@ -51,16 +54,18 @@ def matrix(
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.registry import get_model
     from mpc_tamper.report.matrix import MATRIX_MARKDOWN
     from mpc_tamper.studies.matrix import matrix as experiment
     from mpc_tamper.studies.matrix.study import Study
 
     names = datasets or ["mnist_0_1"]
     tasks = [load_task(name, classes=two_classes(classes), root=root, download=download) for name in names]
-    studies = [Study.of(task, quick=quick) for task in tasks]
+    kind = get_model(model)
+    studies = [Study.of(task, model=kind, quick=quick) for task in tasks]
     if cifar10 is not None:
         task, copy = load_airplane_automobile(cifar10)
-        studies.append(Study.of(task, str(copy), quick=quick))
+        studies.append(Study.of(task, str(copy), model=kind, quick=quick))
     with shown(quiet=quiet) as progress:
         experiment.run_matrix(
             studies,
@@ -87,6 +92,7 @@ def rerun(
     ] = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
+    model: ModelOption = DEFAULT,
     cifar10: Cifar10Option = None,
     sample: Annotated[
         int | None, typer.Option("--sample", min=1, help="Run this many cells, spread evenly. (default: all)")
@@ -98,6 +104,7 @@ def rerun(
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.registry import get_model
     from mpc_tamper.studies.matrix import matrix as experiment
 
     source: str | None = None
@@ -111,6 +118,7 @@ def rerun(
             record,
             task,
             get_engine(engine),
+            model=get_model(model),
             source=source,
             attack=attack,
             defence=defence,

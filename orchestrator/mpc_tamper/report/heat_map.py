@@ -20,8 +20,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from mpc_tamper.engines.rep3.protocol.proof.record import Record
-from mpc_tamper.report.matrix_cells import Grid, Outcome, outcome, percent
+from mpc_tamper.report.matrix_cells import Grid, Outcome, Record, outcome, percent
 from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST
 
 HARM = colormaps["OrRd"]

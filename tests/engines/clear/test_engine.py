@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf, nan
@@ -28,6 +26,7 @@ from mpc_tamper.engines.clear.engine import HEADER as VALUES_HEADER
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.inputs import read_text
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import HEADER, AdditiveErrorPlan
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.pca.parameters import PcaParameters
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName

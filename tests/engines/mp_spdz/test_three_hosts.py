@@ -5,8 +5,6 @@ The hosts are network namespaces, which takes root and `ip netns`.
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 import signal
 import subprocess
 import sys
@@ -26,6 +24,7 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.bounds import fixed_point
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName

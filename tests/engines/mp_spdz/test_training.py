@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +17,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from mpc_tamper.runs.corruption import Corruption
-
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from mpc_tamper.defences.robustness import PixelRobustness
 
 from mpc_tamper.core.errors import PartyError, ProtocolAbort, ShareFileError
 from mpc_tamper.datasets import Task
 from mpc_tamper.defences.accuracy import AccuracyThreshold
+from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.share_files import share_file
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.robustness import certified
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, ProtocolName
 from mpc_tamper.workflows.training import train, train_shared

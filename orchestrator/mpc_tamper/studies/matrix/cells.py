@@ -23,11 +23,11 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.scenarios.runner import Outcome, ScenarioRunner
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 from mpc_tamper.studies.environment import environment
+from mpc_tamper.studies.matrix.record import not_applicable
 from mpc_tamper.studies.matrix.study import Study
 from mpc_tamper.workflows.verification import Verification
 
 HONEST = "none"  # the attack of nobody
-NOT_APPLICABLE = "n/a"
 TRIGGER_ROW, TRIGGER_COLUMN = 2, 2  # of the pixel that an honest model is tried with
 
 
@@ -55,26 +55,26 @@ def run_cells(
         runner = ScenarioRunner(engine, Path(folder, "real"), progress)
         for attack in dict.fromkeys(attack for attack, _ in wanted):
             asked = {d: known[d] for a, d in wanted if a == attack}
-            reasons = {name: not_applicable(attack, defence, study.model, engine) for name, defence in asked.items()}
+            reasons = {name: missing(attack, defence, study.model, engine) for name, defence in asked.items()}
             for name, reason in reasons.items():
                 if reason is not None:
-                    yield Cell(_left_out(study, attack, name, engine, reason) | commit, None)
+                    yield Cell(not_applicable(study.name, attack, name, reason) | commit, None)
             possible = {name: defence for name, defence in asked.items() if reasons[name] is None}
             for change, alike in _by_training(possible).items():
                 if change not in scenarios:
                     scenarios[change] = change(plain)
-                progress(f"{study.task.name}: {attack} against {', '.join(alike)}")
+                progress(f"{study.name}: {attack} against {', '.join(alike)}")
                 attempt = rehearsals.attempt(attack, scenarios[change])
-                about = {"dataset": study.task.name, "attack": attack} | _about(scenarios[change], attempt, engine)
+                about = {"dataset": study.name, "attack": attack} | _about(scenarios[change], attempt, engine)
                 about |= {"honest_success_rate": rehearsals.honest(scenarios[change], attempt.trigger)} | commit
                 yield from _run(about, alike, scenarios[change], attempt, runner)
 
 
-def not_applicable(attack: str, defence: Defence, model: Model, engine: Engine) -> str | None:
-    """Why there can be no such cell: what the model or the engine lacks; None where there can."""
+def missing(attack: str, defence: Defence, model: Model, engine: Engine) -> str | None:
+    """Why there can be no such cell: what the model or the engine lacks. None where nothing is missing."""
     needs = defence.needs | (frozenset() if attack == HONEST else ATTACKS[attack].needs)
-    if missing := model.lacking(needs):
-        return f"{model.name} has no {', no '.join(sorted(missing))}"
+    if lacking := model.lacking(needs):
+        return f"{model.name} has no {', no '.join(sorted(lacking))}"
     if Capability.GATE_ERRORS in needs and not engine.capabilities.gates:
         return f"engine {engine.name} has no {Capability.GATE_ERRORS}"
     if (defence.check is not None or defence.change is active_training) and engine.active_protocol() is None:
@@ -175,7 +175,8 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
         "statement": None,
         "soundness_error": None,
         "stages": [stage.name for stage in scenario.stages],
-        "plans": {name: {"sha256": plan.sha256(), "errors": len(plan)} for name, plan in plans.items()},
+        "plans": {name: plan.sha256() for name, plan in plans.items()},
+        "plan_errors": {name: len(plan) for name, plan in plans.items()},
         "settings": dict(attempt.settings),
         "trigger_pixels": list(trigger.pixels),
         "trigger_level": trigger.level,
@@ -186,12 +187,6 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
         "parameters": asdict(scenario.parameters),
         "insecure_fixed_seed": attempt.insecure_fixed_seed,
     }
-
-
-def _left_out(study: Study, attack: str, defence: str, engine: Engine, reason: str) -> dict[str, Any]:
-    """A cell that there cannot be."""
-    what = {"dataset": study.task.name, "attack": attack, "defence": defence, "model": study.model.name}
-    return what | {"engine": str(engine.name), "verdict": NOT_APPLICABLE, "aborted": False, "reason": reason}
 
 
 def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import unchanged
 from mpc_tamper.defences.registry import DEFENCES
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.models.base import Model
 from mpc_tamper.report.matrix_record import NOT_APPLICABLE, read_matrix
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
 from mpc_tamper.studies.matrix.record import MatrixRecord
@@ -35,8 +36,7 @@ RESULTS = (
     "verdict",
     "aborted",
     "weights_sha256",
-    "plan_sha256",
-    "analysis_plan_sha256",
+    "plans",
 )
 COSTS = ("bytes_per_party", "rounds")
 
@@ -56,9 +56,9 @@ def run_matrix(
     Raises ParameterError where matrix.jsonl is of other data, parameters or checks: its cells would not fit to these.
     """
     check_names(attacks, defences)
-    record = MatrixRecord.open(out, {study.task.name: study.record() for study in studies}, progress)
+    record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress)
     for study in studies:
-        name = study.task.name
+        name = study.name
         wanted = [(attack, defence) for attack in attacks for defence in defences]
         missing = [pair for pair in wanted if not record.has(name, *pair)]
         progress(f"{name}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
@@ -75,6 +75,7 @@ def rerun_cells(
     task: Task,
     engine: Engine,
     *,
+    model: Model | None = None,
     source: str | None = None,
     attack: str | None = None,
     defence: str | None = None,
@@ -83,17 +84,18 @@ def rerun_cells(
 ) -> Iterator[tuple[dict[str, Any], dict[str, tuple[Any, Any]]]]:
     """Run cells of a matrix.jsonl again: with each record, what came out differently, {field: (then, now)}.
 
-    attack, defence: of the cells to run; all where None.  sample: so many of these at most, spread evenly.  On another
-    engine than the record's only cells that it can run are chosen: gate sites are an engine's own.
+    model: the linear SVM where None.  attack, defence: of the cells to run; all where None.  sample: so many of these at
+    most, spread evenly.  On another engine than the record's only cells that it can run are chosen: gate sites are an
+    engine's own.
     """
     matrix = read_matrix(record)
     if matrix["torn"]:
         progress(matrix["torn"])
-    study = Study.again(task, matrix["datasets"].get(task.name), source)
+    study = Study.again(task, matrix["datasets"], source, model)
     chosen = [
         cell
         for cell in matrix["cells"]
-        if cell["dataset"] == task.name
+        if cell["dataset"] == study.name
         and attack in (None, cell["attack"])
         and defence in (None, cell["defence"])
         and cell["verdict"] != NOT_APPLICABLE
@@ -101,7 +103,7 @@ def rerun_cells(
     ]
     if not chosen:
         raise ParameterError(
-            f"{record}: expected cells of {task.name}, {attack or 'any attack'}, {defence or 'any defence'}, that "
+            f"{record}: expected cells of {study.name}, {attack or 'any attack'}, {defence or 'any defence'}, that "
             f"engine {engine.name} can run, got none: look into the record for what there is"
         )
     count = min(sample or len(chosen), len(chosen))

@@ -5,7 +5,7 @@ Several processes may work at one matrix, each at other attacks or data sets: wr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,10 @@ from mpc_tamper.studies.environment import environment
 class MatrixRecord:
     """The files of a matrix in one folder."""
 
-    def __init__(self, folder: Path, studies: Mapping[str, Any], done: set[tuple[str, str, str]]) -> None:
+    def __init__(self, folder: Path, studies: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> None:
         self._folder = folder
         self._studies = studies
-        self._done = done
+        self._cells = {_key(cell): cell["verdict"] for cell in cells}
         facts = {key: value for key, value in environment().items() if key != "commit"}  # a cell's own
         self._environment = fact_line(ENVIRONMENT, facts)
 
@@ -52,13 +52,16 @@ class MatrixRecord:
         if matrix["torn"]:
             progress(f"{matrix['torn']}; its cell is run again")
         _check_studies(path, matrix["datasets"], studies)
-        return cls(folder, studies, {(cell["dataset"], cell["attack"], cell["defence"]) for cell in matrix["cells"]})
+        return cls(folder, studies, matrix["cells"])
 
     def has(self, dataset: str, attack: str, defence: str) -> bool:
-        return (dataset, attack, defence) in self._done
+        """Whether the cell was run. One that could not be is looked at again: another engine may be able to."""
+        return self._cells.get((dataset, attack, defence), NOT_APPLICABLE) != NOT_APPLICABLE
 
     def add(self, cell: dict[str, Any], picture: dict[str, Any] | None = None) -> None:
         """picture: {"image_shape", "test_image", "weights"} of a model without a defence, to be drawn; or None."""
+        if cell["verdict"] == NOT_APPLICABLE and _key(cell) in self._cells:
+            return
         name, path = cell["dataset"], self._folder / MATRIX_LINES
         study = fact_line(STUDY, {"dataset": name, **self._studies[name]})
         with appending(path) as lines:
@@ -69,11 +72,11 @@ class MatrixRecord:
                 if line not in lines.records:
                     lines.append(line)
             lines.append(cell_line(study, self._environment, cell))
-        self._done.add((name, cell["attack"], cell["defence"]))
+        self._cells[_key(cell)] = cell["verdict"]
 
     def report(self) -> None:
         """Tables and pictures of what is there, by this process and by others."""
-        if self._done:
+        if self._cells:
             write_matrix_report(self._folder)
 
 
@@ -84,6 +87,10 @@ def not_applicable(dataset: str, attack: str, defence: str, reason: str) -> dict
     """
     names = {"dataset": dataset, "attack": attack, "defence": defence}
     return names | {"verdict": NOT_APPLICABLE, "reason": reason}
+
+
+def _key(cell: Mapping[str, Any]) -> tuple[str, str, str]:
+    return cell["dataset"], cell["attack"], cell["defence"]
 
 
 def _check_studies(path: Path, known: Mapping[str, Any], studies: Mapping[str, Any]) -> None:

@@ -14,7 +14,7 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import Defence
 from mpc_tamper.defences.registry import DEFENCES, defences
 from mpc_tamper.models.base import Model
-from mpc_tamper.models.registry import get_model
+from mpc_tamper.models.registry import DEFAULT, get_model
 
 QUICK_TRAINING, QUICK_TESTS = 400, 200
 
@@ -66,22 +66,28 @@ class Study:
 
     @classmethod
     def again(
-        cls, task: Task, record: Mapping[str, Any] | None, source: str | None = None, model: Model | None = None
+        cls, task: Task, records: Mapping[str, Any], source: str | None = None, model: Model | None = None
     ) -> Study:
-        """The study that left this record. Raises ParameterError where the data are others."""
+        """The study that left one of these records, by name. Raises ParameterError where the data are others."""
         for quick in (False, True):
             study = cls.of(task, source, model=model, quick=quick)
-            if study.record() == record:
+            if study.record() == records.get(study.name):
                 return study
         raise ParameterError(
             f"expected the data, parameters and thresholds that the record of {task.name} names, got others: give the "
             "same --dataset, and run it with the version that wrote the record"
         )
 
+    @property
+    def name(self) -> str:
+        """Of the data set; of another model than the default one, with the model's."""
+        return self.task.name if self.model.name == DEFAULT else f"{self.task.name}-{self.model.name}"
+
     def record(self) -> dict[str, Any]:
         """What cells of one matrix have in common; JSON types."""
         task = self.task
         return {
+            "model": self.model.name,
             "image_shape": list(task.image_shape),
             "classes": list(task.classes),
             "source": self.source,
