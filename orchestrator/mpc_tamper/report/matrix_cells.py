@@ -38,7 +38,7 @@ def percent(share: float) -> str:
 
 
 def passes(dataset: Record, unit: str) -> str:
-    """", 100 iterations" for a model that is trained in passes over its rows; nothing for another."""
+    """ ", 100 iterations" for a model that is trained in passes over its rows; nothing for another."""
     count = dataset["parameters"].get("iterations")
     return "" if count is None else f", {count} {unit}"
 
