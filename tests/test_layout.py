@@ -14,6 +14,7 @@ PACKAGE = ROOT / "orchestrator" / "mpc_tamper"
 FILES = sorted(TESTS.rglob("*.py"))
 ON_TOP = {
     "conftest.py",
+    "test_api.py",
     "test_docs.py",
     "test_imports.py",
     "test_layout.py",
