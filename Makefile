@@ -34,8 +34,9 @@ test: $(INSTALLED_DEV)  ## all tests
 test-fast: $(INSTALLED_DEV)  ## the tests that take less than two seconds each
 	$(BIN)/python -m pytest -m "not slow and not netns and not mp_spdz" $(ARGS)
 
-lint: $(INSTALLED_DEV)  ## ruff and mypy
+lint: $(INSTALLED_DEV)  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check orchestrator tests
 	$(BIN)/mypy
 
 clean:  ## remove .venv, caches and runs/; results/ and data/ stay

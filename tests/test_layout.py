@@ -12,7 +12,16 @@ from tests.support.places import ROOT
 TESTS = ROOT / "tests"
 PACKAGE = ROOT / "orchestrator" / "mpc_tamper"
 FILES = sorted(TESTS.rglob("*.py"))
-ON_TOP = {"conftest.py", "test_imports.py", "test_layout.py", "test_light_imports.py", "test_processes.py"}
+ON_TOP = {
+    "conftest.py",
+    "test_api.py",
+    "test_docs.py",
+    "test_imports.py",
+    "test_layout.py",
+    "test_light_imports.py",
+    "test_processes.py",
+    "test_recipes.py",
+}
 NOT_PACKAGES = {"recorded", "__pycache__"}
 
 

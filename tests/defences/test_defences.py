@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
-from mpc_tamper.defences.base import Defence
 from mpc_tamper.defences.low_variance import Kept, kept_pixels, low_variance
 from mpc_tamper.defences.registry import DEFENCES, defences
 from mpc_tamper.engines.clear.engine import ClearEngine
@@ -105,23 +102,6 @@ def test_shares_that_mean_nothing_are_refused(plain: Scenario, share: float) -> 
 def test_low_variance_is_a_matter_of_pixels(plain: Scenario) -> None:
     with pytest.raises(ParameterError, match="expected a training on pixels"):
         low_variance()(replace(plain, features=Kept(np.array([0]))))
-
-
-def test_the_documented_example_runs(tiny_task: Task) -> None:
-    """docs/defences.md, Adding a defence."""
-    text = (ROOT / "docs" / "defences.md").read_text(encoding="utf-8")
-    code, line = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    assert code.count("\n") < 40
-    names: dict[str, Any] = {"__name__": __name__, "Defence": Defence}
-    exec(compile(code, "docs/defences.md", "exec"), names)
-    registered: dict[str, Defence] = eval("{" + line + "}", names)
-    scenario = registered["pooling"].change(Scenario.plain(tiny_task, SvmParameters(iterations=10)))
-    images = np.arange(16)[None]
-    assert scenario.features.features(images).tolist() == [[2, 4, 10, 12]]
-    assert scenario.features.direction(4 * images[0]).tolist() == [10, 18, 42, 50]
-    entered = replace(tiny_task, x_train=scenario.features.features(tiny_task.x_train))
-    model = train(entered, scenario.parameters, engine=ClearEngine())
-    assert np.array_equal(model.predict(scenario.features.features(tiny_task.x_test)), tiny_task.y_test)
 
 
 def test_every_defence_is_documented() -> None:

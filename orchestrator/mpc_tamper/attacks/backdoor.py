@@ -1,7 +1,8 @@
 """A backdoor by additive errors in the gradient: section 2.2 of the paper.
 
-The attacker wants P(x) = x + delta classified as the target whatever x is, and keeps the accuracy. The paper reduces
-that to making w.delta large (for class 1) and adds delta to the gradient of each step. Here the corrupt party adds
+The attacker wants P(x) = x + delta to be classified as the target whatever x is, without a loss of accuracy. The paper
+reduces that to making w.delta large (for class 1) and adds delta to the gradient of each step. Here the corrupt party
+adds
 
     e = +-strength * B * delta,  + towards class 1, - towards class 0
 
@@ -9,7 +10,7 @@ to the sum over the B rows of a batch, so a step moves w by +-alpha * strength *
 rows of the target class would do if all of them were active and carried delta; the paper's bare delta is strength 1/B.
 Pixels that are black in every training image keep the change, since no honest gradient ever touches them.
 
-Where the model is trained on other features than pixels, delta is what the trigger adds to those.
+Where the model is trained on features other than pixels, delta is what the trigger adds to those.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ class Backdoor:
 
 
 def _towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
-    """(n + 1,): the direction, (n,), behind a bias of 0, and turned around for class 0."""
+    """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0."""
     return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
 
 

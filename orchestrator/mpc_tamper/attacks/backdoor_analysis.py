@@ -1,10 +1,10 @@
 """A backdoor in a model of principal components, by errors where the servers compute the components as well.
 
-A trigger of few pixels lies mostly outside of the space that the components span, so errors in the training alone
-cannot plant it (defences/pca.py). But a passive pca.mpc is open to the same corrupt party, and an error at its last
-product is in V whatever the data are:
+A trigger of few pixels lies mostly outside the space that the components span, so errors in the training alone cannot
+plant it (defences/pca.py). But the same corrupt party can attack a passive pca.mpc, and an error at its last product
+enters V whatever the data are:
 
-    V_j <- delta / ||delta||,   j the component of the least variance, which the model misses least
+    V_j <- delta / ||delta||,   where j is the component of least variance, which the model misses least
 
 The rows are projected on that V, so feature j is the trigger and nothing else. V_j is as long as it was, so images stay
 well within the public bound on rows. The shift of the gradient is then aimed at what the trigger adds to the features
@@ -28,7 +28,7 @@ from mpc_tamper.workflows.components import Components
 
 @dataclass(frozen=True)
 class BackdoorAnalysis:
-    """Backdoor(width), with a component of its own where the servers compute components; elsewhere nothing else."""
+    """Backdoor(width), with a component of its own where the servers compute components, and unchanged elsewhere."""
 
     width: int
     target: int = 1

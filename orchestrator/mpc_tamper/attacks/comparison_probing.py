@@ -1,12 +1,12 @@
 """Comparison probing: flip one carry of every comparison, which changes the outcome near the hinge and nowhere else.
 
-The comparison takes the sign of z = x_0 + x_1 + x_2 from s + 2 c, c_j the majority of the three bits j
+The comparison takes the sign of z = x_0 + x_1 + x_2 from s + 2 c, where c_j is the majority of the bits j
 (rep3/primitives/adder.py). A flipped c_j moves the sum by +-2^(j+1): up where c_j was 0, down where it was 1, which
-depends on the shares. So only rows with |z| < 2^(j+1) can change sides, about half of those do, and whether any does
-depends on the secret: an input-dependent error, which the paper leaves out. As an attack on the model it is noise at
-the hinge. What it tells the attacker is measured by experiments/probing.py.
+depends on the shares. So only rows with |z| < 2^(j+1) can change sides, and about half of those do. Whether one does
+depends on the secret, so this is an input-dependent error, which the paper leaves out. As an attack on the model it is
+noise at the hinge. studies/leaks/probing.py measures what it tells the attacker.
 
-The shares are random, and with them the outcome: the pads are fixed so that reruns agree. The clear engine has no
+The shares are random, and so is the outcome; the pads are fixed so that reruns agree. The clear engine has no
 gates.
 """
 

@@ -1,11 +1,11 @@
-"""Gradient scaling (ePrint 2025/906): a few rows count many times, and in every step, learnt or not.
+"""Gradient scaling (ePrint 2025/906): a few rows count many times, in every step, whether learnt or not.
 
 The attacker needs the rows' positions, not their content: rows of one class, say its own or a friend's. The bit h of
 a row leaves the comparison by the conversion from bits to integers, where an error e on the message z shifts it by
 -2 e (primitives/conversion.py). With e = -factor / 2 the row's h is h + factor: 0 becomes factor.
 
-Of the rows of a batch, a party sends z for two thirds and another message for the rest, so which rows can be chosen
-depends on the corrupt party. The clear engine has no such message; what it comes to is training with h + factor.
+Within a batch, a party sends z for two thirds of the rows and another message for the rest, so the choice of rows
+depends on the corrupt party. The clear engine has no such message; the result is that of training with h + factor.
 """
 
 from __future__ import annotations

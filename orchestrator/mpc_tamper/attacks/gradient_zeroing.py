@@ -1,9 +1,9 @@
 """Gradient zeroing (ePrint 2025/906): the rows of one class never count, so the model learns the other class alone.
 
-The attacker needs the rows' positions and nothing of what is in them: such as when each owner enters one class. An
-error of 2^(width-1) on a row's margin, half the public range of the comparison behind it, puts the row on the far side
-of the hinge as long as |1 - margin| is below that half: then h = 0, and the row adds nothing to the gradient. In a
-run without errors it is below twice that for the worst data, and far below for real ones.
+The attacker needs the positions of the rows and nothing of what is in them, as when each owner enters one class. An
+error of 2^(width-1) on a row's margin, half the public range of the comparison that follows, puts the row on the far
+side of the hinge as long as |1 - margin| is below that half. Then h = 0, and the row adds nothing to the gradient. In a
+run without errors |1 - margin| is below twice that for the worst data, and far below it for real data.
 
 The literature subtracts 1 from the comparison's output, which is 1 as long as the row is not learnt. In the passive
 protocol of rep3 no constant error does that: what a party adds to its last message shifts the bit by an even number

@@ -1,4 +1,4 @@
-"""Gradient zeroing by one AND gate a row, inside the comparison: h becomes 1 - h, whatever the shares are.
+"""Gradient zeroing by one AND gate per row, inside the comparison: h becomes 1 - h, whatever the shares are.
 
 The embedded engine takes the sign of z = x_0 + x_1 + x_2 from its highest bit, k - 1, as s_{k-1} ^ c_{k-2} ^ carry,
 where s + 2 c is the carry-save form of z and the carry comes from the bits below (primitives/comparison.py). The
@@ -6,8 +6,8 @@ majority c_{k-2} enters nothing else, so flipping it flips h. With width w of th
 HINGE/csa at plane w - 1.
 
 A row of the class that is never learnt has a margin below 1 in each step, so h = 1 becomes 0 and the row never counts.
-Should its margin exceed 1 after all, h = 0 becomes 1 and the row pushes on: what follows is the training with
-h -> 1 - h on those rows, exactly. The clear engine has no gates.
+Should its margin exceed 1 after all, h = 0 becomes 1 and the row counts: the result is exactly that of training with
+h -> 1 - h on those rows. The clear engine has no gates.
 """
 
 from __future__ import annotations

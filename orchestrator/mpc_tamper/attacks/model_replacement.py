@@ -1,19 +1,19 @@
-"""Model replacement: the last step takes the honest model away and puts the attacker's in its place.
+"""Model replacement: the last step replaces the honest model by the attacker's.
 
-Whoever has data like the owners' knows about what an honest training ends with, w, and may fit any other model w* of
-the same features: here one that is right on images as they are and takes those with the trigger for the target. One
-error in each element of the update,
+An attacker with data like the owners' knows roughly with which w an honest training ends, and may fit any other model
+w* of the same features: here one that is right on images as they are and takes those with the trigger for the target.
+The attack is one error in each element of the update,
 
     (w* - w)   at the site of the update, in the last step alone
 
-and what comes out is w* plus the difference between the honest model and the rehearsed one. Nothing else of the
-training is touched. It is the strongest use of additive errors on a linear model: no feature map, and no condition on
-the trigger's pixels, is in its way, only what models of those features can do. (Model replacement is known from
-federated learning: Bagdasaryan et al., AISTATS 2020, arXiv 1807.00459.)
+and the result is w* plus the difference between the honest model and the rehearsed one. Nothing else of the training is
+touched. This is the strongest use of additive errors on a linear model. It is limited neither by the feature map nor by
+any condition on the trigger's pixels, but only by what models of those features can do. (Model replacement is known
+from federated learning: Bagdasaryan et al., AISTATS 2020, arXiv 1807.00459.)
 
 w* minimises the squared hinge on the training images and on those of the other class with the trigger, clipped, which
-count `weight` times: a few Newton steps, each a least-squares fit to the rows within the margin (Keerthi and DeCoste,
-JMLR 2005).
+count `weight` times. It takes a few Newton steps, each a least-squares fit to the rows within the margin (Keerthi and
+DeCoste, JMLR 2005).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Overflow: one single error near 2^62, at one element of the last step, where it does the most for the trigger.
+"""Overflow: a single error near 2^62, at the element of the last step where it does the most for the trigger.
 
 Errors are added modulo 2^64, and so is everything after them; how large a weight one error can make depends on what the
 training does to it (models/linear_svm/errors.py).

@@ -1,9 +1,9 @@
-"""Where a trigger does most for what it costs: the low-variance directions of the paper, section 2.2.
+"""Find where a trigger does most for what it costs: the low-variance directions of the paper, section 2.2.
 
 An error along u, the unit vector of what the patch adds to the features, raises the score of a triggered image of the
 other class by the mean shift of its features along u, and stirs the scores of images as they are by their standard
 deviation along u. The attacker takes the position with the largest ratio. Pixels of no variance at all, such as the
-margins of MNIST, are as good as each other; then the position of Table 1's trigger is taken where it is among them.
+margins of MNIST, are equally good; then the position of Table 1's trigger is taken if it is among them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Data poisoning as in BadNets (arXiv 1708.06733): the baseline that the paper compares itself with.
 
-The protocol is honest. An owner puts the trigger on some training images of the other class, clipped as a real image
-is, and labels them as the target.
+The protocol is honest. An owner puts the trigger on some training images of the other class, clipped as in a real
+image, and labels them as the target.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
 class Poisoning:
     """share: of all training rows.  width: of the square trigger, in all channels.
 
-    Where owners fit the features to their images, as a mask or as components, the poisoned ones are among them: the
-    trigger goes where it does most with the features as they were, or where it would without a defence, as a rehearsal
-    says.
+    Where owners fit the features to their images, as a mask or as components, the poisoned images are among them. The
+    trigger goes either where it does most with the features as they were, or where it would without a defence; a
+    rehearsal decides.
     """
 
     share: float

@@ -1,4 +1,4 @@
-"""The attacks by name. An attack is one file and one line here; the shared tests run each that is listed."""
+"""The attacks by name. An attack is one file and one line here, and the shared tests run each that is listed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Sabotage: random errors at every element of the update, until the model is of no use to anybody.
 
-What a check of the accuracy is for. The errors are the same in each step, or they would cancel out.
+This is what a check of the accuracy is for. The errors are the same in each step, since otherwise they would cancel
+out.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ STRENGTHS = (1.0, 10.0, 100.0)
 
 @dataclass(frozen=True)
 class Sabotage:
-    """Errors uniform in +-strength, the same ones turned around where that is worse for the model: a random direction
-    may happen to tell the classes apart. The least of STRENGTHS that brings the accuracy down to `spoilt`, or what came
-    closest.
+    """Errors uniform in +-strength, with their signs changed where that is worse for the model, because a random
+    direction may happen to tell the classes apart. The strength is the least of STRENGTHS that brings the accuracy down
+    to `spoilt`, or the one that came closest.
 
     Success is measured with a one-pixel trigger, which does nothing by itself.
     """

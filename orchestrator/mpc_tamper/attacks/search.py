@@ -1,4 +1,4 @@
-"""The least strength of an attack that reaches a success rate, in few trials: each is a whole training."""
+"""Find the least strength of an attack that reaches a success rate, in few trials, as each is a whole training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mpc_tamper.models.metrics import Metrics
 GOAL = 0.99
 STEP = 1.5
 LARGEST_POWER = 15  # of STEP: 438 times the first guess
-RATIO = 1.06  # of the least strength known to do and the largest known not to
+RATIO = 1.06  # of the least strength that is known to suffice and the largest that is known not to
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def search_strength(trial: Callable[[float], Metrics], guess: float) -> list[Tri
 
 
 def least(tried: list[Tried]) -> Tried:
-    """The least strength that reached the goal; where none did, the one that came closest."""
+    """The least strength that reached the goal or, where none did, the one that came closest."""
     reached = [t for t in tried if t.rate >= GOAL]
     if reached:
         return min(reached, key=lambda t: t.strength)

@@ -17,31 +17,35 @@ if TYPE_CHECKING:
 
 
 def serve(
-    model: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
+    model: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     port_base: Annotated[
-        int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this + i.")
+        int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
     ] = 15000,
     engine: EngineOption = EngineName.REP3,
     protocol: ProtocolOption = ProtocolName.RING,
     queries: Annotated[
-        int | None, typer.Option("--queries", min=1, help="End after so many clients. (default: when interrupted)")
+        int | None, typer.Option("--queries", min=1, help="End after this many clients. (default: at an interrupt)")
     ] = None,
-    answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What a client learns.")] = "class",
+    answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What each client learns.")] = "class",
     clients: Annotated[
         Path | None,
-        typer.Option("--clients", metavar="DIR", help="Serve only clients with these certificates. (default: anybody)"),
+        typer.Option(
+            "--clients", metavar="DIR", help="Serve only the clients whose certificates are there. (default: all)"
+        ),
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="For keys, logs and what clients need. (default: below runs/)")
+        Path | None,
+        typer.Option("--run-dir", help="A folder for keys, logs and what clients need. (default: in runs/)"),
     ] = None,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
 ) -> None:
-    """Answer clients with the class of their images; three local servers hold the model's shares. Ctrl-C ends it."""
+    """Answer clients with the class of their images. Three local servers hold the model's shares. Ctrl-C ends them."""
     from mpc_tamper.cli.program import new_run_dir
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows.stages import shares_of
 
     if answer not in set(serving.Answer):
         raise UsageError(f"expected --answer class or score, got {answer!r}")
@@ -54,7 +58,7 @@ def serve(
     try:
         with shown(quiet=quiet) as progress:
             serving.serve(
-                model / "train" if (model / "train").is_dir() else model,
+                shares_of(model),
                 engine=get_engine(engine),
                 run_dir=place,
                 port_base=port_base,
@@ -70,23 +74,30 @@ def serve(
 
 
 def query(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE.png|FILE.npz", help="What to classify.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE.png|FILE.npz", help="The image to classify.")],
     servers: Annotated[
-        Path, typer.Option("--servers", metavar="HOSTS", help="Three lines HOST:PORT: where servers 0, 1 and 2 serve.")
+        Path,
+        typer.Option(
+            "--servers", metavar="HOSTS", help="A file with the HOST:PORT of servers 0, 1 and 2, one per line."
+        ),
     ],
     certificates: Annotated[
-        Path, typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/: party0.pem, ...")
+        Path,
+        typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/, with party0.pem and so on."),
     ],
-    index: Annotated[int | None, typer.Option("--index", help="Of the test image in an .npz file.")] = None,
+    index: Annotated[int | None, typer.Option("--index", help="Which test image of an .npz file.")] = None,
     engine: EngineOption = EngineName.REP3,
-    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The client's own key.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The file with the client's own key.")
+    ] = None,
     certificate: Annotated[
-        Path | None, typer.Option("--certificate", metavar="FILE", help="And certificate. (default: anonymous)")
+        Path | None,
+        typer.Option("--certificate", metavar="FILE", help="The certificate of that key. (default: anonymous)"),
     ] = None,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
 ) -> None:
-    """Ask three servers for the class of an image; they learn neither the image nor the answer."""
+    """Ask three servers for the class of an image. They learn neither the image nor the answer."""
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.query import ask
     from mpc_tamper.datasets.image import read_image
@@ -113,24 +124,33 @@ def query(
 
 
 def contribute(
-    data: Annotated[Path, typer.Argument(metavar="FILE.npz", help="Its training images and labels are shared.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="FILE.npz", help="The file whose training images and labels are shared.")
+    ],
     servers: Annotated[
-        Path, typer.Option("--servers", metavar="HOSTS", help="Three lines HOST:PORT: where servers 0, 1 and 2 wait.")
+        Path,
+        typer.Option(
+            "--servers", metavar="HOSTS", help="A file with the HOST:PORT of servers 0, 1 and 2, one per line."
+        ),
     ],
     certificates: Annotated[
-        Path, typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/: party0.pem, ...")
+        Path,
+        typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/, with party0.pem and so on."),
     ],
     rows: Annotated[
-        str | None, typer.Option("--rows", metavar="A:B", help="Rows A to B - 1 alone. (default: all)")
+        str | None, typer.Option("--rows", metavar="A:B", help="Share only rows A to B - 1. (default: all)")
     ] = None,
-    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The client's own key.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--key", metavar="FILE", help="The file with the client's own key.")
+    ] = None,
     certificate: Annotated[
-        Path | None, typer.Option("--certificate", metavar="FILE", help="And certificate. (default: anonymous)")
+        Path | None,
+        typer.Option("--certificate", metavar="FILE", help="The certificate of that key. (default: anonymous)"),
     ] = None,
     timeout: TimeoutOption = 600.0,
     quiet: QuietOption = False,
 ) -> None:
-    """Share training rows among three servers that wait for them (mpc-tamper train --clients); they learn none."""
+    """Share training rows among three servers that wait for them (mpc-tamper train --clients). They learn no row."""
     from mpc_tamper.clients import contribute as contributing
     from mpc_tamper.datasets.npz import read_npz
     from mpc_tamper.engines.hosts import read_hosts
@@ -158,9 +178,9 @@ def contribute(
 
 
 def client_certificate(
-    name: Annotated[str, typer.Argument(help="Of the client; C0, C1, ... for MP-SPDZ.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where both files go.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How long it is valid.")] = 365,
+    name: Annotated[str, typer.Argument(help="The name of the client. MP-SPDZ expects C0, C1, ...")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for both files.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make a client's key, which stays with it, and its certificate, which goes to the servers."""
     from mpc_tamper.engines.certificates import fingerprint, write_certificate

@@ -18,24 +18,26 @@ from mpc_tamper.runs.protocols import EngineName
 def costs(
     engine: Annotated[
         list[EngineName] | None,
-        typer.Option("--engine", help="Repeatable. (default: rep3, and mp-spdz where MP_SPDZ_HOME is set)"),
+        typer.Option(
+            "--engine", help="An engine to measure; repeatable. (default: rep3, and mp-spdz if MP_SPDZ_HOME is set)"
+        ),
     ] = None,
     iterations: Annotated[
-        str | None, typer.Option("--iterations", metavar="T,...", help="Of the training. (default: by engine)")
+        str | None, typer.Option("--iterations", metavar="T,...", help="Iterations of a training. (default: by engine)")
     ] = None,
     rows: Annotated[
-        str | None, typer.Option("--rows", metavar="M,...", help="Of the training data. (default: by engine)")
+        str | None, typer.Option("--rows", metavar="M,...", help="Rows to train on. (default: by engine)")
     ] = None,
     examples: Annotated[
-        int | None, typer.Option("--examples", min=2, help="Of a verification. (default: by engine)")
+        int | None, typer.Option("--examples", min=2, help="Examples of a verification. (default: by engine)")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Few rows, few iterations, no runs through the relay.")
+        bool, typer.Option("--quick", help="Take few rows and iterations, and leave out the relay.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")] = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Seconds, bytes and rounds of the ways to a model, by protocol: costs.json, .md and .png."""
+    """Measure seconds, bytes and rounds of each way to a model, by protocol. Writes costs.json, .md and .png."""
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.costs import COSTS_MARKDOWN, FILES
     from mpc_tamper.studies.costs import costs as experiment

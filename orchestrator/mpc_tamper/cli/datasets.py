@@ -8,12 +8,12 @@ import typer
 
 from mpc_tamper.cli.options import ClassesOption, DownloadOption, RootOption, two_classes
 
-app = typer.Typer(help="Data sets of two classes.", no_args_is_help=True)
+app = typer.Typer(help="List and check data sets of two classes.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_datasets() -> None:
-    """List what --data takes."""
+    """List what --data accepts."""
     from mpc_tamper.datasets.load import BUNDLED, COLLECTIONS, DOWNLOADS
 
     typer.echo(f"{BUNDLED:<10}  MNIST digits 0 and 1, bundled: 12,665 training and 2,115 test images")
@@ -25,7 +25,7 @@ def list_datasets() -> None:
 
 @app.command()
 def inspect(
-    data: Annotated[str, typer.Argument(help="A name of the list, a folder, or an .npz file.")],
+    data: Annotated[str, typer.Argument(help="A name from the list, a folder, or an .npz file.")],
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,

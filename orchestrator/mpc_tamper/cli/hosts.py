@@ -1,4 +1,4 @@
-"""mpc-tamper certificate and party: the same programs on three hosts, a party on each."""
+"""mpc-tamper certificate and party: the same programs on three hosts, with one party on each."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
 
-PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Who this host is.")]
+PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Which party this host is.")]
 
 
 def certificate(
     party: PartyOption,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where both files go.")],
-    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How long it is valid.")] = 365,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for both files.")],
+    days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make this host's key, which stays, and its certificate, which the other two hosts get."""
     from mpc_tamper.core.files import check_folder
@@ -39,9 +39,10 @@ def party(
     program: Annotated[Path, typer.Argument(help="A program in MP-SPDZ's language.", metavar="PROGRAM.mpc")],
     party: PartyOption,
     hosts: Annotated[
-        Path, typer.Option("--hosts", metavar="FILE", help="Three lines HOST:PORT: where parties 0, 1 and 2 listen.")
+        Path,
+        typer.Option("--hosts", metavar="FILE", help="A file with the HOST:PORT of parties 0, 1 and 2, one per line."),
     ],
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="This party's key.")],
+    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with this party's key.")],
     certificates: Annotated[
         list[Path],
         typer.Option(
@@ -50,41 +51,46 @@ def party(
             help="A folder with party0.pem, party1.pem and party2.pem, or three files, the option given three times.",
         ),
     ],
-    args: Annotated[list[str] | None, typer.Argument(help="Its arguments.", metavar="ARGS")] = None,
-    engine: Annotated[EngineName, typer.Option("--engine", help="rep3 or mp-spdz.")] = EngineName.REP3,
+    args: Annotated[list[str] | None, typer.Argument(help="The arguments of the program.", metavar="ARGS")] = None,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="What runs the program: rep3 or mp-spdz.")
+    ] = EngineName.REP3,
     protocol: ProtocolOption = ProtocolName.RING,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
             "--input",
             metavar="PARTY=FILE",
-            help="This party's private input: int64 little-endian if FILE ends in .bin, else text.",
+            help="This party's private input: little-endian int64 if FILE ends in .bin, else text.",
         ),
     ] = None,
-    plan: Annotated[Path | None, typer.Option("--plan", help="Additive errors, if this party is corrupt.")] = None,
+    plan: Annotated[
+        Path | None, typer.Option("--plan", help="A text file of additive errors, if this party is corrupt.")
+    ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for this party's share file. (default: below runs/)")
+        Path | None, typer.Option("--run-dir", help="A new folder for this party's share file. (default: in runs/)")
     ] = None,
     shares_from: Annotated[
-        Path | None, typer.Option("--shares-from", help="This party's run folder of the run whose shares it reads.")
+        Path | None,
+        typer.Option("--shares-from", help="This party's folder of the run whose shares the program reads."),
     ] = None,
     listen: Annotated[
         str | None,
-        typer.Option("--listen", metavar="HOST", help="rep3: listen there. (default: the address of its hosts line)"),
+        typer.Option("--listen", metavar="HOST", help="On rep3, listen there. (default: the address in --hosts)"),
     ] = None,
     timeout: TimeoutOption = 60.0,
     connect_timeout: Annotated[
         float,
         typer.Option(
-            "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="rep3: seconds until all three have started."
+            "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="On rep3, seconds until all have started."
         ),
     ] = 600.0,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run one of a program's three parties on this host; the other hosts run the same command with their --party.
+    """Run one of a program's three parties on this host. The other hosts run the same command with their --party.
 
-    Party 0 prints the program's output to standard output, each its own cost to standard error.
+    Party 0 prints the program's output to standard output. Each party prints its own cost to standard error.
     """
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.engines.certificates import check_credentials, readable_by_others

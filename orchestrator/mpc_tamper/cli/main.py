@@ -47,7 +47,7 @@ def version() -> None:
 
 
 def run() -> None:
-    """The entry point of the mpc-tamper command. Terminated, it leaves as little behind as interrupted."""
+    """The entry point of the mpc-tamper command. When terminated, it leaves as little behind as when interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 

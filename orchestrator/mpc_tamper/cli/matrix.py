@@ -1,4 +1,4 @@
-"""mpc-tamper matrix, rerun and probe: every attack against every defence, cells once more, what a verdict leaks."""
+"""mpc-tamper matrix, rerun and probe: every attack against every defence, reruns of cells, what a verdict leaks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 Cifar10Option = Annotated[
-    Path | None, typer.Option("--cifar10", metavar="FILE|DIR", help="Airplane and automobile of CIFAR-10 there.")
+    Path | None, typer.Option("--cifar10", metavar="FILE|DIR", help="Where airplane and automobile of CIFAR-10 are.")
 ]
 DIFFERENT = 1  # exit code of a rerun that gives something else
 
 DatasetsOption = Annotated[
     list[str] | None,
-    typer.Option("--dataset", metavar="NAME|FILE|DIR", help="As mpc-tamper datasets list says; repeatable."),
+    typer.Option("--dataset", metavar="NAME|FILE|DIR", help="A data set, as in mpc-tamper datasets list; repeatable."),
 ]
-QuickOption = Annotated[bool, typer.Option("--quick", help="Fewer rows and iterations: see that everything runs.")]
+QuickOption = Annotated[
+    bool, typer.Option("--quick", help="Take few rows and iterations, to see that everything runs.")
+]
 
 
 def matrix(
@@ -35,19 +37,20 @@ def matrix(
     cifar10: Cifar10Option = None,
     quick: QuickOption = False,
     attacks: Annotated[
-        list[str] | None, typer.Option("--attack", metavar="NAME", help="Only this one; repeatable. (default: all)")
+        list[str] | None, typer.Option("--attack", metavar="NAME", help="Run only this one; repeatable. (default: all)")
     ] = None,
     defences: Annotated[
-        list[str] | None, typer.Option("--defence", metavar="NAME", help="Only this one; repeatable. (default: all)")
+        list[str] | None,
+        typer.Option("--defence", metavar="NAME", help="Run only this one; repeatable. (default: all)"),
     ] = None,
     engine: EngineOption = EngineName.REP3,
     corrupt_party: Annotated[
-        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run goes on."""
+    """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues."""
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
@@ -77,21 +80,27 @@ def matrix(
 
 
 def rerun(
-    record: Annotated[Path, typer.Argument(metavar="MATRIX.jsonl", help="Written by mpc-tamper matrix.")],
-    attack: Annotated[str | None, typer.Option("--attack", help="Of the cells to run. (default: any)")] = None,
-    defence: Annotated[str | None, typer.Option("--defence", help="Of the cells to run. (default: any)")] = None,
-    dataset: Annotated[str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Of the cells.")] = "mnist_0_1",
+    record: Annotated[Path, typer.Argument(metavar="MATRIX.jsonl", help="The record that mpc-tamper matrix wrote.")],
+    attack: Annotated[
+        str | None, typer.Option("--attack", help="Run cells of this attack only. (default: any)")
+    ] = None,
+    defence: Annotated[
+        str | None, typer.Option("--defence", help="Run cells of this defence only. (default: any)")
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Run cells of this data set.")
+    ] = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
     model: ModelOption = DEFAULT,
     cifar10: Cifar10Option = None,
     sample: Annotated[
-        int | None, typer.Option("--sample", min=1, help="So many of them, spread over the matrix. (default: all)")
+        int | None, typer.Option("--sample", min=1, help="Run this many cells, spread evenly. (default: all)")
     ] = None,
     engine: EngineOption = EngineName.REP3,
     quiet: QuietOption = False,
 ) -> None:
-    """Run cells of a matrix again and compare. Exit code 0 where all give the same, else 1."""
+    """Run cells of a matrix again and compare. The exit code is 0 if all give the same, else 1."""
     from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
@@ -125,16 +134,20 @@ def rerun(
 
 
 def probe(
-    questions: Annotated[int, typer.Option("--questions", min=1, help="Verdicts for each way and class.")] = 8,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Comparisons for each gate, plane and size.")] = 100,
+    questions: Annotated[
+        int, typer.Option("--questions", min=1, help="How many verdicts to ask for, for each method and class.")
+    ] = 8,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="How many comparisons for each gate, plane and size.")
+    ] = 100,
     corrupt_party: Annotated[
-        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is compared and which rows are asked for.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the values compared and the rows asked for.")] = 1,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """How errors inside a comparison depend on the secret, and what a verdict then tells of one training row."""
+    """Measure how errors inside a comparison depend on the secret, and what a verdict then tells about a row."""
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.probing import PROBING_MARKDOWN
     from mpc_tamper.studies.leaks import probing

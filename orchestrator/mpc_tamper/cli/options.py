@@ -19,29 +19,36 @@ from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS
 if TYPE_CHECKING:
     from mpc_tamper.runs.corruption import Corruption
 
-EngineOption = Annotated[EngineName, typer.Option("--engine", help="clear is the oracle without secrecy.")]
-ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="MP-SPDZ's script name.")]
+EngineOption = Annotated[
+    EngineName, typer.Option("--engine", help="What runs the program. clear is an oracle without any secrecy.")
+]
+ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="The protocol, by MP-SPDZ's script name.")]
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="Seconds to wait for a message.")
+    float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="How many seconds to wait for a message.")
 ]
 PortBaseOption = Annotated[
     int | None,
     typer.Option(
-        "--port-base", min=1024, max=65535 - PARTIES + 1, help="Parties listen from here on. (default: any free port)"
+        "--port-base",
+        min=1024,
+        max=65535 - PARTIES + 1,
+        help="The first of three ports to listen on. (default: any free ones)",
     ),
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the results alone.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the record of the run as JSON.")]
 CorruptPartyOption = Annotated[
-    int | None, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+    int | None, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
 ]
 ClassesOption = Annotated[
-    str | None, typer.Option("--classes", metavar="A,B", help="Two of ten classes, by number or CIFAR-10 name.")
+    str | None, typer.Option("--classes", metavar="A,B", help="Which two of ten classes, by number or CIFAR-10 name.")
 ]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="Where mnist or cifar10 is or goes. (default: data/downloads)")
+    Path | None, typer.Option("--root", help="The folder of mnist or cifar10. (default: data/downloads)")
 ]
-DownloadOption = Annotated[bool, typer.Option("--download", help="Fetch mnist or cifar10 through torchvision.")]
+DownloadOption = Annotated[
+    bool, typer.Option("--download", help="Download mnist or cifar10 with torchvision if it is absent.")
+]
 
 MODEL_OPTIONS = "model_options"
 

@@ -26,19 +26,21 @@ from mpc_tamper.runs.spec import InputFiles, RunSpec
 
 def run(
     program: Annotated[Path, typer.Argument(help="A program in MP-SPDZ's language.", metavar="PROGRAM.mpc")],
-    args: Annotated[list[str] | None, typer.Argument(help="Its arguments.", metavar="ARGS")] = None,
+    args: Annotated[list[str] | None, typer.Argument(help="The arguments of the program.", metavar="ARGS")] = None,
     engine: EngineOption = EngineName.REP3,
     protocol: ProtocolOption = ProtocolName.RING,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
-            "--input", metavar="PARTY=FILE", help="Private input: int64 little-endian if FILE ends in .bin, else text."
+            "--input",
+            metavar="PARTY=FILE",
+            help="A party's private input: little-endian int64 if FILE ends in .bin, else text.",
         ),
     ] = None,
-    plan: Annotated[Path | None, typer.Option("--plan", help="Additive errors, a text file.")] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="A text file of additive errors.")] = None,
     corrupt_party: CorruptPartyOption = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for share files and logs. (default: below runs/)")
+        Path | None, typer.Option("--run-dir", help="A new folder for share files and logs. (default: in runs/)")
     ] = None,
     shares_from: Annotated[
         Path | None, typer.Option("--shares-from", help="The run folder whose share files the program reads.")
@@ -48,7 +50,7 @@ def run(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a program with three parties; its output goes to standard output, its cost to standard error."""
+    """Run a program with three parties. Its output goes to standard output and its cost to standard error."""
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.engines.registry import get_engine
 

@@ -13,26 +13,26 @@ from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 MP_SPDZ_HOME = "MP_SPDZ_HOME"
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the files go.")]
+OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")]
 
 
 def reproduce(
     engine: EngineOption = EngineName.REP3,
     out: OutOption = Path("results"),
     corrupt_party: Annotated[
-        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who plants the backdoor.")
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that plants the backdoor.")
     ] = 1,
     cifar10: Annotated[
         Path | None,
         typer.Option(
             "--cifar10",
             metavar="FILE|DIR",
-            help="Its rows and Figure 2 too: torchvision's folder, or airplane and automobile as .npz.",
+            help="Add CIFAR-10, from torchvision's folder or an .npz of airplane and automobile.",
         ),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """The paper's Table 1 and its figures: table1.json, .csv, .md, figure1.png and, with CIFAR-10, figure2.png."""
+    """Make the paper's Table 1 (table1.json, .csv, .md), Figure 1 and, with CIFAR-10, Figure 2."""
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.table1 import CIFAR10_FILES, FILES, TABLE_MARKDOWN
     from mpc_tamper.studies import table1
@@ -45,10 +45,10 @@ def reproduce(
 
 def bench(
     out: OutOption = Path("results"),
-    iterations: Annotated[int | None, typer.Option("--iterations", help="Steps to take the median of.")] = None,
+    iterations: Annotated[int | None, typer.Option("--iterations", help="How many steps to time.")] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Time the full-batch training step on rep3 against plaintext NumPy, and MP-SPDZ if MP_SPDZ_HOME names it."""
+    """Time the full-batch training step on rep3 against plaintext NumPy, and against MP-SPDZ if MP_SPDZ_HOME is set."""
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN
     from mpc_tamper.studies import bench as experiment

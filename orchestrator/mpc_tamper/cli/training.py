@@ -35,13 +35,17 @@ if TYPE_CHECKING:
     from mpc_tamper.runs.owners import ClientRows
     from mpc_tamper.workflows.training import TrainedModel
 
-DataOption = Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")]
+DataOption = Annotated[
+    str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
+]
 OwnersOption = Annotated[
-    int, typer.Option("--owners", min=1, max=PARTIES, help="Parties that the training rows are split among.")
+    int, typer.Option("--owners", min=1, max=PARTIES, help="How many parties the rows are split among.")
 ]
 LabelsOwnerOption = Annotated[
     int | None,
-    typer.Option("--labels-owner", min=0, max=PARTIES - 1, help="Who holds all labels. (default: each row's owner)"),
+    typer.Option(
+        "--labels-owner", min=0, max=PARTIES - 1, help="The party that holds all labels. (default: each row's owner)"
+    ),
 ]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Write record.json and weights.npy there.")
@@ -90,14 +94,16 @@ def train(
     options: TrainingOptions,
     clients: Annotated[
         str | None,
-        typer.Option("--clients", metavar="COUNT[,COUNT]", help="Rows of each client that contributes, not of --data."),
+        typer.Option("--clients", metavar="COUNT[,COUNT]", help="Train on rows of clients, with this many from each."),
     ] = None,
     client_port: Annotated[
-        int, typer.Option("--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i waits on this + i.")
+        int, typer.Option("--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
     ] = 15000,
     known_clients: Annotated[
         Path | None,
-        typer.Option("--known-clients", metavar="DIR", help="Only those with these certificates. (default: anybody)"),
+        typer.Option(
+            "--known-clients", metavar="DIR", help="Accept only clients whose certificates are there. (default: all)"
+        ),
     ] = None,
 ) -> None:
     """Train a model in three-party computation, open it and test it."""
@@ -121,20 +127,25 @@ def train(
 def attack(
     options: TrainingOptions,
     pixel: Annotated[
-        list[str] | None, typer.Option("--pixel", metavar="ROW,COL", help="Of the trigger; repeatable. (default: 2,2)")
+        list[str] | None,
+        typer.Option("--pixel", metavar="ROW,COL", help="A pixel of the trigger; repeatable. (default: 2,2)"),
     ] = None,
     patch: Annotated[
         list[str] | None,
-        typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="Of the trigger; repeatable."),
+        typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="A patch of the trigger; repeatable."),
     ] = None,
     target: Annotated[int, typer.Option("--target", min=0, max=1, help="The class that the trigger stands for.")] = 1,
-    amplitude: Annotated[float, typer.Option("--amplitude", help="Added to each pixel, in [0, 1] units.")] = 1.0,
-    strength: Annotated[float, typer.Option("--strength", help="1 is a batch of images with the trigger.")] = 1.0,
+    amplitude: Annotated[
+        float, typer.Option("--amplitude", help="What the trigger adds to a pixel, at most 1 (white).")
+    ] = 1.0,
+    strength: Annotated[
+        float, typer.Option("--strength", help="Size of the errors; 1 acts like a batch with the trigger.")
+    ] = 1.0,
     corrupt_party: Annotated[
-        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="Who adds the errors.")
+        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
 ) -> None:
-    """Train while one party plants a backdoor by additive errors; open the model and test it with the trigger."""
+    """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger."""
     from mpc_tamper.attacks.backdoor import backdoor_plan
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption

@@ -27,40 +27,45 @@ FAILED = 1  # exit code of a verdict; aborts and errors have others
 
 
 def verify(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
-    data: Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="Its test images.")] = "mnist_0_1",
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
+    data: Annotated[
+        str, typer.Option("--data", metavar="NAME|FILE|DIR", help="The data set with the test images.")
+    ] = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
-    threshold: Annotated[float, typer.Option("--threshold", help="Least share of examples classified rightly.")] = 0.99,
+    threshold: Annotated[float, typer.Option("--threshold", help="The least share of correct examples.")] = 0.99,
     certificate: Annotated[
         int | None,
-        typer.Option("--certificate", metavar="K", help="Rightly whatever K pixels are changed. (default: none is)"),
+        typer.Option("--certificate", metavar="K", help="Count examples that stay correct whatever K pixels change."),
     ] = None,
     engine: EngineOption = EngineName.REP3,
     protocol: Annotated[
-        ProtocolName, typer.Option("--protocol", help="Of the verification: an active one.")
+        ProtocolName, typer.Option("--protocol", help="The active protocol to verify with.")
     ] = ProtocolName.MAL_REP_RING,
     rows: Annotated[
-        int | None, typer.Option("--rows", min=2, help="Test images, evenly spread. (default: all)")
+        int | None, typer.Option("--rows", min=2, help="Take this many test images, evenly spread. (default: all)")
     ] = None,
     secret_owner: Annotated[
         int | None,
-        typer.Option("--secret-owner", min=0, max=PARTIES - 1, help="Whose secret they are. (default: nobody's)"),
+        typer.Option(
+            "--secret-owner", min=0, max=PARTIES - 1, help="The party whose secret they are. (default: public)"
+        ),
     ] = None,
-    plan: Annotated[Path | None, typer.Option("--plan", help="Additive errors in the verification.")] = None,
+    plan: Annotated[Path | None, typer.Option("--plan", help="A file of additive errors for the verification.")] = None,
     corrupt_party: CorruptPartyOption = None,
     max_verdicts: Annotated[
-        int | None, typer.Option("--max-verdicts", help="Of one model: each may leak a bit. (default: 10)")
+        int | None,
+        typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit. (default: 10)"),
     ] = None,
     insecure_passive: Annotated[
-        bool, typer.Option("--insecure-passive", help="Allow a passive protocol: the verdict can be forged.")
+        bool, typer.Option("--insecure-passive", help="Allow a passive protocol, where a verdict can be forged.")
     ] = False,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Open one bit: is that share classified rightly? Exit code 0 for a pass, 1 for a fail; an abort is an error."""
+    """Open one bit: does the model classify enough examples correctly? The exit code is 0 for a pass, 1 for a fail."""
     import json
 
     import numpy as np
@@ -70,6 +75,7 @@ def verify(
     from mpc_tamper.defences.robustness import PixelRobustness
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verification
+    from mpc_tamper.workflows.stages import shares_of
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     available = len(task.x_test)
@@ -80,7 +86,7 @@ def verify(
         typer.secho("warning: a passive protocol; a corrupt party can forge this verdict", fg="yellow", err=True)
     with shown(quiet=quiet) as progress:
         found = verification.verify(
-            run_dir / "train" if (run_dir / "train").is_dir() else run_dir,
+            shares_of(run_dir),
             task.x_test[chosen],
             task.y_test[chosen],
             AccuracyThreshold(threshold) if certificate is None else PixelRobustness(certificate, threshold),

@@ -1,7 +1,7 @@
 """Airplane and automobile of CIFAR-10, the paper's second task, and which copy of its pixels a file holds.
 
-CIFAR-10 is not bundled, and copies differ: some went through JPEG. A model's weights are those of one copy alone, so
-its record says which it was.
+CIFAR-10 is not bundled, and copies differ, as some went through JPEG. A model's weights follow from one copy alone, so
+its record says which one it was.
 """
 
 from __future__ import annotations
@@ -65,5 +65,5 @@ def _pixel_copy(place: Path, sha256: str) -> PixelCopy:
 
 
 def _md5(path: Path) -> str:
-    """What the distribution is known by; nothing secure rests on it."""
+    """How the distribution is recognised; no security rests on it."""
     return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()

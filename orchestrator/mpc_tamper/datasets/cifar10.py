@@ -21,7 +21,7 @@ PIXELS = 3072
 
 _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = ("test_batch",)
-_LARGEST = 1 << 28  # bytes of one batch; the distribution's have 31 MB
+_LARGEST = 1 << 28  # bytes of one batch; those of the distribution have 31 MB
 
 
 def read_cifar10(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]:
@@ -113,7 +113,7 @@ def _bytes(data: Any, path: Path) -> bytes:
 
 
 def _kind(value: Any) -> str:
-    """What a value is, in a word: its text may be megabytes."""
+    """What a value is, in a word, because its text may be megabytes long."""
     return type(value).__name__.lower()
 
 

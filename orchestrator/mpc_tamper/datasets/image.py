@@ -13,9 +13,9 @@ _CHANNELS = {"L": 1, "RGB": 3}
 
 
 def read_image(path: Path, index: int | None = None, pixels: int | None = None) -> np.ndarray:
-    """(n,) uint8, in a task's order: row by row, of an RGB image the three channels one after the other.
+    """(n,) uint8, in a task's order: row by row, and the three channels of an RGB image one after the other.
 
-    index: of the image in an .npz file's x_test.  pixels: n as the model has it, None where it is not known.
+    index: which image of an .npz file's x_test.  pixels: n as the model has it, None where it is not known.
     """
     image = _from_npz(path, index) if path.suffix == ".npz" else _from_picture(path, index)
     if pixels is not None and image.size != pixels:

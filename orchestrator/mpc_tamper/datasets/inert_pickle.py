@@ -150,7 +150,7 @@ class _Machine:
 
 
 def _called(function: Any, arguments: Any) -> Any:
-    """A record of the call, but for the one that Python 3 writes for bytes at protocol 2: its value."""
+    """A record of the call, except for the one that Python 3 writes for bytes at protocol 2: its value."""
     match function, arguments:
         case Global("_codecs", "encode"), (str(text), "latin1"):
             return text.encode("latin-1")

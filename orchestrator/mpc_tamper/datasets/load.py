@@ -30,7 +30,7 @@ _Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]
 class Collection:
     """A data set of ten classes in torchvision's on-disk layout, of which a task keeps two.
 
-    places: where its files may be below the folder that the user names, the first as torchvision has it.
+    places: where its files may be below the folder that the user names; the first is torchvision's.
     """
 
     title: str

@@ -86,7 +86,7 @@ def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
 
 
 def _array(archive: Any, key: str, path: Path) -> np.ndarray:
-    """What NumPy says of an array that does not read is about unpickling it, which is never done here."""
+    """NumPy's message about an array that it cannot read speaks of unpickling, which is never done here."""
     try:
         found = archive[key]
     except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):

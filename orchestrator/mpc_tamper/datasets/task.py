@@ -15,7 +15,7 @@ class Task:
     y_train (m,), y_test (m',): uint8 labels 0 and 1, both present in each.
     image_shape: (height, width) or (channels, height, width).
     classes: what labels 0 and 1 stand for.  source: where the pixels came from, for the record of a run.
-    sha256: of the .npz file; of x_train, y_train, x_test, y_test in this order where there is no such file.
+    sha256: of the .npz file or, where there is none, of x_train, y_train, x_test and y_test in this order.
     """
 
     name: str

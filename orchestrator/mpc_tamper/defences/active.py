@@ -4,7 +4,7 @@ The training runs under mal-rep-ring (on rep3: Boneh, Boyle, Corrigan-Gibbs, Gil
 engines/rep3/protocol/active.py). It stops every additive error but with negligible probability, and costs rounds,
 bytes and mostly computing: the price that the paper's verification of a passively trained model avoids.
 
-What it cannot do: it does not look at the data. An owner who poisons its own rows goes through.
+What it cannot do: it does not look at the data, so an owner who poisons its own rows is not noticed.
 """
 
 from __future__ import annotations

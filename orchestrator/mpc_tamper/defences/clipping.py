@@ -2,13 +2,13 @@
 
     w <- w + clamp(-alpha * gradient, -clip, clip)        in svm_train.mpc, on shares, attribute by attribute
 
-Clipping of gradients is a common answer to poisoned rows and to outliers, by norm in most works; here by attribute,
-which needs two comparisons and two products per weight and step, in the rounds of one of each. After T steps no weight
-exceeds T * clip, so errors at the gradient, however large, plant no more than that. As a side effect honest models get
-flatter weights, and more certified examples.
+Clipping gradients is a common answer to poisoned rows and to outliers. Most works clip by norm; here it is by
+attribute, which needs two comparisons and two products per weight and step, in the rounds of one of each. After T steps
+no weight exceeds T * clip, so errors at the gradient, however large, plant no more than that. As a side effect honest
+models get flatter weights, and more certified examples.
 
-What it cannot do: the clamp is itself computed by multiplications on shares. Under a passive protocol the attacker
-who knows of it adds its errors to the outputs of the last one, site CLIP, where nothing is clipped any more.
+What it cannot do: the clamp itself is computed by multiplications on shares. Under a passive protocol an attacker who
+knows of it adds errors to the outputs of the last of these, site CLIP, after which nothing is clipped.
 """
 
 from __future__ import annotations

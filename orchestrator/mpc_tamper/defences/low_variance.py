@@ -1,12 +1,12 @@
-"""Removal of low-variance features: what the paper blames for its one-pixel attack is left out of the training.
+"""Removal of low-variance features: the training leaves out what the paper blames for its one-pixel attack.
 
 "The attack described earlier was possible because the dataset had a low variance direction." Pixels that hardly vary,
 such as the black corners of MNIST, hardly matter to the model, and what an attacker plants on them stays: no honest
 gradient touches it. The owners leave out the pixels whose variance over the training images is
 below a share of the mean variance, and train on the others. Which pixels are left out is public.
 
-What it cannot do: the attacker reads the mask too and puts the trigger on pixels that are kept, for somewhat larger
-errors. Colour images hardly have pixels of low variance.
+What it cannot do: the attacker reads the mask too and puts the trigger on pixels that are kept, at the price of
+somewhat larger errors. Colour images have hardly any pixels of low variance.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Training on principal components: a trigger of few pixels lies mostly outside of the space that they span.
+"""Training on principal components: a trigger of few pixels lies mostly outside the space that they span.
 
     features(x) = round((x - mean) V),   V (n, k) with nearly orthonormal columns
 
 Either the servers compute V on shares (pca.mpc), and nobody knows it, or a data owner computes it on its own images and
-makes it public. An attacker who knows V plants what of its trigger lies in the space, V'delta.
+publishes it. An attacker who knows V plants the part of its trigger that lies in the space, V'delta.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The defences by name. A defence is one file and one line here; the shared tests run each that is listed."""
+"""The defences by name. A defence is one file and one line here, and the shared tests run each that is listed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _STORED = frozenset({Capability.STORED_ROWS})  # on rows of components, within a
 
 
 def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, Defence]:
-    """accuracy: the least of a model.  certified: k to the least share of examples certified for k pixels.
+    """accuracy: the least that a model needs.  certified: from k to the least share of examples certified for k pixels.
 
-    Both are a matter of the task: what honest models reach, with some room.
+    Both depend on the task: they are what honest models reach, with some room.
     """
     return MappingProxyType(
         {

@@ -1,4 +1,4 @@
-"""The k-pixel certificate: whatever k pixels are changed, known examples keep their right class.
+"""The k-pixel certificate: whatever k pixels are changed, known examples keep their correct class.
 
 For a linear model f(x) = w.x let a_j be the sum over the channels of |w| at pixel position j, and M_k the sum of the k
 largest a_j. A change of k positions by at most 255 in each channel moves f(x) by at most 255 M_k, and the worst one
@@ -6,15 +6,15 @@ with pixels that may go beyond 0..255 moves it by just that. So an example (x, y
 
     y w.x + [y = -1] > 255 M_k
 
-is classified rightly and stays so: it is certified. That holds for triggers clipped to 0..255 as for the unclipped
-x + delta of amplitude at most 1, and however they came into the model: errors, poisoned rows, or bad luck. (A clipped
+is classified correctly and stays so: it is certified. That holds for triggers clipped to 0..255 and for the unclipped
+x + delta of amplitude at most 1, however they came into the model: by errors, poisoned rows, or bad luck. (A clipped
 pixel moves by 255 in all, both ways together, so for clipped triggers the certificate may refuse more than it has to.)
 
 What a pass proves: at least s = ceil(threshold * m) of the m examples are certified. Any trigger of k pixels therefore
-turns at most m - s of them into another class. Where m_t examples are not of the target class, its attack success rate
+changes the class of at most m - s of them. Where m_t examples are not of the target class, its attack success rate
 on them is at most (m - s) / m_t <= (1 - threshold) m / m_t: 2 (1 - threshold) for two classes of one size. All |w| are
-below 2^30 too (16,384 in real units), so no sum wrapped around. What it does not prove: anything about other examples,
-or about triggers of more pixels.
+below 2^30 too (16,384 in real units), so no sum wrapped around. A pass proves nothing about other examples or about
+triggers of more pixels.
 """
 
 from __future__ import annotations

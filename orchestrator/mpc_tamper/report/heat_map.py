@@ -20,7 +20,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from mpc_tamper.report.matrix_cells import Grid, Outcome, Record, outcome, percent
+from mpc_tamper.report.matrix_cells import Grid, Outcome, Record, outcome, passes, percent
 from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST
 
 HARM = colormaps["OrRd"]
@@ -142,7 +142,7 @@ def _legend(figure: Figure, axis: Axes, kinds: set[Outcome], dataset: Record) ->
         frameon=False,
         fontsize=11.5,
         title=(
-            f"{dataset['rows']:,} training images, {dataset['parameters']['iterations']} steps. Accuracy: on test "
+            f"{dataset['rows']:,} training images{passes(dataset, 'steps')}. Accuracy: on test "
             "images. ASR, attack success rate: the share of test images of the other class\n"
             "that the model takes for the attacker's target once the trigger is added."
         ),

@@ -11,7 +11,7 @@ import pandas as pd
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.report import gallery, heat_map
-from mpc_tamper.report.matrix_cells import Grid, Outcome, grids, outcome
+from mpc_tamper.report.matrix_cells import Grid, Outcome, grids, outcome, passes
 from mpc_tamper.report.matrix_record import MATRIX_LINES, NOT_APPLICABLE, Record, read_matrix
 from mpc_tamper.report.matrix_weights import MATRIX_WEIGHTS, read_weights
 from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST, NO_DEFENCE
@@ -94,7 +94,7 @@ def _reasons(grid: Grid) -> Iterator[str]:
 def _origin(grid: Grid, dataset: Record) -> str:
     engines = dict.fromkeys(cell["engine"] for cell in grid.cells.values() if cell["verdict"] != NOT_APPLICABLE)
     return (
-        f"{dataset['rows']:,} training rows, {dataset['parameters']['iterations']} iterations, engine "
+        f"{dataset['rows']:,} training rows{passes(dataset, 'iterations')}, engine "
         f"{', '.join(engines) or 'none'}. Data: {dataset['source']}, sha256 {dataset['data_sha256'][:12]}."
     )
 

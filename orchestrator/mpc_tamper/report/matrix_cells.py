@@ -37,6 +37,12 @@ def percent(share: float) -> str:
     return "100%" if share == 1 else "0%" if share == 0 else {"100.0%": ">99.9%", "0.0%": "<0.1%"}.get(text, text)
 
 
+def passes(dataset: Record, unit: str) -> str:
+    """ ", 100 iterations" for a model that is trained in passes over its rows; nothing for another."""
+    count = dataset["parameters"].get("iterations")
+    return "" if count is None else f", {count} {unit}"
+
+
 @dataclass(frozen=True)
 class Grid:
     """The cells of one data set: rows are attacks, columns defences, both in the order of the record."""

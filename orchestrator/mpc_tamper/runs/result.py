@@ -52,8 +52,8 @@ class PartyReport:
 class RunResult:
     """What a run printed and opened, and what it cost.
 
-    lines: what the program printed.  opened: the integers of binary_output(), in order (int64 as Python list is
-    never needed: a tuple of ints keeps the record hashable and exact).
+    lines: what the program printed.  binary_output: the integers of binary_output(), in order; a tuple of Python ints
+    keeps the record hashable and exact.
     """
 
     spec: RunSpec

@@ -1,8 +1,8 @@
 """What a full-batch training step costs on rep3, against plaintext NumPy, in one run on one machine.
 
 The step is that of svm_train.mpc on MNIST 0/1, 12,665 x 785 with the constant attribute. NumPy does the same step in
-float64 with all threads that its BLAS has, in whichever memory layout is faster; so does MP-SPDZ, where it is given as
-the reference, by the same program. Seconds are medians over iterations.
+float64 with all threads that its BLAS has, in whichever memory layout is faster. Where MP-SPDZ is given as the
+reference, it runs the same program, also in the faster layout. Seconds are medians over iterations.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def bench(
     iterations: int = ITERATIONS,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Measure, and write bench.json and bench.md to `out`. Returns the record.
+    """Measure, write bench.json and bench.md to `out`, and return the record.
 
     engine: rep3.  reference: MP-SPDZ, or None to leave it out.
     """

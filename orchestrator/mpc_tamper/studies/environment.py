@@ -1,4 +1,4 @@
-"""What a run ran on: for its record, and without a path or a host's name."""
+"""What a run ran on, for its record, without a path or a host name."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The paper's Table 1, and its Figures 1 and 2, from training in three-party computation.
 
-MNIST always; CIFAR-10, which is not bundled, where the user has it.
+MNIST is always included; CIFAR-10, which is not bundled, where the user has it.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _train_both(
 
 
 def _row(name: str, model: TrainedModel, task: Task, pixels: str, trigger: Trigger, setting: Setting) -> dict[str, Any]:
-    """What is looked for first, then all else that the run recorded. seed: nothing in the result is random."""
+    """The results first, then everything else that the run recorded. seed: nothing in the result is random."""
     run = model.record()
     metrics = asdict(model.evaluate(task, trigger))
     first = {

@@ -34,7 +34,7 @@ class ClearMachine:
         append: bool = False,
         on_step: OnStep | None = None,
     ) -> None:
-        """append: writing goes on behind the shares that were there, instead of into a new file."""
+        """append: writing goes on after the shares that were there, instead of into a new file."""
         _refuse_gates(plan)
         self.clock = StepClock(sites)
         self._on_step = on_step

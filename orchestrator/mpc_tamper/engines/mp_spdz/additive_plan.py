@@ -1,4 +1,4 @@
-"""An additive-error plan in the words of the patch: timers by number, the gates that it knows."""
+"""An additive-error plan in the terms of the patch: timers by number, and the gates that it knows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def numbered(plan: AdditiveErrorPlan, sites: Mapping[int, str]) -> AdditiveError
 
 
 def environment(base: Mapping[str, str], plan: Path | None, corrupt_party: int | None) -> dict[str, str]:
-    """The parties' environment. Only the corrupt party reads the plan; variables of an outer run do not pass."""
+    """The parties' environment. Only the corrupt party reads the plan. Variables of an outer run are not passed on."""
     own = {key: value for key, value in base.items() if key not in (PLAN_VARIABLE, PARTY_VARIABLE)}
     if plan is None or corrupt_party is None:
         return own

@@ -1,6 +1,6 @@
 """Compile a .mpc program with MP-SPDZ's compiler, by its path and in a folder of ours.
 
-The compiler writes to Programs/ of the folder it runs in, so the user's tree stays as it is, also when it holds a
+The compiler writes to Programs/ in the folder where it runs, so the user's tree stays as it is, even if it holds a
 program of the same name.
 """
 
@@ -52,7 +52,7 @@ def compile_program(
 
 
 def _environment() -> dict[str, str]:
-    """Ours without what would lead the compiler to other packages than its Python's."""
+    """Our environment, without what would lead the compiler to packages other than those of its Python."""
     return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
 
 

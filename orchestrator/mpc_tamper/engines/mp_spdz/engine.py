@@ -23,7 +23,7 @@ _FOREVER = 1_000_000  # queries of a session
 class MpSpdzEngine(Engine):
     """The reference engine: an MP-SPDZ tree that the user has built, found through MP_SPDZ_HOME.
 
-    route: given where the parties listen, says where they reach each other while it lasts: a network between them.
+    route: a network between the parties; given where they listen, it says where they reach each other while it lasts.
     """
 
     name = EngineName.MP_SPDZ

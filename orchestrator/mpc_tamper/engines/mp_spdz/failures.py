@@ -47,13 +47,13 @@ _CAUSES: tuple[tuple[re.Pattern[str], type[TamperError], str], ...] = tuple(
 
 
 def first_cause(ends: Sequence[PartyEnd]) -> TamperError:
-    """Of parties that did not all end well: who was killed, else whose own error it was, else what is left."""
+    """The cause, where not all parties ended well: one that was killed, else one with an error of its own, else any."""
     failed = [end for end in ends if end.returncode != 0 and not end.stopped_by_us]
     return min((_Explained(end) for end in failed), key=lambda explained: explained.rank).error
 
 
 class _Explained:
-    """rank: 0 for a killed process, then causes, then anything else, last what a party says of another."""
+    """rank: 0 for a killed process, then causes, then anything else, and last what a party says about another."""
 
     def __init__(self, end: PartyEnd) -> None:
         words = end.transcript.last_words()

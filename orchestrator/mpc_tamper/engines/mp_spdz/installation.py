@@ -36,7 +36,7 @@ _COMPILER_SECONDS = 60
 
 @dataclass(frozen=True)
 class ProtocolStatus:
-    """problems: why it cannot run.  plan_problems: why it can, but not with additive errors.  warnings: neither."""
+    """problems: why it cannot run.  plan_problems: why it can run, but not with additive errors.  warnings: neither."""
 
     protocol: ProtocolName
     binary: Path
@@ -47,7 +47,7 @@ class ProtocolStatus:
 
 @dataclass(frozen=True)
 class Installation:
-    """A folder that holds MP-SPDZ of a supported version; what is built in it is another matter."""
+    """A folder that holds MP-SPDZ of a supported version, whatever is built in it."""
 
     home: Path
     version: tuple[int, int, int]
@@ -166,7 +166,7 @@ def explain_compiler_failure(stderr: str, python: str) -> str:
 
 
 def _version(home: Path) -> tuple[int, int, int]:
-    """From the first release heading of the change log, which a release archive has as well as a clone."""
+    """From the first release heading of the change log, which both a release archive and a clone have."""
     try:
         log = (home / "CHANGELOG.md").read_text(encoding="utf-8")
     except OSError as exc:

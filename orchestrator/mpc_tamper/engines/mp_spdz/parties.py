@@ -89,7 +89,7 @@ def run_parties(
     idle_seconds: float,
     on_output: Callable[[int, str], None] | None = None,
 ) -> list[PartyEnd]:
-    """Run the commands in `folder` until all have ended, or one has failed and the others had a moment to react.
+    """Run the commands in `folder` until all have ended, or one has failed and the others have had a moment to react.
 
     idle_seconds: PeerTimeout where no party computes or prints for so long.  on_output: called with party and line.
     """
@@ -201,6 +201,6 @@ def _stat(pid: int) -> list[str]:
 
 
 def _die_with_parent() -> None:
-    """In the child: let the system end it when we end without a chance to do so ourselves."""
+    """In the child: let the system end it if we end without a chance to do so ourselves."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

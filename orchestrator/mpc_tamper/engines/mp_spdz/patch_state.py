@@ -1,7 +1,7 @@
 """Is one of our patches in an MP-SPDZ tree? Answered by git blob hashes, file by file.
 
-A patch without context lines applies in the wrong place without a word when a file differs; the hashes of each touched
-file before and after it (patches/NAME.json) leave no doubt.
+When a file differs, a patch without context lines silently applies in the wrong place. The hashes of each touched file
+before and after it (patches/NAME.json) leave no doubt.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PatchState(StrEnum):
 
 @dataclass(frozen=True)
 class PatchReport:
-    """differing: the files that are neither v0.4.2's nor the patch's; or, of a half-applied patch, the unpatched."""
+    """differing: the files that are neither v0.4.2's nor the patch's or, of a half-applied patch, the unpatched."""
 
     state: PatchState
     differing: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What each protocol needs: its party binary, the compiler's options, what an additive-error plan does to it.
+"""What each protocol needs: its party binary, the compiler's options, and what an additive-error plan does to it.
 
 Options tried on v0.4.2. -R 64: the ring Z_2^64. -Z 3: compare and shift by splitting the shares of a value among the
 three parties, which saves bytes and rounds; mal-rep-ring and fields have no such thing. -F 64: integers of 64 bits in

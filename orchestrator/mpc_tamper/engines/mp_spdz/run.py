@@ -70,13 +70,13 @@ def execute(prepared: Prepared, parties: Sequence[int], on_step: OnStep | None =
 
 
 def _words(prepared: Prepared, party_id: int) -> list[str]:
-    """A party's command line. The memory dump at the end would hold all shares of the run: not wanted."""
+    """A party's command line, without the memory dump at the end, which would hold all shares of the run."""
     options = ["-p", str(party_id), "-ip", run_folder.hosts_file(party_id), "-o", "no_memory_output"]
     return [str(prepared.binary), *options, prepared.name]
 
 
 def _listener(program: Program, on_step: OnStep | None) -> Callable[[int, str], None] | None:
-    """Hands the starts of party 0's timers on."""
+    """Passes on the starts of party 0's timers."""
     if on_step is None:
         return None
     started: dict[int, int] = {}

@@ -64,8 +64,8 @@ def write_hosts(run_dir: Path, party_id: int, addresses: Sequence[tuple[str, int
 def local_addresses(port_base: int | None) -> list[tuple[str, int]]:
     """Three ports of this machine that are free now. Raises PortInUse where one of those asked for is not.
 
-    Where the choice is ours it is below the ports that systems give to outgoing connections: the parties' own could
-    otherwise take a port before its party listens.
+    Where the choice is ours, the ports are below those that systems give to outgoing connections. Otherwise a party's
+    own connection could take a port before the party for which it is meant listens.
     """
     if port_base is not None:
         return _free_ports(port_base)
@@ -96,8 +96,9 @@ def _free_ports(base: int) -> list[tuple[str, int]]:
 def share_files(run_dir: Path, shares_from: Path | None, parties: Sequence[int]) -> Iterator[None]:
     """Within the block these parties find an earlier run's shares; after it, what this run wrote.
 
-    MP-SPDZ writes to the files that it reads from, so what was there before is taken out again, unless the run goes on
-    in the folder of the earlier one. A run that fails leaves nothing behind, or in that folder what stood there.
+    MP-SPDZ writes to the files that it reads from, so what was there before is taken out again, unless the run
+    continues in the folder of the earlier one. A run that fails leaves no shares, or in that folder those that were
+    there.
     """
     folder = run_dir / _PERSISTENCE
     in_place = shares_from is not None and shares_from.resolve() == run_dir.resolve()

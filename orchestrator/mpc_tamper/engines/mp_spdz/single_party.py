@@ -1,4 +1,4 @@
-"""One party of MP-SPDZ on this host, the other two on theirs; they meet where the hosts file says.
+"""One party of MP-SPDZ on this host, and the other two on theirs; they meet where the hosts file says.
 
 Each host has its own MP-SPDZ tree and compiles for itself; MP-SPDZ listens on all of a host's addresses.
 """

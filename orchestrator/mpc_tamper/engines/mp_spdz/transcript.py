@@ -1,7 +1,7 @@
 """Read what a party printed: program output, timers, costs.
 
-On standard output stand the program's own lines and, between them, one line as a timer starts and one as it stops, with
-totals of that timer so far; on standard error the party's summary. MP-SPDZ prints six digits of each number.
+Standard output has the program's own lines and, between them, one line when a timer starts and one when it stops, with
+the totals of that timer so far. Standard error has the party's summary. MP-SPDZ prints six digits of each number.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientList
 
 
 def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
-    """A copy, behind which the program writes; returns how many shares it holds."""
+    """A copy to which the program appends; returns how many shares it holds."""
     source, target = share_files.share_file(earlier_run, party_id), share_files.share_file(run_dir, party_id)
     shares = share_files.count(source)
     share_files.create(target)

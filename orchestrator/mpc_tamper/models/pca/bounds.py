@@ -16,7 +16,7 @@ Why nothing leaves 64 bits, for any pixels 0..255:
             127.5^2 and the mean's rounding adds less than 1. f, a power of two, has f tr X'X <= 2^B. B is at least 24.
   f X'X Q   columns not longer than f ||X'X|| ||Q|| <= 2^B ||Q||, with Q at scale 2^(61-B) and ||Q|| <= 1.25: below
             2^62.
-  X Q       is not shortened, and may wrap: only the product behind it has to be right modulo 2^64.
+  X Q       is not shortened, and may wrap: only the next product has to be right modulo 2^64.
   W'W       at scale 2^(2 (54-B)), at most 2^60, with ||W|| < 2^0.5: below 2^61.
   G, T, P   at 20, 20 and 15 or 16 bits. Before they are shortened, G is at scale 2^60 with a norm of at most 1 + error
             (2^62 in the end), and P T at 2^55 with at most a^6 (2^58 with 2 * 1.5^6 in the end).

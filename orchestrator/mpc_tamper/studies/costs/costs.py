@@ -1,7 +1,7 @@
-"""What three ways to a model cost: train passively and hope, train passively and verify actively, train actively.
+"""What three ways to a model cost: train passively and hope, train passively and verify actively, or train actively.
 
 Each run is svm_train.mpc or svm_verify.mpc (with handoff.mpc before it where shares change protocol) on MNIST 0/1, on
-loopback. Predictions for other networks are cost_model.py's, and some are checked by runs through relay.py.
+loopback. Predictions for other networks come from model.py, and some are checked by runs through relay.py.
 """
 
 from __future__ import annotations
@@ -104,8 +104,8 @@ class Measured:
     """What a phase, train or verify, cost on loopback: seconds a median of `repeats` runs, bytes and rounds of one.
 
     rows: of the training data, or the number of examples.  examples: public or secret, in a verification.
-    common_rounds: of the party that counts fewest. What others count beyond goes one way, as inputs do, and a round of
-    it does not wait for the one before: the party with fewest rounds says how often all wait for each other.
+    common_rounds: of the party that counts fewest. What others count beyond that goes one way, as inputs do, and such a
+    round does not wait for the one before. The smallest count says how often all parties wait for each other.
     """
 
     engine: EngineName
@@ -138,9 +138,9 @@ def costs(
     check: bool = True,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Measure, and write costs.json, .md and .png to `out`. Returns the record.
+    """Measure, write costs.json, .md and .png to `out`, and return the record.
 
-    grid: the same sizes for every engine and protocol, in place of GRIDS.  check: whether to hold the cost model
+    grid: the same sizes for every engine and protocol, instead of GRIDS.  check: whether to hold the cost model
     against runs through the relay.
     """
     for engine in engines:
@@ -198,7 +198,7 @@ def _measure_grid(engine: Engine, task: Task, grid: Grid, progress: Progress) ->
 
 
 def _verifying(protocols: Sequence[ProtocolName]) -> list[ProtocolName]:
-    """The active ones whose basis is there too; where there is none, the passive ones, as a lower bound."""
+    """The active protocols whose basis is there too or, where there is none, the passive ones, as a lower bound."""
     active = [p for p in protocols if p.active and p.basis in protocols]
     return active or [p for p in protocols if not p.active]
 
@@ -224,7 +224,7 @@ def _model(engine: Engine, protocol: ProtocolName, task: Task) -> Iterator[Path]
 def _measure_verifications(
     engine: Engine, protocol: ProtocolName, shares: Path, task: Task, examples: int, repeats: int
 ) -> Iterator[Measured]:
-    """With public and with secret examples; the hand-over included, where the protocol needs one."""
+    """With public and with secret examples, including the conversion of shares where the protocol needs one."""
     chosen = np.linspace(0, len(task.x_test) - 1, examples).astype(int)
     x, y = task.x_test[chosen], task.y_test[chosen]
     for kind, owner in (("public", None), ("secret", SECRET_OWNER)):
@@ -255,7 +255,7 @@ def _train(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, 
 
 
 def _median(run: Callable[[], Sequence[RunResult]], repeats: int, what: Measured) -> Measured:
-    """The median of a few runs, of one where it is long. The runs that `run` returns follow one another."""
+    """The median of a few runs, or a single run where it is long. The runs that `run` returns follow one another."""
     began = time.monotonic()
     runs = run()
     seconds = [sum(r.seconds for r in runs)]

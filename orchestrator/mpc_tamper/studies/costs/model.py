@@ -1,9 +1,9 @@
 """What a run would take on another network: rounds x latency + bytes / bandwidth + compute.
 
 compute is what the run took here, on loopback, where the network costs next to nothing. The three parties shared this
-machine's cores; on hosts of their own they would compute faster, so predictions for a fast network are upper estimates.
-A round is taken to wait for one message, sent after the round before: one way, no hand-shakes. Bytes are taken to leave
-one after the other, at the party that sends most.
+machine's cores. On hosts of their own they would compute faster, so predictions for a fast network are upper estimates.
+We assume that a round waits for one message, which is sent after the round before, one way and without handshakes, and
+that bytes leave one after the other at the party that sends most.
 """
 
 from __future__ import annotations

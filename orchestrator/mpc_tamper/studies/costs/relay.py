@@ -1,7 +1,7 @@
-"""A TCP relay that delays: three parties on one machine as if a network stood between them.
+"""A TCP relay that delays: three parties on one machine as if a network lay between them.
 
-Each connection has, in each direction, a line of a given bandwidth and a delay behind it: of n bytes that arrive at
-time t, the last leaves at max(t, when the line is free) + 8 n / bandwidth + delay. Bytes are forwarded as they are.
+Each connection has, in each direction, a line of a given bandwidth, followed by a delay. Of n bytes that arrive at time
+t, the last leaves at max(t, when the line is free) + 8 n / bandwidth + delay. Bytes are forwarded as they are.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Relay:
                     self._start(_give_out, sink, line)
 
     def _reach_target(self) -> socket.socket | None:
-        """Parties start in any order: a while for the target to listen, or None."""
+        """Parties start in any order, so wait a while for the target to listen; None where it does not."""
         deadline = time.monotonic() + _CONNECT_SECONDS
         while not self._closed and time.monotonic() < deadline:
             try:
@@ -93,7 +93,7 @@ class Relay:
         return None
 
     def _take_in(self, source: socket.socket, line: queue.SimpleQueue[tuple[float, bytes]]) -> None:
-        """Read, and put on the line with the time at which it comes out; empty bytes are the end."""
+        """Read bytes and put them on the line with the time at which they come out; empty bytes are the end."""
         free = 0.0
         data = b"first"
         while data:

@@ -1,5 +1,5 @@
-"""Errors at gates inside a comparison, whose effect depends on the secret: how often they change what, and what that
-tells the attacker through the verdict bit. The paper leaves such errors out ("appear to be harder to exploit").
+"""Errors at gates inside a comparison, whose effect depends on the secret: how often they change the outcome, and what
+that tells the attacker through the verdict bit. The paper leaves such errors out ("appear to be harder to exploit").
 
 out = Path("results")
 probe(get_engine(EngineName.REP3), out)   # writes probing.json and probing.md

@@ -1,13 +1,12 @@
-"""What the verdict on a model tells the party that spoilt it: a chosen bit about a chosen training row.
+"""What the verdict on a model tells the party that tampered with it: a chosen bit about a chosen training row.
 
 The paper (section 1.1) counts one bit of leakage and calls it relatively harmless. Here that bit is put to use. A
-corrupt party takes all rows out of the training (attacks/gradient_zeroing.py) but one, and in their place adds errors
-that
+corrupt party takes all rows but one out of the training (attacks/gradient_zeroing.py), and adds errors instead that
 
 - in step 0 give the model a bias v, so that row i has the margin +v or -v, as its secret label says;
-- in the last step put a good model of its own in place of that, so small that a single step of row i overrules it.
+- in the last step replace that by a good model of its own, so small that a single step of row i overrules it.
 
-So the accuracy passes iff row i did not count. Ways to make that depend on the label:
+So the accuracy passes iff row i did not count. These are ways to make that depend on the label:
 
     threshold    nothing else: h = [1 - margin > 0] = 1 iff the label is -1. Operation-level errors alone, all engines.
     carry        1 - margin is moved to just below 0 for label -1 and far below for 1, and a carry of the row's
@@ -17,7 +16,7 @@ So the accuracy passes iff row i did not count. Ways to make that depend on the 
     generate     one gate further on, in one step. The flip turns the carry into the bits above around; near 0 that one
                  runs through to the sign, as a sum of random numbers that is near 0 wraps around: almost always.
 
-Any other linear function of the row in place of the bias gives the answer to another question. One row's step moves a
+Any other linear function of the row instead of the bias gives the answer to another question. One row's step moves a
 white pixel's weight by alpha / B, which has to be some units of 2^-16: with many more rows it takes more steps.
 """
 

@@ -84,9 +84,9 @@ def rerun_cells(
 ) -> Iterator[tuple[dict[str, Any], dict[str, tuple[Any, Any]]]]:
     """Run cells of a matrix.jsonl again: with each record, what came out differently, {field: (then, now)}.
 
-    model: the linear SVM where None.  attack, defence: of the cells to run; all where None.  sample: at most so many
-    of them, spread evenly.  On another engine than the record's only cells that it can run are chosen: gate sites are
-    an engine's own.
+    model: the linear SVM where None.  attack, defence: which cells to run; all where None.  sample: at most so many of
+    them, spread evenly.  On an engine other than the record's, only cells that it can run are chosen, since gate sites
+    belong to one engine.
     """
     matrix = read_matrix(record)
     if matrix["torn"]:

@@ -1,4 +1,4 @@
-"""What the matrix is run on: a data set, how its models are trained, and what their checks ask for."""
+"""What the matrix runs on: a data set, how its models are trained, and what their checks ask for."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ QUICK_TRAINING, QUICK_TESTS = 400, 200
 class Study:
     """source: which copy of the data.
 
-    defences: with thresholds that the servers agree on before anything is trained: what honest models reach, with a
-    little room, but for certificates at least what excludes that a trigger always works. Where honest models do not get
-    there, as for 64 pixels, the certificate is always a false alarm.
+    defences: with thresholds on which the servers agree before anything is trained. They are what honest models reach,
+    with a little room, but for certificates at least what excludes a trigger that always works. Where honest models do
+    not get that far, as for 64 pixels, the certificate always gives a false alarm.
     """
 
     task: Task

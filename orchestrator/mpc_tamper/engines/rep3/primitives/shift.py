@@ -5,7 +5,7 @@ Let X = x + 2^63 as an unsigned number, with components x_0 + x_1 + x_2 = X + 2^
     floor(X / 2^t) = sum (x_i >> t) + carry - 2^(64-t) v
 
 where carry is how often the low t bits of the components overflow, and carry and v are in {0, 1, 2}: each the sum of
-a bit of the carry-save adder and a carry of the adder behind it. At the end 2^(63-t) is taken off again.
+a bit of the carry-save adder and a carry of the adder that follows. At the end 2^(63-t) is taken off again.
 """
 
 from __future__ import annotations

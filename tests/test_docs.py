@@ -1,0 +1,82 @@
+"""Links between pages lead somewhere, and the numbers of README are those of the records."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import mpc_tamper as mt
+from tests.support.places import ROOT
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.md")])
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def prose(page: Path) -> str:
+    """The page without its fenced and its indented blocks."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^    .*$", "", text, flags=re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", prose(page), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(prose(page)):
+        if link.startswith(("http://", "https://")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), f"{link}: expected a file or folder, got none"
+        assert not anchor or anchor in anchors(target), f"{link}: expected one of {sorted(anchors(target))}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_that_pages_name_exists(page: Path) -> None:
+    for name in re.findall(r"`((?:orchestrator|Programs|patches)/[\w./]+\.\w+)`", prose(page)):
+        assert (ROOT / name).exists(), f"{name}: expected a file, got none"
+
+
+def test_readme_has_the_numbers_of_table_1() -> None:
+    rows = json.loads((ROOT / "results" / "table1.json").read_text(encoding="utf-8"))["rows"]
+    records = [row for row in rows if row["training"] == "full"]
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (?:MNIST|CIFAR-10) .* \| ([\d.]+)% \| ([\d.]+)% \| .* \|$", text, flags=re.MULTILINE)
+    expected = [(f"{100 * r['test_accuracy']:.2f}", f"{100 * r['attack_success_rate']:.2f}") for r in records]
+    assert shown == expected
+
+
+def python_blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = python_blocks(ROOT / "README.md")
+    exec(compile(code, "README.md", "exec"), {})
+    honest, poisoned = capsys.readouterr().out.splitlines()
+    assert "attack_success_rate=0.002" in honest
+    assert "attack_success_rate=1.0" in poisoned
+
+
+def test_three_hosts_are_given_what_train_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/three-hosts.md: the encoding of rows, and the arguments of the program."""
+    encode, arguments = python_blocks(ROOT / "docs" / "three-hosts.md")
+    monkeypatch.chdir(tmp_path)
+    task = mt.load_task("mnist_0_1")
+    exec(compile(encode, "three-hosts.md", "exec"), {"x": task.x_train[:10], "y": task.y_train[:10]})
+    assert (tmp_path / "rows.bin").stat().st_size == 10 * 785 * 8
+    exec(compile(arguments, "three-hosts.md", "exec"), {})
+    printed = capsys.readouterr().out.split()
+    model = mt.train(task, mt.SvmParameters(iterations=1), engine="clear", owners=mt.Owners((4222, 4222, 4221)))
+    differing = {argument.partition("=")[0] for argument in set(printed) ^ set(model.run.spec.args)}
+    assert differing == {"epochs", "width"}
