@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption, corruption
 from mpc_tamper.cli.program import check_program, input_files, new_run_dir
 from mpc_tamper.core.errors import UsageError
@@ -30,9 +31,9 @@ def certificate(
         if path.exists():
             raise UsageError(f"{path}: expected no such file yet, got one; remove it, or choose another --out")
     key, certificate = make_certificate(party, out, valid_days=days)
-    typer.echo(f"key          {key}  (stays on this host)")
-    typer.echo(f"certificate  {certificate}  (goes to the other two)")
-    typer.echo(f"SHA-256      {fingerprint(certificate)}")
+    console.say(f"key          {key}  (stays on this host)")
+    console.say(f"certificate  {certificate}  (goes to the other two)")
+    console.say(f"SHA-256      {fingerprint(certificate)}")
 
 
 def party(
@@ -113,10 +114,10 @@ def party(
     addresses, pinned = read_hosts(hosts), three_certificates(certificates)
     check_credentials(party, key, pinned)
     if readable_by_others(key):
-        typer.secho(f"warning: {key} can be read by other users; chmod 600 {key}", fg=typer.colors.YELLOW, err=True)
+        console.warn(f"{key} can be read by other users; chmod 600 {key}")
     if not quiet:
         others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
-        typer.echo(f"party {party} at {addresses[party]}, to meet {others}", err=True)
+        console.note(f"party {party} at {addresses[party]}, to meet {others}")
     host = Host(party, addresses, key, pinned, listen, connect_timeout)
     result = get_engine(engine).run_party(spec, host)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)

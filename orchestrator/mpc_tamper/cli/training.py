@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
 from mpc_tamper.cli.options import (
     ClassesOption,
@@ -172,7 +173,7 @@ def _tell_clients(options: TrainingOptions) -> None:
     if options.run_dir is None or options.quiet or options.as_json:
         return
     folder = options.run_dir / "clients"
-    typer.echo(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
+    console.say(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
 
 
 def _train(
@@ -248,11 +249,11 @@ def _finish(model: TrainedModel, findings: dict[str, Any], options: TrainingOpti
             np.save(temporary, model.weights, allow_pickle=False)
             temporary.chmod(0o644)
     if options.as_json:
-        typer.echo(record)
+        console.say(record)
         return
     run = model.run
     for key, value in findings.items():
-        typer.echo(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
-    typer.echo(f"{'seconds':<28} {run.seconds:.1f}")
-    typer.echo(f"{'bytes per party':<28} {run.bytes_per_party:,}")
-    typer.echo(f"{'rounds':<28} {run.rounds:,}")
+        console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
+    console.say(f"{'seconds':<28} {run.seconds:.1f}")
+    console.say(f"{'bytes per party':<28} {run.bytes_per_party:,}")
+    console.say(f"{'rounds':<28} {run.rounds:,}")
