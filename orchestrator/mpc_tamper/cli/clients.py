@@ -101,7 +101,7 @@ def query(
     """Ask three servers for the class of an image. They learn neither the image nor the answer."""
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.query import ask
-    from mpc_tamper.datasets.image import read_image
+    from mpc_tamper.datasets.image import likely_shape, read_image
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
@@ -111,7 +111,7 @@ def query(
     service = serving.Service.read(certificates / serving.SERVICE)
     if service.engine is not engine:
         raise UsageError(f"expected --engine {service.engine}, on which these servers run, got {engine}")
-    pixels = read_image(image, index, service.features)
+    pixels = read_image(image, index, service.features, service.image_shape or likely_shape(service.features))
     outputs = ask(
         pixels,
         read_hosts(servers),

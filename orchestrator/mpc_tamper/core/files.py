@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import stat
 import tempfile
@@ -63,8 +64,12 @@ def read_text_file(path: Path, expected: str, *, error: type[UsageError] = DataE
 
 
 @contextmanager
-def decoding(path: Path, expected: str, advice: str, *, error: type[UsageError] = DataError) -> Iterator[None]:
+def decoding(
+    path: Path, expected: str, advice: str, *, part: str | None = None, error: type[UsageError] = DataError
+) -> Iterator[None]:
     """Around a library that makes sense of a user's bytes: whatever it raises becomes the error, in one line.
+
+    part: of the file.
 
     Such libraries document some of what they raise: NumPy alone lets through what zipfile, zlib, lzma and its own
     parser of headers raise, RuntimeError, NotImplementedError, struct.error and MemoryError among it.
@@ -76,7 +81,8 @@ def decoding(path: Path, expected: str, advice: str, *, error: type[UsageError] 
     except Exception as exc:
         words = " ".join(str(exc).split())[:200]
         reason = f"{type(exc).__name__}: {words}" if words else type(exc).__name__
-        raise error(f"{path}: expected {expected}, got a file that does not read ({reason}); {advice}") from exc
+        where = str(path) if part is None else f"{path}: {part}"
+        raise error(f"{where}: expected {expected}, got a file that does not read ({reason}); {advice}") from exc
 
 
 def is_file(path: Path) -> bool:
@@ -136,6 +142,24 @@ def check_folder(folder: Path) -> None:
                     raise
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """This process's alone for a run: another one that comes meanwhile is refused before it changes anything."""
+    with reported(folder, "a folder that can be read"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise UsageError(
+                    f"{folder}: expected a folder that no other run uses, got one in use; choose another"
+                ) from exc
+        yield
+    finally:
+        os.close(handle)
+
+
 def what_is(path: Path) -> str:
     """For messages about a path that is not what was expected."""
     try:
@@ -179,8 +203,8 @@ def _way_out(exc: OSError) -> str:
 def _reason(path: Path, exc: Exception) -> str:
     """In words that fit behind 'got'."""
     if isinstance(exc, OSError):
-        if isinstance(exc, FileNotFoundError):
-            return "a link to nothing" if os.path.islink(path) else "no such file"
+        if isinstance(exc, FileNotFoundError) and os.path.islink(path):
+            return "a link to nothing"
         if isinstance(exc, IsADirectoryError):
             return "a folder"
         return _REFUSALS.get(exc.errno or 0, exc.strerror or str(exc))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.files import write_atomically
@@ -14,11 +16,15 @@ FILE = "model.json"
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """model: its name in the registry.  features: of a row.  shares: how many the model is."""
+    """model: its name in the registry.  features: of a row.  shares: how many the model is.
+
+    image_shape: of the images that it was trained on, as Task.image_shape; None where rows are no images.
+    """
 
     model: str
     features: int
     shares: int
+    image_shape: tuple[int, ...] | None = None
 
     def write(self, run_dir: Path) -> None:
         write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n")
@@ -29,10 +35,16 @@ class ModelDescription:
         path = run_dir / FILE
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-            return cls(str(fields["model"]), int(fields["features"]), int(fields["shares"]))
+            return cls(str(fields["model"]), int(fields["features"]), int(fields["shares"]), read_shape(fields))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
                 f"{path}: expected the description that a training leaves with its shares: {exc!r}; train again"
             ) from exc
+
+
+def read_shape(fields: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """image_shape of a file's fields. Raises ValueError or TypeError."""
+    shape = fields.get("image_shape")
+    return None if shape is None else tuple(int(length) for length in shape)

@@ -13,7 +13,7 @@ from types import TracebackType
 
 from mpc_tamper.core import errors
 from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout, TamperError
-from mpc_tamper.core.files import system_failure
+from mpc_tamper.core.files import held, system_failure
 from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Engine, GateFlips
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
@@ -61,6 +61,7 @@ class Rep3Engine(Engine):
         launcher.load(kernels.foreseen(program.source, spec.protocol))
         prepare(spec, program)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(held(spec.run_dir))
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
             first, second, third = (Address(*listener.getsockname()) for listener in listeners)
             configs = self._configure(spec, stack.enter_context(self._route((first, second, third))))
