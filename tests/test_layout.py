@@ -14,6 +14,7 @@ PACKAGE = ROOT / "orchestrator" / "mpc_tamper"
 FILES = sorted(TESTS.rglob("*.py"))
 ON_TOP = {
     "conftest.py",
+    "test_api.py",
     "test_docs.py",
     "test_imports.py",
     "test_layout.py",
@@ -21,7 +22,7 @@ ON_TOP = {
     "test_processes.py",
     "test_recipes.py",
 }
-NOT_PACKAGES = {"recorded", "__pycache__"}
+NOT_PACKAGES = {"recorded", "nearest_mean", "__pycache__"}
 
 
 def identify(path: Path) -> str:

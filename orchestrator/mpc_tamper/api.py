@@ -15,7 +15,7 @@ from mpc_tamper.clients.contribute import invite
 from mpc_tamper.clients.handout import HOSTS
 from mpc_tamper.clients.query import ask
 from mpc_tamper.clients.serve import SERVICE, Service
-from mpc_tamper.core.errors import DataError, UsageError
+from mpc_tamper.core.errors import DataError, ParameterError, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
@@ -30,6 +30,7 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.workflows import training, verification
+from mpc_tamper.workflows.stages import shares_of
 from mpc_tamper.workflows.training import TrainedModel
 from mpc_tamper.workflows.verification import MAX_VERDICTS, Verification
 
@@ -73,7 +74,7 @@ def train(
         engine=runs_on,
         owners=owners,
         corruption=corruption,
-        protocol=ProtocolName(protocol),
+        protocol=_protocol(protocol),
         run_dir=place,
         access=access,
         progress=progress,
@@ -142,7 +143,7 @@ def verify(
         check,
         engine=_engine(engine),
         channels=task.channels,
-        protocol=ProtocolName(protocol),
+        protocol=_protocol(protocol),
         secret_owner=secret_owner,
         corruption=corruption,
         max_verdicts=max_verdicts,
@@ -198,7 +199,7 @@ def run(
             RunSpec(
                 program=Path(program),
                 args=tuple(args),
-                protocol=ProtocolName(protocol),
+                protocol=_protocol(protocol),
                 inputs=files,
                 run_dir=Path(folder, "run") if run_dir is None else Path(run_dir),
                 shares_from=None if shares_from is None else Path(shares_from),
@@ -227,10 +228,15 @@ def read_results(folder: str | Path = "results") -> dict[str, Any]:
     return records
 
 
-def shares_of(run_dir: Path) -> Path:
-    """The folder of a training's shares: run_dir/train, or run_dir where it is that folder itself."""
-    return run_dir / "train" if (run_dir / "train").is_dir() else run_dir
-
-
 def _engine(engine: EngineLike) -> Engine:
-    return engine if isinstance(engine, Engine) else get_engine(EngineName(engine))
+    if isinstance(engine, Engine):
+        return engine
+    if engine not in set(EngineName):
+        raise ParameterError(f"engine: expected {', '.join(EngineName)} or an Engine, got {engine!r}")
+    return get_engine(EngineName(engine))
+
+
+def _protocol(protocol: ProtocolLike) -> ProtocolName:
+    if protocol not in set(ProtocolName):
+        raise ParameterError(f"protocol: expected one of {', '.join(ProtocolName)}, got {protocol!r}")
+    return ProtocolName(protocol)

@@ -1,4 +1,4 @@
-"""A model of somebody else: one folder (tests/models/nearest_mean) and one line in the registry, no other edit."""
+"""A model of somebody else: one folder (tests/support/nearest_mean) and one line in the registry, no other edit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mpc_tamper.studies.matrix.study import Study
 from tests.support.images import framed_task
 from tests.support.in_memory import InMemoryRep3
 
-PLACE = "tests.models.nearest_mean.model"
+PLACE = "tests.support.nearest_mean.model"
 LINE = {"nearest_mean": registry.Entry(f"{PLACE}:NearestMean", f"{PLACE}:MeanParameters")}
 NAME = "nearest_mean"
 

@@ -45,6 +45,7 @@ def serve(
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows.stages import shares_of
 
     if answer not in set(serving.Answer):
         raise UsageError(f"expected --answer class or score, got {answer!r}")
@@ -57,7 +58,7 @@ def serve(
     try:
         with shown(quiet=quiet) as progress:
             serving.serve(
-                model / "train" if (model / "train").is_dir() else model,
+                shares_of(model),
                 engine=get_engine(engine),
                 run_dir=place,
                 port_base=port_base,

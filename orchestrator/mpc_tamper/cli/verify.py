@@ -75,6 +75,7 @@ def verify(
     from mpc_tamper.defences.robustness import PixelRobustness
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verification
+    from mpc_tamper.workflows.stages import shares_of
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     available = len(task.x_test)
@@ -85,7 +86,7 @@ def verify(
         typer.secho("warning: a passive protocol; a corrupt party can forge this verdict", fg="yellow", err=True)
     with shown(quiet=quiet) as progress:
         found = verification.verify(
-            run_dir / "train" if (run_dir / "train").is_dir() else run_dir,
+            shares_of(run_dir),
             task.x_test[chosen],
             task.y_test[chosen],
             AccuracyThreshold(threshold) if certificate is None else PixelRobustness(certificate, threshold),

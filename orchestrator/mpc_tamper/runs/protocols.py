@@ -11,6 +11,8 @@ PARTIES = 3
 
 
 class EngineName(StrEnum):
+    """clear computes on plain values, rep3 is embedded, mp-spdz is a tree that the user has built."""
+
     CLEAR = "clear"
     REP3 = "rep3"
     MP_SPDZ = "mp-spdz"

@@ -145,6 +145,11 @@ def protocol_of(stage: Stage, engine: Engine, protocol: ProtocolName) -> Protoco
     return (stage.active and not protocol.active and engine.active_protocol()) or protocol
 
 
+def shares_of(run_dir: Path) -> Path:
+    """The folder of a training's shares below the run_dir that a user named, or run_dir where it is that folder."""
+    return run_dir / TRAIN if (run_dir / TRAIN).is_dir() else run_dir
+
+
 def passes(call: ProgramCall, text: str, progress: Progress) -> OnStep | None:
     """Tells how many passes of the program's main loop are done."""
     if call.loop is None:

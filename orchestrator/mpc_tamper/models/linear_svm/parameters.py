@@ -28,6 +28,8 @@ LARGEST = 2.0**MAX_WIDTH  # no step of that length has a public bound that fits
 
 
 class Loss(StrEnum):
+    """c(z): max(0, z), or max(0, z)^2 / 2."""
+
     HINGE = "hinge"
     SQUARED_HINGE = "squared_hinge"
 

@@ -1,0 +1,86 @@
+"""The public interface: what README's example needs, and nothing below the package."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mpc_tamper as mt
+from tests.support.in_memory import InMemoryRep3
+from tests.support.places import ROOT
+
+PARAMETERS = mt.SvmParameters(iterations=5)
+TRIGGER = mt.Trigger((0, 5))
+
+
+def test_every_name_is_there_and_documented() -> None:
+    for name in mt.__all__:
+        assert getattr(mt, name).__doc__ or isinstance(getattr(mt, name), int), name
+    assert set(mt.__all__) <= set(dir(mt))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mt.nothing  # noqa: B018
+
+
+def test_importing_it_is_light() -> None:
+    loaded = (
+        "import sys, mpc_tamper; print([m for m in ('numpy', 'numba', 'cryptography', 'rich') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_train_attack_verify_and_read(tiny_task: mt.Task, tmp_path: Path) -> None:
+    engine = InMemoryRep3()
+    honest = mt.train(tiny_task, PARAMETERS, engine=engine, run_dir=tmp_path)
+    poisoned = mt.attack(tiny_task, TRIGGER, PARAMETERS, engine="clear", strength=5, corrupt_party=2)
+    assert honest.evaluate(tiny_task, TRIGGER).attack_success_rate == 0.0
+    assert poisoned.evaluate(tiny_task, TRIGGER).attack_success_rate == 1.0
+    assert poisoned.run.spec.corruption is not None
+    assert poisoned.run.spec.corruption.party == 2
+    assert mt.verify(tmp_path, tiny_task, mt.AccuracyThreshold(0.9), engine=engine).verdict.passed
+    assert mt.verify(tmp_path / "train", tiny_task, mt.PixelRobustness(1, 0.5), engine=engine).number == 2
+    assert len(mt.read_results(ROOT / "results")["table1"]["rows"]) == 6
+    assert mt.read_results(ROOT / "results")["matrix"][0]["kind"] == "study"
+
+
+def test_run(tmp_path: Path) -> None:
+    program, numbers = tmp_path / "double.mpc", tmp_path / "numbers.bin"
+    program.write_text("print_ln('%s', (2 * sint.get_input_from(1, binary=True)).reveal())\n")
+    np.array([21], "<i8").tofile(numbers)
+    for engine in ("clear", InMemoryRep3()):
+        assert mt.run(program, engine=engine, inputs={1: numbers}).lines == ("42",)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"engine": "rep4"}, "engine: expected clear, rep3, mp-spdz or an Engine, got 'rep4'"),
+        ({"protocol": "semi"}, "protocol: expected one of ring, .* got 'semi'"),
+        ({"model": "tree"}, "model: expected linear_svm, got 'tree'"),
+        ({"owners": mt.ClientRows((12, 12), 15000)}, "expected a run_dir for rows of clients, got none"),
+    ],
+)
+def test_bad_arguments(tiny_task: mt.Task, options: dict[str, object], message: str) -> None:
+    with pytest.raises(mt.UsageError, match=message):
+        mt.train(tiny_task, PARAMETERS, **options)  # type: ignore[arg-type]
+
+
+def test_no_results(tmp_path: Path) -> None:
+    with pytest.raises(mt.DataError, match="got none"):
+        mt.read_results(tmp_path)
+    (tmp_path / "table1.json").write_text("{")
+    with pytest.raises(mt.DataError, match=re.escape(str(tmp_path / "table1.json"))):
+        mt.read_results(tmp_path)
+
+
+def test_query_checks_the_image(tmp_path: Path) -> None:
+    (tmp_path / "service.json").write_text(
+        '{"model": "linear_svm", "features": 16, "answer": "class", "engine": "rep3", "protocol": "ring"}'
+    )
+    with pytest.raises(mt.DataError, match="expected 16 pixels, uint8, got uint8 of shape"):
+        mt.query(np.zeros(9, np.uint8), tmp_path)
