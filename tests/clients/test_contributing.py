@@ -30,7 +30,7 @@ from mpc_tamper.engines.rep3.clients.client import Client, connect
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel, train_and_open
 from tests.support.ports import free_ports
 
 PARAMETERS = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=4, batch_size=20)
@@ -74,7 +74,7 @@ def test_rows_of_two_clients_train_to_the_same_weights(tiny_task: Task, run_dir:
     order = rng.integers(0, len(tiny_task.x_train), 130)
     x, y = tiny_task.x_train[order], tiny_task.y_train[order]
     all_rows = replace(tiny_task, x_train=x, y_train=y)
-    expected = train(all_rows, PARAMETERS, engine=get_engine(EngineName.CLEAR), owners=Owners((130,))).weights
+    expected = train_and_open(all_rows, PARAMETERS, engine=get_engine(EngineName.CLEAR), owners=Owners((130,))).weights
 
     def bring(folder: Path) -> None:
         give(folder, x[:120], y[:120])
@@ -151,7 +151,7 @@ def test_what_a_client_checks_before_it_connects(tiny_task: Task, tmp_path: Path
 
 def test_engines_without_clients_and_impossible_clients(tiny_task: Task, run_dir: Path) -> None:
     with pytest.raises(EngineUnavailable, match="expected engine rep3 for rows of clients"):
-        train(
+        train_and_open(
             tiny_task,
             PARAMETERS,
             engine=get_engine(EngineName.CLEAR),
