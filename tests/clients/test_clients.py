@@ -12,6 +12,7 @@ from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.clients import wire
 from mpc_tamper.engines.rep3.clients.client import share
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
@@ -163,17 +164,18 @@ def test_programs_at_fault(source: str, message: str, tmp_path: Path, run_dir: P
 
 
 def test_sessions_of_the_active_protocol_are_short() -> None:
-    active = list(sessions(250, EngineName.REP3, ProtocolName.MAL_REP_RING))
+    sizes = get_engine(EngineName.REP3).capabilities.queries
+    active = list(sessions(250, sizes[ProtocolName.MAL_REP_RING]))
     assert active == [(0, 100), (1, 100), (2, 50)]
-    assert list(sessions(250, EngineName.REP3, ProtocolName.RING)) == [(0, 250)]
-    endless = sessions(None, EngineName.REP3, ProtocolName.MAL_REP_RING)
+    assert list(sessions(250, sizes[ProtocolName.RING])) == [(0, 250)]
+    endless = sessions(None, sizes[ProtocolName.MAL_REP_RING])
     assert [next(endless) for _ in range(3)] == [(0, 100), (1, 100), (2, 100)]
 
 
 def test_a_session_of_the_active_protocol_stays_below_its_soundness_error(
     model: tuple[TrainedModel, Path], run_dir: Path
 ) -> None:
-    """An answer of a 785-weight model adds a little more than one of 17: measured here, allowed for in serving.py."""
+    """An answer of a 785-weight model adds a little more than one of 17: measured here, allowed for in the engine."""
     parties = []
     with serving(QUERY, query_arguments(4), model[1], run_dir, active=True, watch=parties.append) as servers:
         for _ in range(4):
