@@ -12,6 +12,7 @@ from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.clients import wire
 from mpc_tamper.engines.rep3.clients.client import share
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
@@ -161,10 +162,11 @@ def test_programs_at_fault(source: str, message: str, tmp_path: Path, run_dir: P
 
 
 def test_sessions_of_the_active_protocol_are_short() -> None:
-    active = list(sessions(250, EngineName.REP3, ProtocolName.MAL_REP_RING))
-    assert active == [(0, 100), (1, 100), (2, 50)]
-    assert list(sessions(250, EngineName.REP3, ProtocolName.RING)) == [(0, 250)]
-    endless = sessions(None, EngineName.REP3, ProtocolName.MAL_REP_RING)
+    sizes = get_engine(EngineName.REP3).capabilities.queries
+    active, passive = sizes[ProtocolName.MAL_REP_RING], sizes[ProtocolName.RING]
+    assert list(sessions(250, active)) == [(0, 100), (1, 100), (2, 50)]
+    assert list(sessions(250, passive)) == [(0, 250)]
+    endless = sessions(None, active)
     assert [next(endless) for _ in range(3)] == [(0, 100), (1, 100), (2, 100)]
 
 

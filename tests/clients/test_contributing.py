@@ -64,7 +64,7 @@ def train_on(
 
 
 def give(folder: Path, x: np.ndarray, y: np.ndarray) -> None:
-    contribute(x, y, read_hosts(folder / "HOSTS"), folder, timeout_seconds=20.0)
+    contribute(x, y, read_hosts(folder / "HOSTS"), folder, engine=get_engine(EngineName.REP3), timeout_seconds=20.0)
 
 
 @pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
@@ -146,7 +146,7 @@ def test_what_a_client_checks_before_it_connects(tiny_task: Task, tmp_path: Path
     for text, part, error, message in cases:
         (tmp_path / TRAINING).write_text(text)
         with pytest.raises(error, match=message):
-            contribute(x[part], y[part], read_hosts(hosts), tmp_path)
+            contribute(x[part], y[part], read_hosts(hosts), tmp_path, engine=get_engine(EngineName.REP3))
 
 
 def test_engines_without_clients_and_impossible_clients(tiny_task: Task, run_dir: Path) -> None:

@@ -187,7 +187,7 @@ class FailsInTheSecondTraining:
         self.name, self.protocols = self._engine.name, self._engine.protocols
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
-        if spec.plan is not None:
+        if spec.corruption is not None:
             raise PartyError("party 1 died")
         return self._engine.run(spec)
 
