@@ -29,7 +29,7 @@ from tests.support.processes import COMMAND, started, wait_for
 def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     folder = tmp_path_factory.mktemp("model")
     return train_and_open(
-        tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder
+        tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder / "train"
     ), folder
 
 

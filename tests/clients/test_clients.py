@@ -32,7 +32,7 @@ def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
     """A trained model and the folder of its shares."""
     folder = tmp_path_factory.mktemp("model")
     return train_and_open(
-        tiny_task, SvmParameters(iterations=5), engine=InMemoryRep3(), run_dir=folder
+        tiny_task, SvmParameters(iterations=5), engine=InMemoryRep3(), run_dir=folder / "train"
     ), folder / "train"
 
 

@@ -308,7 +308,7 @@ def _finish(
     facts = secret.record() if opened is None else opened.record()
     record = json.dumps(findings | facts | {"environment": environment()}, indent=2)
     if options.out is not None:
-        write_atomically(options.out / "record.json", record + "\n")
+        write_atomically(options.out / "record.json", record + "\n", public=True)
         if opened is not None:
             _write_weights(options.out, opened.opened)
     if options.as_json:

@@ -29,7 +29,7 @@ class ModelDescription:
     of_clients: bool = False
 
     def write(self, run_dir: Path) -> None:
-        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n")
+        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n", public=True)
 
     @classmethod
     def read(cls, run_dir: Path) -> ModelDescription | None:

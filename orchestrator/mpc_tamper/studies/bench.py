@@ -86,8 +86,8 @@ def bench(
         "start_up": start_up(task, progress=progress),
         "environment": environment(),
     }
-    write_atomically(out / BENCH_JSON, json.dumps(record, indent=2) + "\n")
-    write_atomically(out / BENCH_MARKDOWN, bench_table(record))
+    write_atomically(out / BENCH_JSON, json.dumps(record, indent=2) + "\n", public=True)
+    write_atomically(out / BENCH_MARKDOWN, bench_table(record), public=True)
     return record
 
 

@@ -178,4 +178,4 @@ def _publish(records: dict[str, dict[str, Any]], out: Path) -> None:
             indent = 2 if name == TABLE_JSON else None
             (staging / name).write_text(json.dumps(record, indent=indent) + "\n", encoding="utf-8")
         for name in (*records, *write_report(staging)):
-            write_atomically(out / name, (staging / name).read_bytes())
+            write_atomically(out / name, (staging / name).read_bytes(), public=True)

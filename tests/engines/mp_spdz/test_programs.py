@@ -149,9 +149,7 @@ PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=2)
 
 
 def reveal(engine: Engine, training: Path, run_dir: Path, columns: int) -> tuple[int, ...]:
-    spec = RunSpec(
-        bundle.program("svm_reveal.mpc"), (f"columns={columns}",), run_dir=run_dir, shares_from=training / "train"
-    )
+    spec = RunSpec(bundle.program("svm_reveal.mpc"), (f"columns={columns}",), run_dir=run_dir, shares_from=training)
     return engine.run(spec).binary_output
 
 
@@ -160,13 +158,13 @@ def test_share_files_are_read_by_the_other(
     mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, writer: EngineName
 ) -> None:
     engines = {EngineName.REP3: get_engine(EngineName.REP3), EngineName.MP_SPDZ: mp_spdz()}
-    trained = train_and_open(tiny_task, PARAMETERS, engine=engines.pop(writer), run_dir=tmp_path)
+    trained = train_and_open(tiny_task, PARAMETERS, engine=engines.pop(writer), run_dir=tmp_path / "train")
     (reader,) = engines.values()
-    assert reveal(reader, tmp_path, tmp_path / "again", 17) == tuple(trained.weights.tolist())
+    assert reveal(reader, tmp_path / "train", tmp_path / "again", 17) == tuple(trained.weights.tolist())
     for party in range(PARTIES):  # header and 17 shares: nothing else was written
         assert (tmp_path / "train" / "Persistence" / f"Transactions-P{party}.data").stat().st_size == 28 + 17 * 16
     with pytest.raises(ShareFileError):
-        reveal(reader, tmp_path, tmp_path / "too many", 18)
+        reveal(reader, tmp_path / "train", tmp_path / "too many", 18)
 
 
 def test_training_twice_needs_two_folders(mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path) -> None:
@@ -180,10 +178,14 @@ def test_training_twice_needs_two_folders(mp_spdz: EngineOf, tiny_task: Task, tm
 
 def test_shares_of_another_protocol(mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path) -> None:
     train_and_open(
-        tiny_task, PARAMETERS, engine=mp_spdz(ProtocolName.SHAMIR), protocol=ProtocolName.SHAMIR, run_dir=tmp_path
+        tiny_task,
+        PARAMETERS,
+        engine=mp_spdz(ProtocolName.SHAMIR),
+        protocol=ProtocolName.SHAMIR,
+        run_dir=tmp_path / "train",
     )
     with pytest.raises(ShareFileError):
-        reveal(mp_spdz(), tmp_path, tmp_path / "again", 17)
+        reveal(mp_spdz(), tmp_path / "train", tmp_path / "again", 17)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def costs(
         "checks": [row for engine in engines if check for row in _checks(engine, task, progress)],
         "environment": environment(),
     }
-    write_atomically(out / COSTS_JSON, json.dumps(record, indent=2) + "\n")
+    write_atomically(out / COSTS_JSON, json.dumps(record, indent=2) + "\n", public=True)
     write_report(out)
     return record
 
