@@ -10,6 +10,7 @@ from typing import Any
 
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.runs.protocols import ProtocolName
 
 FILE = "model.json"
 
@@ -19,15 +20,20 @@ class ModelDescription:
     """model: its name in the registry.  features: of a row.  shares: how many the model is.
 
     image_shape: of the images that it was trained on, as Task.image_shape; None where rows are no images.
+    protocol: of the shares.  passive: somewhere in the training a corrupt server could add errors.
+    of_clients: the rows were those of clients outside the servers.
     """
 
     model: str
     features: int
     shares: int
+    protocol: ProtocolName = ProtocolName.RING
+    passive: bool = True
+    of_clients: bool = False
     image_shape: tuple[int, ...] | None = None
 
     def write(self, run_dir: Path) -> None:
-        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n")
+        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n", public=True)
 
     @classmethod
     def read(cls, run_dir: Path) -> ModelDescription | None:
@@ -35,7 +41,15 @@ class ModelDescription:
         path = run_dir / FILE
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-            return cls(str(fields["model"]), int(fields["features"]), int(fields["shares"]), read_shape(fields))
+            return cls(
+                str(fields["model"]),
+                int(fields["features"]),
+                int(fields["shares"]),
+                ProtocolName(fields["protocol"]),
+                bool(fields["passive"]),
+                bool(fields["of_clients"]),
+                read_shape(fields),
+            )
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError) as exc:
