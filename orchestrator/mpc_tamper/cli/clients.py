@@ -50,17 +50,19 @@ def serve(
 
     if answer not in set(serving.Answer):
         raise UsageError(f"expected --answer class or score, got {answer!r}")
+    runs_on = get_engine(engine)
+    serving.check_engine(runs_on, protocol)
     place = run_dir or new_run_dir("serve")
     if not quiet:
         folder = place / "clients"
         console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
-        if clients is None and get_engine(engine).capabilities.anonymous_clients:
+        if clients is None and runs_on.capabilities.anonymous_clients:
             console.note("anonymous clients are served; --clients DIR serves known ones only")
     try:
         with shown(quiet=quiet) as progress:
             serving.serve(
                 shares_of(model),
-                engine=get_engine(engine),
+                engine=runs_on,
                 run_dir=place,
                 port_base=port_base,
                 protocol=protocol,
@@ -108,6 +110,8 @@ def query(
 
     if (key is None) != (certificate is None):
         raise UsageError("expected --key and --certificate together, got one; give both or neither")
+    if not (runs_on := get_engine(engine)).capabilities.queries:
+        raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it serves no clients")
     service = serving.Service.read(certificates / serving.SERVICE)
     if service.engine is not engine:
         raise UsageError(f"expected --engine {service.engine}, on which these servers run, got {engine}")
@@ -116,7 +120,7 @@ def query(
         pixels,
         read_hosts(servers),
         certificates,
-        engine=get_engine(engine),
+        engine=runs_on,
         key=key,
         certificate=certificate,
         timeout_seconds=timeout,

@@ -105,7 +105,7 @@ def verify(
     if as_json:
         console.say(json.dumps(record, indent=2))
     else:
-        console.say(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.statement}")
+        console.say(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.found}")
         if not quiet:
             console.note(
                 f"{engine} {protocol}, verification {found.number} of this model: {record['seconds']:.2f} s, "

@@ -91,11 +91,7 @@ def serve(
     known: a folder with the certificates of the clients to serve; None serves anybody.
     """
     can = engine.capabilities
-    if protocol not in can.queries:
-        raise EngineUnavailable(
-            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with ring or "
-            "mal-rep-ring, or mp-spdz with ring or sy-rep-ring"
-        )
+    check_engine(engine, protocol)
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
     count = share_files.count(share_files.share_file(shares, 0))
@@ -125,6 +121,15 @@ def serve(
                 timeout_seconds=MAX_TIMEOUT_SECONDS if can.idles else timeout_seconds,
                 clients=access,
             )
+        )
+
+
+def check_engine(engine: Engine, protocol: ProtocolName) -> None:
+    """Before anything is written or trained. Raises EngineUnavailable where they serve no clients."""
+    if protocol not in engine.capabilities.queries:
+        raise EngineUnavailable(
+            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with ring or "
+            "mal-rep-ring, or mp-spdz with ring or sy-rep-ring"
         )
 
 

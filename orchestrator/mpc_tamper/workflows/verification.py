@@ -134,7 +134,7 @@ def verify(
 def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bool) -> None:
     if protocol not in engine.protocols:
         active = sorted(p for p in engine.protocols if p.active)
-        offer = f"it has {', '.join(active)}" if active else "it has no active protocol: try --engine mp-spdz"
+        offer = f"it has {', '.join(active)}" if active else "it has no active protocol: use --engine rep3 or mp-spdz"
         raise EngineUnavailable(f"expected a protocol of engine {engine.name}, got {protocol}; {offer}")
     if not protocol.active and not insecure_passive:
         raise ParameterError(

@@ -32,7 +32,6 @@ class ClearEngine(Engine):
         program = load_program(spec.program)
         validate(spec, program)
         shares = read_values(spec.shares_from) if spec.shares_from is not None else None
-        make_folder(spec.run_dir)
         append = spec.shares_from is not None and same_place(spec.shares_from, spec.run_dir)
         plan = None if spec.corruption is None else spec.corruption.plan
         machine = ClearMachine(program.sites, spec.inputs, plan, shares, append=append, on_step=on_step)
@@ -45,6 +44,7 @@ class ClearEngine(Engine):
             raise
         seconds = time.perf_counter() - began
         if machine.written is not None:
+            make_folder(spec.run_dir)
             write_values(spec.run_dir, machine.written)
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         report = PartyReport(0, Cost(seconds=seconds), tuple(machine.clock.records), rss)
