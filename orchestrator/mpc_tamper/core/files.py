@@ -13,6 +13,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -75,7 +76,8 @@ def decoding(
     parser of headers raise, RuntimeError, NotImplementedError, struct.error and MemoryError among it.
     """
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):  # what it warns of, it still reads
+            yield
     except TamperError:
         raise
     except Exception as exc:

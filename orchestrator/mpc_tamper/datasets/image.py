@@ -13,7 +13,7 @@ from mpc_tamper.datasets.npz import read_npz
 
 _CHANNELS = {"L": 1, "RGB": 3}
 _PICTURE = "a picture, such as a PNG"
-_ORIENTATION, _QUARTER_TURNS = 0x0112, (5, 6, 7, 8)  # Exif's tag, and its values that swap height and width
+_ORIENTATION = 0x0112  # Exif's tag; 1 where nothing is turned
 
 Shape = tuple[int, ...]
 
@@ -64,20 +64,28 @@ def _from_picture(path: Path, index: int | None, expected: Shape | None) -> np.n
         frames = getattr(picture, "n_frames", 1)
         if frames > 1:
             raise DataError(f"{path}: expected one image, got {frames} frames; save one of them")
-        turned = picture.getexif().get(_ORIENTATION, 1) in _QUARTER_TURNS
-        width, height = picture.size[::-1] if turned else picture.size
+        width, height = picture.size
         channels = _CHANNELS[picture.mode]
-        _check_shape(path, (height, width) if channels == 1 else (channels, height, width), expected)
+        turned = picture.getexif().get(_ORIENTATION, 1) != 1
+        if turned and picture.format == "TIFF":  # which Pillow turns as it loads it, but not its height and width
+            raise DataError(
+                f"{path}: expected an image as it is to be seen, got a TIFF that is turned; save it as a PNG"
+            )
+        _check_shape(path, (channels, height, width), expected, turned=turned)
         array = np.asarray(ImageOps.exif_transpose(picture))  # as every viewer turns it
-    return np.ascontiguousarray(array if array.ndim == 2 else np.moveaxis(array, 2, 0)).reshape(-1)
+    planes = array[None] if array.ndim == 2 else np.moveaxis(array, 2, 0)
+    _check_shape(path, planes.shape, expected)
+    return np.ascontiguousarray(planes).reshape(-1)
 
 
-def _check_shape(path: Path, found: Shape, expected: Shape | None) -> None:
-    """Before the pixels are decoded. As many pixels in rows of another length would be another image."""
+def _check_shape(path: Path, found: Shape, expected: Shape | None, *, turned: bool = False) -> None:
+    """As many pixels in rows of another length would be another image. turned: height and width may yet change places,
+    once the pixels, of which there may be very many, are decoded.
+    """
     if expected is None:
         return
     (channels, height, width), (depth, tall, wide) = _three(expected), _three(found)
-    if (height, width) != (tall, wide):
+    if (height, width) != (tall, wide) and not (turned and (height, width) == (wide, tall)):
         raise DataError(
             f"{path}: expected an image {width} pixels wide and {height} high ({height * width} pixels), as the model "
             f"was trained on, got one {wide} wide and {tall} high; resize the image"
