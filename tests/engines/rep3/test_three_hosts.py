@@ -32,6 +32,8 @@ from mpc_tamper.workflows.training import train
 from tests.support.hosts import Hosts, in_namespaces, on_loopback
 from tests.support.processes import COMMAND, wait_for
 
+pytestmark = pytest.mark.slow
+
 SECONDS_TO_END = 5.0
 RUN_FAILED = 4  # the exit code of a PartyError
 PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=5)
