@@ -16,7 +16,7 @@ from typer.testing import Result
 from mpc_tamper.cli.errors import exit_code
 from mpc_tamper.core import errors
 from mpc_tamper.engines import registry
-from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.base import Capabilities, Engine, OnStep
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult, StepRecord
 from mpc_tamper.runs.spec import InputFiles, RunSpec
@@ -25,9 +25,9 @@ from tests.support.processes import COMMAND
 Invoke = Callable[..., Result]
 
 
-class RecordingEngine:
+class RecordingEngine(Engine):
     name = EngineName.REP3
-    protocols = frozenset(ProtocolName)
+    capabilities = Capabilities(protocols=frozenset(ProtocolName))
 
     def __init__(self) -> None:
         self.specs: list[RunSpec] = []

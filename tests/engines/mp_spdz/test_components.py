@@ -57,12 +57,11 @@ def test_components(
     mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, plan: AdditiveErrorPlan | None, labels: int | None
 ) -> None:
     corruption = None if plan is None else Corruption(1, plan)
+    options = {"corruption": corruption, "owners": Owners((10, 8, 6), labels)}
     found = []
     for engine in (ClearEngine(), InMemoryRep3(), mp_spdz(plan=plan is not None)):
         folder = tmp_path / f"{engine.name}"
-        compute_components(
-            tiny_task, PCA, engine=engine, run_dir=folder, owners=Owners((10, 8, 6), labels), corruption=corruption
-        )
+        compute_components(tiny_task, PCA, engine=engine, run_dir=folder, **options)  # type: ignore[arg-type]
         found.append(opened(folder, LEFT, engine))
     assert np.array_equal(found[0], found[1])
     assert np.array_equal(found[0], found[2])
