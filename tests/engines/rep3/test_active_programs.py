@@ -12,7 +12,6 @@ from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.rep3.engine import Rep3Engine
-from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
@@ -105,11 +104,11 @@ def test_shares_of_passive_training_are_taken_over_unless_they_were_edited(tmp_p
     for party in range(3):
         path = share_files.share_file(tmp_path / "written", party)
         shares = share_files.read(path, 0, 3)
-        for part in ("own", "previous"):
-            edited = RepShare(shares.own.copy(), shares.previous.copy())
-            getattr(edited, part)[1] += np.uint64(1)
-            share_files.write(path, edited, 0)
+        for part in range(2):  # its own component, and the previous party's
+            edited = [component.copy() for component in shares]
+            edited[part][1] += np.uint64(1)
+            share_files.write(path, *edited, 0)
             with pytest.raises(ProtocolAbort):
                 verify(f"edited{party}{part}")
-        share_files.write(path, shares, 0)
+        share_files.write(path, *shares, 0)
     assert verify("again") == ("110",)
