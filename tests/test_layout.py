@@ -22,7 +22,7 @@ ON_TOP = {
     "test_processes.py",
     "test_recipes.py",
 }
-NOT_PACKAGES = {"recorded", "__pycache__"}
+NOT_PACKAGES = {"recorded", "nearest_mean", "__pycache__"}
 
 
 def identify(path: Path) -> str:

@@ -20,7 +20,7 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel, train_and_open
 from tests.support.ports import free_ports
 from tests.support.processes import COMMAND, started, wait_for
 
@@ -28,7 +28,9 @@ from tests.support.processes import COMMAND, started, wait_for
 @pytest.fixture(scope="module")
 def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     folder = tmp_path_factory.mktemp("model")
-    return train(tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder), folder
+    return train_and_open(
+        tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder / "train"
+    ), folder
 
 
 @contextmanager

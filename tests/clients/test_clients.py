@@ -20,7 +20,7 @@ from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.spec import RunSpec
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel, train_and_open
 from tests.support.clients_in_memory import serving
 from tests.support.in_memory import InMemoryRep3
 
@@ -31,7 +31,9 @@ QUERY = bundle.program("svm_query.mpc")
 def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     """A trained model and the folder of its shares."""
     folder = tmp_path_factory.mktemp("model")
-    return train(tiny_task, SvmParameters(iterations=5), engine=InMemoryRep3(), run_dir=folder), folder / "train"
+    return train_and_open(
+        tiny_task, SvmParameters(iterations=5), engine=InMemoryRep3(), run_dir=folder / "train"
+    ), folder / "train"
 
 
 def query_arguments(queries: int, answer: str = "score") -> tuple[str, ...]:

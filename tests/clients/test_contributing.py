@@ -62,7 +62,7 @@ def train_on(
             if not running.done():  # a client that vanishes ends the servers, which would wait for another one
                 raw_client(place / "clients").close()
             raise
-        return running.result(60)
+        return running.result(60).open(insecure_rows_of_clients=True)
 
 
 def give(folder: Path, x: np.ndarray, y: np.ndarray) -> None:

@@ -10,6 +10,7 @@ from mpc_tamper.runs.protocols import EngineName
 
 
 def get_engine(name: EngineName) -> Engine:
+    """A new object of the engine of this name. Nothing is started or checked before its first run."""
     return _ENGINES[name]()
 
 

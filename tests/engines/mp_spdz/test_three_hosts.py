@@ -29,7 +29,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.hosts import in_namespaces
 
 pytestmark = pytest.mark.netns
@@ -99,7 +99,7 @@ def test_training(
         for i in range(PARTIES)
     ]
     assert [party.communicate(timeout=60) for party in parties] == [("opened 17 weights\n", ""), ("\n", ""), ("\n", "")]
-    expected = train(
+    expected = train_and_open(
         tiny_task,
         PARAMETERS,
         engine=get_engine(EngineName.CLEAR),

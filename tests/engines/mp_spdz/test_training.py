@@ -21,7 +21,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 
@@ -35,7 +35,7 @@ EngineOf = Callable[..., Engine]
 
 
 def weights(task: Task, parameters: SvmParameters, engine: Engine, **options: object) -> np.ndarray:
-    return train(task, parameters, engine=engine, **options).weights  # type: ignore[arg-type]
+    return train_and_open(task, parameters, engine=engine, **options).weights  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("protocol", list(ProtocolName))
@@ -89,7 +89,7 @@ def test_active_protocols_abort(
 ) -> None:
     engine = mp_spdz(protocol, plan=True)
     with pytest.raises(ProtocolAbort):
-        train(
+        train_and_open(
             tiny_task,
             SHORT,
             engine=engine,

@@ -17,7 +17,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.in_memory import InMemoryRep3
 
 ACTIVE = ProtocolName.MAL_REP_RING
@@ -48,7 +48,7 @@ def spec(tmp_path: Path) -> RunSpec:
 def test_active_training_gives_the_weights_of_passive_and_clear_training(tiny_task, loss):
     parameters = SvmParameters(iterations=4, loss=Loss(loss), learning_rate=0.05)
     runs = [
-        train(tiny_task, parameters, engine=engine, protocol=protocol)
+        train_and_open(tiny_task, parameters, engine=engine, protocol=protocol)
         for engine, protocol in (
             (ClearEngine(), ProtocolName.RING),
             (InMemoryRep3(), ProtocolName.RING),
@@ -104,8 +104,8 @@ def test_shares_of_passive_training_are_taken_over_unless_they_were_edited(tmp_p
     for party in range(3):
         path = share_files.share_file(tmp_path / "written", party)
         shares = share_files.read(path, 0, 3)
-        for part in range(2):  # its own component, and the previous party's
-            edited = [component.copy() for component in shares]
+        for part in range(2):  # x_i, and x_{i-1}
+            edited = [shares[0].copy(), shares[1].copy()]
             edited[part][1] += np.uint64(1)
             share_files.write(path, *edited, 0)
             with pytest.raises(ProtocolAbort):

@@ -27,7 +27,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.hosts import Hosts, in_namespaces, on_loopback
 from tests.support.processes import COMMAND, wait_for
 
@@ -134,7 +134,7 @@ def test_training_gives_the_weights_of_the_clear_engine(
     ]
     assert [finished(party) for party in reveal] == [("opened 17 weights\n", ""), ("", ""), ("", "")]
     plan = PLAN if corrupt_party is not None else None
-    expected = train(
+    expected = train_and_open(
         tiny_task,
         PARAMETERS,
         engine=get_engine(EngineName.CLEAR),

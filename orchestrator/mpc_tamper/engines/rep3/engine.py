@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from mpc_tamper.core import errors
-from mpc_tamper.core.errors import PartyError, PeerLost, TamperError
+from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout, TamperError
 from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Engine, GateFlips
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
@@ -182,7 +182,10 @@ def _failure(party: int, code: int, run_dir: Path) -> TamperError:
 
 def _first_cause(failures: list[TamperError], hanging: Collection[int]) -> TamperError:
     """A party that was killed, before what was said of one that still hangs, before what the others said of themselves,
-    before what they said of each other. hanging: parties that have not ended."""
+    before what they said of each other. hanging: parties that have not ended.
+
+    Where the others are only known to have waited for each other, they waited for the one that has not ended.
+    """
 
     def rank(failure: TamperError) -> int:
         if "was killed by" in str(failure):
@@ -191,4 +194,8 @@ def _first_cause(failures: list[TamperError], hanging: Collection[int]) -> Tampe
             return 1
         return 3 if isinstance(failure, PeerLost) else 2
 
-    return min(failures, key=rank)
+    first = min(failures, key=rank)
+    if hanging and rank(first) > 1 and isinstance(first, PeerLost | PeerTimeout):
+        party = min(hanging)
+        return PeerTimeout(f"party {party} did not go on when the other parties waited for it; {first}", party)
+    return first
