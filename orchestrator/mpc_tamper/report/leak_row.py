@@ -41,8 +41,8 @@ def leak_row_table(record: Mapping[str, Any]) -> str:
         "# A training row, read off an opened model",
         "",
         f"{DATASETS.get(record['dataset'], record['dataset'])}, {record['rows']:,} rows, engine {record['engine']}, "
-        f"protocol {record['protocol']}: party {record['corrupt_party']} adds errors at `MARGIN` alone, and the model is "
-        f"opened. Batches of {parameters['batch_size']}, learning rate {parameters['learning_rate']:g}, "
+        f"protocol {record['protocol']}: party {record['corrupt_party']} adds errors at `MARGIN` alone, and the model "
+        f"is opened. Batches of {parameters['batch_size']}, learning rate {parameters['learning_rate']:g}, "
         f"{parameters['iterations']} passes; honest test accuracy {record['honest_accuracy']:.2%}. "
         f"In {within} of {len(found)} trainings every pixel of the chosen row was read to within one level of 255.",
         "",

@@ -2,9 +2,9 @@
 
 The paper (section 1) finds that in this setting it "appears to be much more difficult to break privacy".
 A corrupt server that adds errors to MARGIN alone silences all rows but one (gradient zeroing, of both classes), and
-keeps that one on the near side of the hinge. Then every step of its batch adds a multiple of y x to the weights, x being
-that row and y its label, and no other step adds anything: the model, once opened, is the row. Each weight is a known
-function of one pixel, in exact integers, which the attacker tabulates for the levels 0 to 255 and either label.
+keeps that one on the near side of the hinge. Then every step of its batch adds a multiple of y x to the weights, x
+being that row and y its label, and no other step adds anything: the model, once opened, is the row. Each weight is a
+known function of one pixel, in exact integers, which the attacker tabulates for the levels 0 to 255 and either label.
 
 How fine that table is depends on public parameters. A level has to move a weight by at least one unit of 2^-16: with
 mini-batches of 128 rows and alpha = 0.5 it does. Weight decay takes a unit from each positive weight in every step, by
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,8 @@ from mpc_tamper.studies.environment import environment
 from mpc_tamper.workflows.training import train, train_and_open
 
 DATASET = "mnist_0_1"
-PARAMETERS = SvmParameters(learning_rate=0.5, regularisation=0.0, batch_size=128, iterations=5)
+BATCH = 128
+PARAMETERS = SvmParameters(learning_rate=0.5, regularisation=0.0, batch_size=BATCH, iterations=5)
 ROWS = 8  # that are read, one training each, where nobody chose some
 
 
@@ -54,18 +55,20 @@ def leak_rows(
     *,
     task: Task | None = None,
     rows: Sequence[int] | None = None,
-    parameters: SvmParameters = PARAMETERS,
+    parameters: SvmParameters | None = None,
     corrupt_party: int = 1,
     seed: int = 1,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Read rows off opened models, a training for each, and try one under the engine's active protocol.
 
-    task: all of MNIST 0/1 where None.  rows: indices of training rows; ROWS drawn with the seed where None.  Writes
-    leak-row.json, .md and .png to `out`, and returns the record.
+    task: all of MNIST 0/1 where None.  rows: indices of training rows; ROWS drawn with the seed where None.
+    parameters: PARAMETERS where None, in smaller batches where there are fewer rows.  Writes leak-row.json, .md and
+    .png to `out`, and returns the record.
     """
     check_folder(out)
     task = task or load_task(DATASET)
+    parameters = parameters or replace(PARAMETERS, batch_size=min(BATCH, len(task.x_train)))
     scenario = Scenario.plain(task, parameters)
     if rows is None:
         rows = np.sort(np.random.default_rng(seed).choice(len(task.x_train), ROWS, replace=False)).tolist()
