@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mpc_tamper.core.errors import UsageError
-from mpc_tamper.core.files import read_file, reported, write_atomically
+from mpc_tamper.core.files import reported, write_atomically
 
 VALID_DAYS = 30  # for hosts that exchange certificates ahead of a run
 _LARGEST = 1 << 20  # bytes of a key or certificate
@@ -123,11 +123,18 @@ def check_credentials(party_id: int, key: Path, certificates: Sequence[Path]) ->
         ) from exc
 
 
+def _content(path: Path, what: str, advice: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST)
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise UsageError(f"{path}: expected {what}: {reason}; {advice}") from exc
+
+
 def _read_certificate(path: Path, whose: str) -> x509.Certificate:
-    expected = (
-        f"{whose} certificate, in PEM format, which its host makes (mpc-tamper certificate) and sends to the others"
-    )
-    content = read_file(path, expected, error=UsageError, largest=_LARGEST)
+    advice = "its host makes it (mpc-tamper certificate) and sends it to the others"
+    content = _content(path, f"{whose} certificate", advice)
     try:
         with warnings.catch_warnings(action="ignore"):  # of odd fields, which TLS judges
             return x509.load_pem_x509_certificate(content.removeprefix(codecs.BOM_UTF8))
@@ -137,7 +144,7 @@ def _read_certificate(path: Path, whose: str) -> x509.Certificate:
 
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """What is wrong with a key is said without a word of it."""
-    content = read_file(path, "this party's key", error=UsageError, largest=_LARGEST)
+    content = _content(path, "this party's key", "give the file that mpc-tamper certificate made")
     try:
         key = serialization.load_pem_private_key(content, password=None)
     except Exception as exc:

@@ -55,8 +55,8 @@ def shift(bits: int) -> int:
 def divided(x: object, y: object) -> UnsupportedName:
     """Of x / y, where at least one is a run-time value."""
     return UnsupportedName(
-        f"the division {type(x).__name__} / {type(y).__name__} is outside the part of MP-SPDZ that this engine runs: use "
-        f"// or >> for public integers, multiply a fixed-point number by a constant such as 0.5, or {INSTEAD}"
+        f"the division {type(x).__name__} / {type(y).__name__} is outside the part of MP-SPDZ that this engine runs: "
+        f"use // or >> for public integers, multiply a fixed-point number by a constant such as 0.5, or {INSTEAD}"
     )
 
 
