@@ -42,7 +42,7 @@ def serve(
     quiet: QuietOption = False,
 ) -> None:
     """Answer clients with the class of their images. Three local servers hold the model's shares. Ctrl-C ends them."""
-    from mpc_tamper.cli.program import new_run_dir
+    from mpc_tamper.cli.program import run_folder
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
     from mpc_tamper.engines.registry import get_engine
@@ -52,28 +52,28 @@ def serve(
         raise UsageError(f"expected --answer class or score, got {answer!r}")
     runs_on = get_engine(engine)
     serving.check_engine(runs_on, protocol)
-    place = run_dir or new_run_dir("serve")
-    if not quiet:
-        folder = place / "clients"
-        console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
-        if clients is None and runs_on.capabilities.anonymous_clients:
-            console.note("anonymous clients are served; --clients DIR serves known ones only")
-    try:
-        with shown(quiet=quiet) as progress:
-            serving.serve(
-                shares_of(model),
-                engine=runs_on,
-                run_dir=place,
-                port_base=port_base,
-                protocol=protocol,
-                queries=queries,
-                answer=serving.Answer(answer),
-                known=clients,
-                timeout_seconds=timeout,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        console.note("stopped")
+    with run_folder(run_dir, "serve") as place:
+        if not quiet:
+            folder = place / "clients"
+            console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
+            if clients is None and runs_on.capabilities.anonymous_clients:
+                console.note("anonymous clients are served; --clients DIR serves known ones only")
+        try:
+            with shown(quiet=quiet) as progress:
+                serving.serve(
+                    shares_of(model),
+                    engine=runs_on,
+                    run_dir=place,
+                    port_base=port_base,
+                    protocol=protocol,
+                    queries=queries,
+                    answer=serving.Answer(answer),
+                    known=clients,
+                    timeout_seconds=timeout,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            console.note("stopped")
 
 
 def query(

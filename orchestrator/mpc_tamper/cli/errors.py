@@ -13,6 +13,7 @@ from mpc_tamper.core.errors import PartyError, ProgramError, TamperError, UsageE
 from mpc_tamper.core.files import system_failure
 
 SYSTEM = 5  # the exit code where the system refused something, such as room on a disk
+_OF_A_PATH = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST}
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _EXIT_CODES: tuple[tuple[type[TamperError], int], ...] = (
     (UsageError, 2),
@@ -38,7 +39,7 @@ class ReportingGroup(TyperGroup):
             if error.errno is None:
                 raise
             console.fail(system_failure(error))
-            raise typer.Exit(SYSTEM) from error
+            raise typer.Exit(exit_code(UsageError()) if error.errno in _OF_A_PATH else SYSTEM) from error
         except MemoryError as error:
             console.fail(system_failure(OSError(errno.ENOMEM, "not enough memory")))
             raise typer.Exit(SYSTEM) from error

@@ -14,6 +14,7 @@ from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
 
+PRINTS = 0  # the party that shows the program's output
 PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Which party this host is.")]
 
 
@@ -109,7 +110,7 @@ def party(
         others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
         console.note(f"party {party} at {addresses[party]}, to meet {others}")
     host = Host(party, addresses, key, pinned, listen, connect_timeout)
-    with run_folder(run_dir, f"{program.stem}-party{party}") as folder, lines_first(as_json=as_json):
+    with run_folder(run_dir, f"{program.stem}-party{party}") as folder, lines_first(as_json=as_json or party != PRINTS):
         spec = RunSpec(
             program=program,
             args=tuple(args or ()),

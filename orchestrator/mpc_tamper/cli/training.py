@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mpc_tamper.runs.owners import ClientRows
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
+_TAKEN = 0.5  # a success rate below which an attack is said not to have worked
+
 DataOption = Annotated[
     str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
 ]
@@ -185,7 +187,13 @@ def attack(
     with shown(quiet=options.quiet) as progress:
         trained = secret.open(progress=progress)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
-    _finish(secret, trained, attacked | asdict(trained.evaluate(task, where)), options)
+    found = trained.evaluate(task, where)
+    _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
+    if found.attack_success_rate_clipped < _TAKEN:
+        console.warn(
+            f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the images of "
+            f"the other class; raise --iterations or --strength ({strength:g} now), or choose more or other pixels"
+        )
 
 
 def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:
@@ -298,7 +306,11 @@ def open_trained(
 
 
 def _finish(
-    secret: SecretModel, opened: TrainedModel | None, findings: dict[str, Any], options: TrainingOptions
+    secret: SecretModel,
+    opened: TrainedModel | None,
+    findings: dict[str, Any],
+    options: TrainingOptions,
+    image_shape: tuple[int, ...] = (),
 ) -> None:
     """Print what was found and where the shares are; write the record and, of an opened model, the weights."""
     import json
@@ -316,6 +328,8 @@ def _finish(
         console.say(record)
         return
     for key, value in findings.items():
+        if key == "trigger_pixels":
+            value = _places(value, image_shape)
         console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
     console.say(f"{'seconds':<28} {secret.run.seconds:.1f}")
     console.say(f"{'bytes per party':<28} {secret.run.bytes_per_party:,}")
@@ -324,6 +338,13 @@ def _finish(
         console.say(f"{'shares':<28} {secret.shares}")
     if opened is None and not options.quiet:
         console.note(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}")
+
+
+def _places(pixels: list[int], image_shape: tuple[int, ...]) -> str:
+    """The row and column of each, once for all channels."""
+    height, width = image_shape[-2:]
+    places = sorted({divmod(pixel % (height * width), width) for pixel in pixels})
+    return "row, column " + "; ".join(f"{row},{column}" for row, column in places)
 
 
 def _write_weights(folder: Path, model: OpenedModel) -> None:

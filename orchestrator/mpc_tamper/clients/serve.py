@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mpc_tamper.clients.handout import write_hand_out
-from mpc_tamper.core.errors import EngineUnavailable, ParameterError, UsageError
+from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
@@ -94,7 +94,10 @@ def serve(
     check_engine(engine, protocol)
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
-    count = share_files.count(share_files.share_file(shares, 0))
+    try:
+        count = share_files.count(share_files.share_file(shares, 0))
+    except ShareFileError as exc:
+        raise ShareFolderError(f"{shares}: expected the shares of a training in it; {exc}", exc.party) from exc
     described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
     model = get_model(described.model)
     model.require({Capability.QUERIES}, "serving")

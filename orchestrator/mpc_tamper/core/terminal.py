@@ -14,7 +14,7 @@ def printable(text: str) -> str:
 
     A file name could otherwise move the cursor, change the window's title, or show another name than it is.
     """
-    return "".join(_escaped(c) if unicodedata.category(c) in _UNSEEN else c for c in text)
+    return "".join(repr(c)[1:-1] if unicodedata.category(c) in _UNSEEN else c for c in text)
 
 
 def escape_codes_unwanted() -> bool:
@@ -29,7 +29,3 @@ def takes_escape_codes(stream: TextIO | None) -> bool:
         return stream.isatty()
     except (OSError, ValueError):
         return False
-
-
-def _escaped(character: str) -> str:
-    return character.encode("ascii", "backslashreplace").decode() if ord(character) > 126 else repr(character)[1:-1]

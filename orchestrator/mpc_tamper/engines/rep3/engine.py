@@ -28,7 +28,6 @@ from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 
 _HOST = "127.0.0.1"
-_PRINTING_PARTY = 0
 _GRACE_SECONDS = 2.0  # for the other parties to notice a failure by themselves and say what they saw
 
 
@@ -167,7 +166,8 @@ def _wait(parties: Parties, run_dir: Path, progress: _Progress) -> None:
     failed = {party: code for party, code in parties.exit_codes.items() if code}
     if failed:
         cause = _first_cause([_failure(party, code, run_dir) for party, code in failed.items()], parties.running)
-        cause.lines = tuple(read_report(run_dir, _PRINTING_PARTY).get("lines", ()))
+        # All print the same, but one may have been ended by another's end a line earlier.
+        cause.lines = max((tuple(read_report(run_dir, i).get("lines", ())) for i in range(PARTIES)), key=len)
         raise cause
 
 

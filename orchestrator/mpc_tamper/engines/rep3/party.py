@@ -45,6 +45,7 @@ from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost
 
 EXIT_FAILED = 1
+PRINTING_PARTY = 0
 CLIENT_SECONDS = 10.0  # for a client's message
 _EXIT_ORPHANED = 70
 _PROGRESS_SECONDS = 0.1
@@ -89,13 +90,13 @@ def _run(
     printed: list[str] = []
     recorder = recorder_for(ProtocolName(config.protocol), channel, prss, session)
     party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder)
-    emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host)
     random.seed(session)
     np.random.seed(np.frombuffer(session, np.uint32))
     try:
-        with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
+        machine = Rep3Machine(party, inputs, run_dir, printed.append, on_step, open_to_clients)
+        with contextlib.closing(machine):
             run_program(program, config.args, machine)
         recorder.prove()
         recorder.finish()
@@ -109,7 +110,7 @@ def _run(
     if config.shares_from is not None:
         share_files.keep_after(share_files.share_file(run_dir, config.party_id), taken)
     return {
-        "lines": "".join(printed).splitlines(),
+        "lines": "".join(printed).splitlines() if config.party_id == PRINTING_PARTY else [],
         "cost": asdict(spent()),
         "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -140,10 +141,6 @@ def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
     share_files.create(target)
     shutil.copyfile(source, target)
     return shares
-
-
-def _discard(line: str) -> None:
-    """Program output is party 0's to print."""
 
 
 def _die_with_parent(alive_fd: int) -> None:
