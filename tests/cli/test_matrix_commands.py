@@ -30,10 +30,12 @@ def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
         "mnist_0_1 none low_variance: the same\nmnist_0_1 backdoor_1 low_variance: the same\n",
     )
     text = record.read_text(encoding="utf-8")
-    record.write_text(text.replace('"plan_sha256": "', '"plan_sha256": "x'), encoding="utf-8")
+    plan = '"plans": {"train": "'
+    assert plan in text
+    record.write_text(text.replace(plan, f"{plan}x"), encoding="utf-8")
     other = invoke("rerun", record, "--engine", "clear", "--attack", "backdoor_1", "--sample", "1", "--quiet")
     assert other.exit_code == 1
-    assert other.stdout.startswith("mnist_0_1 backdoor_1 none: plan_sha256: x")
+    assert other.stdout.startswith("mnist_0_1 backdoor_1 none: plans: {'train': 'x")
 
 
 def test_refusals(invoke: Invoke, tmp_path: Path) -> None:

@@ -19,16 +19,17 @@ from mpc_tamper.core import bundle
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.mp_spdz.certificates import make_certificate
-from mpc_tamper.engines.mp_spdz.run_folder import write_inputs
 from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.base import DataSize
+from mpc_tamper.models.encoding import write_signed_rows
 from mpc_tamper.models.linear_svm.bounds import fixed_point
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
-from mpc_tamper.models.linear_svm.program import training_arguments
+from mpc_tamper.models.linear_svm.program import training_call
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.hosts import in_namespaces
 
 pytestmark = pytest.mark.netns
@@ -40,8 +41,9 @@ ENDLESS = "x = sint(1)\n@for_range(10 ** 9)\ndef _(i):\n    x.update(x * x)\n"
 PARTY = """
 import sys
 from pathlib import Path
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.engines.hosts import read_hosts
+from mpc_tamper.engines.hosts import Host, read_hosts
 from mpc_tamper.engines.mp_spdz.single_party import run_on_this_host
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 party, program, run_dir, shares, binary, plan, *args = sys.argv[1:]
@@ -49,9 +51,9 @@ i = int(party)
 spec = RunSpec(
     Path(program), tuple(args), run_dir=Path(run_dir), shares_from=Path(shares) if shares else None,
     inputs={i: InputFiles(binary=Path(binary))} if binary else {},
-    plan=AdditiveErrorPlan.read(Path(plan)) if plan else None, corrupt_party=i if plan else None)
-pem = [Path(f"P{j}.pem") for j in range(3)]
-print(*run_on_this_host(spec, i, read_hosts(Path("hosts")), Path(f"P{i}.key"), pem).lines, sep="\\n")
+    corruption=Corruption(i, AdditiveErrorPlan.read(Path(plan))) if plan else None)
+pem = tuple(Path(f"P{j}.pem") for j in range(3))
+print(*run_on_this_host(spec, Host(i, read_hosts(Path("hosts")), Path(f"P{i}.key"), pem)).lines, sep="\\n")
 """
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -80,10 +82,9 @@ def test_training(
     mp_spdz(plan=corrupt_party is not None)
     rows, pixels = tiny_task.x_train.shape
     owners = Owners.share_equally(rows, PARTIES)
-    inputs = write_inputs(tmp_path / "inputs", tiny_task.x_train, tiny_task.y_train, owners)
-    arguments = training_arguments(
-        PARAMETERS, fixed_point(PARAMETERS, rows, pixels), pixels, owners.rows, owners.labels
-    )
+    inputs = write_signed_rows(tmp_path / "inputs", tiny_task.x_train, tiny_task.y_train, owners)
+    constants = fixed_point(PARAMETERS, rows, pixels)
+    arguments = training_call(PARAMETERS, constants, DataSize(rows, pixels, 255), owners).args
     PLAN.write(tmp_path / "plan.txt")
     parties = []
     for i in (2, 0, 1):
@@ -98,7 +99,7 @@ def test_training(
         for i in range(PARTIES)
     ]
     assert [party.communicate(timeout=60) for party in parties] == [("opened 17 weights\n", ""), ("\n", ""), ("\n", "")]
-    expected = train(
+    expected = train_and_open(
         tiny_task,
         PARAMETERS,
         engine=get_engine(EngineName.CLEAR),

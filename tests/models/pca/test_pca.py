@@ -26,7 +26,7 @@ from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.spec import RunSpec
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.workflows.components import Components, SecretProjection, read_projection
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.components import components_of, compute_components
 from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
@@ -218,7 +218,7 @@ def test_an_owner_enters_components(tiny_task: Task) -> None:
     assert isinstance(projection, Projection)
     assert subspace_overlap(projection.matrix.T, exact.components_.T) > 0.9999
     entered = replace(tiny_task, x_train=projection.features(tiny_task.x_train))
-    weights = train(entered, scenario.parameters, engine=ClearEngine()).weights
+    weights = train_and_open(entered, scenario.parameters, engine=ClearEngine()).weights
     found = scores(weights, projection.features(tiny_task.x_test)) > 0
     assert np.array_equal(found, tiny_task.y_test == 1)
 

@@ -53,11 +53,17 @@ class SvmErrors(Errors):
         return UpdateSite.GRADIENT if self.parameters.clip is None else UpdateSite.CLIP
 
     def shift(
-        self, direction: np.ndarray, *, strength: float, iterations: Iterable[int] | None = None
+        self,
+        direction: np.ndarray,
+        *,
+        strength: float,
+        iterations: Iterable[int] | None = None,
+        in_gradient: bool = False,
     ) -> AdditiveErrorPlan:
         """Raises ParameterError where nothing would be added, or something outside 64 bits."""
+        site = UpdateSite.GRADIENT if in_gradient else self.site
         return shift_plan(
-            direction, self.parameters, self.size.rows, strength=strength, site=self.site, iterations=iterations
+            direction, self.parameters, self.size.rows, strength=strength, site=site, iterations=iterations
         )
 
     def shift_once(self, change: np.ndarray) -> AdditiveErrorPlan:
