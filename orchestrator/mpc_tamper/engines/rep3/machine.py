@@ -40,6 +40,19 @@ def _final(method: _Method) -> _Method:
     return cast(_Method, guarded)
 
 
+def _with_all_clients(method: _Method) -> _Method:
+    """Final, and refused after a client was lost of which the program does not know (clients/service.py)."""
+
+    @wraps(method)
+    def guarded(self: Rep3Machine, *args: Any, **options: Any) -> Any:
+        with self.party.channel.final.guard():
+            if self._service is not None:
+                self._service[1].require_all()
+            return method(self, *args, **options)
+
+    return cast(_Method, guarded)
+
+
 class Rep3Machine:
     """Implements frontend.machine.Machine for one party.
 
@@ -89,38 +102,38 @@ class Rep3Machine:
         self.public_values.update(c.tobytes())
         return x.scale(c)
 
-    @_final
+    @_with_all_clients
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:
         def read(count: int) -> np.ndarray:
             return self._inputs.take(count, binary=binary)
 
         return share_input(self.party, owner, shape, read)
 
-    @_final
+    @_with_all_clients
     def mul(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.mul(self.party, x, y)
 
-    @_final
+    @_with_all_clients
     def dot(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.dot(self.party, x, y)
 
-    @_final
+    @_with_all_clients
     def matmul(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.matmul(self.party, x, y)
 
-    @_final
+    @_with_all_clients
     def trans_matmul(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.trans_matmul(self.party, x, y)
 
-    @_final
+    @_with_all_clients
     def less_than_zero(self, x: RepShare, k: int) -> RepShare:
         return less_than_zero(self.party, x.reshape(-1), k).reshape(*x.shape)
 
-    @_final
+    @_with_all_clients
     def right_shift(self, x: RepShare, t: int) -> RepShare:
         return right_shift(self.party, x.reshape(-1), t).reshape(*x.shape)
 
-    @_final
+    @_with_all_clients
     def open(self, x: RepShare) -> np.ndarray:
         return open_to_all(self.party, x)
 
@@ -132,7 +145,7 @@ class Rep3Machine:
             raise EngineUnavailable("expected a run that can serve clients, got one in memory: use --engine rep3")
         self._service = port, ClientService(self.party, self._listen(port))
 
-    @_final
+    @_with_all_clients
     def accept_client(self, port: int) -> int:
         if self._service is not None and port != self._service[0]:
             raise ProgramError(f"expected port {self._service[0]}, on which this program listens, got {port}")
@@ -143,6 +156,19 @@ class Rep3Machine:
         return self._clients.receive(client, count)
 
     @_final
+    def receive_public_from_client(self, client: int, count: int) -> np.ndarray:
+        return self._clients.receive_public(client, count)
+
+    @_with_all_clients
+    def send_public_to_client(self, client: int, values: np.ndarray) -> None:
+        self.public_values.update(values.tobytes())
+        self._clients.send_public(client, values)
+
+    @_final
+    def client_present(self, client: int) -> bool:
+        return self._clients.present(client)
+
+    @_with_all_clients
     def reveal_to_clients(self, clients: list[int], values: RepShare) -> None:
         self._clients.reveal(clients, values)
 
@@ -161,12 +187,12 @@ class Rep3Machine:
         if self._service is not None:
             self._service[1].close_all()
 
-    @_final
+    @_with_all_clients
     def write_shares(self, x: RepShare, position: int | None) -> None:
         self.party.recorder.prove()
         share_files.write(self._shares, x.own, x.previous, position)
 
-    @_final
+    @_with_all_clients
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
         shares = RepShare(*share_files.read(self._shares, position, count))
         self.party.recorder.check_agreement(shares)
@@ -186,7 +212,7 @@ class Rep3Machine:
     def emit(self, text: str) -> None:
         self._emit(text)
 
-    @_final
+    @_with_all_clients
     def emit_binary(self, values: np.ndarray) -> None:
         self._binary_output.parent.mkdir(parents=True, exist_ok=True)
         with self._binary_output.open("ab") as file:

@@ -169,7 +169,9 @@ class ClientService:
         """None for a client that is lost. Raises ProgramError for one that the program has closed."""
         self._check(client)
         if client not in self._open and client not in self._lost:
-            raise ProgramError(f"expected a client that is connected, got {client} after closeclientconnection({client})")
+            raise ProgramError(
+                f"expected a client that is connected, got {client} after closeclientconnection({client})"
+            )
         return self._open.get(client)
 
     def _announced(self) -> tuple[bytes, float]:
