@@ -21,7 +21,7 @@ def cost(values: int) -> Cost:
 
 
 def open_to_all(party: Party, x: RepShare) -> np.ndarray:
-    """The value of x, uint64. Raises OpeningError where the two copies of the missing component differ; that is final."""
+    """The value of x, uint64. Raises OpeningError, which is final, where two copies of the missing component differ."""
     with party.channel.final.guard():
         return _open(party, x)
 

@@ -200,8 +200,8 @@ class Channel:
             peer = (receiving or sending)[0]
             doing = "sent nothing" if receiving else "took nothing"
             raise PeerTimeout(
-                f"{_name(peer)} {doing} for {self.timeout_seconds:g} s; check that it runs and that the network reaches it, "
-                "or allow more time (--timeout)",
+                f"{_name(peer)} {doing} for {self.timeout_seconds:g} s; check that it runs and that the network "
+                "reaches it, or allow more time (--timeout)",
                 peer,
             )
         for peer, link in self._links.items():

@@ -139,30 +139,33 @@ def connect(
 def _dial(identity: Identity, peer: int, address: Address, deadline: float, links: dict[int, TlsLink]) -> TlsLink:
     """Try until the peer answers; others who answer at its address are left alone."""
     context = _context(identity, ssl.PROTOCOL_TLS_CLIENT, [peer])
-    pause, attempt, warned = _RETRY_SECONDS, _ATTEMPT_SECONDS, False
+    pause, attempt = _RETRY_SECONDS, _ATTEMPT_SECONDS
+    met: HandshakeError | None = None  # somebody else
     while True:
         try:
             return _handshake(context, address, min(attempt, _left(deadline)), identity.der(peer))
         except OSError as exc:
             failure = exc
-        stranger = isinstance(failure, ssl.SSLError) and not isinstance(failure, ssl.SSLEOFError)
+        if isinstance(failure, ssl.SSLError) and not isinstance(failure, ssl.SSLEOFError):
+            if met is None:
+                log.warning("somebody else than party %d answers at %s: %s; dialling again", peer, address, failure)
+            met = _somebody_else(peer, address, failure)
         if time.monotonic() + pause > deadline:
-            raise _not_met(peer, address, failure, stranger) from failure
-        if stranger and not warned:
-            log.warning("party %d: %s; dialling again", identity.party_id, _not_met(peer, address, failure, stranger))
-            warned = True
+            raise met or _nobody(peer, address, failure) from failure
         _wait(links, pause)
         pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
         attempt = min(2 * attempt, _LONGEST_ATTEMPT_SECONDS) if isinstance(failure, TimeoutError) else _ATTEMPT_SECONDS
 
 
-def _not_met(peer: int, address: Address, failure: OSError, stranger: bool) -> HandshakeError | PeerTimeout:
-    if stranger:
-        return HandshakeError(
-            f"expected the pinned certificate of party {peer} at {address}, got a failed handshake: {failure}; check "
-            "that all parties have the same three certificates, and that nobody else answers there",
-            peer,
-        )
+def _somebody_else(peer: int, address: Address, failure: OSError) -> HandshakeError:
+    return HandshakeError(
+        f"expected the pinned certificate of party {peer} at {address}, got a failed handshake: {failure}; check that "
+        "all parties have the same three certificates, and that nobody else answers there",
+        peer,
+    )
+
+
+def _nobody(peer: int, address: Address, failure: OSError) -> PeerTimeout:
     return PeerTimeout(
         f"party {peer} does not listen at {address}: {failure}; check that it runs and that no firewall is in between",
         peer,
