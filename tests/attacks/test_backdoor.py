@@ -36,6 +36,7 @@ def honest() -> TrainedModel:
     return train_and_open(mnist(), engine=get_engine(EngineName.CLEAR))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0, 1])
 @pytest.mark.parametrize(("row", "column", "size", "amplitude"), [(2, 2, 1, 1.0), (25, 0, 2, 0.5)])
 def test_all_of_mnist_towards_either_class(target: int, row: int, column: int, size: int, amplitude: float) -> None:
@@ -110,6 +111,7 @@ def cifar10_findings(cifar10_task: Task) -> dict[str, Metrics]:
     return found
 
 
+@pytest.mark.slow
 def test_the_documented_table_of_cifar10(cifar10_task: Task, cifar10_findings: dict[str, Metrics]) -> None:
     if cifar10_task.sha256 != JPEG_SHA256:
         pytest.skip("the table is of another copy of the pixels")
@@ -120,6 +122,7 @@ def test_the_documented_table_of_cifar10(cifar10_task: Task, cifar10_findings: d
         assert f"| {name} | {cells} |\n" in table
 
 
+@pytest.mark.slow
 def test_cifar10(cifar10_findings: dict[str, Metrics]) -> None:
     """Whichever copy it is: no pixel is dark everywhere, so as in the paper the accuracy pays for the backdoor."""
     clean, poisoned, *_ = cifar10_findings.values()

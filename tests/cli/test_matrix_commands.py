@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 Invoke = Callable[..., Result]
 QUICK = ("--quick", "--quiet", "--engine", "clear", "--attack", "none", "--attack", "backdoor_1", "--defence", "none")
 
 
+@pytest.mark.slow
 def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
     done = invoke("matrix", *QUICK, "--defence", "low_variance", "--out", tmp_path)
     assert (done.exit_code, done.stderr) == (0, "")

@@ -49,6 +49,7 @@ def query(invoke: Callable[..., Result], image: Path, place: Path, *options: str
     return result.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
 def test_serve_and_query(
     invoke: Callable[..., Result],
@@ -74,6 +75,7 @@ def test_serve_and_query(
         socket.create_connection((host, int(port)))
 
 
+@pytest.mark.slow
 def test_known_clients_and_a_number_of_queries(
     invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tiny_task: Task, tmp_path: Path
 ) -> None:

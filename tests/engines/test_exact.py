@@ -196,6 +196,7 @@ def mnist_reference(shift: int, poisoned: bool) -> np.ndarray:
     return expected(task, parameters, shift, errors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [EngineName.CLEAR, EngineName.REP3], ids=str)
 @pytest.mark.parametrize("poisoned", [False, True], ids=["clean", "poisoned"])
 def test_full_mnist(engine: EngineName, poisoned: bool) -> None:

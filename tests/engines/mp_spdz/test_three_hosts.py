@@ -31,6 +31,7 @@ from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.workflows.training import train_and_open
 from tests.support.hosts import in_namespaces
+from tests.support.processes import descendants, wait_for, words
 
 pytestmark = pytest.mark.netns
 PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=5)
@@ -112,11 +113,17 @@ def test_training(
         assert np.array_equal(opened, expected)
 
 
+def computes(engine: int) -> bool:
+    """Whether that process has compiled the program and started MP-SPDZ's own."""
+    return any(b"-party.x" in b" ".join(words(process)) for process in descendants(engine))
+
+
 def test_a_party_that_dies_ends_the_others(start: Start, tmp_path: Path) -> None:
     program = tmp_path / "endless.mpc"
     program.write_text(ENDLESS)
     parties = [start(i, program, run_dir="run") for i in range(PARTIES)]
-    time.sleep(4)
+    wait_for(lambda: all(computes(party.pid) for party in parties))
+    time.sleep(4)  # until they have met
     assert [party.poll() for party in parties] == [None] * PARTIES
     parties[1].send_signal(signal.SIGKILL)
     for i in (0, 2):

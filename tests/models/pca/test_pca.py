@@ -89,6 +89,7 @@ def test_few_pixels_in_all(rows: int, pixels: int, components: int) -> None:
     assert np.linalg.norm(found / 2**16, 2) == pytest.approx(float(rows > 1), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_components_of_mnist_are_those_of_scikit_learn() -> None:
     task = load_task("mnist_0_1")
     found = components_of(task)
