@@ -231,8 +231,8 @@ def test_a_server_that_loses_an_honest_client_ends_the_run(
                 client.wait_for_turn()
             with pytest.raises(PeerLost, match="did not all get"):
                 clients[0].send_private_inputs(np.array([41]))
-            clients[1].send_private_inputs(np.array([1000]))
-            with pytest.raises(PartyError):
+            with pytest.raises(PartyError):  # a server may end before it has said that this input has come
+                clients[1].send_private_inputs(np.array([1000]))
                 answers.append(clients[1].receive_outputs(1).tolist())
 
     with pytest.raises(ProtocolAbort, match=r"values that client 0 shares.*party 1: it did not come"):
@@ -301,9 +301,9 @@ def test_a_client_that_was_closed_cannot_be_received_from(
 
     def ask() -> None:
         with serving(program, (), tmp_path / "none", run_dir) as servers:
-            servers.connect().wait_for_turn()
+            servers.connect()
 
-    with pytest.raises(ProgramError, match="expected a connected client"):
+    with pytest.raises(ProgramError, match="expected a client that is connected"):
         ask()
 
 
