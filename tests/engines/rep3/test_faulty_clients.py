@@ -6,6 +6,7 @@ computed with zeros in place of what a client did not send.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -231,7 +232,7 @@ def test_a_server_that_loses_an_honest_client_ends_the_run(
                 client.wait_for_turn()
             with pytest.raises(PeerLost, match="did not all get"):
                 clients[0].send_private_inputs(np.array([41]))
-            with pytest.raises(PartyError):  # a server may end before it has said that this input has come
+            with contextlib.suppress(PartyError):  # a server may end before it has said that this input has come
                 clients[1].send_private_inputs(np.array([1000]))
                 answers.append(clients[1].receive_outputs(1).tolist())
 
