@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from typing import Protocol
 
 import numpy as np
@@ -44,6 +45,7 @@ _NOBODY = bytes(TOKEN_BYTES)
 _HEARTBEAT_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0  # of the other servers for a client that has just come to the leader
 _PART_OF_TIMEOUT = 0.25  # at most, of what the servers allow each other for a message
+_LEAST_SECONDS = 0.01
 _NAME = b"mpc-tamper rep3 client"
 _HASH_BYTES = 32
 
@@ -145,10 +147,11 @@ class ClientService:
         self.require_all()
         self._party.recorder.prove()
         message = b"".join(part.astype("<u8").tobytes() for part in (values.own, values.previous))
+        deadline = time.monotonic() + _PART_OF_TIMEOUT * self._party.channel.timeout_seconds  # of all: servers wait
         for client in clients:
             self._check(client)
             if client in self._open:
-                self._tell(self._open[client], ANSWER, message)
+                self._tell(self._open[client], ANSWER, message, max(_LEAST_SECONDS, deadline - time.monotonic()))
 
     def close(self, client: int) -> None:
         self._check(client)
@@ -226,10 +229,10 @@ class ClientService:
         channel.exchange(tag, dict.fromkeys(peers, memoryview(message)), {p: memoryview(b) for p, b in theirs.items()})
         return {peer: bytes(buffer) for peer, buffer in theirs.items()}
 
-    def _tell(self, connection: ClientConnection, tag: str, message: bytes) -> None:
+    def _tell(self, connection: ClientConnection, tag: str, message: bytes, seconds: float | None = None) -> None:
         """A client that does not listen is nobody's loss but its own; its next message will not come."""
         with contextlib.suppress(PartyError):
-            connection.send(tag, message)
+            connection.send(tag, message, seconds)
 
 
 def _read(connection: ClientConnection, count: int) -> tuple[RepShare | None, Code]:
