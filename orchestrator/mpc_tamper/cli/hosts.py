@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from mpc_tamper.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption, corruption
+from mpc_tamper.cli.options import (
+    JsonOption,
+    MaxVerdictsOption,
+    ProtocolOption,
+    QuietOption,
+    TimeoutOption,
+    corruption,
+)
 from mpc_tamper.cli.program import check_program, input_files, new_run_dir
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
@@ -85,6 +92,7 @@ def party(
             "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="On rep3, seconds until all have started."
         ),
     ] = 600.0,
+    max_verdicts: MaxVerdictsOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,6 +104,7 @@ def party(
     from mpc_tamper.engines.certificates import check_credentials, readable_by_others
     from mpc_tamper.engines.hosts import Host, read_hosts
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows import verdicts
 
     if not get_engine(engine).capabilities.parties:
         raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it has no parties; see mpc-tamper run")
@@ -117,6 +126,7 @@ def party(
     if not quiet:
         others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
         typer.echo(f"party {party} at {addresses[party]}, to meet {others}", err=True)
+    verdicts.count_run(spec, [party], verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
     host = Host(party, addresses, key, pinned, listen, connect_timeout)
     result = get_engine(engine).run_party(spec, host)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)

@@ -12,6 +12,7 @@ from mpc_tamper.cli.options import (
     CorruptPartyOption,
     EngineOption,
     JsonOption,
+    MaxVerdictsOption,
     PortBaseOption,
     ProtocolOption,
     QuietOption,
@@ -47,12 +48,14 @@ def run(
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
+    max_verdicts: MaxVerdictsOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a program with three parties. Its output goes to standard output and its cost to standard error."""
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows import verdicts
 
     check_program(program)
     spec = RunSpec(
@@ -66,6 +69,7 @@ def run(
         timeout_seconds=timeout,
         port_base=port_base,
     )
+    verdicts.count_run(spec, range(PARTIES), verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
     result = get_engine(engine).run(spec)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 
