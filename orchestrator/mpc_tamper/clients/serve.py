@@ -31,7 +31,7 @@ from mpc_tamper.workflows.handoff import hand_off, needs_handoff
 
 SERVICE = "service.json"
 NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
-OUTPUTS = 3  # of a query: the class, whether a score comes with it, the score
+OUTPUTS = 4  # of a query: the class, whether a score comes with it, the score, whether all pixels were some
 
 
 class Answer(StrEnum):
