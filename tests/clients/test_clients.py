@@ -78,7 +78,7 @@ def test_what_is_no_pixel_gets_no_answer(model: tuple[TrainedModel, Path], run_d
             client.send_private_inputs(image)
             outputs = client.receive_outputs(4)
             assert outputs.tolist() == [0, int(answer == "score"), 0, 0], image
-            with pytest.raises(OpeningError, match="something else than pixels from 0 to 255 .* refused"):
+            with pytest.raises(OpeningError, match="something else than pixels"):
                 answered(outputs)
             client.close()
         client = servers.connect()

@@ -95,5 +95,5 @@ def test_a_folder_that_cannot_be_written_allows_nothing(tmp_path: Path, place: s
 def test_a_damaged_count_allows_nothing(tmp_path: Path, content: str) -> None:
     Ledger("kind", tmp_path).take(["a"], 9)
     (tmp_path / "kind" / "a.json").write_text(content)
-    with pytest.raises(UsageError, match="a.json: expected a count"):
+    with pytest.raises(UsageError, match=r"a\.json: expected a count"):
         Ledger("kind", tmp_path).take(["a"], 9)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import threading
 from collections.abc import Callable
@@ -57,10 +58,8 @@ def test_many_at_once_stay_within_the_limit(shares: Path) -> None:
 
     def one() -> None:
         barrier.wait()
-        try:
+        with contextlib.suppress(ParameterError):
             numbers.append(count_verdict(shares, range(PARTIES), LIMIT))
-        except ParameterError:
-            pass
 
     threads = [threading.Thread(target=one) for _ in range(16)]
     for thread in threads:
@@ -111,9 +110,7 @@ def test_run_counts_as_verify_does(invoke: Invoke, shares: Path, tiny_task: Task
     assert count_verdict(shares, range(PARTIES), LIMIT) == 2
 
 
-def test_party_counts_before_it_meets_the_others(
-    invoke: Invoke, shares: Path, tiny_task: Task, tmp_path: Path
-) -> None:
+def test_party_counts_before_it_meets_the_others(invoke: Invoke, shares: Path, tiny_task: Task, tmp_path: Path) -> None:
     for i in range(PARTIES):
         assert invoke("certificate", "--party", i, "--out", tmp_path).exit_code == 0
     port = free_ports()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpc_tamper.cli.options import EngineOption, ProtocolOption, QuietOption, TimeoutOption
+from mpc_tamper.cli.options import BudgetOption, EngineOption, QuietOption, TimeoutOption
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
@@ -22,10 +22,16 @@ def serve(
         int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
     ] = 15000,
     engine: EngineOption = EngineName.REP3,
-    protocol: ProtocolOption = ProtocolName.RING,
+    protocol: Annotated[
+        ProtocolName | None,
+        typer.Option(
+            "--protocol", help="An active one, or ring. (default: mal-rep-ring on rep3, sy-rep-ring on mp-spdz)"
+        ),
+    ] = None,
     queries: Annotated[
         int | None, typer.Option("--queries", min=1, help="End after this many clients. (default: at an interrupt)")
     ] = None,
+    budget: BudgetOption = None,
     answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What each client learns.")] = "class",
     clients: Annotated[
         Path | None,
@@ -55,6 +61,13 @@ def serve(
         typer.echo(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
         if clients is None and get_engine(engine).capabilities.anonymous_clients:
             typer.echo("anonymous clients are served; --clients DIR serves known ones only", err=True)
+    if protocol is not None and not protocol.active:
+        typer.secho(
+            f"warning: {protocol} is passive: a server that cheats can change answers unnoticed, and what the servers' "
+            "share files hold is not compared",
+            fg="yellow",
+            err=True,
+        )
     try:
         with shown(quiet=quiet) as progress:
             serving.serve(
@@ -64,6 +77,7 @@ def serve(
                 port_base=port_base,
                 protocol=protocol,
                 queries=queries,
+                budget=budget,
                 answer=serving.Answer(answer),
                 known=clients,
                 timeout_seconds=timeout,

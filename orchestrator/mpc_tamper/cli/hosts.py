@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli.options import (
+    BudgetOption,
     JsonOption,
     MaxVerdictsOption,
     ProtocolOption,
@@ -15,7 +16,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.cli.program import check_program, input_files, new_run_dir
+from mpc_tamper.cli.program import check_program, client_access, input_files, new_run_dir
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
@@ -93,6 +94,7 @@ def party(
         ),
     ] = 600.0,
     max_verdicts: MaxVerdictsOption = None,
+    budget: BudgetOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -118,6 +120,7 @@ def party(
         shares_from=shares_from,
         corruption=corruption(plan, None if plan is None else party),
         timeout_seconds=timeout,
+        clients=client_access(args or [], budget),
     )
     addresses, pinned = read_hosts(hosts), three_certificates(certificates)
     check_credentials(party, key, pinned)

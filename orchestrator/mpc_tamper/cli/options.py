@@ -27,6 +27,14 @@ MaxVerdictsOption = Annotated[
     int | None,
     typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit. (default: 10)"),
 ]
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        min=1,
+        help="Queries of each client about the model, all anonymous ones together. (default: 1000, or 100 for scores)",
+    ),
+]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="How many seconds to wait for a message.")
 ]

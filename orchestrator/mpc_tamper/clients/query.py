@@ -34,7 +34,9 @@ def ask(
     Raises PartyErrors.
     """
     if pixels.dtype.kind not in "iu" or np.any(pixels < 0) or np.any(pixels > MAX_PIXEL):
-        raise DataError(f"expected pixels, integers from 0 to {MAX_PIXEL}, got others ({pixels.dtype}); convert the image")
+        raise DataError(
+            f"expected pixels, integers from 0 to {MAX_PIXEL}, got others ({pixels.dtype}); convert the image"
+        )
     first, second, third = (certificate_file(certificates, i) for i in range(PARTIES))
     if (key is None or certificate is None) and not engine.capabilities.anonymous_clients:
         key, certificate = (certificates / f"{NAMED_CLIENT}.{suffix}" for suffix in ("key", "pem"))
@@ -51,7 +53,9 @@ def answer(outputs: np.ndarray) -> np.ndarray:
     """(OUTPUTS,) int64 that the servers revealed, without the last: whether they answered. Raises OpeningError."""
     found, scored, _, valid = (int(value) for value in outputs)
     if found not in (0, 1) or scored not in (0, 1) or valid not in (0, 1):
-        raise OpeningError("expected a class and two bits from the servers, got other numbers: they run another program")
+        raise OpeningError(
+            "expected a class and two bits from the servers, got other numbers: they run another program"
+        )
     if not valid:
         raise OpeningError(
             f"the servers found something else than pixels from 0 to {MAX_PIXEL} in what this client sent, and refused "

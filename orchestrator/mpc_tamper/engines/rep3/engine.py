@@ -44,6 +44,8 @@ class Rep3Engine(Engine):
         # Each session starts with fresh keys. In the active protocol every answer adds some 2^-47 to the session's
         # soundness error, which may not exceed 2^-40.
         queries={ProtocolName.RING: 10_000, ProtocolName.MAL_REP_RING: 100},
+        serves_with=ProtocolName.MAL_REP_RING,
+        budgets=True,
         anonymous_clients=True,
         client_rows=True,
     )

@@ -26,6 +26,7 @@ class Rep3Machine:
 
     run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
     on_step: told the site and occurrence of each step that begins.  listen: opens this server's door to clients.
+    budget: asked when the program listens, what says whether the client with a certificate may ask once more.
 
     Each party runs the program's Python by itself. public_values, a hash over all public values that enter the
     computation, must come out equal at all parties (handshake.compare_public_values).
@@ -39,6 +40,7 @@ class Rep3Machine:
         emit: Callable[[str], None],
         on_step: Callable[[str, int], None] | None = None,
         listen: Callable[[int], Waiting] | None = None,
+        budget: Callable[[], Callable[[bytes], bool]] | None = None,
     ) -> None:
         self.party = party
         self._inputs = inputs
@@ -47,6 +49,7 @@ class Rep3Machine:
         self._emit = emit
         self._on_step = on_step
         self._listen = listen
+        self._budget = budget
         self._service: tuple[int, ClientService] | None = None
         self.public_values = hashlib.sha256()
 
@@ -102,7 +105,8 @@ class Rep3Machine:
             raise ProgramError(f"expected one listen_for_clients, got ports {self._service[0]} and {port}")
         if self._listen is None:
             raise EngineUnavailable("expected a run that can serve clients, got one in memory: use --engine rep3")
-        self._service = port, ClientService(self.party, self._listen(port))
+        may_ask = None if self._budget is None else self._budget()
+        self._service = port, ClientService(self.party, self._listen(port), may_ask=may_ask)
 
     def accept_client(self, port: int) -> int:
         if self._service is not None and port != self._service[0]:

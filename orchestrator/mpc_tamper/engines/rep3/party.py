@@ -29,6 +29,7 @@ from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
@@ -92,7 +93,8 @@ def _run(
     open_to_clients = functools.partial(_listen_for_clients, config, host)
     random.seed(session)
     np.random.seed(np.frombuffer(session, np.uint32))
-    with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
+    budget = _query_budget(config)
+    with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients, budget)) as machine:
         run_program(program, config.args, machine)
     recorder.prove()
     recorder.finish()
@@ -124,6 +126,15 @@ def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientList
     advice = "choose another port for clients"
     listener = listen(config.party_id, Address(host, port + config.party_id), advice)
     return ClientListener(listener, key, certificate, known, seconds)
+
+
+def _query_budget(config: PartyConfig) -> Callable[[], Callable[[bytes], bool]] | None:
+    """What limits clients' queries about a model that an earlier run left; clients who bring rows have none."""
+    limit = config.client_budget
+    if limit is None or config.shares_from is None:
+        return None
+    shares = share_files.share_file(Path(config.shares_from), config.party_id)
+    return lambda: QueryBudget(shares, limit).may_ask
 
 
 def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:

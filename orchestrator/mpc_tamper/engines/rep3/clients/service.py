@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -39,10 +40,22 @@ class Waiting(Protocol):
 
 
 class ClientService:
-    """clients: accepted so far, failed ones included."""
+    """clients: accepted so far, failed ones included.
 
-    def __init__(self, party: Party, waiting: Waiting, heartbeat_seconds: float = _HEARTBEAT_SECONDS) -> None:
+    may_ask: told a client's certificate when it is its turn at all three servers; one server's no is enough. All may
+    where None.
+    """
+
+    def __init__(
+        self,
+        party: Party,
+        waiting: Waiting,
+        heartbeat_seconds: float = _HEARTBEAT_SECONDS,
+        *,
+        may_ask: Callable[[bytes], bool] | None = None,
+    ) -> None:
         self._party = party
+        self._may_ask = may_ask
         self._waiting = waiting
         self._heartbeat = heartbeat_seconds
         self._open: dict[int, ClientConnection] = {}
@@ -56,7 +69,10 @@ class ClientService:
                 continue
             connection = self._waiting.take(token, _PATIENCE_SECONDS)
             shown = b"" if connection is None else hashlib.sha256(_NAME + token + connection.certificate).digest()
-            code = self._vote("client/next", Code.OK if self._same(shown) else Code.LOST)
+            code = Code.OK if self._same(shown) else Code.LOST
+            if code is Code.OK and connection is not None and self._may_ask is not None:
+                code = Code.OK if self._may_ask(connection.certificate) else Code.SPENT
+            code = self._vote("client/next", code)
             if connection is not None:
                 self._tell(connection, ACCEPTED, pack_code(code))
             if code is Code.OK and connection is not None:
@@ -140,7 +156,7 @@ class ClientService:
                     "others: a server told the two others different things; nothing was opened"
                 )
         numbers = [int.from_bytes(vote, "little") for vote in votes.values()]
-        return Code(max(min(number, Code.LOST) for number in numbers))
+        return Code(max(min(number, max(Code)) for number in numbers))
 
     def _exchange(self, tag: str, message: bytes) -> dict[int, bytes]:
         channel = self._party.channel

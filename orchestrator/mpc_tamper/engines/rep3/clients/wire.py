@@ -33,6 +33,7 @@ class Code(IntEnum):
     DISAGREE = 1
     MALFORMED = 2
     LOST = 3
+    SPENT = 4  # the client has asked as often as it may
 
 
 def pack_hello(token: bytes) -> bytes:
