@@ -2,8 +2,8 @@
 
 Every party counts for itself, by its own share file's digest, in its user's state folder (core/ledger.py). A run of all
 three parties on one machine counts once for each share file, so that the model has given one verdict more. What counts
-is `mpc-tamper verify`, and `run` and `party` with a verifying program of the bundle. Other programs that read shares and
-open something are not known as what they are.
+is `mpc-tamper verify`, and `run` and `party` with a verifying program of the bundle. Other programs that read shares
+and open something are not known as what they are.
 """
 
 from __future__ import annotations
