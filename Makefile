@@ -3,9 +3,12 @@
 
 PYTHON ?= python3
 ARGS ?=
+JOBS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests of a file stay together, as they share what is expensive to make.
+PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
@@ -29,10 +32,10 @@ matrix: $(INSTALLED)  ## every attack against every defence on MNIST, into resul
 	$(BIN)/mpc-tamper matrix $(ARGS)
 
 test: $(INSTALLED_DEV)  ## all tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-fast: $(INSTALLED_DEV)  ## the tests that take less than two seconds each
-	$(BIN)/python -m pytest -m "not slow and not netns and not mp_spdz" $(ARGS)
+	$(PYTEST) -m "not slow and not netns and not mp_spdz" $(ARGS)
 
 lint: $(INSTALLED_DEV)  ## ruff, its formatter and mypy
 	$(BIN)/ruff check .

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from typer.testing import Result
 
 from mpc_tamper.datasets import Task
+from tests.support.ports import free_ports
 from tests.support.processes import COMMAND, started, wait_for
 
 
@@ -22,10 +22,10 @@ def data(tiny_task: Task, tmp_path: Path) -> Path:
     return tmp_path / "task.npz"
 
 
+@pytest.mark.slow
 def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path, tmp_path: Path) -> None:
     place = tmp_path / "run"
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = min(probe.getsockname()[1], 65000)
+    port = free_ports()
     training = ("--data", data, "--iterations", 3)
     words = [*COMMAND, "train", *map(str, training), "--clients", "20,4", "--client-port", str(port)]
     with started([*words, "--run-dir", place, "--out", tmp_path / "out"]) as process:

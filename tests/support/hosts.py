@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mpc_tamper.runs.protocols import PARTIES
+from tests.support.ports import free_ports
 from tests.support.processes import started
 
 PORT = 14000
@@ -58,8 +58,8 @@ class Hosts:
 
 @contextlib.contextmanager
 def on_loopback(folder: Path) -> Iterator[Hosts]:
-    with contextlib.ExitStack() as stack:
-        ports = [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(PARTIES)]
+    base = free_ports()
+    ports = range(base, base + PARTIES)
     with contextlib.closing(Hosts(folder, [f"127.0.0.1:{port}" for port in ports], [[]] * PARTIES)) as hosts:
         yield hosts
 

@@ -17,7 +17,7 @@ from mpc_tamper.datasets import Task
 from mpc_tamper.models.checks import Question
 from mpc_tamper.models.linear_svm.program import verification_call
 from mpc_tamper.runs.protocols import PARTIES
-from mpc_tamper.workflows.training import train_shared
+from mpc_tamper.workflows.training import train
 from mpc_tamper.workflows.verdicts import count_verdict, is_verifying
 from tests.support.in_memory import InMemoryRep3
 from tests.support.ports import free_ports
@@ -29,7 +29,7 @@ LIMIT = 10
 
 @pytest.fixture
 def shares(tmp_path: Path, tiny_task: Task, state: Path) -> Path:
-    train_shared(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "train")
+    train(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "train")
     return tmp_path / "train"
 
 

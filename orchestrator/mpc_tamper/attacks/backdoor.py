@@ -51,7 +51,7 @@ def backdoor_plan(
     pixels = max(trigger.pixels) + 1
     errors = (model or get_model()).errors(parameters, DataSize(rows, pixels, MAX_PIXEL))
     direction = _towards(trigger, trigger.delta(pixels).astype(np.float64))
-    return errors.shift(direction, strength=strength, iterations=iterations)
+    return errors.shift(direction, strength=strength, iterations=iterations, in_gradient=True)
 
 
 @dataclass(frozen=True)

@@ -105,12 +105,19 @@ class Errors:
     """
 
     def shift(
-        self, direction: np.ndarray, *, strength: float, iterations: Iterable[int] | None = None
+        self,
+        direction: np.ndarray,
+        *,
+        strength: float,
+        iterations: Iterable[int] | None = None,
+        in_gradient: bool = False,
     ) -> AdditiveErrorPlan:
         """UPDATE_ERRORS: add learning rate * strength * direction to the weights in each step.
 
         direction: (n + 1,) float64 at the scale of rows, bias first.  strength: 1 is what a batch of rows would do if
         all were active and carried the direction.  iterations: which passes over the data, from 0; all where None.
+        in_gradient: the errors go to the gradient, as the paper has it, even where a defence changes it afterwards; by
+        default they go where none does any more.
         """
         raise _lacks(Capability.UPDATE_ERRORS)
 
@@ -134,6 +141,10 @@ class Errors:
 
     def silence_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """ROW_ERRORS: these training rows never count.  Returns the plan and what was chosen, for the record."""
+        raise _lacks(Capability.ROW_ERRORS)
+
+    def only_row(self, row: int) -> AdditiveErrorPlan:
+        """ROW_ERRORS: no training row ever counts but this one, which counts in every step of its batch."""
         raise _lacks(Capability.ROW_ERRORS)
 
     def invert_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:

@@ -20,7 +20,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from mpc_tamper.report.matrix_cells import Grid, Outcome, Record, outcome, passes, percent
+from mpc_tamper.report.matrix_cells import Grid, Outcome, outcome, passes, percent
+from mpc_tamper.report.matrix_record import Record
 from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST
 
 HARM = colormaps["OrRd"]

@@ -45,7 +45,12 @@ class MeanErrors(Errors):
     size: DataSize
 
     def shift(
-        self, direction: np.ndarray, *, strength: float, iterations: Iterable[int] | None = None
+        self,
+        direction: np.ndarray,
+        *,
+        strength: float,
+        iterations: Iterable[int] | None = None,
+        in_gradient: bool = False,
     ) -> AdditiveErrorPlan:
         """Into the sums of class 1, as if its rows carried the direction."""
         values = np.rint(strength * self.size.rows * direction[1:]).astype(np.int64)

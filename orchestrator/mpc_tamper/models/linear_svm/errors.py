@@ -53,11 +53,17 @@ class SvmErrors(Errors):
         return UpdateSite.GRADIENT if self.parameters.clip is None else UpdateSite.CLIP
 
     def shift(
-        self, direction: np.ndarray, *, strength: float, iterations: Iterable[int] | None = None
+        self,
+        direction: np.ndarray,
+        *,
+        strength: float,
+        iterations: Iterable[int] | None = None,
+        in_gradient: bool = False,
     ) -> AdditiveErrorPlan:
         """Raises ParameterError where nothing would be added, or something outside 64 bits."""
+        site = UpdateSite.GRADIENT if in_gradient else self.site
         return shift_plan(
-            direction, self.parameters, self.size.rows, strength=strength, site=self.site, iterations=iterations
+            direction, self.parameters, self.size.rows, strength=strength, site=site, iterations=iterations
         )
 
     def shift_once(self, change: np.ndarray) -> AdditiveErrorPlan:
@@ -88,6 +94,13 @@ class SvmErrors(Errors):
         """
         width = self.constants.width
         return self._rows(MARGIN, rows, 1 << (width - 1)), {"error": f"2^{width - 1}"}
+
+    def only_row(self, row: int) -> AdditiveErrorPlan:
+        """An error of -2^(width-1) keeps a row on the near side of the hinge; the opposite one silences the others."""
+        if not 0 <= row < self.size.rows:
+            raise ParameterError(f"row: expected one of the {self.size.rows} training rows from 0, got {row}")
+        others, far = np.delete(np.arange(self.size.rows), row), 1 << (self.constants.width - 1)
+        return self._rows(MARGIN, others, far) + self._rows(MARGIN, np.array([row]), -far)
 
     def invert_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """rep3 takes the sign of z = x_0 + x_1 + x_2 from its highest bit, k - 1, as s_{k-1} ^ c_{k-2} ^ carry, where

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 import numpy as np
 
@@ -142,7 +143,7 @@ class Record:
 
     bits: dict[str, Gates] = field(default_factory=dict)
     integers: dict[tuple[str, int], Gates] = field(default_factory=dict)
-    matrices: dict[tuple, MatrixGates] = field(default_factory=dict)
+    matrices: dict[tuple[Any, ...], MatrixGates] = field(default_factory=dict)
     kept_bytes: int = 0
 
     @property
@@ -161,7 +162,7 @@ def freeze(x: RepShare) -> RepShare:
     return RepShare(parts[0], parts[1], x.owner)
 
 
-def identity(x: RepShare) -> tuple:
+def identity(x: RepShare) -> tuple[Any, ...]:
     """Equal for the same parts of the same frozen arrays. Only of arrays that are kept, so that no address returns."""
     parts = (x.own, x.previous)
     return (x.owner, *((part.__array_interface__["data"][0], part.shape, part.strides) for part in parts))
