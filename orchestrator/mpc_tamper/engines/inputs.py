@@ -1,7 +1,7 @@
 """Read a data owner's private input in MP-SPDZ's two formats.
 
 text: decimal integers between white space.  binary: little-endian int64, no header. The two are read independently,
-each from its beginning on.
+each from its beginning on. No error says what a file holds: its text goes to logs, and to the other parties' hosts.
 """
 
 from __future__ import annotations
@@ -74,8 +74,10 @@ def _contents(path: Path) -> bytes:
 def _integer(path: Path, number: int, word: bytes) -> int:
     try:
         value = int(word)
-    except ValueError as exc:
-        raise DataError(f"{path}: expected an integer as number {number}, got {word[:40]!r}") from exc
+    except ValueError:  # whose text quotes the word
+        raise DataError(f"{path}: expected an integer as number {number}, got something else; correct it") from None
     if not -(_MODULUS >> 1) <= value < _MODULUS:
-        raise DataError(f"{path}: expected an integer from -2^63 to 2^64 - 1 as number {number}, got {value}")
+        raise DataError(
+            f"{path}: expected an integer from -2^63 to 2^64 - 1 as number {number}, got one beyond; correct it"
+        ) from None
     return value % _MODULUS

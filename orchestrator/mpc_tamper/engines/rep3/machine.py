@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError
+from mpc_tamper.core.files import private
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
@@ -156,6 +157,6 @@ class Rep3Machine:
         self._emit(text)
 
     def emit_binary(self, values: np.ndarray) -> None:
-        self._binary_output.parent.mkdir(parents=True, exist_ok=True)
-        with self._binary_output.open("ab") as file:
+        self._binary_output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self._binary_output, "ab", opener=private) as file:
             file.write(values.astype("<u8").tobytes())

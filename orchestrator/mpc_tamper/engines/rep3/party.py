@@ -13,6 +13,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -191,4 +192,15 @@ def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd
         write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
         print(f"party {config.party_id}: {exc}", file=sys.stderr)
         return EXIT_FAILED
+    except (ArithmeticError, LookupError, TypeError, ValueError) as exc:  # a fault of ours
+        print(_without_values(exc), file=sys.stderr)
+        return EXIT_FAILED
     return 0
+
+
+def _without_values(fault: Exception) -> str:
+    """Where it happened. The texts of Python's and NumPy's errors may quote a value, which may be private."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+    last = f"{type(fault).__name__} in {place}; its text is left out, as it may quote a private value"
+    return "".join(traceback.format_list(frames)) + last
