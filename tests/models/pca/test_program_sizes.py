@@ -47,5 +47,5 @@ def test_the_program_refuses_what_the_bounds_refuse(rows: int, columns: int, com
 
 def test_the_message_says_what_to_do(tmp_path: Path) -> None:
     args = ("rows=64", f"columns={1 << 22}", "labels=owner", "components=14", "iterations=3")
-    with pytest.raises(ProgramError, match="provably do not grow.* Take fewer rows"):
+    with pytest.raises(ProgramError, match=r"provably do not grow.* Take fewer rows"):
         run_program(PROGRAM, args, ClearMachine(PROGRAM.sites, {}, None, None))

@@ -20,6 +20,7 @@ from mpc_tamper.core.errors import (
     FrameError,
     HandshakeError,
     OpeningError,
+    PartyError,
     PeerLost,
     PeerTimeout,
     ProtocolAbort,
@@ -208,7 +209,7 @@ def _context(server: int, credentials: Credentials) -> tuple[ssl.SSLContext, byt
     return context, pin
 
 
-def _refusal(tag: str, code: Code | None, server: int) -> ProtocolAbort | FrameError | PeerLost:
+def _refusal(tag: str, code: Code | None, server: int) -> PartyError:
     if code is Code.DISAGREE:
         return ProtocolAbort(
             "the servers hold different copies of what this client sent, so they did not use it: the client, or a "
@@ -218,6 +219,11 @@ def _refusal(tag: str, code: Code | None, server: int) -> ProtocolAbort | FrameE
         return FrameError(
             "the servers expected another number of values than this client sent: check that the image has as many "
             "pixels as the model"
+        )
+    if code is Code.SPENT:
+        return PartyError(
+            "the servers answer a limited number of queries of each client about this model, all anonymous clients "
+            "together, and this client's are spent; ask their operators, who can raise --budget"
         )
     if code is Code.LOST:
         what = "did not all see this client" if tag == ACCEPTED else "did not all get what this client sent in time"
