@@ -6,7 +6,7 @@ import signal
 
 import typer
 
-from mpc_tamper.cli import clients, costs, datasets, hosts, matrix, program, results, training, verify
+from mpc_tamper.cli import clients, costs, datasets, faults, hosts, matrix, program, results, training, verify
 from mpc_tamper.cli.doctor import doctor
 from mpc_tamper.cli.errors import ReportingGroup
 
@@ -31,6 +31,7 @@ app.command("costs")(costs.costs)
 app.command("matrix")(matrix.matrix)
 app.command("rerun")(matrix.rerun)
 app.command("probe")(matrix.probe)
+app.command("faults")(faults.faults)
 app.command("serve")(clients.serve)
 app.command("query")(clients.query)
 app.command("contribute")(clients.contribute)
