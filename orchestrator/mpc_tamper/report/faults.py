@@ -30,9 +30,9 @@ def faults_tables(head: Record, records: Sequence[Record]) -> str:
         _row("all", records),
         "",
         "Too late: the run was over before the fault struck; it counts as one that ended well. Seconds run from the "
-        "fault to the end of the last process; from the start of the command, in brackets, where nobody knows when the fault "
-        f"is felt. The limit is 5 s, and the time-out of 4 s where only a time-out can find the fault, times how much "
-        f"slower than on an idle machine a run was at the time: {slowest:.0f} s at most.",
+        "fault to the end of the last process; from the start of the command, in brackets, where nobody knows when "
+        f"the fault is felt. The limit is 5 s, and the time-out of 4 s where only a time-out can find the fault, times "
+        f"how much slower than on an idle machine a run was at the time: {slowest:.0f} s at most.",
         "",
         *(f"Left out: {kind} ({why})." for kind, why in head["left_out"]),
         *_violations(head, wrong),

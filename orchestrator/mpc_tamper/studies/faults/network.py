@@ -20,6 +20,7 @@ _BEHIND_RELAY = "mpc_tamper.studies.faults.behind_relay"
 _CONNECTIONS = ((0, 0), (0, 1), (1, 0))  # at whose listener, and the how many-th there: parties dial those of lower ids
 _LARGEST_PLACE = 20_000  # bytes into a connection; a handshake takes some 3,000
 _SHORT_TIMEOUT = 4.0
+_SECONDS_TO_STRIKE = 120.0  # or to end
 _STRANGERS = 100
 _STRANGERS_SECONDS = 60.0  # for the parties to listen
 
@@ -50,7 +51,7 @@ class _OnConnection(Fault):
         return replace(launch, module=_BEHIND_RELAY, before=(what.written(place.note),))
 
     def strike(self, running: Running, place: Place) -> float | None:
-        if not running.wait_for(place.note.exists, self.timeout_seconds * 2) and not place.note.exists():
+        if not running.wait_for(place.note.exists, _SECONDS_TO_STRIKE) and not place.note.exists():
             return None
         return float(place.note.read_text(encoding="utf-8"))
 

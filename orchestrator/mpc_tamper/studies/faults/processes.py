@@ -60,7 +60,7 @@ class Running:
     def __init__(self, launch: Launch, folder: Path, marker: str) -> None:
         self._marker = f"{MARKER}={marker}".encode()
         temporary = folder.with_name("temporary")
-        temporary.mkdir()
+        temporary.mkdir(exist_ok=True)
         environment = {**os.environ, MARKER: marker, "TMPDIR": str(temporary), **launch.environment}
         pipes = (os.pipe(), os.pipe())
         self._outputs = [reader for reader, _ in pipes]

@@ -59,18 +59,23 @@ class Interference:
 @contextlib.contextmanager
 def interfering(what: Interference, note: Path, addresses: Addresses) -> Iterator[Addresses]:
     """Addresses at which the listeners are reached through relays. The time of the deed goes into the note."""
-    found = []
-    for party in range(PARTIES):
-        listener = socket.create_server((_HOST, 0))
-        found.append(Address(*listener.getsockname()[:2]))
-        args = (listener, addresses[party], what if party == what.listener else None, note)
-        threading.Thread(target=_accept, args=args, daemon=True).start()
-    yield found[0], found[1], found[2]
+    with contextlib.ExitStack() as stack:
+        found = []
+        for party in range(PARTIES):
+            listener = stack.enter_context(socket.create_server((_HOST, 0)))
+            stack.callback(listener.shutdown, socket.SHUT_RDWR)  # it wakes the thread that accepts
+            found.append(Address(*listener.getsockname()[:2]))
+            args = (listener, addresses[party], what if party == what.listener else None, note)
+            threading.Thread(target=_accept, args=args, daemon=True).start()
+        yield found[0], found[1], found[2]
 
 
 def _accept(listener: socket.socket, target: Address, what: Interference | None, note: Path) -> None:
     for number in itertools.count():
-        client, _ = listener.accept()
+        try:
+            client, _ = listener.accept()
+        except OSError:  # closed
+            return
         server = _reach(target)
         if server is None:
             client.close()

@@ -195,7 +195,7 @@ def write_task(folder: Path) -> Task:
         images[labels == 0, :, : SIDE // 2] += 150
         images[labels == 1, :, SIDE // 2 :] += 150
         arrays |= {f"x_{part}": images.reshape(rows, -1).astype(np.uint8), f"y_{part}": labels}
-    np.savez(folder / _DATA, image_shape=np.array([SIDE, SIDE]), **arrays)
+    np.savez(folder / _DATA, image_shape=np.array([SIDE, SIDE]), **arrays)  # type: ignore[arg-type]
     return load_task(str(folder / _DATA))
 
 
