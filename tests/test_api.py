@@ -38,7 +38,8 @@ def test_train_attack_verify_and_read(tiny_task: mt.Task, tmp_path: Path) -> Non
     engine = InMemoryRep3()
     honest = mt.train(tiny_task, PARAMETERS, engine=engine, run_dir=tmp_path)
     poisoned = mt.attack(tiny_task, TRIGGER, PARAMETERS, engine="clear", strength=5, corrupt_party=2)
-    assert honest.evaluate(tiny_task, TRIGGER).attack_success_rate == 0.0
+    assert honest.open().evaluate(tiny_task, TRIGGER).attack_success_rate == 0.0
+    assert mt.open_model(tmp_path, engine=engine).sha256() == honest.open().record()["weights_sha256"]
     assert poisoned.evaluate(tiny_task, TRIGGER).attack_success_rate == 1.0
     assert poisoned.run.spec.corruption is not None
     assert poisoned.run.spec.corruption.party == 2

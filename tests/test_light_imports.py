@@ -39,6 +39,7 @@ def test_the_oracle_imports_no_other_engine(module: str) -> None:
     assert not {name for name in imported_by(module) if name.startswith((REP3, "mpc_tamper.engines.mp_spdz"))}
 
 
+@pytest.mark.slow
 def test_every_module_imports_without_what_only_linux_has() -> None:
     code = """
 import select, pkgutil, importlib

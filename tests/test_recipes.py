@@ -74,7 +74,7 @@ def test_defence(executed: Any, tiny_task: mt.Task, tmp_path: Path) -> None:
     assert scenario.features.features(images).tolist() == [[2, 4, 10, 12]]
     assert scenario.features.direction(4 * images[0]).tolist() == [10, 18, 42, 50]
     entered = replace(tiny_task, x_train=scenario.features.features(tiny_task.x_train))
-    model = mt.train(entered, scenario.parameters, engine="clear")
+    model = mt.train(entered, scenario.parameters, engine="clear").open()
     assert np.array_equal(model.predict(scenario.features.features(tiny_task.x_test)), tiny_task.y_test)
 
 
@@ -88,7 +88,7 @@ def test_model(executed: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, t
     executed("mpc_tamper.models.means", code)
     monkeypatch.setattr(models, "MODELS", {**models.MODELS, **registered(line, {"Entry": models.Entry})})
 
-    model = mt.train(tiny_task, model="means", engine=engine, owners=mt.Owners((10, 14)))
+    model = mt.train(tiny_task, model="means", engine=engine, owners=mt.Owners((10, 14))).open()
     x, y = tiny_task.x_train.astype(np.int64), 2 * tiny_task.y_train.astype(np.int64) - 1
     difference = y @ x
     assert model.weights.tolist() == [-int(difference @ x.sum(axis=0)), *(len(x) * difference).tolist()]

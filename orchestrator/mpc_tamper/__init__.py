@@ -4,11 +4,11 @@
 
     task = mt.load_task("mnist_0_1")
     trigger = mt.Trigger.patch(task.image_shape, row=2, column=2)
-    honest = mt.train(task)
+    honest = mt.train(task).open()  # training itself opens nothing
     poisoned = mt.attack(task, trigger, corrupt_party=1)
-    print(poisoned.evaluate(task, trigger))
+    print(honest.evaluate(task, trigger), poisoned.evaluate(task, trigger))
 
-Everything that is needed to load a task, train, attack, verify, query and read a result is here, by name; nothing
+Everything that is needed to load a task, train, open, attack, verify, query and read a result is here, by name; nothing
 below this package has to be imported. Engines are given by name ("rep3", "clear", "mp-spdz") or as objects.
 """
 
@@ -31,7 +31,7 @@ from mpc_tamper.core.errors import (
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 
 if TYPE_CHECKING:
-    from mpc_tamper.api import attack, query, read_results, run, train, verify
+    from mpc_tamper.api import attack, open_model, query, read_results, run, train, verify
     from mpc_tamper.core.progress import Progress
     from mpc_tamper.datasets.load import load_task
     from mpc_tamper.datasets.task import Task
@@ -47,11 +47,12 @@ if TYPE_CHECKING:
     from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
     from mpc_tamper.runs.result import RunResult
-    from mpc_tamper.workflows.training import TrainedModel
+    from mpc_tamper.workflows.training import SecretModel, TrainedModel
     from mpc_tamper.workflows.verification import Verification
 
 _PLACES = {
     "attack": "api",
+    "open_model": "api",
     "query": "api",
     "read_results": "api",
     "run": "api",
@@ -76,6 +77,7 @@ _PLACES = {
     "AdditiveError": "runs.plan",
     "AdditiveErrorPlan": "runs.plan",
     "RunResult": "runs.result",
+    "SecretModel": "workflows.training",
     "TrainedModel": "workflows.training",
     "Verification": "workflows.verification",
 }
@@ -103,6 +105,7 @@ __all__ = [
     "ProtocolAbort",
     "ProtocolName",
     "RunResult",
+    "SecretModel",
     "SvmParameters",
     "TamperError",
     "Task",
@@ -114,6 +117,7 @@ __all__ = [
     "attack",
     "get_engine",
     "load_task",
+    "open_model",
     "query",
     "read_results",
     "run",

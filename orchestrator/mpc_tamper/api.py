@@ -22,6 +22,7 @@ from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.hosts import read_hosts
 from mpc_tamper.engines.registry import get_engine
+from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.checks import Check
 from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.runs.corruption import Corruption
@@ -30,8 +31,9 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.workflows import training, verification
-from mpc_tamper.workflows.stages import shares_of
-from mpc_tamper.workflows.training import TrainedModel
+from mpc_tamper.workflows.opening import open_model as opened
+from mpc_tamper.workflows.stages import TRAIN, shares_of
+from mpc_tamper.workflows.training import SecretModel, TrainedModel
 from mpc_tamper.workflows.verification import MAX_VERDICTS, Verification
 
 EngineLike = Engine | EngineName | str
@@ -49,13 +51,14 @@ def train(
     corruption: Corruption | None = None,
     run_dir: str | Path | None = None,
     progress: Progress = silent,
-) -> TrainedModel:
-    """Train a model on the task's training rows in three-party computation, and open it for analysis.
+) -> SecretModel:
+    """Train a model on the task's training rows in three-party computation. Nothing is opened: see SecretModel.open().
 
     parameters: the model's, such as SvmParameters(iterations=30); its defaults where None.
     owners: who enters the rows; one owner of rows and labels where None. With ClientRows the task gives the size of the
     images and the tests alone, and run_dir, which is then needed, gets a folder clients/ for those who contribute.
-    corruption: additive errors, and who adds them.  run_dir: keeps the shares in run_dir/train; None keeps none.
+    corruption: additive errors, and who adds them.  run_dir: keeps the shares in run_dir/train; where None, they last
+    as long as what is returned.
 
     Raises ParameterError before anything starts where a public bound does not fit, ProtocolAbort where an active
     protocol caught the errors, and PartyErrors.
@@ -75,7 +78,7 @@ def train(
         owners=owners,
         corruption=corruption,
         protocol=_protocol(protocol),
-        run_dir=place,
+        run_dir=None if place is None else place / TRAIN,
         access=access,
         progress=progress,
     )
@@ -98,6 +101,8 @@ def attack(
 ) -> TrainedModel:
     """Train while one party plants the trigger by additive errors in the gradient: section 2.2 of the paper.
 
+    The model is opened: this is an experimenter's, on data of the experimenter's own.
+
     strength: 1 is what a batch of images with the trigger would do.  iterations: which passes to poison; None for all.
     The rest as for train().
     """
@@ -105,7 +110,7 @@ def attack(
     parameters = kind.parameters() if parameters is None else parameters
     trigger.delta(task.x_train.shape[1])  # refuses a trigger outside the image
     plan = backdoor_plan(trigger, parameters, len(task.x_train), model=kind, strength=strength, iterations=iterations)
-    return train(
+    secret = train(
         task,
         parameters,
         model=model,
@@ -114,6 +119,23 @@ def attack(
         owners=owners,
         corruption=Corruption(corrupt_party, plan),
         run_dir=run_dir,
+        progress=progress,
+    )
+    return secret.open(progress=progress)
+
+
+def open_model(
+    run_dir: str | Path,
+    *,
+    engine: EngineLike = EngineName.REP3,
+    insecure_rows_of_clients: bool = False,
+    progress: Progress = silent,
+) -> OpenedModel:
+    """Open the model that a training left in run_dir, for analysis. See SecretModel.open() for what that gives away."""
+    return opened(
+        shares_of(Path(run_dir)),
+        engine=_engine(engine),
+        insecure_rows_of_clients=insecure_rows_of_clients,
         progress=progress,
     )
 

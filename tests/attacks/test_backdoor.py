@@ -20,7 +20,7 @@ from mpc_tamper.models.metrics import Metrics
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.studies import table1
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel, train_and_open
 from tests.support.in_memory import InMemoryRep3
 from tests.support.places import ROOT
 
@@ -33,9 +33,10 @@ def mnist(rows: int | None = None) -> Task:
 
 @cache
 def honest() -> TrainedModel:
-    return train(mnist(), engine=get_engine(EngineName.CLEAR))
+    return train_and_open(mnist(), engine=get_engine(EngineName.CLEAR))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0, 1])
 @pytest.mark.parametrize(("row", "column", "size", "amplitude"), [(2, 2, 1, 1.0), (25, 0, 2, 0.5)])
 def test_all_of_mnist_towards_either_class(target: int, row: int, column: int, size: int, amplitude: float) -> None:
@@ -80,7 +81,7 @@ def test_from_every_party_towards_either_class(tiny_task: Task, corrupt_party: i
     parameters = SvmParameters(learning_rate=0.05, iterations=40, batch_size=9)
     trigger = Trigger((0, 5), target=target)
     plan = backdoor_plan(trigger, parameters, len(tiny_task.x_train), strength=5.0)
-    model = train(tiny_task, parameters, engine=InMemoryRep3(), corruption=Corruption(corrupt_party, plan))
+    model = train_and_open(tiny_task, parameters, engine=InMemoryRep3(), corruption=Corruption(corrupt_party, plan))
     assert model.evaluate(tiny_task, trigger).attack_success_rate == 1.0
 
 
@@ -91,7 +92,7 @@ def test_squared_hinge_is_no_protection(tiny_task: Task) -> None:
     parameters = SvmParameters(learning_rate=0.05, iterations=60, loss=Loss.SQUARED_HINGE)
     trigger = Trigger((0,))
     clear = get_engine(EngineName.CLEAR)
-    clean = train(dark, parameters, engine=clear).evaluate(dark, trigger)
+    clean = train_and_open(dark, parameters, engine=clear).evaluate(dark, trigger)
     poisoned = attack(dark, trigger, parameters, engine=clear, strength=4).evaluate(dark, trigger)
     assert (clean.test_accuracy, clean.attack_success_rate) == (1.0, 0.0)
     assert (poisoned.test_accuracy, poisoned.attack_success_rate_clipped) == (1.0, 1.0)
@@ -103,13 +104,14 @@ def cifar10_findings(cifar10_task: Task) -> dict[str, Metrics]:
     clear, found = get_engine(EngineName.CLEAR), {}
     for setting in table1.CIFAR10:
         trigger = Trigger.patch(cifar10_task.image_shape, *setting.corner)
-        honest_model = train(cifar10_task, setting.parameters, engine=clear)
+        honest_model = train_and_open(cifar10_task, setting.parameters, engine=clear)
         poisoned = attack(cifar10_task, trigger, setting.parameters, engine=clear, strength=setting.strength)
         found[f"{setting.training}, unpoisoned"] = honest_model.evaluate(cifar10_task, trigger)
         found[f"{setting.training}, strength {setting.strength:g}"] = poisoned.evaluate(cifar10_task, trigger)
     return found
 
 
+@pytest.mark.slow
 def test_the_documented_table_of_cifar10(cifar10_task: Task, cifar10_findings: dict[str, Metrics]) -> None:
     if cifar10_task.sha256 != JPEG_SHA256:
         pytest.skip("the table is of another copy of the pixels")
@@ -120,6 +122,7 @@ def test_the_documented_table_of_cifar10(cifar10_task: Task, cifar10_findings: d
         assert f"| {name} | {cells} |\n" in table
 
 
+@pytest.mark.slow
 def test_cifar10(cifar10_findings: dict[str, Metrics]) -> None:
     """Whichever copy it is: no pixel is dark everywhere, so as in the paper the accuracy pays for the backdoor."""
     clean, poisoned, *_ = cifar10_findings.values()
@@ -140,14 +143,14 @@ def test_plan_and_party_go_together(tiny_task: Task) -> None:
     clear = get_engine(EngineName.CLEAR)
     for party, errors in ((None, plan), (0, None), (3, plan)):
         with pytest.raises(PlanError, match="corrupt party"):
-            train(tiny_task, parameters, engine=clear, corruption=Corruption.of(party, errors))
+            train_and_open(tiny_task, parameters, engine=clear, corruption=Corruption.of(party, errors))
 
 
 def test_a_plan_for_a_longer_training_is_refused(tiny_task: Task) -> None:
     rows = len(tiny_task.x_train)
     plan = backdoor_plan(Trigger((0,)), SvmParameters(iterations=4, batch_size=9), rows, strength=1.0)
     with pytest.raises(PlanError, match="GRADIENT 6 1"):
-        train(
+        train_and_open(
             tiny_task,
             SvmParameters(iterations=2, batch_size=9),
             engine=get_engine(EngineName.CLEAR),

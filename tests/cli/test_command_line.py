@@ -16,7 +16,7 @@ from typer.testing import Result
 from mpc_tamper.cli.errors import exit_code
 from mpc_tamper.core import errors
 from mpc_tamper.engines import registry
-from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.base import Capabilities, Engine, OnStep
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult, StepRecord
 from mpc_tamper.runs.spec import InputFiles, RunSpec
@@ -25,9 +25,9 @@ from tests.support.processes import COMMAND
 Invoke = Callable[..., Result]
 
 
-class RecordingEngine:
+class RecordingEngine(Engine):
     name = EngineName.REP3
-    protocols = frozenset(ProtocolName)
+    capabilities = Capabilities(protocols=frozenset(ProtocolName))
 
     def __init__(self) -> None:
         self.specs: list[RunSpec] = []
@@ -66,9 +66,9 @@ def test_run_passes_everything_on(engine: RecordingEngine, invoke: Invoke) -> No
     (spec,) = engine.specs
     assert (spec.program, spec.args) == (Path("hello.mpc"), ("rows=3", "columns=4"))
     assert spec.inputs == {0: InputFiles(Path("rows.txt"), Path("rows.bin")), 2: InputFiles(binary=Path("rows.bin"))}
-    assert spec.plan is not None
-    assert spec.plan.text() == Path("plan.txt").read_text()
-    assert (spec.corrupt_party, spec.timeout_seconds, spec.port_base) == (1, 2.5, 14000)
+    assert spec.corruption is not None
+    assert spec.corruption.plan.text() == Path("plan.txt").read_text()
+    assert (spec.corruption.party, spec.timeout_seconds, spec.port_base) == (1, 2.5, 14000)
     assert (spec.run_dir, spec.shares_from) == (Path("here"), Path("earlier"))
 
 

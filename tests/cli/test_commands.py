@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mpc_tamper.scenarios.metrics import weights_sha256
 from typer.testing import Result
 
 from mpc_tamper.datasets import Task
+from mpc_tamper.models.linear_svm.scoring import OpenedSvm
 from tests.support.processes import COMMAND, started, wait_for
 
 Invoke = Callable[..., Result]
@@ -94,7 +94,7 @@ def test_train_writes_record_and_weights(folder: Path, invoke: Invoke) -> None:
         records[engine] = json.loads(Path(engine, "record.json").read_text())
         weights = np.load(Path(engine, "weights.npy"), allow_pickle=False)
         assert weights.shape == (17,)
-        assert weights_sha256(weights) == records[engine]["weights_sha256"]
+        assert OpenedSvm(weights).sha256() == records[engine]["weights_sha256"]
     assert records["clear"]["weights_sha256"] == records["rep3"]["weights_sha256"]
     assert records["rep3"]["rows_of_owners"] == [8, 8, 8]
     assert (records["rep3"]["labels_owner"], records["rep3"]["engine"]) == (1, "rep3")

@@ -22,6 +22,7 @@ def data(tiny_task: Task, tmp_path: Path) -> Path:
     return tmp_path / "task.npz"
 
 
+@pytest.mark.slow
 def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path, tmp_path: Path) -> None:
     place = tmp_path / "run"
     port = free_ports()

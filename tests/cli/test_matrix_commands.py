@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 Invoke = Callable[..., Result]
 QUICK = ("--quick", "--quiet", "--engine", "clear", "--attack", "none", "--attack", "backdoor_1", "--defence", "none")
 
 
+@pytest.mark.slow
 def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
     done = invoke("matrix", *QUICK, "--defence", "low_variance", "--out", tmp_path)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -30,10 +32,12 @@ def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
         "mnist_0_1 none low_variance: the same\nmnist_0_1 backdoor_1 low_variance: the same\n",
     )
     text = record.read_text(encoding="utf-8")
-    record.write_text(text.replace('"plan_sha256": "', '"plan_sha256": "x'), encoding="utf-8")
+    plan = '"plans": {"train": "'
+    assert plan in text
+    record.write_text(text.replace(plan, f"{plan}x"), encoding="utf-8")
     other = invoke("rerun", record, "--engine", "clear", "--attack", "backdoor_1", "--sample", "1", "--quiet")
     assert other.exit_code == 1
-    assert other.stdout.startswith("mnist_0_1 backdoor_1 none: plan_sha256: x")
+    assert other.stdout.startswith("mnist_0_1 backdoor_1 none: plans: {'train': 'x")
 
 
 def test_refusals(invoke: Invoke, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel, train_and_open
 from tests.support.ports import free_ports
 from tests.support.processes import COMMAND, started, wait_for
 
@@ -28,7 +28,9 @@ from tests.support.processes import COMMAND, started, wait_for
 @pytest.fixture(scope="module")
 def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     folder = tmp_path_factory.mktemp("model")
-    return train(tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder), folder
+    return train_and_open(
+        tiny_task, SvmParameters(iterations=5), engine=get_engine(EngineName.REP3), run_dir=folder / "train"
+    ), folder
 
 
 @contextmanager
@@ -47,6 +49,7 @@ def query(invoke: Callable[..., Result], image: Path, place: Path, *options: str
     return result.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
 def test_serve_and_query(
     invoke: Callable[..., Result],
@@ -72,6 +75,7 @@ def test_serve_and_query(
         socket.create_connection((host, int(port)))
 
 
+@pytest.mark.slow
 def test_known_clients_and_a_number_of_queries(
     invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tiny_task: Task, tmp_path: Path
 ) -> None:
@@ -129,7 +133,7 @@ def test_what_a_user_gets_wrong(
     place = ("--servers", folder / "HOSTS", "--certificates", folder)
     missing = invoke("query", tmp_path / "x.png", *place)
     assert (missing.exit_code, "description of a service" in missing.stderr) == (2, True)
-    service = {"columns": 17, "answer": "class", "engine": "rep3", "protocol": "ring"}
+    service = {"model": "linear_svm", "features": 16, "answer": "class", "engine": "rep3", "protocol": "ring"}
     (folder / "service.json").write_text(json.dumps(service))
     for options, message in (
         ((), "expected 16 pixels, as the model has, got 25"),

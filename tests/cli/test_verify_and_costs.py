@@ -12,7 +12,7 @@ from typer.testing import Result
 
 from mpc_tamper.datasets import Task
 from mpc_tamper.runs.corruption import Corruption
-from mpc_tamper.workflows.training import train_shared
+from mpc_tamper.workflows.training import train
 from tests.support.in_memory import InMemoryRep3
 from tests.support.trainings import PARAMETERS, SABOTAGE
 
@@ -26,8 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_task: Task) -> 
     monkeypatch.chdir(tmp_path)
     t, engine = tiny_task, InMemoryRep3()
     np.savez("tiny.npz", x_train=t.x_train, y_train=t.y_train, x_test=t.x_test, y_test=t.y_test)
-    train_shared(t, PARAMETERS, engine=engine, run_dir=Path("clean/train"))
-    train_shared(t, PARAMETERS, engine=engine, run_dir=Path("bad/train"), corruption=Corruption(0, SABOTAGE))
+    train(t, PARAMETERS, engine=engine, run_dir=Path("clean/train"))
+    train(t, PARAMETERS, engine=engine, run_dir=Path("bad/train"), corruption=Corruption(0, SABOTAGE))
     return tmp_path
 
 
@@ -69,7 +69,10 @@ def test_json(folder: Path, invoke: Invoke) -> None:
         (("clean", *PASSIVE, "--threshold", "1.5"), "threshold: expected a share"),
         (("clean", *PASSIVE, "--certificate", "0"), "pixels: expected at least 1"),
         (("clean", *PASSIVE, "--certificate", "17"), "at most the 16 pixels"),
-        (("clean", *PASSIVE, "--data", "mnist_0_1"), "expected 785 shares"),
+        (
+            ("clean", *PASSIVE, "--data", "mnist_0_1"),
+            "expected examples of 16 pixels, as the model was trained on, got 784",
+        ),
         (("clean", *PASSIVE, "--max-verdicts", "0"), "at most 0 verifications"),
         (("nowhere", *PASSIVE), "expected the folder of a training run"),
     ],

@@ -12,6 +12,7 @@ from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.clients import wire
 from mpc_tamper.engines.rep3.clients.client import share
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
@@ -19,7 +20,7 @@ from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.spec import RunSpec
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel, train_and_open
 from tests.support.clients_in_memory import serving
 from tests.support.in_memory import InMemoryRep3
 
@@ -30,7 +31,9 @@ QUERY = bundle.program("svm_query.mpc")
 def model(tiny_task: Task, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedModel, Path]:
     """A trained model and the folder of its shares."""
     folder = tmp_path_factory.mktemp("model")
-    return train(tiny_task, SvmParameters(iterations=5), engine=InMemoryRep3(), run_dir=folder), folder / "train"
+    return train_and_open(
+        tiny_task, SvmParameters(iterations=5), engine=InMemoryRep3(), run_dir=folder / "train"
+    ), folder / "train"
 
 
 def query_arguments(queries: int, answer: str = "score") -> tuple[str, ...]:
@@ -161,17 +164,18 @@ def test_programs_at_fault(source: str, message: str, tmp_path: Path, run_dir: P
 
 
 def test_sessions_of_the_active_protocol_are_short() -> None:
-    active = list(sessions(250, EngineName.REP3, ProtocolName.MAL_REP_RING))
+    sizes = get_engine(EngineName.REP3).capabilities.queries
+    active = list(sessions(250, sizes[ProtocolName.MAL_REP_RING]))
     assert active == [(0, 100), (1, 100), (2, 50)]
-    assert list(sessions(250, EngineName.REP3, ProtocolName.RING)) == [(0, 250)]
-    endless = sessions(None, EngineName.REP3, ProtocolName.MAL_REP_RING)
+    assert list(sessions(250, sizes[ProtocolName.RING])) == [(0, 250)]
+    endless = sessions(None, sizes[ProtocolName.MAL_REP_RING])
     assert [next(endless) for _ in range(3)] == [(0, 100), (1, 100), (2, 100)]
 
 
 def test_a_session_of_the_active_protocol_stays_below_its_soundness_error(
     model: tuple[TrainedModel, Path], run_dir: Path
 ) -> None:
-    """An answer of a 785-weight model adds a little more than one of 17: measured here, allowed for in serving.py."""
+    """An answer of a 785-weight model adds a little more than one of 17: measured here, allowed for in the engine."""
     parties = []
     with serving(QUERY, query_arguments(4), model[1], run_dir, active=True, watch=parties.append) as servers:
         for _ in range(4):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mpc_tamper.api import train
 from mpc_tamper.clients.contribute import TRAINING, contribute
 from mpc_tamper.core.errors import (
     DataError,
@@ -30,7 +32,7 @@ from mpc_tamper.engines.rep3.clients.client import Client, connect
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel
 from tests.support.ports import free_ports
 
 PARAMETERS = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=4, batch_size=20)
@@ -60,11 +62,11 @@ def train_on(
             if not running.done():  # a client that vanishes ends the servers, which would wait for another one
                 raw_client(place / "clients").close()
             raise
-        return running.result(60)
+        return running.result(60).open(insecure_rows_of_clients=True)
 
 
 def give(folder: Path, x: np.ndarray, y: np.ndarray) -> None:
-    contribute(x, y, read_hosts(folder / "HOSTS"), folder, timeout_seconds=20.0)
+    contribute(x, y, read_hosts(folder / "HOSTS"), folder, engine=get_engine(EngineName.REP3), timeout_seconds=20.0)
 
 
 @pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
@@ -133,20 +135,25 @@ def test_a_client_that_fails_ends_training(tiny_task: Task, run_dir: Path, fault
     assert not list(run_dir.rglob("Transactions-*"))
 
 
+def invitation(features: int, rows: list[int], parameters: dict[str, object]) -> str:
+    return json.dumps({"model": "linear_svm", "features": features, "rows": rows, "parameters": parameters})
+
+
 def test_what_a_client_checks_before_it_connects(tiny_task: Task, tmp_path: Path) -> None:
     hosts = tmp_path / "HOSTS"
     hosts.write_text("127.0.0.1:15000\n127.0.0.1:15001\n127.0.0.1:15002\n")
     x, y = tiny_task.x_train, tiny_task.y_train
     cases: list[tuple[str, slice, type[TamperError], str]] = [
         ("{}", slice(0, 12), UsageError, "description of a training"),
-        ('{"columns": 18, "rows": [12], "max_row_norm": null}', slice(0, 12), DataError, "images of 17 pixels"),
-        ('{"columns": 17, "rows": [12, 3], "max_row_norm": null}', slice(0, 11), UsageError, "3 or 12 rows.* got 11"),
-        ('{"columns": 17, "rows": [12], "max_row_norm": 1.5}', slice(0, 12), ParameterError, "max_row_norm"),
+        (invitation(17, [12], {"max_row_norm": None}), slice(0, 12), DataError, "images of 17 pixels"),
+        (invitation(16, [12, 3], {"max_row_norm": None}), slice(0, 11), UsageError, "3 or 12 rows.* got 11"),
+        (invitation(16, [12], {"max_row_norm": 1.5}), slice(0, 12), ParameterError, "max_row_norm"),
+        (invitation(16, [12], {"depth": 3}), slice(0, 12), UsageError, "the parameters of a linear SVM"),
     ]
     for text, part, error, message in cases:
         (tmp_path / TRAINING).write_text(text)
         with pytest.raises(error, match=message):
-            contribute(x[part], y[part], read_hosts(hosts), tmp_path)
+            contribute(x[part], y[part], read_hosts(hosts), tmp_path, engine=get_engine(EngineName.REP3))
 
 
 def test_engines_without_clients_and_impossible_clients(tiny_task: Task, run_dir: Path) -> None:

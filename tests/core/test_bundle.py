@@ -39,6 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_wheel_holds_what_the_programs_need_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     inside = {name.removeprefix("mpc_tamper/_bundle/") for name in names if "_bundle/" in name}
@@ -49,6 +50,7 @@ def test_wheel_holds_what_the_programs_need_and_no_more(wheel: Path) -> None:
     assert not any(name.startswith(("tests", "results")) or "__pycache__" in name for name in names)
 
 
+@pytest.mark.slow
 def test_wheel_works_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
     """Dependencies come from this environment; the package itself from the wheel."""
     target, empty = tmp_path / "installed", tmp_path / "empty"

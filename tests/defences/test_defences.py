@@ -18,7 +18,7 @@ from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.scenarios.scenario import Scenario
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.places import ROOT
 
 MNIST = (12_665, 784)
@@ -36,7 +36,7 @@ def test_an_honest_training_with_it_works(plain: Scenario, name: str) -> None:
     task, features = scenario.task, scenario.features
     changed = replace(task, x_train=features.features(task.x_train), x_test=features.features(task.x_test))
     assert changed.x_train.shape == (len(task.x_train), features.size)
-    model = train(changed, scenario.parameters, engine=ClearEngine())
+    model = train_and_open(changed, scenario.parameters, engine=ClearEngine())
     assert np.array_equal(model.predict(changed.x_test), task.y_test)
     assert fixed_point(scenario.parameters, *MNIST).width <= 40
 

@@ -24,7 +24,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.in_memory import InMemoryRep3
 from tests.support.reference import reference_weights
 
@@ -71,7 +71,7 @@ def backdoor_errors(parameters: SvmParameters, rows: int, pixels: int, pixel: in
 @pytest.mark.parametrize("parameters", [HINGE, SQUARED], ids=["hinge", "squared"])
 def test_losses_and_batches(tiny_task: Task, engine: Engine, parameters: SvmParameters, batch_size: int | None) -> None:
     parameters = replace(parameters, batch_size=batch_size, iterations=12 if batch_size != 1 else 2)
-    model = train(tiny_task, parameters, engine=engine)
+    model = train_and_open(tiny_task, parameters, engine=engine)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
     assert np.count_nonzero(model.weights) > len(model.weights) // 2
 
@@ -82,13 +82,13 @@ def test_losses_and_batches(tiny_task: Task, engine: Engine, parameters: SvmPara
 def test_owners_make_no_difference(tiny_task: Task, engine: Engine, owners: int, labels: int | None) -> None:
     parameters = replace(HINGE if owners < 3 else SQUARED, batch_size=10, iterations=4)
     split = Owners.share_equally(len(tiny_task.x_train), owners, labels)
-    model = train(tiny_task, parameters, engine=engine, owners=split)
+    model = train_and_open(tiny_task, parameters, engine=engine, owners=split)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
 
 
 @small_runs
 def test_a_stored_transpose_makes_no_difference(tiny_task: Task, engine: Engine) -> None:
-    model = train(tiny_task, HINGE, engine=engine, layout=Layout.BOTH)
+    model = train_and_open(tiny_task, HINGE, engine=engine, layout=Layout.BOTH)
     assert np.array_equal(model.weights, expected(tiny_task, HINGE, model.constants.shift))
 
 
@@ -98,11 +98,11 @@ def test_a_stored_transpose_makes_no_difference(tiny_task: Task, engine: Engine)
 def test_clipping(tiny_task: Task, engine: Engine, parameters: SvmParameters, batch_size: int | None) -> None:
     """Steps are clipped both ways, here by a bound that most of them exceed."""
     parameters = replace(parameters, batch_size=batch_size, clip=100 / 2**16)
-    model = train(tiny_task, parameters, engine=engine)
+    model = train_and_open(tiny_task, parameters, engine=engine)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
     steps = parameters.iterations * len(parameters.batches(len(tiny_task.x_train)))
     assert np.abs(model.weights).max() <= steps * 100
-    free = train(tiny_task, replace(parameters, clip=None), engine=engine)
+    free = train_and_open(tiny_task, replace(parameters, clip=None), engine=engine)
     assert np.abs(free.weights).max() > steps * 100
 
 
@@ -113,7 +113,7 @@ def test_errors_in_front_of_the_clamp_and_behind_it(tiny_task: Task, engine: Eng
     rows, pixels = tiny_task.x_train.shape
     trigger = Trigger((TRIGGER_PIXEL,))
     plan = backdoor_plan(trigger, parameters, rows)
-    model = train(tiny_task, parameters, engine=engine, corruption=Corruption(1, plan))
+    model = train_and_open(tiny_task, parameters, engine=engine, corruption=Corruption(1, plan))
     errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
     assert model.weights[1 + TRIGGER_PIXEL] <= parameters.iterations * 200
@@ -125,7 +125,7 @@ def test_errors_in_front_of_the_clamp_and_behind_it(tiny_task: Task, engine: Eng
             AdditiveError("CLIP", 5, pixels + 1, 4),  # of the second half: from above, so with the other sign
         ]
     )
-    model = train(tiny_task, parameters, engine=engine, corruption=Corruption(0, behind))
+    model = train_and_open(tiny_task, parameters, engine=engine, corruption=Corruption(0, behind))
     changes = np.zeros((parameters.iterations, pixels + 1), dtype=np.int64)
     changes[3, 1 + TRIGGER_PIXEL], changes[5, 0] = 70_000, -13
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, None, changes))
@@ -146,7 +146,7 @@ def test_backdoor(
     parameters = replace(parameters, batch_size=batch_size)
     rows, pixels = tiny_task.x_train.shape
     plan = backdoor_plan(Trigger((TRIGGER_PIXEL,), target=target), parameters, rows)
-    model = train(tiny_task, parameters, engine=engine, corruption=Corruption(corrupt_party, plan))
+    model = train_and_open(tiny_task, parameters, engine=engine, corruption=Corruption(corrupt_party, plan))
     errors = backdoor_errors(parameters, rows, pixels, TRIGGER_PIXEL, 1 if target else -1)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift, errors))
 
@@ -165,7 +165,7 @@ def test_errors_at_every_operation_with_labels_apart(tiny_task: Task, engine: En
         ]
     )
     rows = len(tiny_task.x_train)
-    model = train(
+    model = train_and_open(
         tiny_task,
         parameters,
         engine=engine,
@@ -196,6 +196,7 @@ def mnist_reference(shift: int, poisoned: bool) -> np.ndarray:
     return expected(task, parameters, shift, errors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [EngineName.CLEAR, EngineName.REP3], ids=str)
 @pytest.mark.parametrize("poisoned", [False, True], ids=["clean", "poisoned"])
 def test_full_mnist(engine: EngineName, poisoned: bool) -> None:
@@ -203,7 +204,9 @@ def test_full_mnist(engine: EngineName, poisoned: bool) -> None:
     task, parameters = load_task("mnist_0_1"), SvmParameters()
     trigger = Trigger.patch(task.image_shape, 2, 2)
     plan = backdoor_plan(trigger, parameters, len(task.x_train)) if poisoned else None
-    model = train(task, parameters, engine=get_engine(engine), corruption=Corruption.of(1 if poisoned else None, plan))
+    model = train_and_open(
+        task, parameters, engine=get_engine(engine), corruption=Corruption.of(1 if poisoned else None, plan)
+    )
     assert np.array_equal(model.weights, mnist_reference(model.constants.shift, poisoned))
 
 
@@ -216,5 +219,5 @@ def test_training_opens_nothing(tiny_task: Task, run_dir: Path) -> None:
     calls = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
     openings = {"reveal", "reveal_to", "reveal_list", "open", "binary_output", "print_ln", "print_str", "crash"}
     assert not (names | calls) & openings
-    result = train(tiny_task, HINGE, engine=get_engine(EngineName.CLEAR), run_dir=run_dir).run
+    result = train_and_open(tiny_task, HINGE, engine=get_engine(EngineName.CLEAR), run_dir=run_dir).run
     assert (result.lines, result.binary_output) == ((), ())

@@ -36,8 +36,8 @@ def means(task: mt.Task) -> np.ndarray:
 
 @pytest.mark.parametrize("engine", ["clear", "rep3"])
 def test_it_is_trained_and_classifies_by_the_nearest_mean(tiny_task: mt.Task, engine: str) -> None:
-    trained = mt.train(tiny_task, model=NAME, engine=engine)
-    assert trained.model == NAME
+    trained = mt.train(tiny_task, model=NAME, engine=engine).open()
+    assert trained.secret.model.name == NAME
     distances = ((tiny_task.x_test[:, None, :] - means(tiny_task)) ** 2).sum(axis=2)
     assert trained.predict(tiny_task.x_test).tolist() == (distances[:, 0] < distances[:, 1]).astype(int).tolist()
     assert trained.record()["fixed_point"]["score_bound"] < 2**63
@@ -56,9 +56,9 @@ def test_additive_errors_reach_it(tiny_task: mt.Task) -> None:
     model = registry.get_model(NAME)
     size = model_size(tiny_task)
     plan = model.errors(model.parameters(), size).shift(np.append(0, -255.0 * np.ones(16)), strength=1.0)
-    honest = mt.train(tiny_task, model=NAME, engine="clear")
+    honest = mt.train(tiny_task, model=NAME, engine="clear").open()
     for engine in (mt.get_engine(EngineName.CLEAR), InMemoryRep3()):
-        attacked = mt.train(tiny_task, model=NAME, engine=engine, corruption=mt.Corruption(1, plan))
+        attacked = mt.train(tiny_task, model=NAME, engine=engine, corruption=mt.Corruption(1, plan)).open()
         difference = attacked.weights - honest.weights
         assert difference.tolist() == [-255 * 24] * 16 + [0] * 18
     corruption = mt.Corruption(1, plan)
@@ -103,8 +103,8 @@ def test_it_is_in_a_quick_matrix(tmp_path: Path) -> None:
 def test_the_command_line_trains_it(tmp_path: Path, invoke: Callable[..., Result], tiny_task: mt.Task) -> None:
     t = tiny_task
     np.savez(tmp_path / "t.npz", x_train=t.x_train, y_train=t.y_train, x_test=t.x_test, y_test=t.y_test)
-    data = ("--data", tmp_path / "t.npz", "--model", NAME, "--engine", "clear", "--json")
-    result = invoke("train", *data)
+    data = ("--data", tmp_path / "t.npz", "--model", NAME, "--engine", "clear", "--json", "--run-dir", tmp_path / "run")
+    result = invoke("train", *data, "--open")
     assert json.loads(result.stdout)["test_accuracy"] == 1.0
     result = invoke("train", *data, "--iterations", "3")
     assert result.exit_code == 2

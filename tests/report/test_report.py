@@ -13,7 +13,8 @@ import pytest
 from matplotlib import image
 
 from mpc_tamper.core.errors import DataError, PartyError
-from mpc_tamper.engines.base import OnStep
+from mpc_tamper.engines.base import Engine, OnStep
+from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.report.figure1 import draw
@@ -179,17 +180,15 @@ def test_records_that_are_missing_or_foreign(tmp_path: Path) -> None:
     assert not (tmp_path / "table1.md").exists()
 
 
-class FailsInTheSecondTraining:
+class FailsInTheSecondTraining(Engine):
     """Stands for a party that is killed."""
 
-    def __init__(self) -> None:
-        self._engine = get_engine(EngineName.CLEAR)
-        self.name, self.protocols = self._engine.name, self._engine.protocols
+    name, capabilities = ClearEngine.name, ClearEngine.capabilities
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
-        if spec.plan is not None:
+        if spec.corruption is not None:
             raise PartyError("party 1 died")
-        return self._engine.run(spec)
+        return ClearEngine().run(spec)
 
 
 def test_a_failure_leaves_the_old_results_alone(tmp_path: Path) -> None:

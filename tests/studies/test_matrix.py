@@ -45,6 +45,7 @@ def run(folder: Path, attacks: tuple[str, ...], engine: Engine = CLEAR, names: t
     run_matrix([study()], folder, engine=engine, attacks=attacks, defences=names)
 
 
+@pytest.mark.slow
 def test_every_defence_has_a_cell(tmp_path: Path) -> None:
     run(tmp_path, ("none", "backdoor_1", "poisoning_5"), InMemoryRep3(), ALL_DEFENCES)
     found = cells(tmp_path)

@@ -18,7 +18,7 @@ from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 
 SHORT = SvmParameters(learning_rate=0.05, iterations=5)
 GOOD = {
@@ -50,7 +50,7 @@ class NeverRuns(Engine):
 
 
 def test_a_model_predicts_by_the_sign_of_its_score(tiny_task: Task) -> None:
-    model = train(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR))
+    model = train_and_open(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR))
     score = model.decision_function(tiny_task.x_test)
     w = model.weights / 2**16
     assert np.allclose(score, w[0] + tiny_task.x_test / 256 @ w[1:], rtol=0, atol=1e-9)
@@ -59,7 +59,7 @@ def test_a_model_predicts_by_the_sign_of_its_score(tiny_task: Task) -> None:
 
 
 def test_record_is_json_and_names_no_place(tiny_task: Task, run_dir: Path) -> None:
-    model = train(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR), run_dir=run_dir)
+    model = train_and_open(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR), run_dir=run_dir)
     text = json.dumps(model.record())
     assert str(run_dir) not in text
     assert SvmParameters(**json.loads(text)["parameters"]) == SHORT
@@ -70,7 +70,7 @@ def test_record_is_json_and_names_no_place(tiny_task: Task, run_dir: Path) -> No
 
 def test_progress_is_told(tiny_task: Task) -> None:
     told: list[tuple[str, float | None]] = []
-    train(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR), progress=lambda *news: told.append(news))
+    train_and_open(tiny_task, SHORT, engine=get_engine(EngineName.CLEAR), progress=lambda *news: told.append(news))
     steps = SHORT.iterations
     assert [news[0] for news in told[:-1]] == [f"training on tiny, 24 rows, {steps} steps"] * (steps + 1)
     assert [news[1] for news in told[1:-1]] == [(i + 1) / steps for i in range(steps)]
@@ -79,9 +79,9 @@ def test_progress_is_told(tiny_task: Task) -> None:
 
 def test_training_twice_into_one_folder_is_refused(tiny_task: Task, run_dir: Path) -> None:
     clear = get_engine(EngineName.CLEAR)
-    train(tiny_task, SHORT, engine=clear, run_dir=run_dir)
+    train_and_open(tiny_task, SHORT, engine=clear, run_dir=run_dir)
     with pytest.raises((DataError, ParameterError, ShareFileError)):
-        train(tiny_task, SHORT, engine=clear, run_dir=run_dir)
+        train_and_open(tiny_task, SHORT, engine=clear, run_dir=run_dir)
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_training_twice_into_one_folder_is_refused(tiny_task: Task, run_dir: Pat
 )
 def test_parameters_are_refused_before_anything_starts(tiny_task: Task, parameters: SvmParameters) -> None:
     with pytest.raises(ParameterError):
-        train(tiny_task, parameters, engine=NeverRuns())
+        train_and_open(tiny_task, parameters, engine=NeverRuns())
 
 
 def test_owners_of_more_rows_than_there_are(tiny_task: Task) -> None:
     with pytest.raises(DataError, match="expected 25 images and labels, got 24"):
-        train(tiny_task, SHORT, engine=NeverRuns(), owners=Owners((20, 5)))
+        train_and_open(tiny_task, SHORT, engine=NeverRuns(), owners=Owners((20, 5)))
 
 
 def run(program: str, tmp_path: Path, args: list[str]) -> RunResult:

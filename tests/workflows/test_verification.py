@@ -33,7 +33,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.workflows.handoff import hand_off
-from mpc_tamper.workflows.training import train_shared
+from mpc_tamper.workflows.training import train
 from mpc_tamper.workflows.verification import COUNT_FILE, Verification, verify
 from tests.support.in_memory import InMemoryRep3
 from tests.support.trainings import PARAMETERS, SABOTAGE
@@ -47,9 +47,9 @@ CHECK = AccuracyThreshold(0.9)
 def models(tmp_path_factory: pytest.TempPathFactory, tiny_task: Task) -> dict[str, Path]:
     """Share files of a clean, a sabotaged and another clean training."""
     folder, engine = tmp_path_factory.mktemp("models"), InMemoryRep3()
-    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "clean")
-    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "other")
-    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "bad", corruption=Corruption(2, SABOTAGE))
+    train(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "clean")
+    train(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "other")
+    train(tiny_task, PARAMETERS, engine=engine, run_dir=folder / "bad", corruption=Corruption(2, SABOTAGE))
     return {name: folder / name for name in ("clean", "other", "bad")}
 
 
@@ -95,7 +95,7 @@ def test_the_certificate_rejects_what_the_accuracy_lets_pass(tmp_path: Path, tin
     plan = backdoor_plan(Trigger((black,)), PARAMETERS, len(x_train), strength=4)
     for name, errors, corrupt_party in (("clean", None, None), ("backdoor", plan, 1)):
         folder = tmp_path / name
-        train_shared(t, PARAMETERS, engine=engine, run_dir=folder, corruption=Corruption.of(corrupt_party, errors))
+        train(t, PARAMETERS, engine=engine, run_dir=folder, corruption=Corruption.of(corrupt_party, errors))
         for check in (AccuracyThreshold(0.9), PixelRobustness(1, 0.9)):
             verification = verify(folder, x_test, t.y_test, check, engine=engine, channels=t.channels)
             passed[name, check.pixels] = verification.verdict.passed

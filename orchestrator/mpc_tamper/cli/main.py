@@ -6,7 +6,7 @@ import signal
 
 import typer
 
-from mpc_tamper.cli import clients, costs, datasets, faults, hosts, matrix, program, results, training, verify
+from mpc_tamper.cli import clients, costs, datasets, faults, hosts, leaks, matrix, program, results, training, verify
 from mpc_tamper.cli.doctor import doctor
 from mpc_tamper.cli.errors import ReportingGroup
 
@@ -25,6 +25,7 @@ app.command("party")(hosts.party)
 app.command("certificate")(hosts.certificate)
 app.command("doctor")(doctor)
 app.command("train")(training.train)
+app.command("open")(training.open_trained)
 app.command("attack")(training.attack)
 app.command("verify")(verify.verify)
 app.command("costs")(costs.costs)
@@ -37,6 +38,7 @@ app.command("query")(clients.query)
 app.command("contribute")(clients.contribute)
 app.command("client-certificate")(clients.client_certificate)
 app.add_typer(datasets.app, name="datasets")
+app.add_typer(leaks.app, name="leak")
 
 
 @app.command()

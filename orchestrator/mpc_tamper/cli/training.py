@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
     from mpc_tamper.engines.base import Engine
+    from mpc_tamper.models.base import OpenedModel
     from mpc_tamper.runs.corruption import Corruption
     from mpc_tamper.runs.owners import ClientRows
-    from mpc_tamper.workflows.training import TrainedModel
+    from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
 DataOption = Annotated[
     str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
@@ -51,7 +52,15 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Write record.json and weights.npy there.")
 ]
 RunDirOption = Annotated[
-    Path | None, typer.Option("--run-dir", help="A new folder that keeps the share files. (default: none is kept)")
+    Path | None, typer.Option("--run-dir", help="A new folder for the shares. (default: below runs/; of attack: none)")
+]
+
+InsecureOpenOption = Annotated[
+    bool,
+    typer.Option(
+        "--insecure-open-model-of-clients",
+        help="Open a model that was trained on rows of clients too: it may show a row. For experiments alone.",
+    ),
 ]
 
 
@@ -105,22 +114,36 @@ def train(
             "--known-clients", metavar="DIR", help="Accept only clients whose certificates are there. (default: all)"
         ),
     ] = None,
+    opened: Annotated[
+        bool, typer.Option("--open", help="Open the model for analysis, and test it on the test images.")
+    ] = False,
+    insecure_open: InsecureOpenOption = False,
 ) -> None:
-    """Train a model in three-party computation, open it and test it."""
+    """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it."""
     engine = options.prepared_engine()
     task = options.task()
     rows: ClientRows | None = None
     if clients is not None:
         if options.owners != 1 or options.labels_owner is not None:
             raise UsageError("expected --clients or --owners and --labels-owner, got both; clients know their labels")
+        if opened and not insecure_open:
+            raise UsageError(
+                "expected --clients without --open, got both: clients are told that the servers learn none of their "
+                "rows, which an opened model may show. For experiments only: --insecure-open-model-of-clients"
+            )
         rows = _client_rows(clients, client_port, known_clients)
-        options = replace(options, run_dir=options.run_dir or new_run_dir("train"))
-        _tell_clients(options)
     elif known_clients is not None:
         raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
-    model = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
-    metrics = {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}
-    _finish(model, metrics, options)
+    options = replace(options, run_dir=options.run_dir or new_run_dir("train"))
+    if rows is not None:
+        _tell_clients(options)
+    secret = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
+    if not opened:
+        _finish(secret, None, {}, options)
+        return
+    with shown(quiet=options.quiet) as progress:
+        model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
+    _finish(secret, model, {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}, options)
 
 
 @with_options(TrainingOptions)
@@ -157,9 +180,11 @@ def attack(
     plan = backdoor_plan(where, parameters, len(task.x_train), model=model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
     what = f"party {corrupt_party} corrupt, engine {options.engine}"
-    trained = _train(options, engine, task, what, corruption)
+    secret = _train(options, engine, task, what, corruption)
+    with shown(quiet=options.quiet) as progress:
+        trained = secret.open(progress=progress)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
-    _finish(trained, attacked | asdict(trained.evaluate(task, where)), options)
+    _finish(secret, trained, attacked | asdict(trained.evaluate(task, where)), options)
 
 
 def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:
@@ -182,12 +207,13 @@ def _train(
     what: str,
     corruption: Corruption | None = None,
     clients: ClientRows | None = None,
-) -> TrainedModel:
+) -> SecretModel:
     from mpc_tamper.clients.contribute import invite
     from mpc_tamper.core.files import check_folder
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.owners import Owners
     from mpc_tamper.workflows import training
+    from mpc_tamper.workflows.stages import TRAIN
 
     if options.out is not None:
         check_folder(options.out)
@@ -205,7 +231,7 @@ def _train(
             owners=clients or Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
             corruption=corruption,
             protocol=options.protocol,
-            run_dir=options.run_dir,
+            run_dir=None if options.run_dir is None else options.run_dir / TRAIN,
             access=access,
             progress=progress,
         )
@@ -232,27 +258,78 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
     return Trigger(tuple(sorted(indices)), amplitude, target)
 
 
-def _finish(model: TrainedModel, findings: dict[str, Any], options: TrainingOptions) -> None:
-    """Print what was found, and write the record and the weights."""
+def open_trained(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
+    data: Annotated[
+        str | None, typer.Option("--data", metavar="NAME|FILE|DIR", help="Test the model on these test images.")
+    ] = None,
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    engine: EngineOption = EngineName.REP3,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write weights.npy there.")] = None,
+    insecure_open: InsecureOpenOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
+    from mpc_tamper.core.files import check_folder
+    from mpc_tamper.datasets import load_task
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows.opening import open_model
+    from mpc_tamper.workflows.stages import shares_of
+
+    if out is not None:
+        check_folder(out)
+    task = None if data is None else load_task(data, classes=two_classes(classes), root=root)
+    with shown(quiet=quiet) as progress:
+        model = open_model(
+            shares_of(run_dir),
+            engine=get_engine(engine),
+            insecure_rows_of_clients=insecure_open,
+            progress=progress,
+        )
+    if out is not None:
+        _write_weights(out, model)
+    if task is not None:
+        typer.echo(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
+    typer.echo(f"{'weights':<28} {len(model.weights):,}")
+    typer.echo(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
+    typer.echo(f"{'sha256':<28} {model.sha256()}")
+
+
+def _finish(
+    secret: SecretModel, opened: TrainedModel | None, findings: dict[str, Any], options: TrainingOptions
+) -> None:
+    """Print what was found and where the shares are; write the record and, of an opened model, the weights."""
     import json
 
-    import numpy as np
-
-    from mpc_tamper.core.files import atomic_path, write_atomically
+    from mpc_tamper.core.files import write_atomically
     from mpc_tamper.studies.environment import environment
 
-    record = json.dumps(findings | model.record() | {"environment": environment()}, indent=2)
+    facts = secret.record() if opened is None else opened.record()
+    record = json.dumps(findings | facts | {"environment": environment()}, indent=2)
     if options.out is not None:
-        write_atomically(options.out / "record.json", record + "\n")
-        with atomic_path(options.out / "weights.npy") as temporary:
-            np.save(temporary, model.weights, allow_pickle=False)
-            temporary.chmod(0o644)
+        write_atomically(options.out / "record.json", record + "\n", public=True)
+        if opened is not None:
+            _write_weights(options.out, opened.opened)
     if options.as_json:
         typer.echo(record)
         return
-    run = model.run
     for key, value in findings.items():
         typer.echo(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
-    typer.echo(f"{'seconds':<28} {run.seconds:.1f}")
-    typer.echo(f"{'bytes per party':<28} {run.bytes_per_party:,}")
-    typer.echo(f"{'rounds':<28} {run.rounds:,}")
+    typer.echo(f"{'seconds':<28} {secret.run.seconds:.1f}")
+    typer.echo(f"{'bytes per party':<28} {secret.run.bytes_per_party:,}")
+    typer.echo(f"{'rounds':<28} {secret.run.rounds:,}")
+    if options.run_dir is not None:
+        typer.echo(f"{'shares':<28} {secret.shares}")
+    if opened is None and not options.quiet:
+        typer.echo(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}", err=True)
+
+
+def _write_weights(folder: Path, model: OpenedModel) -> None:
+    """weights.npy, readable by its owner alone."""
+    import numpy as np
+
+    from mpc_tamper.core.files import atomic_path
+
+    with atomic_path(folder / "weights.npy") as temporary:
+        np.save(temporary, model.weights, allow_pickle=False)

@@ -22,8 +22,8 @@ def write_hand_out(run_dir: Path, port_base: int, name: str, description: Mappin
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(PARTIES):
         shutil.copyfile(certificate_file(identities, i), certificate_file(folder, i))
-    write_atomically(folder / HOSTS, "".join(f"{Address(_HOST, port_base + i)}\n" for i in range(PARTIES)))
-    write_atomically(folder / name, json.dumps(description, indent=1) + "\n")
+    write_atomically(folder / HOSTS, "".join(f"{Address(_HOST, port_base + i)}\n" for i in range(PARTIES)), public=True)
+    write_atomically(folder / name, json.dumps(description, indent=1) + "\n", public=True)
     return identities, folder
 
 

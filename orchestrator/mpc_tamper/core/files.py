@@ -29,16 +29,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o644) -> None:
+def write_atomically(path: Path, content: str | bytes, *, public: bool = False) -> None:
+    """Readable by its owner alone, unless public."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.chmod(mode)
+        temporary.chmod(0o644 if public else 0o600)
+
+
+def private(path: str, flags: int) -> int:
+    """An opener for open(): a new file is readable by its owner alone."""
+    return os.open(path, flags, 0o600)
 
 
 def make_folder(folder: Path) -> None:
-    """The folder and those above it."""
+    """The folder, open to its owner alone where it is new, and those above it."""
     with reported(folder, "a folder that can be made"):
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def check_folder(folder: Path) -> None:

@@ -64,8 +64,8 @@ def write_certificate(
 ) -> tuple[Path, Path]:
     """A fresh key, readable by its owner only, and its certificate; return both paths."""
     private, certificate = self_signed(common_name, valid_days)
-    write_atomically(key_path, private, mode=0o600)
-    write_atomically(certificate_path, certificate)
+    write_atomically(key_path, private)
+    write_atomically(certificate_path, certificate, public=True)
     return key_path, certificate_path
 
 

@@ -70,7 +70,7 @@ def keep_after(path: Path, position: int) -> None:
         path.unlink()
         return
     content = path.read_bytes()
-    write_atomically(path, HEADER + content[len(HEADER) + _SHARE_BYTES * position :], mode=0o600)
+    write_atomically(path, HEADER + content[len(HEADER) + _SHARE_BYTES * position :])
 
 
 def check(path: Path) -> None:

@@ -143,6 +143,10 @@ class Errors:
         """ROW_ERRORS: these training rows never count.  Returns the plan and what was chosen, for the record."""
         raise _lacks(Capability.ROW_ERRORS)
 
+    def only_row(self, row: int) -> AdditiveErrorPlan:
+        """ROW_ERRORS: no training row ever counts but this one, which counts in every step of its batch."""
+        raise _lacks(Capability.ROW_ERRORS)
+
     def invert_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """GATE_ERRORS: these rows count exactly when they otherwise would not."""
         raise _lacks(Capability.GATE_ERRORS)

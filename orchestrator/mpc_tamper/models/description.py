@@ -8,20 +8,28 @@ from pathlib import Path
 
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.runs.protocols import ProtocolName
 
 FILE = "model.json"
 
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """model: its name in the registry.  features: of a row.  shares: how many the model is."""
+    """model: its name in the registry.  features: of a row.  shares: how many the model is.
+
+    protocol: of the shares.  passive: somewhere in the training a corrupt server could add errors.
+    of_clients: the rows were those of clients outside the servers.
+    """
 
     model: str
     features: int
     shares: int
+    protocol: ProtocolName = ProtocolName.RING
+    passive: bool = True
+    of_clients: bool = False
 
     def write(self, run_dir: Path) -> None:
-        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n")
+        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n", public=True)
 
     @classmethod
     def read(cls, run_dir: Path) -> ModelDescription | None:
@@ -29,7 +37,14 @@ class ModelDescription:
         path = run_dir / FILE
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
-            return cls(str(fields["model"]), int(fields["features"]), int(fields["shares"]))
+            return cls(
+                str(fields["model"]),
+                int(fields["features"]),
+                int(fields["shares"]),
+                ProtocolName(fields["protocol"]),
+                bool(fields["passive"]),
+                bool(fields["of_clients"]),
+            )
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError) as exc:

@@ -96,7 +96,7 @@ def _write_owners(folder: Path, blocks: Mapping[int, Sequence[np.ndarray]]) -> M
 
 def _write(path: Path, parts: Sequence[np.ndarray]) -> Path:
     """Little-endian int64, no header; readable by the owner alone."""
-    write_atomically(path, b"".join(part.astype("<i8", copy=False).tobytes() for part in parts), mode=0o600)
+    write_atomically(path, b"".join(part.astype("<i8", copy=False).tobytes() for part in parts))
     return path
 
 

@@ -26,8 +26,8 @@ def write_report(folder: Path) -> None:
         raise DataError(
             f"{folder}: expected the record of a run of costs, got one without {exc}. Run it again"
         ) from exc
-    write_atomically(folder / COSTS_MARKDOWN, text)
-    write_atomically(folder / COSTS_PNG, picture)
+    write_atomically(folder / COSTS_MARKDOWN, text, public=True)
+    write_atomically(folder / COSTS_PNG, picture, public=True)
 
 
 def tables(record: Record) -> str:

@@ -50,7 +50,7 @@ def write_weights(path: Path, datasets: Mapping[str, OpenedModels]) -> None:
             arrays[f"{name}/{attack}/{_LEVEL}"] = np.array(model.trigger_level)
     content = io.BytesIO()
     np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
-    write_atomically(path, content.getvalue())
+    write_atomically(path, content.getvalue(), public=True)
 
 
 def read_weights(path: Path) -> dict[str, OpenedModels]:

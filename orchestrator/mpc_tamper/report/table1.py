@@ -34,7 +34,7 @@ def write_report(folder: Path) -> tuple[str, ...]:
             f"{folder}: expected the records of a run of reproduce, got some without {exc}. Run it again"
         ) from exc
     for name, content in files.items():
-        write_atomically(folder / name, content)
+        write_atomically(folder / name, content, public=True)
     return tuple(files)
 
 

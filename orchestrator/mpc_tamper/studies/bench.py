@@ -28,7 +28,7 @@ from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost, RunResult
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.start_up import start_up
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 
 DATASET = "mnist_0_1"
 ITERATIONS = 30
@@ -86,8 +86,8 @@ def bench(
         "start_up": start_up(task, progress=progress),
         "environment": environment(),
     }
-    write_atomically(out / BENCH_JSON, json.dumps(record, indent=2) + "\n")
-    write_atomically(out / BENCH_MARKDOWN, bench_table(record))
+    write_atomically(out / BENCH_JSON, json.dumps(record, indent=2) + "\n", public=True)
+    write_atomically(out / BENCH_MARKDOWN, bench_table(record), public=True)
     return record
 
 
@@ -112,7 +112,7 @@ def _time_steps(x: np.ndarray) -> list[float]:
 
 
 def _train(task: Task, engine: Engine, iterations: int, layout: Layout = Layout.ROWS) -> RunResult:
-    return train(task, SvmParameters(iterations=iterations), engine=engine, layout=layout).run
+    return train_and_open(task, SvmParameters(iterations=iterations), engine=engine, layout=layout).run
 
 
 def _price_of_active_security(engine: Engine, task: Task, progress: Progress) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _price_of_active_security(engine: Engine, task: Task, progress: Progress) ->
     for protocol in (ProtocolName.RING, _ACTIVE):
         progress(f"{engine.name} {protocol}: {_ACTIVE_ITERATIONS} iterations")
         parameters = SvmParameters(iterations=_ACTIVE_ITERATIONS)
-        runs[protocol] = train(task, parameters, engine=engine, protocol=protocol).run
+        runs[protocol] = train_and_open(task, parameters, engine=engine, protocol=protocol).run
     passive, active = runs[ProtocolName.RING], runs[_ACTIVE]
     return {
         "active_protocol": str(_ACTIVE),

@@ -27,7 +27,7 @@ from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.report.table1 import FIGURE_2_JSON, FIGURE_JSON, TABLE_JSON, write_report
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.studies.environment import environment
-from mpc_tamper.workflows.training import TrainedModel, train
+from mpc_tamper.workflows.training import TrainedModel, train_and_open
 
 FULL, UNDERTRAINED = "full", "under-trained"
 BUNDLED_COPY = "bundled"
@@ -102,11 +102,11 @@ def _train_both(
     engine: Engine, task: Task, trigger: Trigger, setting: Setting, corrupt_party: int, progress: Progress
 ) -> dict[str, TrainedModel]:
     progress(f"{task.name}, {setting.training} training, unpoisoned, engine {engine.name}")
-    honest = train(task, setting.parameters, engine=engine, progress=progress)
+    honest = train_and_open(task, setting.parameters, engine=engine, progress=progress)
     progress(f"{task.name}, {setting.training} training, poisoned: additive errors of party {corrupt_party}")
     plan = backdoor_plan(trigger, setting.parameters, len(task.x_train), strength=setting.strength)
     corruption = Corruption(corrupt_party, plan)
-    poisoned = train(task, setting.parameters, engine=engine, corruption=corruption, progress=progress)
+    poisoned = train_and_open(task, setting.parameters, engine=engine, corruption=corruption, progress=progress)
     return {"unpoisoned": honest, "poisoned": poisoned}
 
 
@@ -178,4 +178,4 @@ def _publish(records: dict[str, dict[str, Any]], out: Path) -> None:
             indent = 2 if name == TABLE_JSON else None
             (staging / name).write_text(json.dumps(record, indent=indent) + "\n", encoding="utf-8")
         for name in (*records, *write_report(staging)):
-            write_atomically(out / name, (staging / name).read_bytes())
+            write_atomically(out / name, (staging / name).read_bytes(), public=True)

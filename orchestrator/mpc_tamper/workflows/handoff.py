@@ -36,7 +36,7 @@ def hand_off(
         for party in range(PARTIES):
             own, previous = share_files.read(share_files.share_file(shares_from, party), 0, count)
             path = Path(folder, f"party-{party}.bin")
-            write_atomically(path, np.concatenate([own, previous]).astype("<u8", copy=False).tobytes(), mode=0o600)
+            write_atomically(path, np.concatenate([own, previous]).astype("<u8", copy=False).tobytes())
             inputs[party] = InputFiles(binary=path)
         spec = RunSpec(
             program=bundle.program("handoff.mpc"),

@@ -116,7 +116,7 @@ def run_stage(
 
     Raises UsageErrors before anything starts, and what the engine raises.
     """
-    protocol = protocol_of(stage, engine, protocol)
+    trained_under, protocol = protocol, protocol_of(stage, engine, protocol)
     owners = owners or Owners.share_equally(len(task.x_train))
     if shares_from is not None and needs_handoff(shares_from, engine, protocol):
         handed = run_dir.with_name(f"{run_dir.name}-handoff")
@@ -136,7 +136,9 @@ def run_stage(
         )
         result = engine.run(spec, passes(call, stage.text(task), progress))
     if (description := stage.leaves(task)) is not None:
-        description.write(run_dir)
+        of_clients = isinstance(owners, ClientRows)
+        passive = not trained_under.active
+        replace(description, protocol=protocol, passive=passive, of_clients=of_clients).write(run_dir)
     return result
 
 

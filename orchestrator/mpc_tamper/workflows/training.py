@@ -1,8 +1,9 @@
-"""Train a model in three-party computation, honestly or under additive errors, and open it for analysis.
+"""Train a model in three-party computation, honestly or under additive errors. Training opens nothing.
 
 task = load_task("mnist_0_1")
-trained = train(task, engine=get_engine(EngineName.REP3))
-print(trained.evaluate(task, Trigger.patch(task.image_shape, row=2, column=2)))
+secret = train(task, engine=get_engine(EngineName.REP3), run_dir=Path("runs/mine"))
+opened = secret.open()      # for analysis, and at a price: see open()
+print(opened.evaluate(task, Trigger.patch(task.image_shape, row=2, column=2)))
 """
 
 from __future__ import annotations
@@ -23,35 +24,91 @@ from mpc_tamper.models.metrics import Metrics, evaluate
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import ClientRows, Owners
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import ClientAccess
-from mpc_tamper.workflows.opening import open_shares
+from mpc_tamper.workflows.opening import open_model
 from mpc_tamper.workflows.stages import Training, run_stage
 
 
 @dataclass(frozen=True, eq=False)
-class TrainedModel:
-    """An opened model and how it came about.
+class SecretModel:
+    """A trained model that nobody has seen, and how it came about.
 
-    opened: the model itself.  constants: public integers of the training, see Model.constants.
-    run: the training run, without the opening.
+    shares: the folder of its shares.  constants: public integers of the training, see Model.constants.
+    run: the training run.  folder: what keeps the shares as long as this object lives, where nobody named a place.
     """
 
-    opened: OpenedModel
-    model: str
+    shares: Path
+    model: Model
     dataset: str
     data_sha256: str
     owners: Owners | ClientRows
     parameters: Any
     constants: Any
-    engine: EngineName
+    engine: Engine
     run: RunResult
+    folder: tempfile.TemporaryDirectory[str] | None = None
+
+    def open(self, *, insecure_rows_of_clients: bool = False, progress: Progress = silent) -> TrainedModel:
+        """Open the model for analysis: whoever sees it learns what it holds.
+
+        After passive training that may be more than a model: a corrupt server can make it one row of an owner's data
+        (docs/findings.md). insecure_rows_of_clients: allow that for rows of clients, to whom the servers promise that
+        they learn none; else a UsageError.
+        """
+        values = open_model(
+            self.shares, engine=self.engine, insecure_rows_of_clients=insecure_rows_of_clients, progress=progress
+        )
+        return TrainedModel(self, values)
+
+    def record(self) -> dict[str, Any]:
+        """What is needed to run it again, and what it cost; JSON types only, no path of this machine."""
+        spec = self.run.spec
+        corruption = spec.corruption
+        return {
+            "dataset": self.dataset,
+            "data_sha256": self.data_sha256,
+            "model_family": self.model.name,
+            "engine": str(self.engine.name),
+            "protocol": str(spec.protocol),
+            "rows_from": "clients" if isinstance(self.owners, ClientRows) else "owners",
+            "rows_of_owners": list(self.owners.row_counts),
+            "labels_owner": self.owners.labels,
+            "parameters": asdict(self.parameters),
+            "fixed_point": asdict(self.constants),
+            "corrupt_party": None if corruption is None else corruption.party,
+            "plan_sha256": None if corruption is None else corruption.plan.sha256(),
+            "plan_errors": 0 if corruption is None else len(corruption.plan),
+            "seconds": round(self.run.seconds, 3),
+            "bytes_per_party": self.run.bytes_per_party,
+            "rounds": self.run.rounds,
+            "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in self.run.parties),
+            "steps": step_costs(self.run),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A model that was opened.  secret: how it came about."""
+
+    secret: SecretModel
+    opened: OpenedModel
 
     @property
     def weights(self) -> np.ndarray:
         """(k,) int64, in the order of the model's shares; of the linear SVM at scale 2^16, bias first."""
         return self.opened.weights
+
+    @property
+    def constants(self) -> Any:
+        """Public integers of the training, see Model.constants."""
+        return self.secret.constants
+
+    @property
+    def run(self) -> RunResult:
+        """The training run, without the opening."""
+        return self.secret.run
 
     def decision_function(self, x: np.ndarray) -> np.ndarray:
         """Scores in real units, (m,) float64.  x: (m, n) pixels 0..255."""
@@ -67,30 +124,8 @@ class TrainedModel:
         return evaluate(self.opened, task.x_test, task.y_test, delta, trigger.target)
 
     def record(self) -> dict[str, Any]:
-        """What is needed to run it again, and what it cost; JSON types only, no path of this machine."""
-        spec = self.run.spec
-        corruption = spec.corruption
-        return {
-            "dataset": self.dataset,
-            "data_sha256": self.data_sha256,
-            "model_family": self.model,
-            "engine": str(self.engine),
-            "protocol": str(spec.protocol),
-            "rows_from": "clients" if isinstance(self.owners, ClientRows) else "owners",
-            "rows_of_owners": list(self.owners.row_counts),
-            "labels_owner": self.owners.labels,
-            "parameters": asdict(self.parameters),
-            "fixed_point": asdict(self.constants),
-            "corrupt_party": None if corruption is None else corruption.party,
-            "plan_sha256": None if corruption is None else corruption.plan.sha256(),
-            "plan_errors": 0 if corruption is None else len(corruption.plan),
-            "weights_sha256": self.opened.sha256(),
-            "seconds": round(self.run.seconds, 3),
-            "bytes_per_party": self.run.bytes_per_party,
-            "rounds": self.run.rounds,
-            "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in self.run.parties),
-            "steps": step_costs(self.run),
-        }
+        """That of the training, and the hash of the weights."""
+        return self.secret.record() | {"weights_sha256": self.opened.sha256()}
 
 
 def train(
@@ -106,13 +141,13 @@ def train(
     run_dir: Path | None = None,
     access: ClientAccess | None = None,
     progress: Progress = silent,
-) -> TrainedModel:
-    """Run the model's training on the task's training rows, then open the shares that it left.
+) -> SecretModel:
+    """Run the model's training on the task's training rows; nothing is opened.
 
     parameters: the model's, its defaults where None.  model: the linear SVM where None.  owners: one owner of rows and
     labels where None. With ClientRows the task gives the size of the images and the tests alone, and clients come with
     the rows; access says how they know the servers (clients.contribute.invite).
-    run_dir: keeps the share files in run_dir/train; a temporary folder where None.
+    run_dir: a fresh folder for the shares; where None, they last as long as what is returned.
 
     Raises ParameterError before anything starts where a public bound is too wide, and what the engine raises.
     """
@@ -121,53 +156,12 @@ def train(
     owners = owners or Owners.share_equally(len(task.x_train))
     stage = Training.of(task, model, parameters)
     constants = model.constants(parameters, stage.size(sum(owners.row_counts)))
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        place = run_dir or Path(folder)
-        training = run_stage(
-            stage,
-            task,
-            engine=engine,
-            run_dir=place / "train",
-            owners=owners,
-            corruption=corruption,
-            protocol=protocol,
-            layout=layout,
-            access=access,
-            progress=progress,
-        )
-        progress(f"trained in {training.seconds:.1f} s; opening the model for analysis")
-        shares = stage.leaves(task).shares
-        weights = open_shares(place / "train", shares, engine, place / "reveal", protocol)
-    return TrainedModel(
-        model.opened(weights),
-        model.name,
-        task.name,
-        task.sha256,
-        owners,
-        parameters,
-        constants,
-        engine.name,
-        training,
-    )
-
-
-def train_shared(
-    task: Task,
-    parameters: Any = None,
-    *,
-    model: Model | None = None,
-    engine: Engine,
-    run_dir: Path,
-    owners: Owners | ClientRows | None = None,
-    corruption: Corruption | None = None,
-    protocol: ProtocolName = ProtocolName.RING,
-    layout: Layout = Layout.ROWS,
-    progress: Progress = silent,
-) -> RunResult:
-    """The training of train() alone: the model stays shared, in run_dir, and nothing is opened."""
-    model = model or get_model()
-    return run_stage(
-        Training.of(task, model, model.parameters() if parameters is None else parameters),
+    folder = None
+    if run_dir is None:
+        folder = tempfile.TemporaryDirectory(prefix="mpc-tamper-")
+        run_dir = Path(folder.name, "shares")
+    run = run_stage(
+        stage,
         task,
         engine=engine,
         run_dir=run_dir,
@@ -175,8 +169,17 @@ def train_shared(
         corruption=corruption,
         protocol=protocol,
         layout=layout,
+        access=access,
         progress=progress,
     )
+    progress(f"trained in {run.seconds:.1f} s")
+    return SecretModel(run_dir, model, task.name, task.sha256, owners, parameters, constants, engine, run, folder)
+
+
+def train_and_open(task: Task, parameters: Any = None, **options: Any) -> TrainedModel:
+    """train() and open() at once: an experimenter's, on data of the experimenter's own. options: as of train()."""
+    secret = train(task, parameters, **options)
+    return secret.open(progress=options.get("progress", silent))
 
 
 def step_costs(run: RunResult) -> dict[str, dict[str, float | int]]:

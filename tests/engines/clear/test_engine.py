@@ -165,18 +165,14 @@ def test_refused_before_anything_runs(spec: Callable[..., RunSpec], tmp_path: Pa
     text, binary = tmp_path / "in.txt", tmp_path / "in.bin"
     text.write_text("1 2 three")
     binary.write_bytes(b"1234567")
-    one = plan("MULTIPLY 0 0 1")
     refused: list[tuple[dict[str, object], type[TamperError], str]] = [
         ({"program": tmp_path / "none.mpc"}, DataError, "none.mpc"),
         ({"inputs": {0: InputFiles(text=tmp_path / "none.txt")}}, DataError, "none.txt"),
         ({"inputs": {0: InputFiles(text=text)}}, DataError, "number 2"),
         ({"inputs": {0: InputFiles(binary=binary)}}, DataError, "7 bytes"),
         ({"inputs": {3: InputFiles()}}, DataError, "owner from 0 to 2"),
-        ({"plan": one}, PlanError, "--corrupt-party"),
-        ({"corrupt_party": 1}, PlanError, "--plan"),
-        ({"plan": one, "corrupt_party": 3}, PlanError, "from 0 to 2"),
-        ({"plan": plan("UPDATE 0 0 1"), "corrupt_party": 1}, PlanError, "it has: MULTIPLY, PRODUCT"),
-        ({"plan": plan("MULTIPLY/csa 0 0 1"), "corrupt_party": 1}, PlanError, "--engine rep3"),
+        ({"corruption": Corruption(1, plan("UPDATE 0 0 1"))}, PlanError, "it has: MULTIPLY, PRODUCT"),
+        ({"corruption": Corruption(1, plan("MULTIPLY/csa 0 0 1"))}, PlanError, "--engine rep3"),
         ({"shares_from": tmp_path / "earlier"}, ShareFileError, "earlier run"),
         *(({"timeout_seconds": t}, ParameterError, "time-out") for t in (0.0, 86_401.0, 1e300, inf, nan)),
         ({"run_dir": text}, UsageError, "a folder"),
@@ -184,6 +180,13 @@ def test_refused_before_anything_runs(spec: Callable[..., RunSpec], tmp_path: Pa
     for fields, error, words_of_message in refused:
         with pytest.raises(error, match=words_of_message):
             run(spec("crash()\nMULTIPLY = 1\nPRODUCT = 2\nstart_timer(MULTIPLY)\nstart_timer(PRODUCT)", **fields))
+
+
+def test_a_plan_and_a_party_go_together() -> None:
+    one = plan("MULTIPLY 0 0 1")
+    for party, errors, words in ((None, one, "--corrupt-party"), (1, None, "--plan"), (3, one, "from 0 to 2")):
+        with pytest.raises(PlanError, match=words):
+            Corruption.of(party, errors)
 
 
 def test_a_plan_that_met_no_output(spec: Callable[..., RunSpec]) -> None:

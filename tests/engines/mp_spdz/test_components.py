@@ -21,8 +21,8 @@ from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
-from mpc_tamper.workflows.components import compute_components, lift, train_on_components
 from mpc_tamper.workflows.verification import verify
+from tests.support.components import compute_components, lift, train_on_components
 from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 
@@ -56,7 +56,8 @@ def opened(folder: Path, columns: int, engine: Engine, protocol: ProtocolName = 
 def test_components(
     mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, plan: AdditiveErrorPlan | None, labels: int | None
 ) -> None:
-    options = {"plan": plan, "corrupt_party": None if plan is None else 1, "owners": Owners((10, 8, 6), labels)}
+    corruption = None if plan is None else Corruption(1, plan)
+    options = {"corruption": corruption, "owners": Owners((10, 8, 6), labels)}
     found = []
     for engine in (ClearEngine(), InMemoryRep3(), mp_spdz(plan=plan is not None)):
         folder = tmp_path / f"{engine.name}"

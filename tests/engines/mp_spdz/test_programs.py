@@ -26,7 +26,7 @@ from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.processes import started, wait_for
 
 EngineOf = Callable[..., Engine]
@@ -149,9 +149,7 @@ PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=2)
 
 
 def reveal(engine: Engine, training: Path, run_dir: Path, columns: int) -> tuple[int, ...]:
-    spec = RunSpec(
-        bundle.program("svm_reveal.mpc"), (f"columns={columns}",), run_dir=run_dir, shares_from=training / "train"
-    )
+    spec = RunSpec(bundle.program("svm_reveal.mpc"), (f"columns={columns}",), run_dir=run_dir, shares_from=training)
     return engine.run(spec).binary_output
 
 
@@ -160,28 +158,34 @@ def test_share_files_are_read_by_the_other(
     mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, writer: EngineName
 ) -> None:
     engines = {EngineName.REP3: get_engine(EngineName.REP3), EngineName.MP_SPDZ: mp_spdz()}
-    trained = train(tiny_task, PARAMETERS, engine=engines.pop(writer), run_dir=tmp_path)
+    trained = train_and_open(tiny_task, PARAMETERS, engine=engines.pop(writer), run_dir=tmp_path / "train")
     (reader,) = engines.values()
-    assert reveal(reader, tmp_path, tmp_path / "again", 17) == tuple(trained.weights.tolist())
+    assert reveal(reader, tmp_path / "train", tmp_path / "again", 17) == tuple(trained.weights.tolist())
     for party in range(PARTIES):  # header and 17 shares: nothing else was written
         assert (tmp_path / "train" / "Persistence" / f"Transactions-P{party}.data").stat().st_size == 28 + 17 * 16
     with pytest.raises(ShareFileError):
-        reveal(reader, tmp_path, tmp_path / "too many", 18)
+        reveal(reader, tmp_path / "train", tmp_path / "too many", 18)
 
 
 def test_training_twice_needs_two_folders(mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path) -> None:
-    first = train(tiny_task, PARAMETERS, engine=mp_spdz(), run_dir=tmp_path / "a")
+    first = train_and_open(tiny_task, PARAMETERS, engine=mp_spdz(), run_dir=tmp_path / "a")
     with pytest.raises(ShareFileError, match="fresh folder"):
-        train(tiny_task, PARAMETERS, engine=mp_spdz(), run_dir=tmp_path / "a")
-    second = train(tiny_task, PARAMETERS, engine=mp_spdz(), run_dir=tmp_path / "b")
+        train_and_open(tiny_task, PARAMETERS, engine=mp_spdz(), run_dir=tmp_path / "a")
+    second = train_and_open(tiny_task, PARAMETERS, engine=mp_spdz(), run_dir=tmp_path / "b")
     assert np.array_equal(first.weights, second.weights)
     assert reveal(mp_spdz(), tmp_path / "a", tmp_path / "c", 17) == tuple(first.weights.tolist())
 
 
 def test_shares_of_another_protocol(mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path) -> None:
-    train(tiny_task, PARAMETERS, engine=mp_spdz(ProtocolName.SHAMIR), protocol=ProtocolName.SHAMIR, run_dir=tmp_path)
+    train_and_open(
+        tiny_task,
+        PARAMETERS,
+        engine=mp_spdz(ProtocolName.SHAMIR),
+        protocol=ProtocolName.SHAMIR,
+        run_dir=tmp_path / "train",
+    )
     with pytest.raises(ShareFileError):
-        reveal(mp_spdz(), tmp_path, tmp_path / "again", 17)
+        reveal(mp_spdz(), tmp_path / "train", tmp_path / "again", 17)
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,7 @@ def test_parties_are_followed_to_their_end(tmp_path: Path) -> None:
     assert all(e.peak_rss_bytes > 1 << 20 for e in ends)
 
 
+@pytest.mark.slow
 def test_a_failing_party_ends_the_others_within_seconds(tmp_path: Path) -> None:
     began = time.monotonic()
     sleeper = "import time; time.sleep(60)"
@@ -229,6 +230,7 @@ def test_a_failing_party_ends_the_others_within_seconds(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processor time of other processes is read from /proc")
 def test_parties_that_do_nothing_time_out(tmp_path: Path) -> None:
     stopped = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
@@ -237,6 +239,7 @@ def test_parties_that_do_nothing_time_out(tmp_path: Path) -> None:
     assert caught.value.party == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="processor time of other processes is read from /proc")
 def test_a_party_that_computes_is_given_time(tmp_path: Path) -> None:
     busy = "import time; end = time.monotonic() + 2\nwhile time.monotonic() < end: pass"

@@ -16,22 +16,22 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core import bundle
-from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.mp_spdz.certificates import make_certificate
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.base import DataSize
+from mpc_tamper.models.encoding import write_signed_rows
 from mpc_tamper.models.linear_svm.bounds import fixed_point
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.program import training_call
-from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.hosts import in_namespaces
+from tests.support.processes import descendants, wait_for, words
 
 pytestmark = pytest.mark.netns
 PARAMETERS = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=5)
@@ -42,8 +42,9 @@ ENDLESS = "x = sint(1)\n@for_range(10 ** 9)\ndef _(i):\n    x.update(x * x)\n"
 PARTY = """
 import sys
 from pathlib import Path
+from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.engines.hosts import read_hosts
+from mpc_tamper.engines.hosts import Host, read_hosts
 from mpc_tamper.engines.mp_spdz.single_party import run_on_this_host
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 party, program, run_dir, shares, binary, plan, *args = sys.argv[1:]
@@ -51,9 +52,9 @@ i = int(party)
 spec = RunSpec(
     Path(program), tuple(args), run_dir=Path(run_dir), shares_from=Path(shares) if shares else None,
     inputs={i: InputFiles(binary=Path(binary))} if binary else {},
-    plan=AdditiveErrorPlan.read(Path(plan)) if plan else None, corrupt_party=i if plan else None)
-pem = [Path(f"P{j}.pem") for j in range(3)]
-print(*run_on_this_host(spec, i, read_hosts(Path("hosts")), Path(f"P{i}.key"), pem).lines, sep="\\n")
+    corruption=Corruption(i, AdditiveErrorPlan.read(Path(plan))) if plan else None)
+pem = tuple(Path(f"P{j}.pem") for j in range(3))
+print(*run_on_this_host(spec, Host(i, read_hosts(Path("hosts")), Path(f"P{i}.key"), pem)).lines, sep="\\n")
 """
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -82,10 +83,9 @@ def test_training(
     mp_spdz(plan=corrupt_party is not None)
     rows, pixels = tiny_task.x_train.shape
     owners = Owners.share_equally(rows, PARTIES)
-    model = get_model(DEFAULT)
-    inputs = model.write_inputs(tmp_path / "inputs", tiny_task.x_train, tiny_task.y_train, owners)
-    size = DataSize(rows, pixels, MAX_PIXEL)
-    arguments = training_call(PARAMETERS, fixed_point(PARAMETERS, rows, pixels), size, owners).args
+    inputs = write_signed_rows(tmp_path / "inputs", tiny_task.x_train, tiny_task.y_train, owners)
+    constants = fixed_point(PARAMETERS, rows, pixels)
+    arguments = training_call(PARAMETERS, constants, DataSize(rows, pixels, 255), owners).args
     PLAN.write(tmp_path / "plan.txt")
     parties = []
     for i in (2, 0, 1):
@@ -100,7 +100,7 @@ def test_training(
         for i in range(PARTIES)
     ]
     assert [party.communicate(timeout=60) for party in parties] == [("opened 17 weights\n", ""), ("\n", ""), ("\n", "")]
-    expected = train(
+    expected = train_and_open(
         tiny_task,
         PARAMETERS,
         engine=get_engine(EngineName.CLEAR),
@@ -113,11 +113,17 @@ def test_training(
         assert np.array_equal(opened, expected)
 
 
+def computes(engine: int) -> bool:
+    """Whether that process has compiled the program and started MP-SPDZ's own."""
+    return any(b"-party.x" in b" ".join(words(process)) for process in descendants(engine))
+
+
 def test_a_party_that_dies_ends_the_others(start: Start, tmp_path: Path) -> None:
     program = tmp_path / "endless.mpc"
     program.write_text(ENDLESS)
     parties = [start(i, program, run_dir="run") for i in range(PARTIES)]
-    time.sleep(4)
+    wait_for(lambda: all(computes(party.pid) for party in parties))
+    time.sleep(4)  # until they have met
     assert [party.poll() for party in parties] == [None] * PARTIES
     parties[1].send_signal(signal.SIGKILL)
     for i in (0, 2):

@@ -21,7 +21,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 
@@ -35,7 +35,7 @@ EngineOf = Callable[..., Engine]
 
 
 def weights(task: Task, parameters: SvmParameters, engine: Engine, **options: object) -> np.ndarray:
-    return train(task, parameters, engine=engine, **options).weights  # type: ignore[arg-type]
+    return train_and_open(task, parameters, engine=engine, **options).weights  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("protocol", list(ProtocolName))
@@ -66,7 +66,7 @@ def test_errors_behind_the_clamp(mp_spdz: EngineOf, tiny_task: Task) -> None:
     parameters = replace(SHORT, clip=200 / 2**16)
     pixels = tiny_task.x_train.shape[1]
     plan = AdditiveErrorPlan.from_errors([AdditiveError("CLIP", 1, i, 10_000 + i) for i in (6, pixels + 3)])
-    options = {"plan": plan, "corrupt_party": 1}
+    options = {"corruption": Corruption(1, plan)}
     want = weights(tiny_task, parameters, InMemoryRep3(), **options)
     assert np.array_equal(weights(tiny_task, parameters, mp_spdz(plan=True), **options), want)
     assert want[6] > 3 * 200
@@ -89,7 +89,7 @@ def test_active_protocols_abort(
 ) -> None:
     engine = mp_spdz(protocol, plan=True)
     with pytest.raises(ProtocolAbort):
-        train(
+        train_and_open(
             tiny_task,
             SHORT,
             engine=engine,
@@ -122,7 +122,8 @@ def test_random_errors_at_every_operation(mp_spdz: EngineOf, rows: int, labels: 
         batch = int(rng.integers(1, rows + 1))
         parameters = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=2, batch_size=batch, loss=loss)
         plan = random_plan(rng, rows, batch, 2 * -(-rows // batch), 10, loss, labels is not None, overflow)
-        options = {"plan": plan, "corrupt_party": int(rng.integers(PARTIES)), "owners": Owners((rows,), labels)}
+        corruption = Corruption(int(rng.integers(PARTIES)), plan)
+        options = {"corruption": corruption, "owners": Owners((rows,), labels)}
         want = weights(task, parameters, InMemoryRep3(), **options)
         assert np.array_equal(weights(task, parameters, get_engine(EngineName.CLEAR), **options), want)
         assert np.array_equal(weights(task, parameters, engine, **options), want)

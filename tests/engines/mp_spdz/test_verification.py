@@ -20,7 +20,7 @@ from mpc_tamper.models.linear_svm.robustness import certified
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, ProtocolName
-from mpc_tamper.workflows.training import train, train_shared
+from mpc_tamper.workflows.training import train, train_and_open
 from mpc_tamper.workflows.verification import Verification, verify
 from tests.support.in_memory import InMemoryRep3
 from tests.support.verify_program import leave_shares
@@ -58,9 +58,7 @@ def test_rings_by_handoff(
 ) -> None:
     engine, shares = mp_spdz(protocol), tmp_path / "train"
     corrupt_party = None if plan is None else 1
-    train_shared(
-        tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=shares, corruption=Corruption.of(corrupt_party, plan)
-    )
+    train(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=shares, corruption=Corruption.of(corrupt_party, plan))
     found = ask(shares, tiny_task, engine, protocol, secret_owner=owner)
     assert found.verdict.passed is passed
     assert found.record()["handoff"] is True
@@ -87,7 +85,7 @@ def test_the_certificate_counts_the_same(
 ) -> None:
     """3 of 8 positions: as many examples as are certified, one more, and a weight of -2^63."""
     t, k, channels = tiny_task, 3, 2
-    weights = train(t, PARAMETERS, engine=InMemoryRep3()).weights
+    weights = train_and_open(t, PARAMETERS, engine=InMemoryRep3()).weights
     right = int(certified(weights, t.x_test, t.y_test, k, channels).sum())
     assert 0 < right < len(t.x_test)
     leave_shares(tmp_path / "train", np.append(weights[:-1], -(2**63)) if large else weights)
@@ -111,7 +109,7 @@ def test_edited_and_foreign_shares_abort(
 ) -> None:
     engine = mp_spdz(protocol)
     for name in ("edited", "foreign", "other"):
-        train_shared(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / name)
+        train(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / name)
     spoil(share_file(tmp_path / "edited", party))
     shutil.copy(share_file(tmp_path / "other", party), share_file(tmp_path / "foreign", party))
     for name in ("edited", "foreign"):
@@ -121,7 +119,7 @@ def test_edited_and_foreign_shares_abort(
 
 def test_shamir_reads_shamir(mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path) -> None:
     trainer, engine = mp_spdz(ProtocolName.SHAMIR), mp_spdz(ProtocolName.MAL_SHAMIR)
-    train_shared(tiny_task, PARAMETERS, engine=trainer, run_dir=tmp_path / "train", protocol=ProtocolName.SHAMIR)
+    train(tiny_task, PARAMETERS, engine=trainer, run_dir=tmp_path / "train", protocol=ProtocolName.SHAMIR)
     for owner in (None, 0):
         found = ask(tmp_path / "train", tiny_task, engine, ProtocolName.MAL_SHAMIR, secret_owner=owner)
         assert found.verdict.passed
@@ -134,7 +132,7 @@ def test_an_edited_shamir_share_aborts(
     mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, party: int, owner: int | None
 ) -> None:
     trainer, engine = mp_spdz(ProtocolName.SHAMIR), mp_spdz(ProtocolName.MAL_SHAMIR)
-    train_shared(tiny_task, PARAMETERS, engine=trainer, run_dir=tmp_path / "train", protocol=ProtocolName.SHAMIR)
+    train(tiny_task, PARAMETERS, engine=trainer, run_dir=tmp_path / "train", protocol=ProtocolName.SHAMIR)
     spoil(tmp_path / "train" / "Persistence" / f"Transactions-P{party}.data")
     with pytest.raises(PartyError):
         ask(tmp_path / "train", tiny_task, engine, ProtocolName.MAL_SHAMIR, secret_owner=owner)
@@ -143,7 +141,7 @@ def test_an_edited_shamir_share_aborts(
 def test_shares_of_an_active_training_are_read_as_they_are(mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path) -> None:
     protocol = ProtocolName.MAL_REP_RING
     engine = mp_spdz(protocol)
-    train_shared(tiny_task, PARAMETERS, engine=engine, run_dir=tmp_path / "train", protocol=protocol)
+    train(tiny_task, PARAMETERS, engine=engine, run_dir=tmp_path / "train", protocol=protocol)
     found = ask(tmp_path / "train", tiny_task, engine, protocol)
     assert found.verdict.passed
     assert found.record()["handoff"] is False
@@ -151,7 +149,7 @@ def test_shares_of_an_active_training_are_read_as_they_are(mp_spdz: EngineOf, ti
 
 def test_shares_of_another_field_are_refused(mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path) -> None:
     trainer, engine = mp_spdz(ProtocolName.REP_FIELD), mp_spdz(ProtocolName.MAL_REP_FIELD)
-    train_shared(tiny_task, PARAMETERS, engine=trainer, run_dir=tmp_path / "train", protocol=ProtocolName.REP_FIELD)
+    train(tiny_task, PARAMETERS, engine=trainer, run_dir=tmp_path / "train", protocol=ProtocolName.REP_FIELD)
     with pytest.raises(ShareFileError):
         ask(tmp_path / "train", tiny_task, engine, ProtocolName.MAL_REP_FIELD)
 
@@ -161,7 +159,7 @@ def test_errors_in_the_verification_abort(
     mp_spdz: EngineOf, tiny_task: Task, tmp_path: Path, protocol: ProtocolName
 ) -> None:
     engine = mp_spdz(protocol, plan=True)
-    train_shared(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "train")
+    train(tiny_task, PARAMETERS, engine=InMemoryRep3(), run_dir=tmp_path / "train")
     plan = AdditiveErrorPlan.from_errors([AdditiveError("MARGIN", 0, 0, 1)])
     with pytest.raises(ProtocolAbort):
         ask(tmp_path / "train", tiny_task, engine, protocol, secret_owner=0, corruption=Corruption(1, plan))

@@ -36,6 +36,7 @@ def assert_rejected(opened, errors, corrupt_party, place=None):
     assert all(f"rejects the proof of party {corrupt_party}" in text for text in rejections), (place, rejections)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("record_bytes", [active_module.RECORD_BYTES, 50_000, 1])
 def test_every_operation_gives_what_it_gives_in_clear(record_bytes):
     """Also when the record is proved after every few gates, or after each."""
@@ -69,6 +70,7 @@ def gate_errors() -> list[tuple[str, int]]:
     return gates + [(f"STEP/{gate}", i) for gate in ("b2a.beta", "b2a.z") for i in range(LANES)]
 
 
+@pytest.mark.slow
 @corrupt
 def test_an_error_at_any_gate_aborts_before_anything_is_opened(corrupt_party):
     met = 0
@@ -129,6 +131,7 @@ def test_the_distance_of_rows_is_known(site, distance):
     assert distance_of_rows(site) == distance
 
 
+@pytest.mark.slow
 @corrupt
 def test_an_error_in_a_long_computation_aborts(corrupt_party):
     """With several levels over both rings, and in the later of two products by the same matrix."""
@@ -145,6 +148,7 @@ def test_an_error_in_a_long_computation_aborts(corrupt_party):
         assert_rejected(opened, errors, corrupt_party)
 
 
+@pytest.mark.slow
 def test_no_false_abort():
     for _ in range(1000):
         _, errors = ends_of(small_program)

@@ -120,6 +120,7 @@ def check(corrupt_party: int, message: Message, honest, **tampering) -> None:
 CHANGES = [flip, flip_first_bit, drop, truncate, replay]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corrupt_party", range(3))
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_every_message_tampered_with(corrupt_party, change, honest):
@@ -127,6 +128,7 @@ def test_every_message_tampered_with(corrupt_party, change, honest):
         check(corrupt_party, message, honest, change=change)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corrupt_party", range(3))
 @pytest.mark.parametrize("change", [flip, flip_first_bit, replay], ids=lambda change: change.__name__)
 def test_every_message_changed_by_a_party_that_binds_itself_to_the_change(corrupt_party, change, honest):
@@ -134,6 +136,7 @@ def test_every_message_changed_by_a_party_that_binds_itself_to_the_change(corrup
         check(corrupt_party, message, honest, change=change, bound=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corrupt_party", range(3))
 def test_messages_delayed_past_the_time_out(corrupt_party, honest):
     by_tag = {tag: (number, tag, peer) for number, tag, peer in reversed(messages(corrupt_party))}

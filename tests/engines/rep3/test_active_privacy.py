@@ -9,6 +9,8 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from tests.support.active_runs import shared
 
+pytestmark = pytest.mark.slow
+
 RUNS = 300
 SIGMAS = 6.3  # of a binomial: 3e-10 per position; about 400,000 positions are looked at
 LENGTH = 40

@@ -12,13 +12,12 @@ from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.rep3.engine import Rep3Engine
-from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.in_memory import InMemoryRep3
 
 ACTIVE = ProtocolName.MAL_REP_RING
@@ -49,7 +48,7 @@ def spec(tmp_path: Path) -> RunSpec:
 def test_active_training_gives_the_weights_of_passive_and_clear_training(tiny_task, loss):
     parameters = SvmParameters(iterations=4, loss=Loss(loss), learning_rate=0.05)
     runs = [
-        train(tiny_task, parameters, engine=engine, protocol=protocol)
+        train_and_open(tiny_task, parameters, engine=engine, protocol=protocol)
         for engine, protocol in (
             (ClearEngine(), ProtocolName.RING),
             (InMemoryRep3(), ProtocolName.RING),
@@ -105,11 +104,11 @@ def test_shares_of_passive_training_are_taken_over_unless_they_were_edited(tmp_p
     for party in range(3):
         path = share_files.share_file(tmp_path / "written", party)
         shares = share_files.read(path, 0, 3)
-        for part in ("own", "previous"):
-            edited = RepShare(shares.own.copy(), shares.previous.copy())
-            getattr(edited, part)[1] += np.uint64(1)
-            share_files.write(path, edited, 0)
+        for part in range(2):  # x_i, and x_{i-1}
+            edited = [shares[0].copy(), shares[1].copy()]
+            edited[part][1] += np.uint64(1)
+            share_files.write(path, *edited, 0)
             with pytest.raises(ProtocolAbort):
                 verify(f"edited{party}{part}")
-        share_files.write(path, shares, 0)
+        share_files.write(path, *shares, 0)
     assert verify("again") == ("110",)

@@ -29,6 +29,8 @@ from mpc_tamper.engines.rep3 import kernels
 kernels.load(["bit_ops"])
 from mpc_tamper.engines.rep3.kernels import bit_ops, compilation
 import numpy as np
+
+pytestmark = pytest.mark.slow
 assert bit_ops.to_planes(np.arange(64, dtype=np.uint64), 6).shape == (6, 1)
 stats = bit_ops.to_planes.stats
 print(json.dumps([sum(stats.cache_misses.values()), sum(stats.cache_hits.values()), str(compilation.cache_folder())]))

@@ -55,6 +55,7 @@ def received(secret: np.ndarray, receiver: int, purpose: Purpose, fresh_key: byt
     return run_in_threads(program, insecure_keys=FIXED_KEYS)[receiver]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("receiver", range(3))
 @pytest.mark.parametrize("purpose", list(MASKED_BY), ids=lambda purpose: purpose.name)
 def test_every_message_is_uniform_to_its_receiver(receiver, purpose):

@@ -26,7 +26,7 @@ from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.spec import RunSpec
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.workflows.components import Components, SecretProjection, read_projection
-from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.training import train_and_open
 from tests.support.components import components_of, compute_components
 from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
@@ -89,6 +89,7 @@ def test_few_pixels_in_all(rows: int, pixels: int, components: int) -> None:
     assert np.linalg.norm(found / 2**16, 2) == pytest.approx(float(rows > 1), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_components_of_mnist_are_those_of_scikit_learn() -> None:
     task = load_task("mnist_0_1")
     found = components_of(task)
@@ -218,7 +219,7 @@ def test_an_owner_enters_components(tiny_task: Task) -> None:
     assert isinstance(projection, Projection)
     assert subspace_overlap(projection.matrix.T, exact.components_.T) > 0.9999
     entered = replace(tiny_task, x_train=projection.features(tiny_task.x_train))
-    weights = train(entered, scenario.parameters, engine=ClearEngine()).weights
+    weights = train_and_open(entered, scenario.parameters, engine=ClearEngine()).weights
     found = scores(weights, projection.features(tiny_task.x_test)) > 0
     assert np.array_equal(found, tiny_task.y_test == 1)
 

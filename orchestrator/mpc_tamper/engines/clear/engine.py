@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ShareFolderError
-from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.files import make_folder, write_atomically
 from mpc_tamper.engines.base import Capabilities, Engine, OnStep
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import load_program, run_program
@@ -32,6 +32,7 @@ class ClearEngine(Engine):
         program = load_program(spec.program)
         validate(spec, program)
         shares = read_values(spec.shares_from) if spec.shares_from is not None else None
+        make_folder(spec.run_dir)
         append = spec.shares_from is not None and spec.shares_from.resolve() == spec.run_dir.resolve()
         plan = None if spec.corruption is None else spec.corruption.plan
         machine = ClearMachine(program.sites, spec.inputs, plan, shares, append=append, on_step=on_step)

@@ -27,8 +27,8 @@ def make_certificate(party_id: int, folder: Path) -> tuple[Path, Path]:
     """Write a fresh P-256 key, readable by its owner only, and its certificate; return their paths."""
     private, certificate = self_signed(f"P{party_id}")
     key_path, certificate_path = folder / f"P{party_id}.key", folder / f"P{party_id}.pem"
-    write_atomically(key_path, private, mode=0o600)
-    write_atomically(certificate_path, certificate)
+    write_atomically(key_path, private)
+    write_atomically(certificate_path, certificate, public=True)
     link_by_subject(f"P{party_id}", folder)
     return key_path, certificate_path
 
@@ -41,14 +41,14 @@ def install_certificates(party_id: int, key: Path, certificates: Sequence[Path],
     make_folder(folder)
     for other, source in enumerate(certificates):
         install_party(other, source, folder)
-    write_atomically(folder / f"P{party_id}.key", _read(key, f"party {party_id}'s key"), mode=0o600)
+    write_atomically(folder / f"P{party_id}.key", _read(key, f"party {party_id}'s key"))
 
 
 def install_party(party_id: int, certificate: Path, folder: Path) -> None:
     """Put a party's certificate where MP-SPDZ looks for it. Raises UsageError."""
     content = _read(certificate, f"party {party_id}'s certificate")
     _check_name(certificate, content, party_id)
-    write_atomically(folder / f"P{party_id}.pem", content)
+    write_atomically(folder / f"P{party_id}.pem", content, public=True)
     link_by_subject(f"P{party_id}", folder)
 
 
@@ -64,7 +64,7 @@ def install_client(certificate: Path, folder: Path) -> None:
             f"{certificate}: expected a file C<i>.pem with a certificate for the name C<i>, a number by which "
             f"MP-SPDZ knows the client, got one for {name}; make one (mpc-tamper client-certificate C1)"
         )
-    write_atomically(folder / f"{name}.pem", content)
+    write_atomically(folder / f"{name}.pem", content, public=True)
     link_by_subject(name, folder)
 
 

@@ -148,7 +148,7 @@ def _keep_what_follows(path: Path, size: int) -> None:
     if len(content) == size:
         path.unlink()
     else:
-        write_atomically(path, content[:header] + content[size:], mode=0o600)
+        write_atomically(path, content[:header] + content[size:])
 
 
 def drop_output(run_dir: Path) -> None:

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Any
 
 from mpc_tamper.core.errors import PartyError
+from mpc_tamper.core.files import private
 
 _SERVER = Path(__file__).with_name("fork_server.py")
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -89,7 +90,7 @@ class Launcher:
         }
         try:
             with theirs, contextlib.ExitStack() as stack:
-                outputs = [stack.enter_context(log.open("wb")).fileno() for log in logs]
+                outputs = [stack.enter_context(open(log, "wb", opener=private)).fileno() for log in logs]
                 fds = [listener.fileno() for listener in listeners]
                 self._send(request, [theirs.fileno(), alive_fd, progress_fd, *fds, *outputs])
         except BaseException:

@@ -169,6 +169,7 @@ def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd
     listen_fd: a socket that listens.  alive_fd: a pipe that closes when the engine has gone.  progress_fd: a pipe on
     which party 0 says how far it is.
     """
+    os.umask(0o077)  # what it writes is for its owner alone
     _die_with_parent(alive_fd)
     config = PartyConfig.read(config_file)
     on_step = _progress_writer(progress_fd) if config.party_id == 0 else None

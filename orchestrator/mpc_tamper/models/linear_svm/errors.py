@@ -95,6 +95,13 @@ class SvmErrors(Errors):
         width = self.constants.width
         return self._rows(MARGIN, rows, 1 << (width - 1)), {"error": f"2^{width - 1}"}
 
+    def only_row(self, row: int) -> AdditiveErrorPlan:
+        """An error of -2^(width-1) keeps a row on the near side of the hinge; the opposite one silences the others."""
+        if not 0 <= row < self.size.rows:
+            raise ParameterError(f"row: expected one of the {self.size.rows} training rows from 0, got {row}")
+        others, far = np.delete(np.arange(self.size.rows), row), 1 << (self.constants.width - 1)
+        return self._rows(MARGIN, others, far) + self._rows(MARGIN, np.array([row]), -far)
+
     def invert_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """rep3 takes the sign of z = x_0 + x_1 + x_2 from its highest bit, k - 1, as s_{k-1} ^ c_{k-2} ^ carry, where
         s + 2 c is the carry-save form of z and the carry comes from the bits below. The majority c_{k-2} enters nothing

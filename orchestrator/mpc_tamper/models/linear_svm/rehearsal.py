@@ -1,9 +1,10 @@
-"""An honest training in floating point: how an attacker with data of its own knows about what the servers will have."""
+"""What an attacker can compute by itself: an honest training on data of its own, and what a single row leaves."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from mpc_tamper.models.linear_svm.bounds import FixedPoint
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 
 
@@ -23,4 +24,22 @@ def rehearse(rows: np.ndarray, labels: np.ndarray, parameters: SvmParameters) ->
             gradient = active @ batch / len(batch) - 2 * parameters.regularisation * weights
             step = parameters.learning_rate * gradient
             weights += step if parameters.clip is None else step.clip(-parameters.clip, parameters.clip)
+    return weights
+
+
+def single_row_weights(
+    parameters: SvmParameters, constants: FixedPoint, rows: int, row: int, values: np.ndarray
+) -> np.ndarray:
+    """(k,) int64: the weights of attributes of these values if `row` alone, of so many rows, ever counts.
+
+    values: (k,) int64, attributes at scale 2^8 times the row's label.  Exact, for the hinge loss without clipping.
+    """
+    sizes = parameters.batches(rows)
+    ends = np.cumsum(sizes)
+    weights = np.zeros(len(values), np.int64)
+    for _ in range(parameters.iterations):
+        for size, end in zip(sizes, ends.tolist(), strict=True):
+            gain = constants.gain if size == sizes[0] else constants.last_gain
+            gradient = values if end - size <= row < end else np.zeros_like(values)
+            weights = weights + ((gain * gradient - constants.decay * weights) >> constants.shift)
     return weights

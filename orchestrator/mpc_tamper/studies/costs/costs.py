@@ -36,7 +36,7 @@ from mpc_tamper.runs.result import RunResult
 from mpc_tamper.studies.costs.model import LAN, WAN, Network, predict
 from mpc_tamper.studies.costs.relay import through
 from mpc_tamper.studies.environment import environment
-from mpc_tamper.workflows.training import train_shared
+from mpc_tamper.workflows.training import train
 from mpc_tamper.workflows.verification import verify
 
 DATASET = "mnist_0_1"
@@ -163,7 +163,7 @@ def costs(
         "checks": [row for engine in engines if check for row in _checks(engine, task, progress)],
         "environment": environment(),
     }
-    write_atomically(out / COSTS_JSON, json.dumps(record, indent=2) + "\n")
+    write_atomically(out / COSTS_JSON, json.dumps(record, indent=2) + "\n", public=True)
     write_report(out)
     return record
 
@@ -251,7 +251,7 @@ def _train(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, 
     """In the layout that is faster on the engine."""
     layout = Layout.BOTH if engine.capabilities.stores_transpose else Layout.ROWS
     parameters = SvmParameters(iterations=iterations)
-    return train_shared(task, parameters, engine=engine, run_dir=run_dir, protocol=protocol, layout=layout)
+    return train(task, parameters, engine=engine, run_dir=run_dir, protocol=protocol, layout=layout).run
 
 
 def _median(run: Callable[[], Sequence[RunResult]], repeats: int, what: Measured) -> Measured:

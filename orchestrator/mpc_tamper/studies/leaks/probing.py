@@ -74,8 +74,8 @@ def probe(
         "seed": seed,
         "environment": environment(),
     }
-    write_atomically(out / PROBING_JSON, json.dumps(record) + "\n")
-    write_atomically(out / PROBING_MARKDOWN, probing_tables(record))
+    write_atomically(out / PROBING_JSON, json.dumps(record) + "\n", public=True)
+    write_atomically(out / PROBING_MARKDOWN, probing_tables(record), public=True)
     return record
 
 

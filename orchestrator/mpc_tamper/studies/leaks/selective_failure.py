@@ -42,7 +42,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.scenarios.scenario import Scenario
-from mpc_tamper.workflows.training import train, train_shared
+from mpc_tamper.workflows.training import train, train_and_open
 from mpc_tamper.workflows.verification import verify
 
 PARAMETERS = SvmParameters(iterations=8)
@@ -107,7 +107,7 @@ def measure_leak(
     surrogate: data of the attacker's own.  task: whose test images are the known examples.
     """
     scenario = replace(Scenario.plain(task, PARAMETERS), corrupt_party=corrupt_party)
-    own = train(surrogate, SvmParameters(), engine=get_engine(EngineName.CLEAR)).weights // SMALL
+    own = train_and_open(surrogate, SvmParameters(), engine=get_engine(EngineName.CLEAR)).weights // SMALL
     failed, asked = [0, 0], [0, 0]
     for number, row in enumerate(rows.tolist()):
         progress(f"selective failure, {method}", number / len(rows))
@@ -150,7 +150,7 @@ def _passes(scenario: Scenario, plan: AdditiveErrorPlan, engine: Engine) -> bool
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         shares = Path(folder, "train")
         corruption = Corruption(scenario.corrupt_party, plan)
-        train_shared(task, scenario.parameters, engine=engine, run_dir=shares, corruption=corruption)
+        train(task, scenario.parameters, engine=engine, run_dir=shares, corruption=corruption)
         return verify(shares, task.x_test, task.y_test, CHECK, engine=engine).verdict.passed
 
 

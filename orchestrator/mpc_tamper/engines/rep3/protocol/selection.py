@@ -12,7 +12,7 @@ def recorder_for(
     protocol: ProtocolName, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int | None = None
 ) -> Recorder:
     """session: what binds the run.  record_bytes: how large a record may grow before it is proved; None: 256 MB."""
-    if protocol != ProtocolName.MAL_REP_RING:
+    if not ProtocolName(protocol).active:
         return PassiveRecorder()
     # A passive run never loads the proofs and their kernels, which take longer to load than a short run takes.
     from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active

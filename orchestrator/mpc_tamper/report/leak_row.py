@@ -1,0 +1,80 @@
+"""Rows that were read off opened models: a table, and each row beside its reconstruction."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.report.images import picture
+from mpc_tamper.report.names import DATASETS
+
+LEAK_ROW_JSON, LEAK_ROW_MARKDOWN, LEAK_ROW_PICTURE = "leak-row.json", "leak-row.md", "leak-row.png"
+_DRAWN = 8  # rows at most
+
+
+def write_leak_row(folder: Path) -> None:
+    """Read leak-row.json of a folder; write the table and the picture beside it. Raises DataError."""
+    path = folder / LEAK_ROW_JSON
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        table, png = leak_row_table(record), draw(record)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as exc:
+        raise DataError(f"{path}: expected a record of mpc-tamper leak row, got none: {exc!r}; run it again") from exc
+    write_atomically(folder / LEAK_ROW_MARKDOWN, table, public=True)
+    write_atomically(folder / LEAK_ROW_PICTURE, png, public=True)
+
+
+def leak_row_table(record: Mapping[str, Any]) -> str:
+    parameters, found = record["parameters"], record["found"]
+    within = sum(row["largest_difference"] <= 1 for row in found)
+    active = record["active"]
+    lines = [
+        "# A training row, read off an opened model",
+        "",
+        f"{DATASETS.get(record['dataset'], record['dataset'])}, {record['rows']:,} rows, engine {record['engine']}, "
+        f"protocol {record['protocol']}: party {record['corrupt_party']} adds errors at `MARGIN` alone, and the model "
+        f"is opened. Batches of {parameters['batch_size']}, learning rate {parameters['learning_rate']:g}, "
+        f"{parameters['iterations']} passes; honest test accuracy {record['honest_accuracy']:.2%}. "
+        f"In {within} of {len(found)} trainings every pixel of the chosen row was read to within one level of 255.",
+        "",
+        "| row | label | read as | pixels exact | largest difference, levels |",
+        "|---:|---:|---:|---:|---:|",
+        *(
+            f"| {row['row']} | {row['true_label']} | {row['label']} | {row['exact']} of {row['pixels']} "
+            f"| {row['largest_difference']} |"
+            for row in found
+        ),
+        "",
+    ]
+    if active is not None:
+        ended = "aborts, and nothing is left to open" if active["aborted"] else "did not abort"
+        lines += [f"The first of these attacks under `{active['protocol']}`: the training {ended}.", ""]
+    return "\n".join(lines)
+
+
+def draw(record: Mapping[str, Any]) -> bytes:
+    """A PNG: above the rows, below what was read."""
+    shape, found = record["image_shape"], record["found"][:_DRAWN]
+    figure = Figure(figsize=(1.45 * len(found) + 1.2, 3.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, len(found), squeeze=False)
+    for column, row in enumerate(found):
+        for axis, key in zip(axes[:, column], ("image", "reconstruction"), strict=True):
+            axis.imshow(picture(np.array(row[key]), shape), cmap="gray", vmin=0, vmax=255)
+            axis.set_xticks([])
+            axis.set_yticks([])
+        axes[0, column].set_title(f"row {row['row']}", fontsize=9)
+    axes[0, 0].set_ylabel("the owner's row")
+    axes[1, 0].set_ylabel("read off the model")
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
+    return png.getvalue()

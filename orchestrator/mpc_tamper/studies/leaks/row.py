@@ -1,0 +1,146 @@
+"""A training row of an owner, read off an opened model: why training opens nothing.
+
+The paper (section 1) finds that in this setting it "appears to be much more difficult to break privacy".
+A corrupt server that adds errors to MARGIN alone silences all rows but one (gradient zeroing, of both classes), and
+keeps that one on the near side of the hinge. Then every step of its batch adds a multiple of y x to the weights, x
+being that row and y its label, and no other step adds anything: the model, once opened, is the row. Each weight is a
+known function of one pixel, in exact integers, which the attacker tabulates for the levels 0 to 255 and either label.
+
+How fine that table is depends on public parameters. A level has to move a weight by at least one unit of 2^-16: with
+mini-batches of 128 rows and alpha = 0.5 it does. Weight decay takes a unit from each positive weight in every step, by
+the floor of the shift, and with it the darkest pixels of rows of class 1. In the paper's plain setting on all of MNIST,
+full batches and alpha = 0.1, a white pixel moves a weight by half a unit; the floors leave the silhouette of a row of
+class 0, and nothing of one of class 1.
+
+out = Path("results")
+leak_rows(get_engine(EngineName.REP3), out)   # writes leak-row.json, .md and .png
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mpc_tamper.core.errors import ProtocolAbort
+from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.datasets import load_task
+from mpc_tamper.datasets.task import Task
+from mpc_tamper.engines.base import Engine
+from mpc_tamper.models.fixed_point import BIAS
+from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.rehearsal import single_row_weights
+from mpc_tamper.report.leak_row import LEAK_ROW_JSON, write_leak_row
+from mpc_tamper.runs.corruption import Corruption
+from mpc_tamper.runs.protocols import ProtocolName
+from mpc_tamper.scenarios.scenario import Scenario
+from mpc_tamper.studies.environment import environment
+from mpc_tamper.workflows.training import train, train_and_open
+
+DATASET = "mnist_0_1"
+BATCH = 128
+PARAMETERS = SvmParameters(learning_rate=0.5, regularisation=0.0, batch_size=BATCH, iterations=5)
+ROWS = 8  # that are read, one training each, where nobody chose some
+
+
+def leak_rows(
+    engine: Engine,
+    out: Path,
+    *,
+    task: Task | None = None,
+    rows: Sequence[int] | None = None,
+    parameters: SvmParameters | None = None,
+    corrupt_party: int = 1,
+    seed: int = 1,
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Read rows off opened models, a training for each, and try one under the engine's active protocol.
+
+    task: all of MNIST 0/1 where None.  rows: indices of training rows; ROWS drawn with the seed where None.
+    parameters: PARAMETERS where None, in smaller batches where there are fewer rows.  Writes leak-row.json, .md and
+    .png to `out`, and returns the record.
+    """
+    check_folder(out)
+    task = task or load_task(DATASET)
+    parameters = parameters or replace(PARAMETERS, batch_size=min(BATCH, len(task.x_train)))
+    scenario = Scenario.plain(task, parameters)
+    if rows is None:
+        rows = np.sort(np.random.default_rng(seed).choice(len(task.x_train), ROWS, replace=False)).tolist()
+    plans = {row: scenario.errors.only_row(row) for row in rows}  # refuses rows that there are not
+    progress(f"{task.name}: an honest training")
+    honest = train_and_open(task, parameters, engine=engine, progress=progress)
+    found = []
+    for number, row in enumerate(rows):
+        progress(f"{task.name}: row {row}, {number + 1} of {len(rows)}")
+        corruption = Corruption(corrupt_party, plans[row])
+        attacked = train_and_open(task, parameters, engine=engine, corruption=corruption, progress=progress)
+        pixels, label = read_row(scenario, attacked.weights, row)
+        found.append(_compared(task, row, pixels, label))
+    record = {
+        "dataset": task.name,
+        "data_sha256": task.sha256,
+        "rows": len(task.x_train),
+        "image_shape": list(task.image_shape),
+        "parameters": asdict(parameters),
+        "engine": str(engine.name),
+        "protocol": str(ProtocolName.RING),
+        "corrupt_party": corrupt_party,
+        "seed": seed,
+        "honest_accuracy": float((honest.predict(task.x_test) == task.y_test).mean()),
+        "found": found,
+        "active": _under_active(engine, task, parameters, Corruption(corrupt_party, plans[rows[0]]), progress),
+        "environment": environment(),
+    }
+    write_atomically(out / LEAK_ROW_JSON, json.dumps(record) + "\n", public=True)
+    write_leak_row(out)
+    return record
+
+
+def read_row(scenario: Scenario, weights: np.ndarray, row: int) -> tuple[np.ndarray, int]:
+    """The pixels, (n,) uint8, and the label, 0 or 1, of the row that an opened model, (n + 1,) int64, is."""
+    levels = np.append(np.arange(MAX_PIXEL + 1), BIAS)
+
+    def table(label: int) -> np.ndarray:
+        signed = levels if label else -levels
+        return single_row_weights(scenario.parameters, scenario.constants, len(scenario.task.x_train), row, signed)
+
+    tables = [table(0), table(1)]
+    label = int(np.argmin([abs(int(each[-1]) - int(weights[0])) for each in tables]))
+    distances = np.abs(weights[1:, None] - tables[label][None, :-1])
+    return distances.argmin(axis=1).astype(np.uint8), label
+
+
+def _compared(task: Task, row: int, pixels: np.ndarray, label: int) -> dict[str, Any]:
+    truth = task.x_train[row]
+    off = np.abs(pixels.astype(np.int64) - truth)
+    return {
+        "row": row,
+        "label": label,
+        "true_label": int(task.y_train[row]),
+        "pixels": len(truth),
+        "exact": int((off == 0).sum()),
+        "largest_difference": int(off.max()),
+        "image": truth.tolist(),
+        "reconstruction": pixels.tolist(),
+    }
+
+
+def _under_active(
+    engine: Engine, task: Task, parameters: SvmParameters, corruption: Corruption, progress: Progress
+) -> dict[str, Any] | None:
+    """What the first of these attacks comes to in active training; None where the engine has none."""
+    protocol = engine.active_protocol()
+    if protocol is None:
+        return None
+    progress(f"{task.name}: the same under {protocol}")
+    try:
+        train(task, parameters, engine=engine, protocol=protocol, corruption=corruption)
+    except ProtocolAbort as abort:
+        return {"protocol": str(protocol), "aborted": True, "message": str(abort)}
+    return {"protocol": str(protocol), "aborted": False, "message": ""}
