@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import EngineOption, ProtocolOption, QuietOption, TimeoutOption
 from mpc_tamper.core.errors import OpeningError, UsageError
 from mpc_tamper.core.progress import shown
@@ -52,9 +53,9 @@ def serve(
     place = run_dir or new_run_dir("serve")
     if not quiet:
         folder = place / "clients"
-        typer.echo(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
+        console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
         if clients is None and get_engine(engine).capabilities.anonymous_clients:
-            typer.echo("anonymous clients are served; --clients DIR serves known ones only", err=True)
+            console.note("anonymous clients are served; --clients DIR serves known ones only")
     try:
         with shown(quiet=quiet) as progress:
             serving.serve(
@@ -70,7 +71,7 @@ def serve(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
+        console.note("stopped")
 
 
 def query(
@@ -100,7 +101,7 @@ def query(
     """Ask three servers for the class of an image. They learn neither the image nor the answer."""
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.query import ask
-    from mpc_tamper.datasets.image import read_image
+    from mpc_tamper.datasets.image import likely_shape, read_image
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
@@ -110,7 +111,7 @@ def query(
     service = serving.Service.read(certificates / serving.SERVICE)
     if service.engine is not engine:
         raise UsageError(f"expected --engine {service.engine}, on which these servers run, got {engine}")
-    pixels = read_image(image, index, service.features)
+    pixels = read_image(image, index, service.features, service.image_shape or likely_shape(service.features))
     outputs = ask(
         pixels,
         read_hosts(servers),
@@ -174,7 +175,7 @@ def contribute(
             progress=progress,
         )
     if not quiet:
-        typer.echo(f"contributed {part.stop - part.start:,} rows")
+        console.say(f"contributed {part.stop - part.start:,} rows")
 
 
 def client_certificate(
@@ -192,9 +193,9 @@ def client_certificate(
         if path.exists():
             raise UsageError(f"{path}: expected no such file yet, got one; remove it, or choose another --out")
     write_certificate(name, key, certificate, days)
-    typer.echo(f"key          {key}  (stays with the client)")
-    typer.echo(f"certificate  {certificate}  (goes to the servers)")
-    typer.echo(f"SHA-256      {fingerprint(certificate)}")
+    console.say(f"key          {key}  (stays with the client)")
+    console.say(f"certificate  {certificate}  (goes to the servers)")
+    console.say(f"SHA-256      {fingerprint(certificate)}")
 
 
 def _rows(text: str | None, count: int) -> slice:
@@ -216,4 +217,4 @@ def _print(outputs: np.ndarray, score_bits: int, quiet: bool) -> None:
     if scored:
         real = f"{score / (1 << score_bits):.6f}"
         words.append(real if quiet else f"score {real}")
-    typer.echo("\n".join(words))
+    console.say("\n".join(words))

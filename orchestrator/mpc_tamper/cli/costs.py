@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import QuietOption
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
@@ -60,8 +61,8 @@ def costs(
             check=not quick,
             progress=progress,
         )
-    typer.echo((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))
-    typer.echo(f"written to {out}: {', '.join(FILES)}")
+    console.say((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))
+    console.say(f"written to {out}: {', '.join(FILES)}")
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

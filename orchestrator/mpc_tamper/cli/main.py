@@ -6,9 +6,23 @@ import signal
 
 import typer
 
-from mpc_tamper.cli import clients, costs, datasets, faults, hosts, leaks, matrix, program, results, training, verify
+from mpc_tamper.cli import (
+    clients,
+    console,
+    costs,
+    datasets,
+    faults,
+    hosts,
+    leaks,
+    matrix,
+    program,
+    results,
+    training,
+    verify,
+)
 from mpc_tamper.cli.doctor import doctor
 from mpc_tamper.cli.errors import ReportingGroup
+from mpc_tamper.core.terminal import escape_codes_unwanted
 
 app = typer.Typer(
     name="mpc-tamper",
@@ -46,13 +60,26 @@ def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed
 
-    typer.echo(installed("mpc-tamper"))
+    console.say(installed("mpc-tamper"))
 
 
 def run() -> None:
     """The entry point of the mpc-tamper command. When terminated, it leaves as little behind as when interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console.prepare_streams()
+    if escape_codes_unwanted():
+        for each in (app, datasets.app):
+            each.rich_markup_mode = None  # help and complaints about options without escape codes
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, _end)
     app()
+
+
+def _end(number: int, frame: object) -> None:
+    """Ends as an interrupt does. What comes after the first, such as a terminal's last words, cannot break that off."""
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

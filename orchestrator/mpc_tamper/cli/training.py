@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
 from mpc_tamper.cli.options import (
     ClassesOption,
@@ -197,7 +198,7 @@ def _tell_clients(options: TrainingOptions) -> None:
     if options.run_dir is None or options.quiet or options.as_json:
         return
     folder = options.run_dir / "clients"
-    typer.echo(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
+    console.say(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
 
 
 def _train(
@@ -290,10 +291,10 @@ def open_trained(
     if out is not None:
         _write_weights(out, model)
     if task is not None:
-        typer.echo(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
-    typer.echo(f"{'weights':<28} {len(model.weights):,}")
-    typer.echo(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
-    typer.echo(f"{'sha256':<28} {model.sha256()}")
+        console.say(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
+    console.say(f"{'weights':<28} {len(model.weights):,}")
+    console.say(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
+    console.say(f"{'sha256':<28} {model.sha256()}")
 
 
 def _finish(
@@ -312,17 +313,17 @@ def _finish(
         if opened is not None:
             _write_weights(options.out, opened.opened)
     if options.as_json:
-        typer.echo(record)
+        console.say(record)
         return
     for key, value in findings.items():
-        typer.echo(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
-    typer.echo(f"{'seconds':<28} {secret.run.seconds:.1f}")
-    typer.echo(f"{'bytes per party':<28} {secret.run.bytes_per_party:,}")
-    typer.echo(f"{'rounds':<28} {secret.run.rounds:,}")
+        console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
+    console.say(f"{'seconds':<28} {secret.run.seconds:.1f}")
+    console.say(f"{'bytes per party':<28} {secret.run.bytes_per_party:,}")
+    console.say(f"{'rounds':<28} {secret.run.rounds:,}")
     if options.run_dir is not None:
-        typer.echo(f"{'shares':<28} {secret.shares}")
+        console.say(f"{'shares':<28} {secret.shares}")
     if opened is None and not options.quiet:
-        typer.echo(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}", err=True)
+        console.note(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}")
 
 
 def _write_weights(folder: Path, model: OpenedModel) -> None:

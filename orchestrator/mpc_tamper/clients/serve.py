@@ -23,7 +23,7 @@ from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.certificates import write_certificate
 from mpc_tamper.models.capabilities import Capability
-from mpc_tamper.models.description import ModelDescription
+from mpc_tamper.models.description import ModelDescription, read_shape
 from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, ClientAccess, RunSpec
@@ -41,13 +41,17 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Service:
-    """What clients are told in public. features: of a row, such as the pixels of an image."""
+    """What clients are told in public. features: of a row, such as the pixels of an image.
+
+    image_shape: of the images that the model was trained on, where they are known.
+    """
 
     model: str
     features: int
     answer: Answer
     engine: EngineName
     protocol: ProtocolName
+    image_shape: tuple[int, ...] | None = None
 
     @classmethod
     def read(cls, path: Path) -> Service:
@@ -60,6 +64,7 @@ class Service:
                 Answer(fields["answer"]),
                 EngineName(fields["engine"]),
                 ProtocolName(fields["protocol"]),
+                read_shape(fields),
             )
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
@@ -97,7 +102,7 @@ def serve(
     described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
     model = get_model(described.model)
     model.require({Capability.QUERIES}, "serving")
-    service = Service(described.model, described.features, answer, engine.name, protocol)
+    service = Service(described.model, described.features, answer, engine.name, protocol, described.image_shape)
     identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")

@@ -72,7 +72,7 @@ class Lift:
 
     def leaves(self, task: Task) -> ModelDescription:
         pixels = task.x_train.shape[1]
-        return ModelDescription(self.model, pixels, pixels + 1)
+        return ModelDescription(self.model, pixels, pixels + 1, image_shape=task.image_shape)
 
 
 @dataclass(frozen=True, eq=False)

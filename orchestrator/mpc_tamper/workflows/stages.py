@@ -91,7 +91,8 @@ class Training:
 
     def leaves(self, task: Task) -> ModelDescription:
         shares = self.model.shares(self.features.size, self.parameters)
-        return ModelDescription(self.model.name, self.features.size, shares)
+        images = task.image_shape if isinstance(self.features, Pixels) else None
+        return ModelDescription(self.model.name, self.features.size, shares, image_shape=images)
 
 
 def run_stage(

@@ -13,12 +13,13 @@ from types import TracebackType
 
 from mpc_tamper.core import errors
 from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout, TamperError
+from mpc_tamper.core.files import held, system_failure
 from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Engine, GateFlips
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
 from mpc_tamper.engines.rep3 import kernels
-from mpc_tamper.engines.rep3.config import PartyConfig, parties_folder, report_file
+from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, parties_folder, report_file
 from mpc_tamper.engines.rep3.launcher import Parties, get_launcher, wait_for_news
 from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
 from mpc_tamper.engines.rep3.transport.tls import listen
@@ -27,6 +28,7 @@ from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 
 _HOST = "127.0.0.1"
+_PRINTING_PARTY = 0
 _GRACE_SECONDS = 2.0  # for the other parties to notice a failure by themselves and say what they saw
 
 
@@ -59,6 +61,7 @@ class Rep3Engine(Engine):
         launcher.load(kernels.foreseen(program.source, spec.protocol))
         prepare(spec, program)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(held(spec.run_dir))
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
             first, second, third = (Address(*listener.getsockname()) for listener in listeners)
             configs = self._configure(spec, stack.enter_context(self._route((first, second, third))))
@@ -122,6 +125,7 @@ class _Progress:
 
     def __init__(self, on_step: Callable[[str, int], None] | None) -> None:
         self._on_step = on_step
+        self._unfinished = b""  # the beginning of a line whose end is still in the pipe
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(self.writer, False)
@@ -129,9 +133,9 @@ class _Progress:
     def pump(self) -> None:
         """Pass on the latest, if there is news."""
         with contextlib.suppress(BlockingIOError):
-            lines = os.read(self.reader, 1 << 16).decode().splitlines()
+            *lines, self._unfinished = (self._unfinished + os.read(self.reader, 1 << 16)).split(b"\n")
             if self._on_step is not None and lines:
-                site, occurrence = lines[-1].split()
+                site, _, occurrence = lines[-1].decode().rpartition(" ")
                 self._on_step(site, int(occurrence))
 
     def __enter__(self) -> _Progress:
@@ -162,7 +166,9 @@ def _wait(parties: Parties, run_dir: Path, progress: _Progress) -> None:
         parties.update(left)
     failed = {party: code for party, code in parties.exit_codes.items() if code}
     if failed:
-        raise _first_cause([_failure(party, code, run_dir) for party, code in failed.items()], parties.running)
+        cause = _first_cause([_failure(party, code, run_dir) for party, code in failed.items()], parties.running)
+        cause.lines = tuple(read_report(run_dir, _PRINTING_PARTY).get("lines", ()))
+        raise cause
 
 
 def _failure(party: int, code: int, run_dir: Path) -> TamperError:
@@ -175,7 +181,13 @@ def _failure(party: int, code: int, run_dir: Path) -> TamperError:
         kind = getattr(errors, report["error"], PartyError)
         message = f"{report['message']} (seen by party {party})"
         return kind(message, report["party"]) if issubclass(kind, PartyError) else kind(report["message"])
-    said = _log(run_dir, party).read_text(errors="replace").split("\n")
+    if code > EXIT_SYSTEM:
+        refused = OSError(code - EXIT_SYSTEM, os.strerror(code - EXIT_SYSTEM))
+        return PartyError(f"party {party} could not write in {run_dir}: {system_failure(refused)}", party)
+    try:
+        said = _log(run_dir, party).read_text(errors="replace").split("\n")
+    except OSError as exc:
+        said = [f"its log cannot be read: {exc.strerror}"]
     last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
     return PartyError(f"party {party} ended with exit code {code}: {last}", party)
 

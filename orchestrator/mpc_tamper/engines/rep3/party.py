@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
 import random
 import resource
+import select
 import shutil
 import socket
 import sys
@@ -20,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from mpc_tamper.core.errors import TamperError
-from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.errors import PartyError, TamperError, UsageError
+from mpc_tamper.core.files import system_failure, write_atomically
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.certificates import certificate_file, key_file
 from mpc_tamper.engines.frontend.program import load_program, run_program
@@ -30,7 +32,7 @@ from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
-from mpc_tamper.engines.rep3.config import PartyConfig, report_file
+from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -92,13 +94,18 @@ def _run(
     open_to_clients = functools.partial(_listen_for_clients, config, host)
     random.seed(session)
     np.random.seed(np.frombuffer(session, np.uint32))
-    with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
-        run_program(program, config.args, machine)
-    recorder.prove()
-    recorder.finish()
-    compare_public_values(channel, machine.public_values.digest())
-    if injector is not None:
-        injector.finish()
+    try:
+        with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
+            run_program(program, config.args, machine)
+        recorder.prove()
+        recorder.finish()
+        compare_public_values(channel, machine.public_values.digest())
+        if injector is not None:
+            injector.finish()
+    except TamperError as exc:
+        if not (isinstance(exc, PartyError) and ProtocolName(config.protocol).active):
+            exc.lines = tuple("".join(printed).splitlines())
+        raise
     if config.shares_from is not None:
         share_files.keep_after(share_files.share_file(run_dir, config.party_id), taken)
     return {
@@ -157,8 +164,11 @@ def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
         now = time.monotonic()
         if now - last >= _PROGRESS_SECONDS:
             last = now
-            with contextlib.suppress(BlockingIOError):  # an engine that is stopped reads nothing: the pipe is full
-                os.write(progress_fd, f"{site} {occurrence}\n".encode())
+            line = f"{site} {occurrence}\n".encode()
+            # An engine that is stopped reads nothing: the pipe is full. A longer line might be written in part.
+            with contextlib.suppress(OSError):
+                if len(line) <= select.PIPE_BUF:
+                    os.write(progress_fd, line)
 
     return write
 
@@ -176,8 +186,28 @@ def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd
     try:
         run_party(config, socket.socket(fileno=listen_fd), on_step)
     except TamperError as exc:
-        error = {"error": type(exc).__name__, "message": str(exc), "party": getattr(exc, "party", None)}
-        write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
-        print(f"party {config.party_id}: {exc}", file=sys.stderr)
-        return EXIT_FAILED
+        return _report_failure(config, exc)
+    except (OSError, MemoryError) as exc:
+        refused = exc if isinstance(exc, OSError) else OSError(errno.ENOMEM, "not enough memory")
+        failure = PartyError(f"party {config.party_id}: {system_failure(refused)}", config.party_id)
+        return _report_failure(config, failure)
     return 0
+
+
+def _report_failure(config: PartyConfig, exc: TamperError) -> int:
+    """The exit code. Where there is no room for a report, the code says what the system refused."""
+    error = {
+        "error": type(exc).__name__,
+        "message": str(exc),
+        "party": getattr(exc, "party", None),
+        "lines": exc.lines,
+    }
+    with contextlib.suppress(OSError):
+        print(f"party {config.party_id}: {exc}", file=sys.stderr)
+    try:
+        write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
+    except UsageError as refused:
+        cause = refused.__cause__
+        if isinstance(cause, OSError) and cause.errno is not None and 0 < cause.errno < 256 - EXIT_SYSTEM:
+            return EXIT_SYSTEM + cause.errno
+    return EXIT_FAILED
