@@ -130,9 +130,11 @@ class ReadOnlyFolder(_FromTheStart):
         folder.mkdir()
         folder.chmod(self.mode)
         place.stack.callback(folder.chmod, 0o700)
-        words = tuple("above/run" if word == RUN_DIR and not self.exists else word for word in launch.words)
+        words = list(launch.words)
+        if not self.exists:
+            words[words.index("--run-dir") + 1] = f"above/{RUN_DIR}"
         under = _WITHOUT_ROOTS_RIGHTS if os.geteuid() == 0 else ()
-        return replace(launch, words=words, under=(*under, *launch.under))
+        return replace(launch, words=tuple(words), under=(*under, *launch.under))
 
 
 @dataclass(frozen=True)

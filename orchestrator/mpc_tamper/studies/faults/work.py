@@ -22,7 +22,7 @@ from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.studies.faults.programs import Program, random_program
-from mpc_tamper.workflows.training import train_shared
+from mpc_tamper.workflows.training import train
 from mpc_tamper.workflows.verification import verify
 
 RUN_DIR = "run"
@@ -108,8 +108,8 @@ class Train(Work):
 
     def prepare(self, folder: Path) -> None:
         task = write_task(folder)
-        train_shared(task, self._parameters(), engine=get_engine(EngineName.CLEAR), run_dir=folder / "clear")
-        self._weights = read_values(folder / "clear").astype(np.int64)
+        honest = train(task, self._parameters(), engine=get_engine(EngineName.CLEAR), run_dir=folder / "clear")
+        self._weights = read_values(honest.shares).astype(np.int64)
 
     def words(self, timeout_seconds: float) -> tuple[str, ...]:
         what = ("--data", _DATA, "--iterations", str(self.iterations), "--protocol", str(self.protocol))
@@ -119,10 +119,10 @@ class Train(Work):
         return self._compare(folder / RUN_DIR / "train")
 
     def again(self, folder: Path, engine: Engine, run_dir: Path) -> str | None:
-        place = run_dir / "train"
         task = load_task(str(folder / _DATA))
-        train_shared(task, self._parameters(), engine=engine, run_dir=place, protocol=self.protocol)
-        return self._compare(place)
+        return self._compare(
+            train(task, self._parameters(), engine=engine, run_dir=run_dir, protocol=self.protocol).shares
+        )
 
     def _compare(self, run_dir: Path) -> str | None:
         try:
@@ -149,7 +149,7 @@ class Verify(Work):
     def prepare(self, folder: Path) -> None:
         task = write_task(folder)
         parameters = get_model().parameters(iterations=20)
-        train_shared(task, parameters, engine=get_engine(EngineName.REP3), run_dir=folder / RUN_DIR / "train")
+        train(task, parameters, engine=get_engine(EngineName.REP3), run_dir=folder / RUN_DIR)
 
     def words(self, timeout_seconds: float) -> tuple[str, ...]:
         what = ("--data", _DATA, "--rows", str(self.rows), "--max-verdicts", "1000")
