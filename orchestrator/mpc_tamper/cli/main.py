@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 import typer
 
@@ -21,8 +22,10 @@ from mpc_tamper.cli import (
     verify,
 )
 from mpc_tamper.cli.doctor import doctor
-from mpc_tamper.cli.errors import ReportingGroup
+from mpc_tamper.cli.errors import INTERRUPTED, INTERRUPTED_NOTE, ReportingGroup
 from mpc_tamper.core.terminal import escape_codes_unwanted
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 app = typer.Typer(
     name="mpc-tamper",
@@ -69,15 +72,20 @@ def run() -> None:
     if escape_codes_unwanted():
         for each in (app, datasets.app):
             each.rich_markup_mode = None  # help and complaints about options without escape codes
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and the jobs of a shell script have it
             signal.signal(number, _end)
-    app()
+    try:
+        app()
+    except KeyboardInterrupt:  # before the command line was read
+        console.note(INTERRUPTED_NOTE)
+        sys.exit(INTERRUPTED)
 
 
 def _end(number: int, frame: object) -> None:
-    """Ends as an interrupt does. What comes after the first, such as a terminal's last words, cannot break that off."""
-    for each in (signal.SIGTERM, signal.SIGHUP):
+    """Ends as an interrupt does. What comes after the first, such as an impatient Ctrl-C or a terminal's last words,
+    cannot break that off: it takes a few seconds at most."""
+    for each in _ENDING:
         signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -22,6 +22,7 @@ from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.studies.faults.programs import Program, random_program
+from mpc_tamper.workflows.stages import shares_of
 from mpc_tamper.workflows.training import train
 from mpc_tamper.workflows.verification import verify
 
@@ -116,7 +117,7 @@ class Train(Work):
         return ("train", *what, "--run-dir", RUN_DIR, "--quiet")
 
     def wrong(self, folder: Path, stdout: str) -> str | None:
-        return self._compare(folder / RUN_DIR / "train")
+        return self._compare(shares_of(folder / RUN_DIR))
 
     def again(self, folder: Path, engine: Engine, run_dir: Path) -> str | None:
         task = load_task(str(folder / _DATA))
@@ -160,7 +161,7 @@ class Verify(Work):
 
     def again(self, folder: Path, engine: Engine, run_dir: Path) -> str | None:
         task = load_task(str(folder / _DATA))
-        shares, check = folder / RUN_DIR / "train", AccuracyThreshold(0.99)
+        shares, check = shares_of(folder / RUN_DIR), AccuracyThreshold(0.99)
         found = verify(shares, task.x_test, task.y_test, check, engine=engine, max_verdicts=1000)
         return None if found.verdict.passed else "the verdict was a fail, where a pass is right"
 
