@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from types import FrameType
 
 import typer
 
@@ -26,6 +27,7 @@ from mpc_tamper.cli.errors import INTERRUPTED, INTERRUPTED_NOTE, ReportingGroup
 from mpc_tamper.core.terminal import escape_codes_unwanted
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_AGAIN_SECONDS = 0.01
 
 app = typer.Typer(
     name="mpc-tamper",
@@ -82,12 +84,26 @@ def run() -> None:
         sys.exit(INTERRUPTED)
 
 
-def _end(number: int, frame: object) -> None:
+def _end(number: int, frame: FrameType | None) -> None:
     """Ends as an interrupt does. What comes after the first, such as an impatient Ctrl-C or a terminal's last words,
     cannot break that off: it takes a few seconds at most."""
     for each in _ENDING:
         signal.signal(each, signal.SIG_IGN)
-    raise KeyboardInterrupt
+    if _is_swallowed(frame):
+        signal.signal(signal.SIGALRM, _end)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+    else:
+        raise KeyboardInterrupt
+
+
+def _is_swallowed(frame: FrameType | None) -> bool:
+    """Whether Python would print an exception and go on: in __del__, and in what follows the import of a module."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__del__" or (code.co_name == "cb" and "importlib" in code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
 
 
 if __name__ == "__main__":
