@@ -29,9 +29,10 @@ def faults_tables(head: Record, records: Sequence[Record]) -> str:
         *(_row(kind, [record for record in records if record["kind"] == kind]) for kind in kinds),
         _row("all", records),
         "",
-        "Too late: the run was over before the fault struck; it counts as one that ended well. Seconds run from the "
-        "fault to the end of the last process; from the start of the command, in brackets, where nobody knows when "
-        f"the fault is felt. The limit is 5 s, and the time-out of 4 s where only a time-out can find the fault, times "
+        "Too late: the run was over before the fault struck; it counts as one that ended well. Seconds are of runs "
+        "that a fault ended, from the fault to the end of the last process; in brackets, from the start of the command, "
+        "where nobody knows when the fault is felt. The limit is 5 s, with a time-out of 4 s on top where only a "
+        "time-out can find the fault, and with the run where the moment is not known, times "
         f"how much slower than on an idle machine a run was at the time: {slowest:.0f} s at most.",
         "",
         *(f"Left out: {kind} ({why})." for kind, why in head["left_out"]),
@@ -42,11 +43,9 @@ def faults_tables(head: Record, records: Sequence[Record]) -> str:
 
 
 def _row(name: str, records: Sequence[Record]) -> str:
-    seconds = [r["seconds_to_end"] for r in records if r["seconds_to_end"] is not None]
-    known = all(record["known_moment"] for record in records)
-    if name == "all":
-        seconds = [r["seconds_to_end"] for r in records if r["seconds_to_end"] is not None and r["known_moment"]]
-        known = True
+    known = name == "all" or all(record["known_moment"] for record in records)
+    counted = [r for r in records if r["exit_code"] != 0 and (r["known_moment"] or not known)]
+    seconds = [r["seconds_to_end"] for r in counted if r["seconds_to_end"] is not None]
     median, largest = (f"{f(seconds):.1f}" if seconds else "-" for f in (statistics.median, max))
     cells = [
         name,

@@ -29,7 +29,7 @@ from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.report.faults import FAULTS_LINES, FAULTS_MARKDOWN, faults_tables
 from mpc_tamper.studies.environment import environment
-from mpc_tamper.studies.faults.fault import Fault, Place, Right
+from mpc_tamper.studies.faults.fault import Fault, Place
 from mpc_tamper.studies.faults.observe import Ended, honest_run_after, violations
 from mpc_tamper.studies.faults.pace import Pace
 from mpc_tamper.studies.faults.processes import Launch, Running
@@ -101,7 +101,7 @@ def _strike(engine: Engine, fault: Fault, work: Work, folder: Path, marker: str,
             wrong = [f"still there after {limit + _HANGING_SECONDS * factor:.0f} s: {', '.join(left)}"] if left else []
     seconds = None if ended is None or struck is None else ended - struck
     if not left:
-        if seconds is not None and seconds > limit and fault.right != Right.GOES_ON:
+        if seconds is not None and seconds > limit and seen.exit_code != 0:
             wrong.append(f"expected the end within {limit:.1f} s, got it after {seconds:.1f} s")
         wrong += [*violations(seen, fault, work, folder), *honest_run_after(work, folder, engine)]
     return {

@@ -43,7 +43,8 @@ class Place:
 class Fault(ABC):
     """A new kind is a class with a docstring that says what happens, and a line in registry.py.
 
-    cause: a regular expression that the line on standard error matches.  works: what it can strike.
+    cause: a regular expression that the line on standard error matches.  foreign: one for lines of a library that
+    complains by itself, and may end the process, which nothing in Python can prevent.  works: what it can strike.
     known_moment: False where nobody knows when it strikes, as with a limit; then the whole run is timed.
     timeout_seconds: for a message; also what a fault that only a time-out can find may take.
     """
@@ -55,6 +56,7 @@ class Fault(ABC):
     timeout_seconds: ClassVar[float] = 60.0
     waits_for_timeout: ClassVar[bool] = False
     cause: ClassVar[str] = ""
+    foreign: ClassVar[str | None] = None
 
     @classmethod
     @abstractmethod

@@ -46,7 +46,7 @@ def _words(ended: Ended, fault: Fault, work: Work, folder: Path) -> Iterator[str
     if ended.exit_code == 0:
         if wrong := work.wrong(folder, ended.stdout):
             yield f"exit code 0, but {wrong}"
-        if ended.stderr.strip():
+        if ended.stderr.strip() and fault.foreign is None:
             yield f"exit code 0, but on standard error {_short(ended.stderr)}"
         return
     if wrong := work.early(ended.stdout):
@@ -56,6 +56,10 @@ def _words(ended: Ended, fault: Fault, work: Work, folder: Path) -> Iterator[str
     if fault.right == Right.GOES_ON or not ended.struck:
         yield f"expected the right result, got exit code {ended.exit_code}: {_short(ended.stderr)}"
     lines = [line for line in ended.stderr.splitlines() if line.strip()]
+    own = [line for line in lines if fault.foreign is None or not re.match(fault.foreign, line)]
+    if lines and not own:
+        return  # the library has ended the process and named the cause
+    lines = own
     if ended.exit_code < 0:
         yield f"the command was killed by signal {-ended.exit_code}: {_short(ended.stderr)}"
     elif len(lines) != 1 or not lines[0].startswith(("error: ", "interrupted")):
@@ -65,13 +69,10 @@ def _words(ended: Ended, fault: Fault, work: Work, folder: Path) -> Iterator[str
 
 
 def _files(folder: Path, *, killed: bool) -> Iterator[str]:
-    """A command that is killed cannot take its temporary folder away; then nobody else may be able to read it."""
+    """Only a command that is killed may leave a file that it was writing."""
     temporary = [path for path in folder.with_name("temporary").iterdir() if path.name != _MAY_LAST]
     for path in temporary:
-        if not killed:
-            yield f"a temporary file or folder is left: {path.name}"
-        elif path.stat().st_mode & _OTHERS:
-            yield f"a temporary file or folder is left that others can read: {path.name}"
+        yield f"a temporary file or folder is left: {path.name}"
     for path in sorted(folder.rglob("*")):
         if path.is_dir() or not path.exists() or (folder / "clear") in path.parents:
             continue

@@ -160,6 +160,7 @@ class MemoryLimit(_FromTheStart):
     megabytes: int
     name = "memory limit"
     cause = "(?i)memory|allocate"
+    foreign = "OpenBLAS "
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
