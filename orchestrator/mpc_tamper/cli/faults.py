@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import QuietOption
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.runs.protocols import EngineName
 
+_STATE = "MPC_TAMPER_STATE"  # what the campaign verifies is not counted with what the user does
 VIOLATED = 1  # exit code where something did not hold
 
 
@@ -37,14 +41,17 @@ def faults(
     from mpc_tamper.studies.faults import campaign
 
     engine = get_engine(EngineName.REP3)
-    if only:
-        records = [campaign.one(engine, seed, number) for number in only]
-        typer.echo(json.dumps(records, indent=2))
-    else:
-        typer.echo(f"seed {seed}")
-        with shown(quiet=quiet) as progress:
+    with TemporaryFolder() as state, shown(quiet=quiet or bool(only)) as progress:
+        os.environ[_STATE] = state
+        if only:
+            records = [campaign.one(engine, seed, number) for number in only]
+        else:
+            console.note(f"seed {seed}")
             records = campaign.campaign(engine, out, minutes=minutes, seed=seed, jobs=jobs, progress=progress)
-        typer.echo((out / FAULTS_MARKDOWN).read_text(encoding="utf-8"))
-        typer.echo(f"written to {out}: {FAULTS_LINES}, {FAULTS_MARKDOWN}")
+    if only:
+        console.say(json.dumps(records, indent=2))
+    else:
+        console.say((out / FAULTS_MARKDOWN).read_text(encoding="utf-8"))
+        console.say(f"written to {out}: {FAULTS_LINES}, {FAULTS_MARKDOWN}")
     if any(record["violations"] for record in records):
         raise typer.Exit(VIOLATED)

@@ -30,7 +30,7 @@ def faults_tables(head: Record, records: Sequence[Record]) -> str:
         _row("all", records),
         "",
         "Too late: the run was over before the fault struck; it counts as one that ended well. Seconds are of runs "
-        "that a fault ended, from the fault to the end of the last process; in brackets, from the start of the command, "
+        "that a fault ended, from the fault to the end of the last process; in brackets, from the start of the command "
         "where nobody knows when the fault is felt. The limit is 5 s, with a time-out of 4 s on top where only a "
         "time-out can find the fault, and with the run where the moment is not known, times "
         f"how much slower than on an idle machine a run was at the time: {slowest:.0f} s at most.",
