@@ -97,7 +97,7 @@ class FileSizeLimit(_FromTheStart):
 
     bytes: int
     name = "file-size limit"
-    cause = "(?i)file too large|room|SIGXFSZ"
+    cause = "(?i)file too large|room|SIGXFSZ|temporary directory"  # tempfile tries each place by writing to it
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
