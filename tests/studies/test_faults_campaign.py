@@ -88,6 +88,7 @@ SAID = "error: party 1 was killed by SIGKILL; no result was written\n"
         (KILLED_PARTY, 0, "", "is right"),
         (PauseParty(1, 0.0, 1.0), 4, SAID, "expected the right result"),
         (Interrupt(0.0, "SIGINT"), 130, "interrupted\n", None),
+        (Interrupt(0.0, "SIGINT"), -2, "interrupted\n", None),
         (KillCommand(0.0, "SIGKILL"), -9, "", None),
     ],
 )
