@@ -26,7 +26,7 @@ def faults(
         list[int] | None,
         typer.Option("--only", metavar="K", min=0, help="Fault K of the seed alone; repeatable. Writes no files."),
     ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="How many commands run at a time.")] = 3,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="How many commands run at a time.")] = 6,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:

@@ -37,7 +37,7 @@ from mpc_tamper.studies.faults.registry import KINDS
 from mpc_tamper.studies.faults.work import Work, random_work
 
 SECONDS_TO_END = 5.0
-JOBS = 3  # commands at a time: much of a run's time is waiting
+JOBS = 6  # commands at a time: much of a run's time is waiting
 _HANGING_SECONDS = 60.0  # then a command is killed that should have ended or gone on
 
 Record = dict[str, Any]

@@ -15,6 +15,7 @@ KINDS: tuple[type[Fault], ...] = (
     signals.FreezeParty,
     signals.Interrupt,
     signals.InterruptTwice,
+    signals.InterruptStuck,
     network.CutConnection,
     network.DelayMessages,
     network.StallConnection,

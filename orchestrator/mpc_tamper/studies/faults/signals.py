@@ -15,6 +15,7 @@ from mpc_tamper.studies.faults.work import RunProgram, Verify
 _DEADLY = ("SIGKILL", "SIGTERM", "SIGSEGV")
 _POLITE = ("SIGINT", "SIGTERM", "SIGHUP")
 _SHORT_TIMEOUT = 4.0
+_STUCK_SECONDS = 0.3  # before the interrupt comes
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,26 @@ class InterruptTwice(_ToCommand):
         if wait(running, self.again_after):
             send(pid, signal.SIGINT)
         return struck
+
+
+@dataclass(frozen=True)
+class InterruptStuck(_ToCommand):
+    """A party or the fork server is stopped for good, and the command is then asked to end."""
+
+    role: str = ""
+    name = "interrupt the command while a process is stuck"
+    cause = "interrupted"
+
+    @classmethod
+    def draw(cls, rng: random.Random) -> Self:
+        return cls(moment(rng), rng.choice((FORK_SERVER, *(f"{PARTY}{party}" for party in range(PARTIES)))))
+
+    def strike(self, running: Running, place: Place) -> float | None:
+        stuck = appeared(running, self.role)
+        command = self._reach(running)
+        if stuck is None or command is None or not send(stuck, signal.SIGSTOP):
+            return None
+        return now() if wait(running, _STUCK_SECONDS) and send(command, signal.SIGINT) else None
 
 
 def _pause(running: Running, pid: int, seconds: float) -> float | None:

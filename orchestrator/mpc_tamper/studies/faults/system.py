@@ -75,7 +75,7 @@ class FullDisk(_SmallDisk):
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
-        return cls(4 * rng.randint(1, 24))
+        return cls(4 * rng.randint(1, 16))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class FullTemporaryFolder(_SmallDisk):
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
-        return cls(4 * rng.randint(1, 24))
+        return cls(4 * rng.randint(1, 4))
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class FileSizeLimit(_FromTheStart):
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
-        return cls(rng.choice((0, 1, rng.randint(2, 400), rng.randint(400, 2000))))
+        return cls(rng.choice((0, rng.randint(1, 400), rng.randint(400, 2000), rng.randint(2000, 6000))))
 
     def launch(self, launch: Launch, place: Place) -> Launch:
         return replace(launch, limits={"RLIMIT_FSIZE": self.bytes})
@@ -147,7 +147,7 @@ class DescriptorLimit(_FromTheStart):
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
-        return cls(rng.randint(7, 40))
+        return cls(rng.randint(7, 30))
 
     def launch(self, launch: Launch, place: Place) -> Launch:
         return replace(launch, limits={"RLIMIT_NOFILE": self.descriptors})
@@ -164,7 +164,7 @@ class MemoryLimit(_FromTheStart):
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
-        return cls(rng.randint(120, 900))
+        return cls(rng.randint(100, 600))
 
     def launch(self, launch: Launch, place: Place) -> Launch:
         return replace(launch, limits={"RLIMIT_AS": self.megabytes << 20})
