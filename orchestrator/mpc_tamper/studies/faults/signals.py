@@ -223,7 +223,7 @@ class InterruptStuck(_ToCommand):
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
-        return cls(moment(rng), rng.choice((FORK_SERVER, *(f"{PARTY}{party}" for party in range(PARTIES)))))
+        return cls(moment(rng) / 3, rng.choice((FORK_SERVER, *(f"{PARTY}{party}" for party in range(PARTIES)))))
 
     def strike(self, running: Running, place: Place) -> float | None:
         stuck = appeared(running, self.role)
