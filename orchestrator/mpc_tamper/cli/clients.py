@@ -42,7 +42,9 @@ def serve(
     ] = None,
     run_dir: Annotated[
         Path | None,
-        typer.Option("--run-dir", help="A folder for keys, logs and what clients need. (default: in runs/)"),
+        typer.Option(
+            "--run-dir", readable=False, help="A folder for keys, logs and what clients need. (default: in runs/)"
+        ),
     ] = None,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
@@ -196,7 +198,7 @@ def contribute(
 
 def client_certificate(
     name: Annotated[str, typer.Argument(help="The name of the client. MP-SPDZ expects C0, C1, ...")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for both files.")],
+    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder for both files.")],
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make a client's key, which stays with it, and its certificate, which goes to the servers."""

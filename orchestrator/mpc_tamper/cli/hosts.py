@@ -28,7 +28,7 @@ PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, hel
 
 def certificate(
     party: PartyOption,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for both files.")],
+    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder for both files.")],
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make this host's key, which stays, and its certificate, which the other two hosts get."""
@@ -78,11 +78,14 @@ def party(
         Path | None, typer.Option("--plan", help="A text file of additive errors, if this party is corrupt.")
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for this party's share file. (default: in runs/)")
+        Path | None,
+        typer.Option("--run-dir", readable=False, help="A new folder for this party's share file. (default: in runs/)"),
     ] = None,
     shares_from: Annotated[
         Path | None,
-        typer.Option("--shares-from", help="This party's folder of the run whose shares the program reads."),
+        typer.Option(
+            "--shares-from", readable=False, help="This party's folder of the run whose shares the program reads."
+        ),
     ] = None,
     listen: Annotated[
         str | None,

@@ -48,10 +48,12 @@ def run(
     plan: Annotated[Path | None, typer.Option("--plan", help="A text file of additive errors.")] = None,
     corrupt_party: CorruptPartyOption = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for share files and logs. (default: in runs/)")
+        Path | None,
+        typer.Option("--run-dir", readable=False, help="A new folder for share files and logs. (default: in runs/)"),
     ] = None,
     shares_from: Annotated[
-        Path | None, typer.Option("--shares-from", help="The run folder whose share files the program reads.")
+        Path | None,
+        typer.Option("--shares-from", readable=False, help="The run folder whose share files the program reads."),
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
