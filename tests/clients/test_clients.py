@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mpc_tamper.clients.query import answer as answered
 from mpc_tamper.clients.serve import sessions
 from mpc_tamper.core import bundle
-from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
+from mpc_tamper.core.errors import EngineUnavailable, OpeningError, ProgramError, UsageError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.registry import get_engine
@@ -52,9 +53,41 @@ def test_answers_are_those_of_the_opened_model(
             client = servers.connect()
             client.wait_for_turn()
             client.send_private_inputs(image.astype(np.int64))
-            expected = [int(score > 0), 1, score] if answer == "score" else [int(score > 0), 0, 0]
-            assert client.receive_outputs(3).tolist() == expected
+            expected = [int(score > 0), 1, score, 1] if answer == "score" else [int(score > 0), 0, 0, 1]
+            assert client.receive_outputs(4).tolist() == expected
             client.close()
+
+
+# What a client can send in place of a pixel: the neighbours of what is right, the ends of what 64 bits hold, the powers
+# of two with which each answer would tell one bit of a weight.
+NO_PIXELS = [-1, 256, -256, 257, 2**63 - 1, -(2**63), -(2**63) + 255, -(2**63) + 256, 2**62, -(2**62), 2**32]
+NO_PIXELS += [-(2 ** (63 - bit)) for bit in range(0, 55, 6)]
+
+
+@pytest.mark.parametrize("answer", ["class", "score"])
+def test_what_is_no_pixel_gets_no_answer(model: tuple[TrainedModel, Path], run_dir: Path, answer: str) -> None:
+    """Nothing about the weights comes back: class and score are 0 whatever they are."""
+    place = np.random.default_rng(3)
+    images = []
+    for value in NO_PIXELS:
+        image = place.integers(0, 256, 16)
+        image[place.integers(16)] = value
+        images.append(image)
+    images.append(np.full(16, -1))  # each of them out of range
+    with serving(QUERY, query_arguments(len(images) + 1, answer), model[1], run_dir) as servers:
+        for image in images:
+            client = servers.connect()
+            client.wait_for_turn()
+            client.send_private_inputs(image)
+            outputs = client.receive_outputs(4)
+            assert outputs.tolist() == [0, int(answer == "score"), 0, 0], image
+            with pytest.raises(OpeningError, match="something else than pixels"):
+                answered(outputs)
+            client.close()
+        client = servers.connect()
+        client.wait_for_turn()
+        client.send_private_inputs(np.repeat([0, 255], 8))
+        assert answered(client.receive_outputs(4)).size == 3
 
 
 def test_several_clients_and_vectors(run_dir: Path, tmp_path: Path) -> None:
@@ -163,26 +196,27 @@ def test_programs_at_fault(source: str, message: str, tmp_path: Path, run_dir: P
         pass
 
 
-def test_sessions_of_the_active_protocol_are_short() -> None:
+def test_sessions_are_of_one_length_under_both_protocols() -> None:
     sizes = get_engine(EngineName.REP3).capabilities.queries
-    active = list(sessions(250, sizes[ProtocolName.MAL_REP_RING]))
-    assert active == [(0, 100), (1, 100), (2, 50)]
-    assert list(sessions(250, sizes[ProtocolName.RING])) == [(0, 250)]
-    endless = sessions(None, sizes[ProtocolName.MAL_REP_RING])
-    assert [next(endless) for _ in range(3)] == [(0, 100), (1, 100), (2, 100)]
+    for protocol in (ProtocolName.RING, ProtocolName.MAL_REP_RING):
+        assert list(sessions(25_000, sizes[protocol])) == [(0, 10_000), (1, 10_000), (2, 5_000)]
+        assert list(sessions(250, sizes[protocol])) == [(0, 250)]
+        endless = sessions(None, sizes[protocol])
+        assert [next(endless) for _ in range(3)] == [(0, 10_000), (1, 10_000), (2, 10_000)]
 
 
-def test_a_session_of_the_active_protocol_stays_below_its_soundness_error(
+def test_the_soundness_error_of_a_session_does_not_grow_with_its_answers(
     model: tuple[TrainedModel, Path], run_dir: Path
 ) -> None:
-    """An answer of a 785-weight model adds a little more than one of 17: measured here, allowed for in the engine."""
     parties = []
+    errors = []
     with serving(QUERY, query_arguments(4), model[1], run_dir, active=True, watch=parties.append) as servers:
         for _ in range(4):
             client = servers.connect()
             client.wait_for_turn()
             client.send_private_inputs(np.zeros(16, np.int64))
-            client.receive_outputs(3)
-    active = parties[0].recorder
-    assert active is not None
-    assert active.soundness_error / 4 * 100 < 2.0**-40
+            client.receive_outputs(4)
+            errors.append(parties[0].recorder.soundness_error)
+    assert parties[0].recorder.batches == 4
+    assert errors == [errors[0]] * 4
+    assert 2.0**-48 < errors[0] < 2.0**-47

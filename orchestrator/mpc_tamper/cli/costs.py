@@ -35,7 +35,9 @@ def costs(
     quick: Annotated[
         bool, typer.Option("--quick", help="Take few rows and iterations, and leave out the relay.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder to write to.")] = Path(
+        "results"
+    ),
     quiet: QuietOption = False,
 ) -> None:
     """Measure seconds, bytes and rounds of each way to a model, by protocol. Writes costs.json, .md and .png."""

@@ -14,7 +14,8 @@ from mpc_tamper.core.files import system_failure
 
 SYSTEM = 5  # the exit code where the system refused something, such as room on a disk
 _OF_A_PATH = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EACCES, errno.ENAMETOOLONG, errno.ELOOP, errno.EEXIST}
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 130  # 128 + SIGINT, as shells and click have it
+INTERRUPTED_NOTE = "interrupted"
 _EXIT_CODES: tuple[tuple[type[TamperError], int], ...] = (
     (UsageError, 2),
     (ProgramError, 3),
@@ -43,9 +44,15 @@ class ReportingGroup(TyperGroup):
         except MemoryError as error:
             console.fail(system_failure(OSError(errno.ENOMEM, "not enough memory")))
             raise typer.Exit(SYSTEM) from error
-        except KeyboardInterrupt as interrupt:
-            console.note("interrupted")
-            raise typer.Exit(INTERRUPTED) from interrupt
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """An interrupt ends in this exit code wherever it strikes: in a command, or while its words are read."""
+        try:
+            return super().main(*args, **kwargs)
+        except SystemExit as ending:
+            if ending.code == INTERRUPTED:
+                console.note(INTERRUPTED_NOTE)
+            raise
 
 
 def exit_code(error: TamperError) -> int:

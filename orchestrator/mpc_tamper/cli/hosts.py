@@ -8,8 +8,16 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption, corruption
-from mpc_tamper.cli.program import check_program, input_files, lines_first, run_folder
+from mpc_tamper.cli.options import (
+    BudgetOption,
+    JsonOption,
+    MaxVerdictsOption,
+    ProtocolOption,
+    QuietOption,
+    TimeoutOption,
+    corruption,
+)
+from mpc_tamper.cli.program import check_program, client_access, input_files, lines_first, run_folder
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
@@ -20,7 +28,7 @@ PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, hel
 
 def certificate(
     party: PartyOption,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for both files.")],
+    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder for both files.")],
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make this host's key, which stays, and its certificate, which the other two hosts get."""
@@ -70,11 +78,14 @@ def party(
         Path | None, typer.Option("--plan", help="A text file of additive errors, if this party is corrupt.")
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for this party's share file. (default: in runs/)")
+        Path | None,
+        typer.Option("--run-dir", readable=False, help="A new folder for this party's share file. (default: in runs/)"),
     ] = None,
     shares_from: Annotated[
         Path | None,
-        typer.Option("--shares-from", help="This party's folder of the run whose shares the program reads."),
+        typer.Option(
+            "--shares-from", readable=False, help="This party's folder of the run whose shares the program reads."
+        ),
     ] = None,
     listen: Annotated[
         str | None,
@@ -87,6 +98,8 @@ def party(
             "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="On rep3, seconds until all have started."
         ),
     ] = 600.0,
+    max_verdicts: MaxVerdictsOption = None,
+    budget: BudgetOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -98,6 +111,7 @@ def party(
     from mpc_tamper.engines.certificates import check_credentials, readable_by_others
     from mpc_tamper.engines.hosts import Host, read_hosts
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows import verdicts
 
     if not get_engine(engine).capabilities.parties:
         raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it has no parties; see mpc-tamper run")
@@ -120,7 +134,9 @@ def party(
             shares_from=shares_from,
             corruption=corruption(plan, None if plan is None else party),
             timeout_seconds=timeout,
+            clients=client_access(args or [], budget),
         )
+        verdicts.count_run(spec, [party], verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
         result = get_engine(engine).run_party(spec, host)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 

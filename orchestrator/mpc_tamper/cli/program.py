@@ -13,9 +13,11 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.options import (
+    BudgetOption,
     CorruptPartyOption,
     EngineOption,
     JsonOption,
+    MaxVerdictsOption,
     PortBaseOption,
     ProtocolOption,
     QuietOption,
@@ -25,7 +27,7 @@ from mpc_tamper.cli.options import (
 from mpc_tamper.core.errors import DataError, ParameterError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.runs.spec import ClientAccess, InputFiles, RunSpec
 
 _LONGEST_NAME = 200  # bytes of a new folder's name, before the time
 
@@ -46,19 +48,24 @@ def run(
     plan: Annotated[Path | None, typer.Option("--plan", help="A text file of additive errors.")] = None,
     corrupt_party: CorruptPartyOption = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for share files and logs. (default: in runs/)")
+        Path | None,
+        typer.Option("--run-dir", readable=False, help="A new folder for share files and logs. (default: in runs/)"),
     ] = None,
     shares_from: Annotated[
-        Path | None, typer.Option("--shares-from", help="The run folder whose share files the program reads.")
+        Path | None,
+        typer.Option("--shares-from", readable=False, help="The run folder whose share files the program reads."),
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
+    max_verdicts: MaxVerdictsOption = None,
+    budget: BudgetOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a program with three parties. Its output goes to standard output and its cost to standard error."""
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows import verdicts
 
     check_program(program)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
@@ -72,9 +79,19 @@ def run(
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
             port_base=port_base,
+            clients=client_access(args or [], budget),
         )
+        verdicts.count_run(spec, range(PARTIES), verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
         result = get_engine(engine).run(spec)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
+
+
+def client_access(args: list[str], budget: int | None) -> ClientAccess:
+    """For programs that serve clients: a budget for each. (svm_query.mpc is told in its arguments what it answers.)"""
+    from mpc_tamper.clients.serve import BUDGETS, Answer
+
+    usual = BUDGETS[Answer.SCORE if "answer=score" in args else Answer.CLASS]
+    return ClientAccess(budget=usual if budget is None else budget)
 
 
 def check_program(path: Path) -> None:

@@ -14,7 +14,7 @@ from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 MP_SPDZ_HOME = "MP_SPDZ_HOME"
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")]
+OutOption = Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder to write to.")]
 
 
 def reproduce(

@@ -52,10 +52,13 @@ LabelsOwnerOption = Annotated[
     ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Write record.json and weights.npy there.")
+    Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write record.json and weights.npy there.")
 ]
 RunDirOption = Annotated[
-    Path | None, typer.Option("--run-dir", help="A new folder for the shares. (default: below runs/; of attack: none)")
+    Path | None,
+    typer.Option(
+        "--run-dir", readable=False, help="A new folder for the shares. (default: below runs/; of attack: none)"
+    ),
 ]
 
 InsecureOpenOption = Annotated[
@@ -275,7 +278,9 @@ def open_trained(
     classes: ClassesOption = None,
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write weights.npy there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write weights.npy there.")
+    ] = None,
     insecure_open: InsecureOpenOption = False,
     quiet: QuietOption = False,
 ) -> None:

@@ -14,6 +14,7 @@ from mpc_tamper.cli.options import (
     DownloadOption,
     EngineOption,
     JsonOption,
+    MaxVerdictsOption,
     QuietOption,
     RootOption,
     TimeoutOption,
@@ -55,10 +56,7 @@ def verify(
     ] = None,
     plan: Annotated[Path | None, typer.Option("--plan", help="A file of additive errors for the verification.")] = None,
     corrupt_party: CorruptPartyOption = None,
-    max_verdicts: Annotated[
-        int | None,
-        typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit. (default: 10)"),
-    ] = None,
+    max_verdicts: MaxVerdictsOption = None,
     insecure_passive: Annotated[
         bool, typer.Option("--insecure-passive", help="Allow a passive protocol, where a verdict can be forged.")
     ] = False,
@@ -77,6 +75,7 @@ def verify(
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verification
     from mpc_tamper.workflows.stages import shares_of
+    from mpc_tamper.workflows.verdicts import MAX_VERDICTS
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     available = len(task.x_test)
@@ -97,7 +96,7 @@ def verify(
             secret_owner=secret_owner,
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
-            max_verdicts=verification.MAX_VERDICTS if max_verdicts is None else max_verdicts,
+            max_verdicts=MAX_VERDICTS if max_verdicts is None else max_verdicts,
             insecure_passive=insecure_passive,
             progress=progress,
         )

@@ -26,17 +26,21 @@ from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.description import ModelDescription, read_shape
 from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, ClientAccess, RunSpec
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, QUERY_BUDGET, ClientAccess, RunSpec
 from mpc_tamper.workflows.handoff import hand_off, needs_handoff
 
 SERVICE = "service.json"
 NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
-OUTPUTS = 3  # of a query: the class, whether a score comes with it, the score
+OUTPUTS = 4  # of a query: the class, whether a score comes with it, the score, whether all pixels were some
 
 
 class Answer(StrEnum):
     CLASS = "class"
     SCORE = "score"
+
+
+# Queries of each client; docs/clients.md says why. Scores are linear equations in the weights.
+BUDGETS = {Answer.CLASS: QUERY_BUDGET, Answer.SCORE: QUERY_BUDGET // 10}
 
 
 @dataclass(frozen=True)
@@ -78,8 +82,9 @@ def serve(
     engine: Engine,
     run_dir: Path,
     port_base: int,
-    protocol: ProtocolName = ProtocolName.RING,
+    protocol: ProtocolName | None = None,
     queries: int | None = None,
+    budget: int | None = None,
     answer: Answer = Answer.CLASS,
     known: Path | None = None,
     timeout_seconds: float = 60.0,
@@ -88,12 +93,18 @@ def serve(
     """Serve `queries` clients, or until interrupted where None. Raises what ended it.
 
     shares: the folder of a training run.  port_base: server i listens for clients on port_base + i of this machine.
-    known: a folder with the certificates of the clients to serve; None serves anybody.
+    protocol: an active one where None.  known: a folder with the certificates of the clients to serve; None serves
+    anybody.  budget: how many queries each client may ask about this model, all anonymous ones together; BUDGETS where
+    None. Each server counts for itself, over sessions and restarts. An engine whose servers do not count stops after so
+    many queries of all clients.
     """
     can = engine.capabilities
-    check_engine(engine, protocol)
+    protocol = check_engine(engine, protocol)
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
+    budget = BUDGETS[answer] if budget is None else budget
+    if budget < 1:
+        raise ParameterError(f"expected a budget of at least one query, got {budget}")
     try:
         count = share_files.count(share_files.share_file(shares, 0))
     except ShareFileError as exc:
@@ -105,12 +116,14 @@ def serve(
     identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
-    access = ClientAccess(identities, known)
+    access = ClientAccess(identities, known, budget)
     if needs_handoff(shares, engine, protocol):
         progress(f"handing the shares over to {protocol}")
         handed = _fresh(run_dir, "handoff")
         hand_off(shares, engine, protocol, handed)
         shares = handed
+    if not can.budgets:
+        queries = min(budget, queries or budget)
     for session, count in sessions(queries, can.queries[protocol]):
         progress(f"session {session} on {engine.name} {protocol}, ports {port_base} to {port_base + PARTIES - 1}")
         call = model.query(described.features, with_score=answer is Answer.SCORE, port=port_base, queries=count)
@@ -127,13 +140,15 @@ def serve(
         )
 
 
-def check_engine(engine: Engine, protocol: ProtocolName) -> None:
-    """Before anything is written or trained. Raises EngineUnavailable where they serve no clients."""
-    if protocol not in engine.capabilities.queries:
+def check_engine(engine: Engine, protocol: ProtocolName | None) -> ProtocolName:
+    """The protocol, an active one where None. Raises EngineUnavailable where they serve no clients."""
+    protocol = protocol or engine.capabilities.serves_with
+    if protocol is None or protocol not in engine.capabilities.queries:
         raise EngineUnavailable(
-            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with ring or "
-            "mal-rep-ring, or mp-spdz with ring or sy-rep-ring"
+            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with "
+            "mal-rep-ring or ring, or mp-spdz with sy-rep-ring or ring"
         )
+    return protocol
 
 
 def sessions(queries: int | None, size: int) -> Iterator[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """Read a data owner's private input in MP-SPDZ's two formats.
 
 text: decimal integers between white space.  binary: little-endian int64, no header. The two are read independently,
-each from its beginning on.
+each from its beginning on. No error says what a file holds: its text goes to logs, and to the other parties' hosts.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ import shutil
 import socket
 import ssl
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +28,7 @@ from mpc_tamper.core.errors import (
     ProtocolAbort,
     UsageError,
 )
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.hosts import Addresses
 from mpc_tamper.engines.mp_spdz.certificates import install_certificates, install_client, install_party
@@ -51,8 +51,20 @@ class Client:
     def receive_outputs(self, count: int) -> np.ndarray:
         return ask(self._values, count, *self._place)
 
+    def send_public_inputs(self, values: np.ndarray) -> None:
+        raise _without_public_values()
+
+    def receive_public_outputs(self, count: int) -> np.ndarray:
+        raise _without_public_values()
+
     def close(self) -> None:
         """ask() has closed what it opened."""
+
+
+def _without_public_values() -> EngineUnavailable:
+    return EngineUnavailable(
+        "expected an engine whose clients contribute rows, got mp-spdz, whose servers end with a client; use rep3"
+    )
 
 
 def install(access: ClientAccess, folder: Path) -> None:
@@ -86,7 +98,7 @@ def ask(
     """
     hosts, port_base = _places(addresses)
     home = Installation.locate(os.environ if environment is None else environment).home
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder, _client_module(home) as module:
+    with TemporaryFolder() as folder, _client_module(home) as module:
         player_data = Path(folder, "Player-Data")
         number = _install_own(credentials, player_data)
         with contextlib.chdir(folder), _socket_timeout(timeout_seconds), _mapped():

@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -31,6 +32,7 @@ from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
 from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
@@ -94,8 +96,9 @@ def _run(
     open_to_clients = functools.partial(_listen_for_clients, config, host)
     random.seed(session)
     np.random.seed(np.frombuffer(session, np.uint32))
+    budget = _query_budget(config)
     try:
-        machine = Rep3Machine(party, inputs, run_dir, printed.append, on_step, open_to_clients)
+        machine = Rep3Machine(party, inputs, run_dir, printed.append, on_step, open_to_clients, budget)
         with contextlib.closing(machine):
             run_program(program, config.args, machine)
         recorder.prove()
@@ -132,6 +135,15 @@ def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientList
     advice = "choose another port for clients"
     listener = listen(config.party_id, Address(host, port + config.party_id), advice)
     return ClientListener(listener, key, certificate, known, seconds)
+
+
+def _query_budget(config: PartyConfig) -> Callable[[], Callable[[bytes], bool]] | None:
+    """What limits clients' queries about a model that an earlier run left; clients who bring rows have none."""
+    limit = config.client_budget
+    if limit is None or config.shares_from is None:
+        return None
+    shares = share_files.share_file(Path(config.shares_from), config.party_id)
+    return lambda: QueryBudget(shares, limit).may_ask
 
 
 def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
@@ -188,6 +200,9 @@ def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd
         refused = exc if isinstance(exc, OSError) else OSError(errno.ENOMEM, "not enough memory")
         failure = PartyError(f"party {config.party_id}: {system_failure(refused)}", config.party_id)
         return _report_failure(config, failure)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as exc:  # a fault of ours
+        print(_without_values(exc), file=sys.stderr)
+        return EXIT_FAILED
     return 0
 
 
@@ -208,3 +223,11 @@ def _report_failure(config: PartyConfig, exc: TamperError) -> int:
         if isinstance(cause, OSError) and cause.errno is not None and 0 < cause.errno < 256 - EXIT_SYSTEM:
             return EXIT_SYSTEM + cause.errno
     return EXIT_FAILED
+
+
+def _without_values(fault: Exception) -> str:
+    """Where it happened. The texts of Python's and NumPy's errors may quote a value, which may be private."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+    last = f"{type(fault).__name__} in {place}; its text is left out, as it may quote a private value"
+    return "".join(traceback.format_list(frames)) + last

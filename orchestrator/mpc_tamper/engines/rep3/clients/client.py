@@ -20,6 +20,7 @@ from mpc_tamper.core.errors import (
     FrameError,
     HandshakeError,
     OpeningError,
+    PartyError,
     PeerLost,
     PeerTimeout,
     ProtocolAbort,
@@ -36,6 +37,9 @@ from mpc_tamper.engines.rep3.clients.wire import (
     HELLO,
     INPUT,
     INPUT_OK,
+    PUBLIC_ANSWER,
+    PUBLIC_INPUT,
+    PUBLIC_OK,
     TOKEN_BYTES,
     Code,
     pack_hello,
@@ -73,6 +77,23 @@ class Client:
             message = np.concatenate([components[i], components[i - 1]]).astype("<u8").tobytes()
             channel.exchange(INPUT, {i: memoryview(message)}, {})
         self._heed(INPUT_OK)
+
+    def send_public_inputs(self, values: np.ndarray) -> None:
+        """values: (n,) int64, which every server and everybody else may know."""
+        message = np.ascontiguousarray(values).astype("<i8").tobytes()
+        for i, channel in enumerate(self._channels):
+            channel.exchange(PUBLIC_INPUT, {i: memoryview(message)}, {})
+        self._heed(PUBLIC_OK)
+
+    def receive_public_outputs(self, count: int) -> np.ndarray:
+        """(count,) int64. Raises OpeningError where the servers do not all say the same."""
+        said = [np.empty(count, "<i8") for _ in range(PARTIES)]
+        for i, channel in enumerate(self._channels):
+            channel.exchange(PUBLIC_ANSWER, {}, {i: said[i].view(np.uint8).data})
+        for i in (1, 2):
+            if not np.array_equal(said[0], said[i]):
+                raise OpeningError(f"server 0 and server {i} said different public values: one of them cheats")
+        return said[0].astype(np.int64)
 
     def receive_outputs(self, count: int) -> np.ndarray:
         """(count,) int64. Raises OpeningError where two servers sent different copies of a component."""
@@ -188,7 +209,7 @@ def _context(server: int, credentials: Credentials) -> tuple[ssl.SSLContext, byt
     return context, pin
 
 
-def _refusal(tag: str, code: Code | None, server: int) -> ProtocolAbort | FrameError | PeerLost:
+def _refusal(tag: str, code: Code | None, server: int) -> PartyError:
     if code is Code.DISAGREE:
         return ProtocolAbort(
             "the servers hold different copies of what this client sent, so they did not use it: the client, or a "
@@ -198,6 +219,11 @@ def _refusal(tag: str, code: Code | None, server: int) -> ProtocolAbort | FrameE
         return FrameError(
             "the servers expected another number of values than this client sent: check that the image has as many "
             "pixels as the model"
+        )
+    if code is Code.SPENT:
+        return PartyError(
+            "the servers answer a limited number of queries of each client about this model, all anonymous clients "
+            "together, and this client's are spent; ask their operators, who can raise --budget"
         )
     if code is Code.LOST:
         what = "did not all see this client" if tag == ACCEPTED else "did not all get what this client sent in time"
