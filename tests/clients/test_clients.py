@@ -9,13 +9,16 @@ import pytest
 
 from mpc_tamper.clients.serve import sessions
 from mpc_tamper.core import bundle
-from mpc_tamper.core.errors import EngineUnavailable, ProgramError, UsageError
+from mpc_tamper.core.errors import EngineUnavailable, PartyError, PeerLost, ProgramError, UsageError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.clients import wire
 from mpc_tamper.engines.rep3.clients.client import share
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
+from mpc_tamper.engines.rep3.clients.service import ClientService
+from mpc_tamper.engines.rep3.clients.wire import Code
+from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
@@ -55,6 +58,37 @@ def test_answers_are_those_of_the_opened_model(
             expected = [int(score > 0), 1, score] if answer == "score" else [int(score > 0), 0, 0]
             assert client.receive_outputs(3).tolist() == expected
             client.close()
+
+
+@pytest.mark.parametrize("active", [False, True], ids=["passive", "active"])
+def test_nothing_is_computed_or_answered_for_a_client_that_a_server_loses(
+    model: tuple[TrainedModel, Path], tiny_task: Task, run_dir: Path, active: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One corrupt server is enough to lose it; the service goes on with the next one."""
+    trained, shares = model
+    settle = ClientService._settle
+
+    def lie(self: ClientService, client: int, connection: ClientConnection, vote: str, reply: str, code: Code) -> bool:
+        lost = self._party.party_id == 2 and client == 0
+        return settle(self, client, connection, vote, reply, Code.LOST if lost else code)
+
+    monkeypatch.setattr(ClientService, "_settle", lie)
+    parties: list[Party] = []
+    image = tiny_task.x_train[0]
+    with serving(QUERY, query_arguments(2), shares, run_dir, active=active, watch=parties.append) as servers:
+        client = servers.connect()
+        client.wait_for_turn()
+        with pytest.raises(PeerLost, match="did not all get"):
+            client.send_private_inputs(image.astype(np.int64))
+        with pytest.raises(PartyError):
+            client.receive_outputs(3)
+        second = servers.connect()
+        second.wait_for_turn()
+        assert [party.steps.records for party in parties] == [[], [], []]
+        second.send_private_inputs(image.astype(np.int64))
+        assert second.receive_outputs(3)[2] == scores(trained.weights, image[None]).tolist()[0]
+    assert all(len(party.steps.records) == 2 for party in parties)
+    assert [party.recorder.batches for party in parties] == [1 if active else None] * 3
 
 
 def test_several_clients_and_vectors(run_dir: Path, tmp_path: Path) -> None:
