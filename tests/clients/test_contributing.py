@@ -20,6 +20,7 @@ from mpc_tamper.core.errors import (
     ParameterError,
     PartyError,
     ProgramError,
+    ProtocolAbort,
     TamperError,
     UsageError,
 )
@@ -76,7 +77,7 @@ def test_rows_of_two_clients_train_to_the_same_weights(tiny_task: Task, run_dir:
     order = rng.integers(0, len(tiny_task.x_train), 130)
     x, y = tiny_task.x_train[order], tiny_task.y_train[order]
     all_rows = replace(tiny_task, x_train=x, y_train=y)
-    expected = train(all_rows, PARAMETERS, engine=get_engine(EngineName.CLEAR), owners=Owners((130,))).weights
+    expected = train(all_rows, PARAMETERS, engine=get_engine(EngineName.CLEAR), owners=Owners((130,))).open().weights
 
     def bring(folder: Path) -> None:
         give(folder, x[:120], y[:120])
@@ -92,47 +93,89 @@ def raw_client(folder: Path) -> Client:
     return connect(read_hosts(folder / "HOSTS"), Credentials((first, second, third)), timeout_seconds=20.0)
 
 
+def announced(folder: Path, rows: int = 12) -> Client:
+    client = raw_client(folder)
+    client.send_public_inputs(np.array([rows]))
+    assert client.receive_public_outputs(2).tolist() == [1, 12]
+    return client
+
+
 def sends_too_few(folder: Path) -> None:
     with pytest.raises(PartyError):
-        raw_client(folder).send_private_inputs(np.zeros(12 * 17 - 1, np.int64))
+        announced(folder).send_private_inputs(np.zeros(12 * 17 - 1, np.int64))
 
 
 def sends_too_many(folder: Path) -> None:
     with pytest.raises(PartyError):
-        raw_client(folder).send_private_inputs(np.zeros(12 * 17 + 1, np.int64))
+        announced(folder).send_private_inputs(np.zeros(12 * 17 + 1, np.int64))
 
 
 def vanishes_before_its_rows(folder: Path) -> None:
+    announced(folder).close()
+
+
+def says_nothing(folder: Path) -> None:
     raw_client(folder).close()
 
 
 def vanishes_after_its_rows(folder: Path) -> None:
-    client = raw_client(folder)
+    client = announced(folder)
     client.send_private_inputs(np.zeros(12 * 17, np.int64))
     client.close()
 
 
 def has_no_marker(folder: Path) -> None:
-    client = raw_client(folder)
+    client = announced(folder)
     client.send_private_inputs(np.zeros(12 * 17, np.int64))
     client.send_private_inputs(np.zeros(1, np.int64))
     client.close()
 
 
-@pytest.mark.parametrize(
-    "fault", [sends_too_few, sends_too_many, vanishes_before_its_rows, vanishes_after_its_rows, has_no_marker]
-)
-def test_a_client_that_fails_ends_training(tiny_task: Task, run_dir: Path, fault: Callable[[Path], None]) -> None:
+LOST = (ProtocolAbort, "values that client 1 shares")
+FAULTS: list[tuple[Callable[[Path], None], tuple[type[TamperError], str]]] = [
+    (sends_too_few, LOST),
+    (sends_too_many, LOST),
+    (says_nothing, LOST),
+    (vanishes_before_its_rows, LOST),
+    (vanishes_after_its_rows, LOST),
+    (has_no_marker, (ProgramError, "crash")),
+]
+
+
+@pytest.mark.parametrize(("fault", "end"), FAULTS, ids=[fault.__name__ for fault, _ in FAULTS])
+def test_a_client_that_fails_ends_training(
+    tiny_task: Task, run_dir: Path, fault: Callable[[Path], None], end: tuple[type[TamperError], str]
+) -> None:
     """The second one, after another's good rows; no shares of a model are left."""
 
     def bring(folder: Path) -> None:
         give(folder, tiny_task.x_train[:12], tiny_task.y_train[:12])
         fault(folder)
 
-    with pytest.raises(ProgramError, match="crash"):
+    error, message = end
+    with pytest.raises(error, match=message):
         train_on(tiny_task, (12, 12), run_dir, bring)
-    assert (run_dir / "train").is_dir()
+    assert run_dir.is_dir()
     assert not list(run_dir.rglob("Transactions-*"))
+
+
+def test_a_client_with_another_number_of_rows_does_not_end_the_training_of_the_others(
+    tiny_task: Task, run_dir: Path
+) -> None:
+    """It comes when another one's turn is, is told so, and comes again."""
+    x, y = tiny_task.x_train, tiny_task.y_train
+
+    def bring(folder: Path) -> None:
+        with pytest.raises(UsageError, match="expected 20 rows from client 0, got 4"):
+            give(folder, x[20:], y[20:])
+        give(folder, x[:20], y[:20])
+        with pytest.raises(UsageError, match="expected 4 rows from client 1, got 20"):
+            give(folder, x[:20], y[:20])
+        give(folder, x[20:], y[20:])
+
+    model = train_on(tiny_task, (20, 4), run_dir, bring)
+    expected = train(tiny_task, PARAMETERS, engine=get_engine(EngineName.CLEAR)).open().weights
+    assert np.array_equal(model.weights, expected)
 
 
 def invitation(features: int, rows: list[int], parameters: dict[str, object]) -> str:

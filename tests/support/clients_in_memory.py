@@ -31,10 +31,10 @@ class Door:
         self._changed = threading.Condition()
         self._waiting: dict[bytes, ClientConnection] = {}
 
-    def first(self, seconds: float) -> bytes | None:
+    def first(self, seconds: float) -> tuple[bytes, float] | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting, seconds)
-            return next(iter(self._waiting), None)
+            return next(((token, 0.0) for token in self._waiting), None)
 
     def take(self, token: bytes, seconds: float) -> ClientConnection | None:
         with self._changed:

@@ -13,7 +13,7 @@ import numpy as np
 from mpc_tamper.clients.handout import write_hand_out
 from mpc_tamper.core.errors import DataError, EngineUnavailable, UsageError
 from mpc_tamper.core.progress import Progress, silent
-from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.base import ClientConnection, Engine
 from mpc_tamper.engines.certificates import certificate_file
 from mpc_tamper.engines.hosts import Addresses
 from mpc_tamper.models.base import Model
@@ -107,6 +107,7 @@ def contribute(
     credentials = Credentials((first, second, third), key, certificate)
     client = engine.connect(addresses, credentials, timeout_seconds=timeout_seconds)
     try:
+        _announce(client, len(x))
         for base in range(0, len(x), _ROWS_AT_A_TIME):
             part = slice(base, base + _ROWS_AT_A_TIME)
             client.send_private_inputs((integer_rows(x[part]) * sign[part, None]).reshape(-1))
@@ -114,6 +115,17 @@ def contribute(
         client.send_private_inputs(_END)
     finally:
         client.close()
+
+
+def _announce(client: ClientConnection, rows: int) -> None:
+    """Say how many rows come. Raises UsageError where the servers wait for another number now; they go on waiting."""
+    client.send_public_inputs(np.array([rows]))
+    number, wanted = client.receive_public_outputs(2).tolist()
+    if wanted != rows:
+        raise UsageError(
+            f"expected {wanted} rows from client {number}, got {rows}: it is the turn of a client with {wanted}, and "
+            "nothing was sent. Contribute that many (--rows), or try again when that client has contributed"
+        )
 
 
 def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> None:

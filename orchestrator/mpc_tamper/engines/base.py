@@ -68,6 +68,13 @@ class ClientConnection(Protocol):
         """(count,) int64."""
         ...
 
+    def send_public_inputs(self, values: np.ndarray) -> None:
+        """values: (n,) int64, which every server may know. Of engines with client_rows only."""
+
+    def receive_public_outputs(self, count: int) -> np.ndarray:
+        """(count,) int64, which every server said. Of engines with client_rows only."""
+        ...
+
     def close(self) -> None: ...
 
 

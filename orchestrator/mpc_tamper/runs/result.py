@@ -36,8 +36,8 @@ class StepRecord:
 class PartyReport:
     """What one party measured of itself.
 
-    soundness_error: of an active run of rep3, an upper bound on the probability that a wrong message was accepted, over
-    all its batches of proofs.
+    soundness_error: of an active run of rep3, an upper bound on the probability that a wrong message was accepted: the
+    largest of its batches of proofs, as a rejection is final.
     """
 
     party_id: int

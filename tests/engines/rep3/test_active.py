@@ -203,6 +203,22 @@ def test_the_soundness_error_is_what_the_formula_gives():
     assert run_in_threads(program, active=True)[0] == pytest.approx(want, rel=1e-12)
 
 
+def test_the_soundness_error_of_a_run_is_that_of_its_worst_batch():
+    """A wrong batch that is rejected has no successor (docs/security.md, Soundness)."""
+
+    def program(party: Party) -> list[float]:
+        x = shared(party, 0, np.arange(4096, dtype=np.uint64))
+        errors = []
+        for size in (1, 4096, 1, 64):
+            open_to_all(party, passive.mul(party, x[:size], x[:size]))
+            assert party.recorder.soundness_error is not None
+            errors.append(party.recorder.soundness_error)
+        return errors
+
+    first, second, third, fourth = run_in_threads(program, active=True)[0]
+    assert first < second == third == fourth < 2.0**-47
+
+
 def test_inputs_may_change_after_a_product_was_recorded():
     """What is recorded is frozen or copied: memory that the program overwrites does not change a statement."""
 

@@ -1,11 +1,17 @@
-"""Faulty and cheating clients, and a server that cheats a client: a bad client harms itself alone."""
+"""Faulty and cheating clients, and servers that cheat a client.
+
+A bad client ends the run, or, where the program asks whether it is present, harms itself alone; nothing is ever
+computed with zeros in place of what a client did not send.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +23,7 @@ from mpc_tamper.core.errors import (
     PartyError,
     PeerLost,
     PeerTimeout,
+    ProgramError,
     ProtocolAbort,
     UsageError,
 )
@@ -25,7 +32,8 @@ from mpc_tamper.engines.certificates import certificate_file, key_file, make_cer
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.clients.client import Client, connect, share
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
-from mpc_tamper.engines.rep3.clients.wire import ANSWER, INPUT, Code
+from mpc_tamper.engines.rep3.clients.service import ClientService
+from mpc_tamper.engines.rep3.clients.wire import ANSWER, INPUT, PUBLIC_INPUT, PUBLIC_OK, Code
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.transport import frame
 from mpc_tamper.engines.rep3.transport.link import Link
@@ -37,8 +45,16 @@ listen_for_clients(15000)
 def _(i):
     client = accept_client_connection(15000)
     x = sint.receive_from_client(1, client, size=4)[0]
-    sint.reveal_to_clients([client], [x * x])
+    @if_(client_present(client))
+    def _():
+        sint.reveal_to_clients([client], [x * x])
     closeclientconnection(client)
+"""
+UNASKED = """
+listen_for_clients(15000)
+clients = [accept_client_connection(15000) for _ in range(2)]
+x, y = [sint.receive_from_client(1, client)[0] for client in clients]
+%s
 """
 
 
@@ -165,6 +181,131 @@ def test_servers_go_on_with_the_next_client(
             with pytest.raises(error):
                 client._heed("client/input ok")
         good_client(servers)
+
+
+USES = {
+    "answers to another": "sint.reveal_to_clients([clients[1]], [x + y])",
+    "answers to the one that is lost": "sint.reveal_to_clients([clients[0]], [y])",
+    "openings": "print_ln('%s', (x + y).reveal())",
+    "products": "x * y",
+    "comparisons": "x < y",
+    "shares written": "sint.write_to_file([x + y])",
+    "the next client": "accept_client_connection(15000)",
+    "caught": """
+for _ in range(3):
+    try:
+        print_ln('%s', (x + y).reveal())
+    except BaseException:
+        pass
+""",
+}
+
+
+@pytest.fixture
+def corrupt_server_loses_client_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Server 1 says to both others that an honest client's input has not come."""
+    settle = ClientService._settle
+
+    def lie(self: ClientService, client: int, connection: Any, vote: str, reply: str, code: Code) -> bool:
+        if self._party.party_id == 1 and client == 0:
+            code = Code.LOST
+        return settle(self, client, connection, vote, reply, code)
+
+    monkeypatch.setattr(ClientService, "_settle", lie)
+
+
+@pytest.mark.usefixtures("corrupt_server_loses_client_0")
+@pytest.mark.parametrize("use", USES.values(), ids=USES.keys())
+@pytest.mark.parametrize("active", [False, True], ids=["passive", "active"])
+def test_a_server_that_loses_an_honest_client_ends_the_run(
+    squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, active: bool, use: str
+) -> None:
+    """It could put zero in the place of that client's input, and read the value off a sum that another client gets."""
+    program = squares(1).with_name("unasked.mpc")
+    program.write_text(UNASKED % use)
+    answers: list[list[int]] = []
+
+    def ask() -> None:
+        with serving(program, (), tmp_path / "none", run_dir, active=active) as servers:
+            clients = [servers.connect() for _ in range(2)]
+            for client in clients:
+                client.wait_for_turn()
+            with pytest.raises(PeerLost, match="did not all get"):
+                clients[0].send_private_inputs(np.array([41]))
+            with contextlib.suppress(PartyError):  # a server may end before it has said that this input has come
+                clients[1].send_private_inputs(np.array([1000]))
+                answers.append(clients[1].receive_outputs(1).tolist())
+
+    with pytest.raises(ProtocolAbort, match=r"values that client 0 shares.*party 1: it did not come"):
+        ask()
+    assert answers == []
+    assert not list(run_dir.rglob("Transactions-*"))
+
+
+@pytest.mark.usefixtures("corrupt_server_loses_client_0")
+def test_a_program_that_asks_goes_on_without_the_client_and_knows(
+    squares: Callable[[int], Path], tmp_path: Path, run_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = squares(1).with_name("asks.mpc")
+    program.write_text(
+        UNASKED % "print_ln('%s %s', client_present(clients[0]), client_present(clients[1]))\n"
+        "sint.reveal_to_clients(clients, [y + 1])"
+    )
+    with serving(program, (), tmp_path / "none", run_dir, active=True) as servers:
+        clients = [servers.connect() for _ in range(2)]
+        for client in clients:
+            client.wait_for_turn()
+        with pytest.raises(PeerLost, match="did not all get"):
+            clients[0].send_private_inputs(np.array([41]))
+        clients[1].send_private_inputs(np.array([1000]))
+        assert clients[1].receive_outputs(1).tolist() == [1001]
+        with pytest.raises(PartyError):
+            clients[0].receive_outputs(1)
+    assert "0 1" in capsys.readouterr().out
+
+
+def test_public_values_of_a_client_are_the_same_at_all_servers(
+    squares: Callable[[int], Path], tmp_path: Path, run_dir: Path
+) -> None:
+    program = squares(1).with_name("public.mpc")
+    program.write_text(
+        "listen_for_clients(15000)\n"
+        "a, b = [accept_client_connection(15000) for _ in range(2)]\n"
+        "x, y = regint.read_from_socket(a, 2)\n"
+        "regint.write_to_socket(a, [x + y, x * y])\n"
+        "z = regint.read_from_socket(b)\n"
+        "regint.write_to_socket(a, [client_present(b)])\n"
+    )
+    with serving(program, (), tmp_path / "none", run_dir) as servers:
+        first, second = servers.connect(), servers.connect()
+        first.wait_for_turn()
+        first.send_public_inputs(np.array([3, -4]))
+        assert first.receive_public_outputs(2).tolist() == [-1, -12]
+        second.wait_for_turn()
+        for server in range(3):
+            send(second, server, PUBLIC_INPUT, bytes([server == 2] * 8))
+        with pytest.raises(ProtocolAbort, match="different copies"):
+            second._heed(PUBLIC_OK)
+        assert first.receive_public_outputs(1).tolist() == [0]
+
+
+def test_a_client_that_was_closed_cannot_be_received_from(
+    squares: Callable[[int], Path], tmp_path: Path, run_dir: Path
+) -> None:
+    program = squares(1).with_name("closed.mpc")
+    program.write_text(
+        "listen_for_clients(15000)\n"
+        "client = accept_client_connection(15000)\n"
+        "closeclientconnection(client)\n"
+        "print_ln('%s', sint.receive_from_client(1, client)[0].reveal())\n"
+    )
+
+    def ask() -> None:
+        with serving(program, (), tmp_path / "none", run_dir) as servers:
+            servers.connect()
+
+    with pytest.raises(ProgramError, match="expected a client that is connected"):
+        ask()
 
 
 def test_a_client_that_some_servers_do_not_see_is_passed_over(

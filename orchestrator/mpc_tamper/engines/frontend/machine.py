@@ -101,8 +101,9 @@ class Machine(Protocol[S]):
 class ClientMachine(Protocol[S]):
     """What a machine offers besides Machine if programs can serve clients on it.
 
-    A client that fails ends its own connection, not the program: it counts as having entered zeros from then on, and is
-    told nothing more. All servers agree on which clients have failed.
+    A client that fails after it was accepted is lost: its connection ends, and it is told nothing more. All servers
+    agree on which clients are lost. What receives from a lost client yields zeros, but the run ends before anything is
+    computed, opened, written or answered, unless the program has asked client_present(client).
     """
 
     def listen_for_clients(self, port: int) -> None:
@@ -115,6 +116,18 @@ class ClientMachine(Protocol[S]):
 
     def receive_from_client(self, client: int, count: int) -> S:
         """(count,) values that the client shared among the servers."""
+        ...
+
+    def receive_public_from_client(self, client: int, count: int) -> np.ndarray:
+        """(count,) values that the client says to everybody, uint64."""
+        ...
+
+    def send_public_to_client(self, client: int, values: np.ndarray) -> None:
+        """Public values, uint64. The client gets them from each server."""
+        ...
+
+    def client_present(self, client: int) -> bool:
+        """Whether the client is not lost; the program answers for it from now on."""
         ...
 
     def reveal_to_clients(self, clients: list[int], values: S) -> None:

@@ -158,7 +158,7 @@ def _namespace(program: Program) -> dict[str, Any]:
             "for_range for_range_opt for_range_parallel for_range_multithread for_range_opt_multithread multithread "
             "while_do do_while break_loop if_ if_e else_ start_timer stop_timer",
         ),
-        (clients, "listen_for_clients accept_client_connection closeclientconnection"),
+        (clients, "listen_for_clients accept_client_connection client_present closeclientconnection"),
         (output, "print_ln print_str print_ln_if print_str_if crash runtime_error runtime_error_if reveal"),
     ):
         names |= {word: getattr(module, word) for word in words.split()}

@@ -51,8 +51,20 @@ class Client:
     def receive_outputs(self, count: int) -> np.ndarray:
         return ask(self._values, count, *self._place)
 
+    def send_public_inputs(self, values: np.ndarray) -> None:
+        raise _without_public_values()
+
+    def receive_public_outputs(self, count: int) -> np.ndarray:
+        raise _without_public_values()
+
     def close(self) -> None:
         """ask() has closed what it opened."""
+
+
+def _without_public_values() -> EngineUnavailable:
+    return EngineUnavailable(
+        "expected an engine whose clients contribute rows, got mp-spdz, whose servers end with a client; use rep3"
+    )
 
 
 def install(access: ClientAccess, folder: Path) -> None:

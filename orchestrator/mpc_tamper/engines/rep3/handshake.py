@@ -72,7 +72,8 @@ def compare_public_values(channel: Channel, digest: bytes) -> None:
     """At the end of a run. digest: 32 bytes, over the public values that this party's program computed with.
 
     Each party runs the program's Python itself; one that looks at random numbers, at the time or at the order of a
-    set may go another way at each. Raises ProgramError: the result of such a run means nothing.
+    set may go another way at each. Raises ProgramError: the result of such a run means nothing. After any failure that
+    the program has caught, raises that failure again.
     """
     for peer, theirs in _exchange(channel, "public values", digest).items():
         if theirs != digest:

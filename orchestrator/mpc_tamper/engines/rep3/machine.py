@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -20,6 +22,36 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
+
+_Method = TypeVar("_Method", bound=Callable[..., Any])
+
+
+def _final(method: _Method) -> _Method:
+    """Whatever fails in this method is the end of the run, also where the program catches it.
+
+    Not only what a check finds: an input that ends early or memory that runs out may leave an operation half done, its
+    message sent and its gates not recorded.
+    """
+
+    @wraps(method)
+    def guarded(self: Rep3Machine, *args: Any, **options: Any) -> Any:
+        with self.party.channel.final.guard():
+            return method(self, *args, **options)
+
+    return cast(_Method, guarded)
+
+
+def _with_all_clients(method: _Method) -> _Method:
+    """Final, and refused after a client was lost of which the program does not know (clients/service.py)."""
+
+    @wraps(method)
+    def guarded(self: Rep3Machine, *args: Any, **options: Any) -> Any:
+        with self.party.channel.final.guard():
+            if self._service is not None:
+                self._service[1].require_all()
+            return method(self, *args, **options)
+
+    return cast(_Method, guarded)
 
 
 class Rep3Machine:
@@ -74,33 +106,42 @@ class Rep3Machine:
         self.public_values.update(c.tobytes())
         return x.scale(c)
 
+    @_with_all_clients
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:
         def read(count: int) -> np.ndarray:
             return self._inputs.take(count, binary=binary)
 
         return share_input(self.party, owner, shape, read)
 
+    @_with_all_clients
     def mul(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.mul(self.party, x, y)
 
+    @_with_all_clients
     def dot(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.dot(self.party, x, y)
 
+    @_with_all_clients
     def matmul(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.matmul(self.party, x, y)
 
+    @_with_all_clients
     def trans_matmul(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.trans_matmul(self.party, x, y)
 
+    @_with_all_clients
     def less_than_zero(self, x: RepShare, k: int) -> RepShare:
         return less_than_zero(self.party, x.reshape(-1), k).reshape(*x.shape)
 
+    @_with_all_clients
     def right_shift(self, x: RepShare, t: int) -> RepShare:
         return right_shift(self.party, x.reshape(-1), t).reshape(*x.shape)
 
+    @_with_all_clients
     def open(self, x: RepShare) -> np.ndarray:
         return open_to_all(self.party, x)
 
+    @_final
     def listen_for_clients(self, port: int) -> None:
         if self._service is not None:
             raise ProgramError(f"expected one listen_for_clients, got ports {self._service[0]} and {port}")
@@ -109,17 +150,34 @@ class Rep3Machine:
         may_ask = None if self._budget is None else self._budget()
         self._service = port, ClientService(self.party, self._listen(port), may_ask=may_ask)
 
+    @_with_all_clients
     def accept_client(self, port: int) -> int:
         if self._service is not None and port != self._service[0]:
             raise ProgramError(f"expected port {self._service[0]}, on which this program listens, got {port}")
         return self._clients.accept()
 
+    @_final
     def receive_from_client(self, client: int, count: int) -> RepShare:
         return self._clients.receive(client, count)
 
+    @_final
+    def receive_public_from_client(self, client: int, count: int) -> np.ndarray:
+        return self._clients.receive_public(client, count)
+
+    @_with_all_clients
+    def send_public_to_client(self, client: int, values: np.ndarray) -> None:
+        self.public_values.update(values.tobytes())
+        self._clients.send_public(client, values)
+
+    @_final
+    def client_present(self, client: int) -> bool:
+        return self._clients.present(client)
+
+    @_with_all_clients
     def reveal_to_clients(self, clients: list[int], values: RepShare) -> None:
         self._clients.reveal(clients, values)
 
+    @_final
     def close_client(self, client: int) -> None:
         self._clients.close(client)
 
@@ -134,10 +192,12 @@ class Rep3Machine:
         if self._service is not None:
             self._service[1].close_all()
 
+    @_with_all_clients
     def write_shares(self, x: RepShare, position: int | None) -> None:
         self.party.recorder.prove()
         share_files.write(self._shares, x.own, x.previous, position)
 
+    @_with_all_clients
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
         shares = RepShare(*share_files.read(self._shares, position, count))
         self.party.recorder.check_agreement(shares)
@@ -153,9 +213,11 @@ class Rep3Machine:
     def stop_timer(self, number: int) -> None:
         self.party.steps.stop(number)
 
+    @_final
     def emit(self, text: str) -> None:
         self._emit(text)
 
+    @_with_all_clients
     def emit_binary(self, values: np.ndarray) -> None:
         self._binary_output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(self._binary_output, "ab", opener=private) as file:

@@ -5,6 +5,9 @@ client = accept_client_connection(15000)
 x = sint.receive_from_client(1, client, size=784)[0]
 sint.reveal_to_clients([client], [x.sum()])
 closeclientconnection(client)
+
+A client that fails after it was accepted ends the run, before anything is computed from what it did not send. A program
+that goes on without it asks client_present(client), which is rep3's own: MP-SPDZ's servers end in any case.
 """
 
 from __future__ import annotations
@@ -26,6 +29,11 @@ def accept_client_connection(port: Any, players: Any = None) -> regint:
     if players is not None:
         raise unsupported("accept_client_connection for some of the servers only")
     return regint(client_machine().accept_client(_port(port)))
+
+
+def client_present(client_id: Any) -> regint:
+    """1, or 0 for a client that is lost: what receives from it has yielded zeros, which are no input of anybody."""
+    return regint(int(client_machine().client_present(public_int(client_id))))
 
 
 def closeclientconnection(client_id: Any) -> None:

@@ -6,12 +6,13 @@ regint calculates as C++ does on int64. Comparisons are signed and give regint.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from mpc_tamper.core.errors import ProgramError, ShapeError
-from mpc_tamper.engines.frontend.runtime import machine, runtime
+from mpc_tamper.engines.frontend.runtime import client_machine, machine, runtime
 from mpc_tamper.engines.frontend.values.base import (
     WORD,
     Fixed,
@@ -222,6 +223,22 @@ class regint(Public):  # noqa: N801, MP-SPDZ's name
         """base + step * (i // repeat mod wrap) for i < size."""
         counts = np.arange(size, dtype=np.int64) // repeat % (size if wrap is None else wrap)
         return cls.wrap((counts * step).view(np.uint64) + public_words(base, None))
+
+    @classmethod
+    def read_from_socket(cls, client_id: Any, n: int = 1, size: int = 1) -> Any:
+        """What a client says to everybody: a value, or a list of n; vectors come element by element, as secrets do."""
+        values = client_machine().receive_public_from_client(public_int(client_id), n * size).reshape(size, n)
+        parts = [cls.wrap(values[:, i].copy()) for i in range(n)]
+        return parts[0] if n == 1 else parts
+
+    @classmethod
+    def write_to_socket(cls, client_id: Any, values: Iterable[Any]) -> None:
+        """Public values to a client; each server sends them."""
+        words = [public_words(value, None) for value in values]
+        sizes = {part.shape[0] for part in words}
+        if len(sizes) != 1:
+            raise ShapeError(f"expected vectors of equal size for a client, got sizes {sorted(sizes)}")
+        client_machine().send_public_to_client(public_int(client_id), np.stack(words, axis=1).reshape(-1))
 
     def __rshift__(self, other: Any) -> Any:
         if isinstance(other, int):

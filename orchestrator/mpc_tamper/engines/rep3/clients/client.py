@@ -36,6 +36,9 @@ from mpc_tamper.engines.rep3.clients.wire import (
     HELLO,
     INPUT,
     INPUT_OK,
+    PUBLIC_ANSWER,
+    PUBLIC_INPUT,
+    PUBLIC_OK,
     TOKEN_BYTES,
     Code,
     pack_hello,
@@ -73,6 +76,23 @@ class Client:
             message = np.concatenate([components[i], components[i - 1]]).astype("<u8").tobytes()
             channel.exchange(INPUT, {i: memoryview(message)}, {})
         self._heed(INPUT_OK)
+
+    def send_public_inputs(self, values: np.ndarray) -> None:
+        """values: (n,) int64, which every server and everybody else may know."""
+        message = np.ascontiguousarray(values).astype("<i8").tobytes()
+        for i, channel in enumerate(self._channels):
+            channel.exchange(PUBLIC_INPUT, {i: memoryview(message)}, {})
+        self._heed(PUBLIC_OK)
+
+    def receive_public_outputs(self, count: int) -> np.ndarray:
+        """(count,) int64. Raises OpeningError where the servers do not all say the same."""
+        said = [np.empty(count, "<i8") for _ in range(PARTIES)]
+        for i, channel in enumerate(self._channels):
+            channel.exchange(PUBLIC_ANSWER, {}, {i: said[i].view(np.uint8).data})
+        for i in (1, 2):
+            if not np.array_equal(said[0], said[i]):
+                raise OpeningError(f"server 0 and server {i} said different public values: one of them cheats")
+        return said[0].astype(np.int64)
 
     def receive_outputs(self, count: int) -> np.ndarray:
         """(count,) int64. Raises OpeningError where two servers sent different copies of a component."""

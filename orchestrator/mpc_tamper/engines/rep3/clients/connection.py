@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import select
 import time
 
 from mpc_tamper.engines.rep3.clients.wire import CLIENT
 from mpc_tamper.engines.rep3.transport.channel import Channel
-from mpc_tamper.engines.rep3.transport.link import Link
+from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 
 
 class _Hurried:
@@ -36,11 +37,14 @@ class _Hurried:
 
 
 class ClientConnection:
-    """seconds: for each message, whole.  certificate: what the client showed, DER; empty for an anonymous one."""
+    """seconds: for each message, whole.  certificate: what the client showed, DER; empty for an anonymous one.
+
+    A channel for each direction: a client that sent something wrong is still told so.
+    """
 
     def __init__(self, link: Link, seconds: float, certificate: bytes = b"") -> None:
         self._link = _Hurried(link)
-        self._channel = Channel(CLIENT, {CLIENT: self._link}, seconds)
+        self._from_client, self._to_client = (Channel(CLIENT, {CLIENT: self._link}, seconds) for _ in range(2))
         self._seconds = seconds
         self.certificate = certificate
 
@@ -48,13 +52,19 @@ class ClientConnection:
         """A message of exactly this size. Raises FrameError, PeerLost or PeerTimeout."""
         buffer = bytearray(size)
         self._link.deadline = time.monotonic() + self._seconds
-        self._channel.exchange(tag, {}, {CLIENT: memoryview(buffer)})
+        self._from_client.exchange(tag, {}, {CLIENT: memoryview(buffer)})
         return buffer
 
     def send(self, tag: str, message: bytes) -> None:
         """Raises PeerLost or PeerTimeout."""
         self._link.deadline = time.monotonic() + self._seconds
-        self._channel.exchange(tag, {CLIENT: memoryview(message)}, {})
+        self._to_client.exchange(tag, {CLIENT: memoryview(message)}, {})
+
+    def hung_up(self) -> bool:
+        """Whether the client has closed its end."""
+        poll = select.poll()
+        poll.register(self._link.fileno(), PEER_CLOSED)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
-        self._channel.close()
+        self._from_client.close()

@@ -1,27 +1,33 @@
 """Where a server waits for clients: TLS 1.3, the server's certificate pinned by the client.
 
-A thread per connection takes the hello, so that a client that says nothing keeps nobody waiting. Clients are known by
-their certificates, compared whole with those in a folder, or, without a folder, anonymous: then anybody who reaches the
-port is served.
+Clients are known by their certificates, compared whole with those in a folder, or, without a folder, anonymous: then
+anybody who reaches the port is served. Whoever has not yet said hello holds no place (transport/reception.py). A client
+that waits for its turn keeps its place until it hangs up, whoever else comes.
 """
 
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mpc_tamper.core.errors import PartyError, UsageError
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
 from mpc_tamper.engines.rep3.clients.wire import CODE_BYTES, HELLO, TOKEN_BYTES, VERSION
+from mpc_tamper.engines.rep3.transport.frame import HEADER_BYTES
+from mpc_tamper.engines.rep3.transport.reception import Arrival, Reception
 from mpc_tamper.engines.rep3.transport.tls import TlsLink
 
 _MOST_WAITING = 64
-_WAITING_SECONDS = 120.0
+_MOST_OF_ONE = 8  # places for one certificate
+_HELLO_BYTES = HEADER_BYTES + CODE_BYTES + TOKEN_BYTES
+_LONGEST_WAIT_SECONDS = 1.0  # after which the thread looks whether the listener was closed
 _RETRY_SECONDS = 0.05
 
 
@@ -35,10 +41,32 @@ def pinned(folder: Path) -> tuple[Path, ...]:
     return found
 
 
+@dataclass(frozen=True)
+class _Place:
+    since: float
+    connection: ClientConnection
+
+
+class _Begun(TlsLink):
+    """A link of which the first bytes have been read already."""
+
+    def __init__(self, sock: ssl.SSLSocket, first: bytes) -> None:
+        super().__init__(sock)
+        self._first = first
+
+    def receive_into(self, buffer: memoryview) -> int:
+        if not self._first:
+            return super().receive_into(buffer)
+        part = self._first[: len(buffer)]
+        self._first = self._first[len(part) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
 class ClientListener:
     """listener: a bound socket.  known: certificates of the clients to serve; None serves anybody.
 
-    seconds: for a client's handshake and for each of its messages.
+    seconds: for a client's handshake and hello, and for each of its messages.
     """
 
     def __init__(
@@ -46,87 +74,89 @@ class ClientListener:
     ) -> None:
         self._listener = listener
         self._seconds = seconds
-        self._context, self._known = _context(key, certificate, known)
+        context, self._known = _context(key, certificate, known)
+        self._reception = Reception(listener, context, seconds, first_bytes=_HELLO_BYTES)
         self._changed = threading.Condition()
-        self._waiting: dict[bytes, tuple[float, ClientConnection]] = {}
-        self._greeting = 0
+        self._waiting: dict[bytes, _Place] = {}
         self._closed = False
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._thread = threading.Thread(target=self._receive, daemon=True)
+        self._thread.start()
 
-    def first(self, seconds: float) -> bytes | None:
-        """The token of the client that has waited longest, or None if none comes within that time."""
+    def first(self, seconds: float) -> tuple[bytes, float] | None:
+        """The token of the client that has waited longest, and for how long, or None if none comes within that time."""
+        deadline = time.monotonic() + seconds
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting, seconds)
-            return next(iter(self._waiting), None)
+            while True:
+                self._changed.wait_for(lambda: self._waiting, max(0.0, deadline - time.monotonic()))
+                self._drop_those_who_left()
+                for token, place in self._waiting.items():
+                    return token, time.monotonic() - place.since
+                if time.monotonic() >= deadline:
+                    return None
 
     def take(self, token: bytes, seconds: float) -> ClientConnection | None:
-        """The connection of the client with this token, if it comes within that time."""
+        """The connection of the client with this token, if it comes within that time and has not left."""
         with self._changed:
             self._changed.wait_for(lambda: token in self._waiting, seconds)
-            _, connection = self._waiting.pop(token, (0.0, None))
-            return connection
+            self._drop_those_who_left()
+            place = self._waiting.pop(token, None)
+            return None if place is None else place.connection
 
     def close(self) -> None:
         self._closed = True
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread
+        self._thread.join(2 * _LONGEST_WAIT_SECONDS)
         self._listener.close()
         with self._changed:
-            for _, connection in self._waiting.values():
-                connection.close()
+            for place in self._waiting.values():
+                place.connection.close()
             self._waiting.clear()
 
-    def _listen(self) -> None:
-        while True:
-            try:
-                raw, _ = self._listener.accept()
-            except OSError:  # closed, or a client that hung up before it was accepted
+    def _receive(self) -> None:
+        with contextlib.closing(self._reception):
+            while not self._closed:
+                poll = select.poll()
+                self._reception.register(poll)
+                seconds = max(0.0, self._reception.seconds_to_wait(_LONGEST_WAIT_SECONDS))
+                events = dict(poll.poll(1000 * seconds))
                 if self._closed:
                     return
-                time.sleep(_RETRY_SECONDS)
-                continue
-            if self._full():
-                raw.close()
-            else:
-                threading.Thread(target=self._greet, args=(raw,), daemon=True).start()
+                try:
+                    for arrival in self._reception.serve(events):
+                        self._seat(arrival)
+                except OSError:  # out of descriptors
+                    time.sleep(_RETRY_SECONDS)
 
-    def _full(self) -> bool:
-        """Whether as many are waiting as may; those who have waited too long go."""
+    def _seat(self, arrival: Arrival) -> None:
+        """A place for a client that has said who it is, unless it is unknown or there is none."""
+        shown = arrival.tls.getpeercert(binary_form=True) or b""
+        connection = ClientConnection(_Begun(arrival.tls, arrival.first), self._seconds, shown)
+        token = self._token(connection)
         with self._changed:
-            oldest = time.monotonic() - _WAITING_SECONDS
-            for token, (since, connection) in list(self._waiting.items()):
-                if since < oldest:
-                    connection.close()
-                    del self._waiting[token]
-            full = len(self._waiting) + self._greeting >= _MOST_WAITING
-            self._greeting += not full
-            return full
-
-    def _greet(self, raw: socket.socket) -> None:
-        connection: ClientConnection | None = None
-        try:
-            raw.settimeout(self._seconds)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            tls = self._context.wrap_socket(raw, server_side=True)
-            shown = tls.getpeercert(binary_form=True) or b""
-            connection = ClientConnection(TlsLink(tls), self._seconds, shown)
-            token = self._token(connection)
-        except (OSError, PartyError):
-            token = None
-            raw.close()
-        with self._changed:
-            self._greeting -= 1
-            if connection is not None and token is not None and token not in self._waiting:
-                self._waiting[token] = (time.monotonic(), connection)
-                connection = None
+            if token is not None and token not in self._waiting and self._has_place(shown):
+                self._waiting[token] = _Place(time.monotonic(), connection)
                 self._changed.notify_all()
-        if connection is not None:
-            connection.close()
+                return
+        connection.close()
+
+    def _has_place(self, certificate: bytes) -> bool:
+        if len(self._waiting) >= _MOST_WAITING:
+            self._drop_those_who_left()
+        of_this_one = sum(place.connection.certificate == certificate for place in self._waiting.values())
+        return len(self._waiting) < _MOST_WAITING and (self._known is None or of_this_one < _MOST_OF_ONE)
+
+    def _drop_those_who_left(self) -> None:
+        for token in [t for t, place in self._waiting.items() if place.connection.hung_up()]:
+            self._waiting.pop(token).connection.close()
 
     def _token(self, connection: ClientConnection) -> bytes | None:
         if self._known is not None and connection.certificate not in self._known:
             return None
-        hello = bytes(connection.receive(HELLO, CODE_BYTES + TOKEN_BYTES))
+        try:
+            hello = bytes(connection.receive(HELLO, CODE_BYTES + TOKEN_BYTES))
+        except PartyError:
+            return None
         version, token = hello[:CODE_BYTES], hello[CODE_BYTES:]
         return token if version == VERSION.to_bytes(CODE_BYTES, "little") and any(token) else None
 

@@ -2,8 +2,11 @@
 
 A client sends each component of its sharing to both of its holders, which compare salted hashes (share_check.py). It is
 never believed more than that: a message that is missing, malformed or late at one server, or two different copies of a
-component, end that client's connection at all three, and the program goes on with zeros in place of its values. Servers
-vote on this and repeat the votes to each other, so that a corrupt server cannot make the honest ones go different ways.
+component, end that client's connection at all three. Servers vote on this and repeat the votes to each other, so that a
+corrupt server cannot make the honest ones go different ways.
+
+One vote is enough to lose a client, so one corrupt server can lose any. Nothing is computed from what such a client
+might have sent: unless the program asks whether the client is present, whatever it does next ends the run.
 """
 
 from __future__ import annotations
@@ -17,7 +20,21 @@ import numpy as np
 
 from mpc_tamper.core.errors import FrameError, PartyError, ProgramError, ProtocolAbort
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
-from mpc_tamper.engines.rep3.clients.wire import ACCEPTED, ANSWER, INPUT, INPUT_OK, TOKEN_BYTES, Code, pack_code
+from mpc_tamper.engines.rep3.clients.wire import (
+    ACCEPTED,
+    ANSWER,
+    INPUT,
+    INPUT_OK,
+    PUBLIC_ANSWER,
+    PUBLIC_INPUT,
+    PUBLIC_OK,
+    SECONDS_BYTES,
+    TOKEN_BYTES,
+    Code,
+    pack_code,
+    pack_seconds,
+    unpack_seconds,
+)
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
@@ -26,7 +43,8 @@ from mpc_tamper.engines.rep3.protocol.share_check import disagreeing
 _LEADER = 0  # says which of the waiting clients is next; the others need not believe it
 _NOBODY = bytes(TOKEN_BYTES)
 _HEARTBEAT_SECONDS = 1.0
-_PATIENCE_SECONDS = 5.0  # of the other servers for a client that the leader has
+_PATIENCE_SECONDS = 2.0  # of the other servers for a client that has just come to the leader
+_PART_OF_TIMEOUT = 0.25  # at most, of what the servers allow each other for a message
 _NAME = b"mpc-tamper rep3 client"
 _HASH_BYTES = 32
 
@@ -34,7 +52,7 @@ _HASH_BYTES = 32
 class Waiting(Protocol):
     """Clients that have said hello: ClientListener."""
 
-    def first(self, seconds: float) -> bytes | None: ...
+    def first(self, seconds: float) -> tuple[bytes, float] | None: ...
     def take(self, token: bytes, seconds: float) -> ClientConnection | None: ...
     def close(self) -> None: ...
 
@@ -57,22 +75,27 @@ class ClientService:
         self._party = party
         self._may_ask = may_ask
         self._waiting = waiting
-        self._heartbeat = heartbeat_seconds
+        longest = _PART_OF_TIMEOUT * party.channel.timeout_seconds
+        self._heartbeat = min(heartbeat_seconds, longest)
+        self._patience = min(_PATIENCE_SECONDS, longest)
         self._open: dict[int, ClientConnection] = {}
+        self._lost: dict[int, str] = {}  # clients by number, and how the servers voted
+        self._unread: set[int] = set()  # lost ones of which the program does not know
         self.clients = 0
 
     def accept(self) -> int:
         """The number of the next client that is at all three servers, with the same certificate."""
         while True:
-            token = self._announced()
+            token, waited = self._announced()
             if token == _NOBODY:
                 continue
-            connection = self._waiting.take(token, _PATIENCE_SECONDS)
+            # Those who have come to the leader alone are waited for once, however many of them there are.
+            connection = self._waiting.take(token, max(0.0, self._patience - waited))
             shown = b"" if connection is None else hashlib.sha256(_NAME + token + connection.certificate).digest()
             code = Code.OK if self._same(shown) else Code.LOST
             if code is Code.OK and connection is not None and self._may_ask is not None:
                 code = Code.OK if self._may_ask(connection.certificate) else Code.SPENT
-            code = self._vote("client/next", code)
+            code, _ = self._vote("client/next", code)
             if connection is not None:
                 self._tell(connection, ACCEPTED, pack_code(code))
             if code is Code.OK and connection is not None:
@@ -83,8 +106,23 @@ class ClientService:
             if connection is not None:
                 connection.close()
 
+    def present(self, client: int) -> bool:
+        """Whether all that was asked of this client has come. From now on the program knows if it has not."""
+        self._check(client)
+        self._unread.discard(client)
+        return client not in self._lost
+
+    def require_all(self) -> None:
+        """Called before anything is computed or leaves. Raises ProtocolAbort for a client that was lost unnoticed."""
+        for client in sorted(self._unread):
+            raise ProtocolAbort(
+                f"expected the values that client {client} shares among the servers, got none that all three have "
+                f"({self._lost[client]}): the client, its network or a server is at fault. Nothing was computed "
+                f"without them; a program that can do without asks client_present({client})"
+            )
+
     def receive(self, client: int, count: int) -> RepShare:
-        """(count,) values that the client shared; zeros where it has failed."""
+        """(count,) values that the client shared; zeros where it is lost, with which nothing is computed unasked."""
         zeros = RepShare(np.zeros(count, np.uint64), np.zeros(count, np.uint64))
         connection = self._connection(client)
         if connection is None:
@@ -93,27 +131,45 @@ class ClientService:
         differ = disagreeing(self._party.channel, self._party.prss, zeros if share is None else share)
         if code is Code.OK and differ:
             code = Code.DISAGREE
-        code = self._vote("client/input", code)
-        self._tell(connection, INPUT_OK, pack_code(code))
-        if code is Code.OK and share is not None:
+        if self._settle(client, connection, "client/input", INPUT_OK, code) and share is not None:
             return share
-        self.close(client)
         return zeros
 
+    def receive_public(self, client: int, count: int) -> np.ndarray:
+        """(count,) values that the client says to all servers; zeros where it is lost."""
+        zeros = np.zeros(count, np.uint64)
+        connection = self._connection(client)
+        if connection is None:
+            return zeros
+        words, code = _receive(connection, PUBLIC_INPUT, count)
+        digest = hashlib.sha256(_NAME + (zeros if words is None else words).astype("<u8").tobytes()).digest()
+        theirs = self._exchange("client/public", digest)
+        if code is Code.OK and any(each != digest for each in theirs.values()):
+            code = Code.DISAGREE
+        if self._settle(client, connection, "client/public", PUBLIC_OK, code) and words is not None:
+            return words
+        return zeros
+
+    def send_public(self, client: int, values: np.ndarray) -> None:
+        """The same public values from each server to a client that is not lost."""
+        connection = self._connection(client)
+        if connection is not None:
+            self._tell(connection, PUBLIC_ANSWER, values.astype("<u8").tobytes())
+
     def reveal(self, clients: list[int], values: RepShare) -> None:
-        """(count,) values to each client that has not failed. In the active protocol, once all is proved."""
+        """(count,) values to each client that is not lost. In the active protocol, once all is proved."""
+        self.require_all()
         self._party.recorder.prove()
         message = b"".join(part.astype("<u8").tobytes() for part in (values.own, values.previous))
         for client in clients:
-            connection = self._connection(client)
-            if connection is not None:
-                self._tell(connection, ANSWER, message)
+            self._check(client)
+            if client in self._open:
+                self._tell(self._open[client], ANSWER, message)
 
     def close(self, client: int) -> None:
-        connection = self._connection(client)
-        if connection is not None:
-            connection.close()
-            del self._open[client]
+        self._check(client)
+        if client in self._open:
+            self._open.pop(client).close()
 
     def close_all(self) -> None:
         for connection in self._open.values():
@@ -121,31 +177,52 @@ class ClientService:
         self._open.clear()
         self._waiting.close()
 
-    def _connection(self, client: int) -> ClientConnection | None:
-        """None for a client that has failed or was closed."""
+    def _check(self, client: int) -> None:
         if not 0 <= client < self.clients:
             raise ProgramError(f"expected a client from accept_client_connection, got {client}")
+
+    def _connection(self, client: int) -> ClientConnection | None:
+        """None for a client that is lost. Raises ProgramError for one that the program has closed."""
+        self._check(client)
+        if client not in self._open and client not in self._lost:
+            raise ProgramError(
+                f"expected a client that is connected, got {client} after closeclientconnection({client})"
+            )
         return self._open.get(client)
 
-    def _announced(self) -> bytes:
-        """The leader's choice. It says so too if nobody has come, so that waiting does not look like a dead server."""
+    def _announced(self) -> tuple[bytes, float]:
+        """The leader's choice, and how long it has waited there.
+
+        The leader says so too if nobody has come, so that waiting does not look like a dead server.
+        """
         channel = self._party.channel
         if channel.party_id == _LEADER:
-            token = self._waiting.first(self._heartbeat) or _NOBODY
-            message = memoryview(token)
+            token, waited = self._waiting.first(self._heartbeat) or (_NOBODY, 0.0)
+            message = memoryview(token + pack_seconds(waited))
             channel.exchange("client/announce", {channel.next: message, channel.previous: message}, {})
-            return token
-        buffer = bytearray(TOKEN_BYTES)
+            return token, waited
+        buffer = bytearray(TOKEN_BYTES + SECONDS_BYTES)
         channel.exchange("client/announce", {}, {_LEADER: memoryview(buffer)})
-        return bytes(buffer)
+        return bytes(buffer[:TOKEN_BYTES]), unpack_seconds(bytes(buffer[TOKEN_BYTES:]))
 
     def _same(self, shown: bytes) -> bool:
         """Whether this client is here and at both other servers."""
         theirs = self._exchange("client/shown", shown.ljust(_HASH_BYTES, b"\0"))
         return bool(shown) and all(each == shown for each in theirs.values())
 
-    def _vote(self, tag: str, code: Code) -> Code:
-        """The largest of the servers' codes. Raises ProtocolAbort where one told its peers different ones."""
+    def _settle(self, client: int, connection: ClientConnection, vote: str, reply: str, code: Code) -> bool:
+        """Vote, tell the client; whether its message is used. If not, it is lost."""
+        code, votes = self._vote(vote, code)
+        self._tell(connection, reply, pack_code(code))
+        if code is not Code.OK:
+            self._lost[client] = votes
+            self._unread.add(client)
+            self.close(client)
+        return code is Code.OK
+
+    def _vote(self, tag: str, code: Code) -> tuple[Code, str]:
+        """The largest of the servers' codes, and who says what. Raises ProtocolAbort where one told its peers
+        different ones."""
         channel = self._party.channel
         votes = self._exchange(tag, pack_code(code)) | {channel.party_id: pack_code(code)}
         all_votes = b"".join(votes[i] for i in sorted(votes))
@@ -155,8 +232,8 @@ class ClientService:
                     f"client vote: expected party {peer} to have seen the votes that party {channel.party_id} has, got "
                     "others: a server told the two others different things; nothing was opened"
                 )
-        numbers = [int.from_bytes(vote, "little") for vote in votes.values()]
-        return Code(max(min(number, max(Code)) for number in numbers))
+        codes = {i: Code(min(int.from_bytes(votes[i], "little"), max(Code))) for i in sorted(votes)}
+        return max(codes.values()), ", ".join(f"party {i}: {said.spoken}" for i, said in codes.items())
 
     def _exchange(self, tag: str, message: bytes) -> dict[int, bytes]:
         channel = self._party.channel
@@ -172,10 +249,15 @@ class ClientService:
 
 
 def _read(connection: ClientConnection, count: int) -> tuple[RepShare | None, Code]:
+    words, code = _receive(connection, INPUT, 2 * count)
+    return None if words is None else RepShare(words[:count].copy(), words[count:].copy()), code
+
+
+def _receive(connection: ClientConnection, tag: str, count: int) -> tuple[np.ndarray | None, Code]:
+    """So many words of a client, or what is wrong with them."""
     try:
-        words = np.frombuffer(connection.receive(INPUT, 2 * WORD_BYTES * count), "<u8").astype(np.uint64)
+        return np.frombuffer(connection.receive(tag, WORD_BYTES * count), "<u8").astype(np.uint64), Code.OK
     except FrameError:
         return None, Code.MALFORMED
     except PartyError:
         return None, Code.LOST
-    return RepShare(words[:count].copy(), words[count:].copy()), Code.OK

@@ -104,9 +104,15 @@ class Active:
     # Proofs
 
     def prove(self) -> None:
-        """Prove what is recorded, and verify the others' proofs. Raises ProofRejected, or what a lost link raises."""
-        if self._record.empty:
-            return
+        """Prove what is recorded, and verify the others' proofs. Raises ProofRejected, or what a lost link raises.
+
+        The record is dropped before it is proved, and a rejection is final: nobody gets to prove or open anything else.
+        """
+        with self._channel.final.guard():
+            if not self._record.empty:
+                self._prove()
+
+    def _prove(self) -> None:
         record, self._record = self._record, Record()
         statements = _statements(record)
         self._account(sum(each.error for each in statements))
@@ -120,22 +126,28 @@ class Active:
         return np.frombuffer(hashlib.sha256(component.astype("<u8").tobytes()).digest(), np.uint8)
 
     def check_agreement(self, share: RepShare) -> None:
-        check_agreement(self._channel, self._prss, share)
+        with self._channel.final.guard():
+            check_agreement(self._channel, self._prss, share)
 
     def finish(self) -> None:
+        self._channel.final.check()
         self._channel.transcribe(None)
         if not self._record.empty:
             raise ProtocolAbort("expected every gate to be proved before the end, got unproved ones: call prove()")
 
     def _account(self, error: float) -> None:
-        """Add a batch's error, and refuse to go on above the limit."""
-        self.soundness_error += error
-        if self.soundness_error > LIMIT:
+        """Refuse a batch above the limit.
+
+        The largest error of a batch is that of the run: to accept anything wrong, the parties have to accept the first
+        batch that holds a wrong message, and where they reject it there is no other (docs/security.md, Soundness).
+        """
+        if error > LIMIT:
             raise ProtocolAbort(
-                f"expected a soundness error of at most 2^{math.log2(LIMIT):.0f}, got "
-                f"2^{math.log2(self.soundness_error):.1f} after {self.batches + 1} batches; nothing of this batch "
-                "was opened. Split the computation into several runs"
+                f"expected a soundness error of at most 2^{math.log2(LIMIT):.0f} for a batch, got "
+                f"2^{math.log2(error):.1f} for batch {self.batches}; nothing of this batch was opened. Split the "
+                "program's operations by an opening in between"
             )
+        self.soundness_error = max(self.soundness_error, error)
 
     def _begin_batch(self) -> None:
         own, previous = (

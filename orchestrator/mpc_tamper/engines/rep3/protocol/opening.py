@@ -21,7 +21,12 @@ def cost(values: int) -> Cost:
 
 
 def open_to_all(party: Party, x: RepShare) -> np.ndarray:
-    """The value of x, uint64. Raises OpeningError where the two copies of the missing component differ."""
+    """The value of x, uint64. Raises OpeningError, which is final, where two copies of the missing component differ."""
+    with party.channel.final.guard():
+        return _open(party, x)
+
+
+def _open(party: Party, x: RepShare) -> np.ndarray:
     party.recorder.prove()
     own, previous = np.ascontiguousarray(x.own), np.ascontiguousarray(x.previous)
     second = party.recorder.second_copy(previous)

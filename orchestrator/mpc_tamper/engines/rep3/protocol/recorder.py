@@ -33,7 +33,8 @@ class Conversions:
 
 
 class Recorder(Protocol):
-    """soundness_error: an upper bound on the probability that a wrong message has been accepted so far.
+    """soundness_error: an upper bound on the probability that a wrong message has been accepted so far, the largest of
+    all batches.
 
     batches: how many have been proved. Both are None where nothing is proved.
     """

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout
 from mpc_tamper.engines.rep3.transport import frame
+from mpc_tamper.engines.rep3.transport.finality import Finality
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 
 _READABLE = select.POLLIN | PEER_CLOSED | select.POLLHUP | select.POLLERR
@@ -78,7 +79,10 @@ class _Incoming:
 
 
 class Channel:
-    """links: peer's party id -> link. timeout_seconds: without any progress, a PeerTimeout."""
+    """links: peer's party id -> link. timeout_seconds: without any progress, a PeerTimeout.
+
+    final: whether this party has failed. It sends and receives nothing more then, but for the abort.
+    """
 
     def __init__(self, party_id: int, links: Mapping[int, Link], timeout_seconds: float) -> None:
         self.party_id = party_id
@@ -86,8 +90,9 @@ class Channel:
         self.previous = (party_id - 1) % 3
         self.bytes_sent = 0
         self.rounds = 0
+        self.timeout_seconds = timeout_seconds
+        self.final = Finality()
         self._links = dict(links)
-        self._timeout = timeout_seconds
         self._sent = dict.fromkeys(links, 0)
         self._received = dict.fromkeys(links, 0)
         self._finishing = False
@@ -111,8 +116,12 @@ class Channel:
     def exchange(self, tag: str, send: Mapping[int, memoryview], receive: Mapping[int, memoryview]) -> None:
         """Send and receive one message per peer named. Counts a round if anything is received.
 
-        Raises PeerLost, PeerTimeout or FrameError, each naming the party.
+        Raises PeerLost, PeerTimeout or FrameError, each naming the party; after any failure, that failure again.
         """
+        with self.final.guard():
+            self._exchange(tag, send, receive)
+
+    def _exchange(self, tag: str, send: Mapping[int, memoryview], receive: Mapping[int, memoryview]) -> None:
         outgoing = {peer: self._outgoing(peer, tag, payload) for peer, payload in send.items()}
         incoming = {
             peer: _Incoming(self._links[peer], peer, tag, self._received[peer], buffer)
@@ -186,13 +195,13 @@ class Channel:
             mask |= _READABLE if peer in receiving else 0
             mask |= select.POLLOUT if peer in sending else 0
             poll.register(link.fileno(), mask)
-        events = dict(poll.poll(self._timeout * 1000))
+        events = dict(poll.poll(self.timeout_seconds * 1000))
         if not events:
             peer = (receiving or sending)[0]
             doing = "sent nothing" if receiving else "took nothing"
             raise PeerTimeout(
-                f"{_name(peer)} {doing} for {self._timeout:g} s; check that it runs and that the network reaches it, "
-                "or allow more time (--timeout)",
+                f"{_name(peer)} {doing} for {self.timeout_seconds:g} s; check that it runs and that the network "
+                "reaches it, or allow more time (--timeout)",
                 peer,
             )
         for peer, link in self._links.items():

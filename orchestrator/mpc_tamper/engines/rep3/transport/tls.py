@@ -1,13 +1,17 @@
 """Mutual TLS 1.3 between the three parties, each certificate pinned.
 
 Every party holds its own key and the three certificates. For a pair, the party with the higher id connects to the one
-with the lower; both check that the certificate shown is exactly the one pinned for that party. Parties may start in any
-order, minutes apart.
+with the lower; both check that the certificate shown is exactly the one pinned for that party, and the lower one says
+so with a byte. Parties may start in any order, minutes apart.
+
+Anybody may knock at a party's address, or answer there before the party does. Neither ends a run: strangers are greeted
+beside the others (reception.py), and a party dials again until it has met the one that it looks for.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import select
 import socket
 import ssl
@@ -20,13 +24,22 @@ from mpc_tamper.core.errors import HandshakeError, PeerTimeout, PortInUse
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.transport.channel import Channel, lost
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, WOULD_BLOCK
+from mpc_tamper.engines.rep3.transport.reception import Reception
+from mpc_tamper.runs.protocols import PARTIES
+
+log = logging.getLogger(__name__)
 
 _RECORD = 1 << 14
 _RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
-_ATTEMPT_SECONDS = 5.0  # a host that is down may not answer at all, and come up a moment later
+_ATTEMPT_SECONDS = (
+    5.0  # a host that is down, or a stranger, may not answer at all, and the party come up a moment later
+)
+_LONGEST_ATTEMPT_SECONDS = 30.0  # a party that still dials another one itself answers only when it has met that one
 _DEAD_HOST_PART = 0.75  # of a message's time: the link to a dead host closes before others seem late because of it
-_BACKLOG = 8
-_STRANGER_SECONDS = 5.0  # a connection that says nothing holds up the others no longer than this
+_BACKLOG = 128
+_STRANGER_SECONDS = 5.0  # to get through TLS, or a part of the time that all three have to meet
+_STRANGER_PART = 0.25
+_WELCOME = b"\1"
 
 
 @dataclass(frozen=True)
@@ -124,84 +137,104 @@ def connect(
 
 
 def _dial(identity: Identity, peer: int, address: Address, deadline: float, links: dict[int, TlsLink]) -> TlsLink:
-    """Try until the peer listens; where a forwarder stands before it, until it answers."""
+    """Try until the peer answers; others who answer at its address are left alone."""
     context = _context(identity, ssl.PROTOCOL_TLS_CLIENT, [peer])
-    pause = _RETRY_SECONDS
+    pause, attempt = _RETRY_SECONDS, _ATTEMPT_SECONDS
+    met: HandshakeError | None = None  # somebody else
     while True:
         try:
-            return _handshake(context, address, deadline, identity.der(peer))
-        except ssl.SSLEOFError as exc:
-            failure: OSError = exc
-        except ssl.SSLError as exc:
-            raise HandshakeError(
-                f"expected the pinned certificate of party {peer} at {address}, got a failed handshake: {exc}; check "
-                "that all parties have the same three certificates",
-                peer,
-            ) from exc
+            return _handshake(context, address, min(attempt, _left(deadline)), identity.der(peer))
         except OSError as exc:
             failure = exc
+        if isinstance(failure, ssl.SSLError) and not isinstance(failure, ssl.SSLEOFError):
+            if met is None:
+                log.warning("somebody else than party %d answers at %s: %s; dialling again", peer, address, failure)
+            met = _somebody_else(peer, address, failure)
         if time.monotonic() + pause > deadline:
-            raise PeerTimeout(
-                f"party {peer} does not listen at {address}: {failure}; check that it runs and that no firewall is "
-                "in between",
-                peer,
-            ) from failure
+            raise met or _nobody(peer, address, failure) from failure
         _wait(links, pause)
         pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+        attempt = min(2 * attempt, _LONGEST_ATTEMPT_SECONDS) if isinstance(failure, TimeoutError) else _ATTEMPT_SECONDS
 
 
-def _handshake(context: ssl.SSLContext, address: Address, deadline: float, pinned: bytes) -> TlsLink:
-    raw = socket.create_connection(address, timeout=min(_ATTEMPT_SECONDS, _left(deadline)))
+def _somebody_else(peer: int, address: Address, failure: OSError) -> HandshakeError:
+    return HandshakeError(
+        f"expected the pinned certificate of party {peer} at {address}, got a failed handshake: {failure}; check that "
+        "all parties have the same three certificates, and that nobody else answers there",
+        peer,
+    )
+
+
+def _nobody(peer: int, address: Address, failure: OSError) -> PeerTimeout:
+    return PeerTimeout(
+        f"party {peer} does not listen at {address}: {failure}; check that it runs and that no firewall is in between",
+        peer,
+    )
+
+
+def _handshake(context: ssl.SSLContext, address: Address, seconds: float, pinned: bytes) -> TlsLink:
+    """Up to the peer's word that it takes this party for the one that it is."""
+    stop = time.monotonic() + seconds
+    raw = socket.create_connection(address, timeout=seconds)
     try:
-        raw.settimeout(_left(deadline))  # a peer that waits for another one answers when that one has come
+        raw.settimeout(_left(stop))
         tls = context.wrap_socket(raw)
-        if tls.getpeercert(binary_form=True) != pinned:  # one that the pinned key has signed would pass for it
-            raise ssl.SSLCertVerificationError("another certificate than the one that is pinned")
-        return TlsLink(_tuned(tls))
     except BaseException:
         raw.close()
+        raise
+    try:
+        if tls.getpeercert(binary_form=True) != pinned:  # one that the pinned key has signed would pass for it
+            raise ssl.SSLCertVerificationError("another certificate than the one that is pinned")
+        tls.settimeout(_left(stop))
+        if tls.recv(len(_WELCOME)) != _WELCOME:
+            raise ssl.SSLEOFError("it hung up, perhaps on too many strangers")
+        return TlsLink(_tuned(tls))
+    except BaseException:
+        tls.close()
         raise
 
 
 def _accept(identity: Identity, listener: socket.socket, deadline: float, links: dict[int, TlsLink]) -> None:
-    """Wait for the parties with higher ids. Strangers are turned away; they cannot end the run."""
-    waiting = set(range(identity.party_id + 1, 3))
+    """Wait for the parties with higher ids. Strangers are turned away; they cannot end the run or hold it up."""
+    higher = range(identity.party_id + 1, PARTIES)
+    waiting = set(higher)
     if not waiting:
         return
-    context = _context(identity, ssl.PROTOCOL_TLS_SERVER, sorted(waiting))
-    refused = 0
-    while waiting:
-        if not _wait(links, max(0.0, deadline - time.monotonic()), listener):
-            raise PeerTimeout(_missing(waiting, refused), min(waiting))
-        raw, _ = listener.accept()
-        raw.settimeout(min(_STRANGER_SECONDS, _left(deadline)))
-        try:
-            tls = context.wrap_socket(raw, server_side=True)
-        except (ssl.SSLError, OSError):
-            raw.close()
-            refused += 1
-            continue
-        peer = next((p for p in waiting if identity.der(p) == tls.getpeercert(binary_form=True)), None)
-        if peer is None:
-            tls.close()
-            refused += 1
-            continue
-        waiting.remove(peer)
-        links[peer] = TlsLink(_tuned(tls))
+    context = _context(identity, ssl.PROTOCOL_TLS_SERVER, higher)
+    reception = Reception(listener, context, min(_STRANGER_SECONDS, _STRANGER_PART * _left(deadline)))
+    certificates = {identity.der(peer): peer for peer in higher}
+    strangers = 0
+    with contextlib.closing(reception):
+        while waiting:
+            if time.monotonic() >= deadline:
+                raise PeerTimeout(_missing(waiting, strangers + reception.turned_away), min(waiting))
+            for arrival in reception.serve(_wait(links, _left(deadline), reception)):
+                peer = certificates.get(arrival.tls.getpeercert(binary_form=True) or b"")
+                if peer is None:
+                    strangers += 1
+                    arrival.tls.close()
+                    continue
+                with contextlib.suppress(OSError):  # one that has left meanwhile is missed at once, on its link
+                    arrival.tls.send(_WELCOME)
+                if peer in links:  # it has dialled again
+                    links[peer].close()
+                links[peer] = TlsLink(_tuned(arrival.tls))
+                waiting.discard(peer)
 
 
-def _wait(links: dict[int, TlsLink], seconds: float, listener: socket.socket | None = None) -> bool:
-    """Whether somebody knocks within that time. Raises PeerLost where a party that is already here leaves."""
+def _wait(links: dict[int, TlsLink], seconds: float, reception: Reception | None = None) -> dict[int, int]:
+    """What happens at the door within that time. Raises PeerLost where a party that is already here leaves."""
     poll = select.poll()
     for link in links.values():
         poll.register(link.fileno(), PEER_CLOSED)
-    if listener is not None:
-        poll.register(listener.fileno(), select.POLLIN)
-    events = dict(poll.poll(seconds * 1000))
+    if reception is not None:
+        reception.register(poll)
+        seconds = reception.seconds_to_wait(seconds)
+    events = dict(poll.poll(max(0.0, seconds) * 1000))
     for peer, link in links.items():
         if link.fileno() in events:
             raise lost(peer, link, " before all parties had met; start all three again")
-    return bool(events)
+    return events
 
 
 def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSLContext:
@@ -229,5 +262,7 @@ def _left(deadline: float) -> float:
 
 def _missing(waiting: set[int], refused: int) -> str:
     names = " and ".join(f"party {p}" for p in sorted(waiting))
-    strangers = f"; {refused} connections with another certificate were refused" if refused else ""
+    strangers = (
+        f"; {refused} connections without a certificate or with another certificate were refused" if refused else ""
+    )
     return f"{names} did not connect in time{strangers}; check that it runs with the same addresses and certificates"

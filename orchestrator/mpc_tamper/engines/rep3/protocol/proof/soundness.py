@@ -5,7 +5,7 @@ from __future__ import annotations
 from mpc_tamper.engines.rep3.protocol.proof.argument import Shape
 from mpc_tamper.engines.rep3.protocol.proof.fields import DEGREE
 
-LIMIT = 2.0**-40
+LIMIT = 2.0**-40  # of a batch, and so of a run
 
 
 def proof_error(shape: Shape, weight_error: float) -> float:

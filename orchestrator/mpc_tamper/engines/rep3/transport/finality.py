@@ -1,0 +1,34 @@
+"""A party that has failed once takes no further part in its run.
+
+A program is Python and may catch what a check raises. The probability that a wrong value is accepted is that of one
+batch only if nobody gets a second chance (docs/security.md), so a caught failure is raised again by whatever the
+party does next: a message, a proof, an opening, a write, an answer to a client, the end of the run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+
+class Finality:
+    """failure: what ended this party's part in the run; the first one counts."""
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+
+    def check(self) -> None:
+        """Raises the failure of this party, if it has one."""
+        if self.failure is not None:
+            raise self.failure
+
+    @contextlib.contextmanager
+    def guard(self) -> Iterator[None]:
+        """Whatever goes wrong in this block is the end of the run. Raises the earlier failure before it begins."""
+        self.check()
+        try:
+            yield
+        except BaseException as exc:  # an interrupt too: it may have left half a message behind
+            if self.failure is None:
+                self.failure = exc
+            raise
