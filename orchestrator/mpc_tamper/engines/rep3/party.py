@@ -95,8 +95,12 @@ def _run(
     random.seed(session)
     np.random.seed(np.frombuffer(session, np.uint32))
     budget = _query_budget(config)
-    with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients, budget)) as machine:
+    together = config.clients_together
+    with contextlib.closing(
+        Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients, budget, together)
+    ) as machine:
         run_program(program, config.args, machine)
+        machine.answer_clients()
     recorder.prove()
     recorder.finish()
     compare_public_values(channel, machine.public_values.digest())
