@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mpc_tamper.clients.query import ask
 from mpc_tamper.clients.serve import SERVICE, Service
 from mpc_tamper.core.errors import DataError, ParameterError, UsageError
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
@@ -219,7 +219,7 @@ def run(
     for party, name in (inputs or {}).items():
         path = Path(name)
         files[party] = InputFiles(binary=path) if path.suffix == ".bin" else InputFiles(text=path)
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         spec = RunSpec(
             program=Path(program),
             args=tuple(args),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import (
     ClassesOption,
     CorruptPartyOption,
@@ -82,7 +83,7 @@ def verify(
         raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
     chosen = np.linspace(0, available - 1, rows or available).astype(int)
     if insecure_passive:
-        typer.secho("warning: a passive protocol; a corrupt party can forge this verdict", fg="yellow", err=True)
+        console.warn("a passive protocol; a corrupt party can forge this verdict")
     with shown(quiet=quiet) as progress:
         found = verification.verify(
             shares_of(run_dir),
@@ -101,14 +102,13 @@ def verify(
         )
     record = found.record()
     if as_json:
-        typer.echo(json.dumps(record, indent=2))
+        console.say(json.dumps(record, indent=2))
     else:
-        typer.echo(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.statement}")
+        console.say(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.found}")
         if not quiet:
-            typer.echo(
+            console.note(
                 f"{engine} {protocol}, verification {found.number} of this model: {record['seconds']:.2f} s, "
-                f"{record['bytes_per_party']:,} bytes and {record['rounds']} rounds per party",
-                err=True,
+                f"{record['bytes_per_party']:,} bytes and {record['rounds']} rounds per party"
             )
     if not found.verdict.passed:
         raise typer.Exit(FAILED)

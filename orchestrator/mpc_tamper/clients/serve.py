@@ -17,13 +17,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from mpc_tamper.clients.handout import write_hand_out
-from mpc_tamper.core.errors import EngineUnavailable, ParameterError, UsageError
+from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.certificates import write_certificate
 from mpc_tamper.models.capabilities import Capability
-from mpc_tamper.models.description import ModelDescription
+from mpc_tamper.models.description import ModelDescription, read_shape
 from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, QUERY_BUDGET, ClientAccess, RunSpec
@@ -47,13 +47,17 @@ BUDGETS = {Answer.CLASS: QUERY_BUDGET, Answer.SCORE: QUERY_BUDGET // 10}
 
 @dataclass(frozen=True)
 class Service:
-    """What clients are told in public. features: of a row, such as the pixels of an image."""
+    """What clients are told in public. features: of a row, such as the pixels of an image.
+
+    image_shape: of the images that the model was trained on, where they are known.
+    """
 
     model: str
     features: int
     answer: Answer
     engine: EngineName
     protocol: ProtocolName
+    image_shape: tuple[int, ...] | None = None
 
     @classmethod
     def read(cls, path: Path) -> Service:
@@ -66,6 +70,7 @@ class Service:
                 Answer(fields["answer"]),
                 EngineName(fields["engine"]),
                 ProtocolName(fields["protocol"]),
+                read_shape(fields),
             )
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
@@ -97,12 +102,7 @@ def serve(
     many queries of all clients.  together: for how many waiting clients one proof is made; TOGETHER where None.
     """
     can = engine.capabilities
-    protocol = protocol or can.serves_with
-    if protocol is None or protocol not in can.queries:
-        raise EngineUnavailable(
-            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with "
-            "mal-rep-ring or ring, or mp-spdz with sy-rep-ring or ring"
-        )
+    protocol = check_engine(engine, protocol)
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
     budget = BUDGETS[answer] if budget is None else budget
@@ -113,11 +113,14 @@ def serve(
         raise ParameterError(
             f"expected 1 to {can.most_together} answers together on {engine.name}, got {together}; leave it out"
         )
-    count = share_files.count(share_files.share_file(shares, 0))
+    try:
+        count = share_files.count(share_files.share_file(shares, 0))
+    except ShareFileError as exc:
+        raise ShareFolderError(f"{shares}: expected the shares of a training in it; {exc}", exc.party) from exc
     described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
     model = get_model(described.model)
     model.require({Capability.QUERIES}, "serving")
-    service = Service(described.model, described.features, answer, engine.name, protocol)
+    service = Service(described.model, described.features, answer, engine.name, protocol, described.image_shape)
     identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
@@ -143,6 +146,17 @@ def serve(
                 clients=access,
             )
         )
+
+
+def check_engine(engine: Engine, protocol: ProtocolName | None) -> ProtocolName:
+    """The protocol, an active one where None. Raises EngineUnavailable where they serve no clients."""
+    protocol = protocol or engine.capabilities.serves_with
+    if protocol is None or protocol not in engine.capabilities.queries:
+        raise EngineUnavailable(
+            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with "
+            "mal-rep-ring or ring, or mp-spdz with sy-rep-ring or ring"
+        )
+    return protocol
 
 
 def sessions(queries: int | None, size: int) -> Iterator[tuple[int, int]]:

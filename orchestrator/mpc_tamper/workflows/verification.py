@@ -10,7 +10,6 @@ PixelRobustness(4, 0.9) in its place asks how many keep their class whatever 4 p
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ProtocolAbort, ShareFolderError
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.checks import Check, Question, Verdict
@@ -103,7 +103,7 @@ def verify(
             f"expected a protocol modulo 2^64 for a certificate, got {protocol}: comparisons in a field are exact only "
             "for values in range, and a tampered weight need not be. Take mal-rep-ring"
         )
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         place = run_dir or Path(folder)
         question = Question(check.least(len(x)), check.pixels, channels)
         call = model.verification(question, x, y, Path(folder), secret_owner)
@@ -134,7 +134,7 @@ def verify(
 def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bool) -> None:
     if protocol not in engine.protocols:
         active = sorted(p for p in engine.protocols if p.active)
-        offer = f"it has {', '.join(active)}" if active else "it has no active protocol: try --engine mp-spdz"
+        offer = f"it has {', '.join(active)}" if active else "it has no active protocol: use --engine rep3 or mp-spdz"
         raise EngineUnavailable(f"expected a protocol of engine {engine.name}, got {protocol}; {offer}")
     if not protocol.active and not insecure_passive:
         raise ParameterError(

@@ -11,6 +11,8 @@ from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.transport.tls import Identity
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 
+EXIT_SYSTEM = 110  # a party's exit code is this plus an errno where the system refused it even room for its report
+
 
 @dataclass(frozen=True)
 class PartyConfig:

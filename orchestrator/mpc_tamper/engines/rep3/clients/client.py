@@ -27,6 +27,7 @@ from mpc_tamper.core.errors import (
     UsageError,
 )
 from mpc_tamper.engines.base import Credentials
+from mpc_tamper.engines.certificates import der
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.clients.wire import (
     ACCEPTED,
@@ -195,12 +196,8 @@ def _context(server: int, credentials: Credentials) -> tuple[ssl.SSLContext, byt
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # the certificate itself is pinned, wherever its holder runs
-    path = credentials.servers[server]
-    try:
-        context.load_verify_locations(cafile=str(path))
-        pin = ssl.PEM_cert_to_DER_cert(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as exc:
-        raise UsageError(f"{path}: expected the certificate of server {server}: {exc}; get it from there") from exc
+    pin = der(credentials.servers[server], f"server {server}'s")
+    context.load_verify_locations(cadata=pin)
     if credentials.certificate is not None and credentials.key is not None:
         try:
             context.load_cert_chain(credentials.certificate, credentials.key)

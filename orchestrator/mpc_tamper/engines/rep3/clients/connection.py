@@ -55,9 +55,10 @@ class ClientConnection:
         self._from_client.exchange(tag, {}, {CLIENT: memoryview(buffer)})
         return buffer
 
-    def send(self, tag: str, message: bytes) -> None:
-        """Raises PeerLost or PeerTimeout."""
-        self._link.deadline = time.monotonic() + self._seconds
+    def send(self, tag: str, message: bytes, seconds: float | None = None) -> None:
+        """Within the seconds of any message, or fewer. Raises PeerLost or PeerTimeout."""
+        self._to_client.timeout_seconds = self._seconds if seconds is None else min(seconds, self._seconds)
+        self._link.deadline = time.monotonic() + self._to_client.timeout_seconds
         self._to_client.exchange(tag, {CLIENT: memoryview(message)}, {})
 
     def hung_up(self) -> bool:

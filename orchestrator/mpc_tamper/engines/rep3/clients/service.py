@@ -47,6 +47,7 @@ _HEARTBEAT_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0  # of the other servers for a client that has just come to the leader
 _PART_OF_TIMEOUT = 0.25  # at most, of what the servers allow each other for a message
 _HOLD_SECONDS = 0.5  # after which an answer waits for no further client
+_LEAST_SECONDS = 0.01
 _NAME = b"mpc-tamper rep3 client"
 _HASH_BYTES = 32
 
@@ -180,9 +181,10 @@ class ClientService:
         """Prove what has been revealed so far, and send it. To be called at the end of a program."""
         if self._answers:
             self._party.recorder.prove()
+        deadline = time.monotonic() + _PART_OF_TIMEOUT * self._party.channel.timeout_seconds  # of all: servers wait
         for connections, message in self._answers:
             for connection in connections:
-                self._tell(connection, ANSWER, message)
+                self._tell(connection, ANSWER, message, max(_LEAST_SECONDS, deadline - time.monotonic()))
         for connection in self._closing:
             connection.close()
         self._answers.clear()
@@ -283,10 +285,10 @@ class ClientService:
         channel.exchange(tag, dict.fromkeys(peers, memoryview(message)), {p: memoryview(b) for p, b in theirs.items()})
         return {peer: bytes(buffer) for peer, buffer in theirs.items()}
 
-    def _tell(self, connection: ClientConnection, tag: str, message: bytes) -> None:
+    def _tell(self, connection: ClientConnection, tag: str, message: bytes, seconds: float | None = None) -> None:
         """A client that does not listen is nobody's loss but its own; its next message will not come."""
         with contextlib.suppress(PartyError):
-            connection.send(tag, message)
+            connection.send(tag, message, seconds)
 
 
 def _read(connection: ClientConnection, count: int) -> tuple[RepShare | None, Code]:

@@ -44,9 +44,8 @@ class Code(IntEnum):
 
     @property
     def spoken(self) -> str:
-        return ("it came", "another copy than at a peer", "of another form", "it did not come", "it has asked enough")[
-            self
-        ]
+        said = ("it came", "another copy than at a peer", "of another form", "it did not come", "asked too often")
+        return said[self]
 
 
 def pack_hello(token: bytes) -> bytes:
