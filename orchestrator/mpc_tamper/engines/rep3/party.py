@@ -98,9 +98,11 @@ def _run(
     np.random.seed(np.frombuffer(session, np.uint32))
     budget = _query_budget(config)
     try:
-        machine = Rep3Machine(party, inputs, run_dir, printed.append, on_step, open_to_clients, budget)
+        together = config.clients_together
+        machine = Rep3Machine(party, inputs, run_dir, printed.append, on_step, open_to_clients, budget, together)
         with contextlib.closing(machine):
             run_program(program, config.args, machine)
+            machine.answer_clients()
         recorder.prove()
         recorder.finish()
         compare_public_values(channel, machine.public_values.digest())
