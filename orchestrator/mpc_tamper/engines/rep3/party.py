@@ -53,14 +53,23 @@ _EXIT_ORPHANED = 70
 _PROGRESS_SECONDS = 0.1
 
 
-def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[str, int], None] | None = None) -> None:
-    """Run the program as this party and write its report. Raises what ended the run, after telling the peers."""
+def run_party(
+    config: PartyConfig,
+    listener: socket.socket,
+    on_step: Callable[[str, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Run the program as this party and write its report. Raises what ended the run, after telling the peers.
+
+    say: told every so often for which parties this one still waits.
+    """
     channel = connect(
         config.identity,
         listener,
         config.addresses,
         timeout_seconds=config.timeout_seconds,
         connect_timeout_seconds=config.connect_timeout_seconds,
+        say=say,
     )
     try:
         report = _run(config, channel, listener.getsockname()[0], on_step)
