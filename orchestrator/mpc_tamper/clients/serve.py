@@ -34,6 +34,8 @@ NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
 _FIRST_STEP = "MARGIN"  # of a query in svm_query.mpc
 OUTPUTS = 4  # of a query: the class, whether a score comes with it, the score, whether all pixels were some
 
+TOGETHER = 8  # answers for which one proof is made
+
 
 class Answer(StrEnum):
     CLASS = "class"
@@ -86,6 +88,7 @@ def serve(
     protocol: ProtocolName | None = None,
     queries: int | None = None,
     budget: int | None = None,
+    together: int | None = None,
     answer: Answer = Answer.CLASS,
     known: Path | None = None,
     timeout_seconds: float = 60.0,
@@ -97,7 +100,7 @@ def serve(
     protocol: an active one where None.  known: a folder with the certificates of the clients to serve; None serves
     anybody.  budget: how many queries each client may ask about this model, all anonymous ones together; BUDGETS where
     None. Each server counts for itself, over sessions and restarts. An engine whose servers do not count stops after so
-    many queries of all clients.
+    many queries of all clients.  together: for how many waiting clients one proof is made; TOGETHER where None.
     """
     can = engine.capabilities
     protocol = check_engine(engine, protocol)
@@ -106,6 +109,11 @@ def serve(
     budget = BUDGETS[answer] if budget is None else budget
     if budget < 1:
         raise ParameterError(f"expected a budget of at least one query, got {budget}")
+    together = min(TOGETHER, can.most_together) if together is None else together
+    if not 1 <= together <= can.most_together:
+        raise ParameterError(
+            f"expected 1 to {can.most_together} answers together on {engine.name}, got {together}; leave it out"
+        )
     try:
         count = share_files.count(share_files.share_file(shares, 0))
     except ShareFileError as exc:
@@ -117,7 +125,7 @@ def serve(
     identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
-    access = ClientAccess(identities, known, budget)
+    access = ClientAccess(identities, known, budget, together)
     if needs_handoff(shares, engine, protocol):
         progress(f"handing the shares over to {protocol}")
         handed = _fresh(run_dir, "handoff")
