@@ -118,6 +118,7 @@ def _delegate_operators() -> None:
             of_value = getattr(self.read(), name, None)
             return NotImplemented if of_value is None else of_value(read(other))
 
+        operation.__qualname__ = f"MemValue.{name}"
         return operation
 
     def in_place(name: str) -> Any:
