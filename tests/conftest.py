@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from mpc_tamper.core.ledger import VARIABLE as STATE_VARIABLE
 from mpc_tamper.datasets import Task, load_task
 from mpc_tamper.engines.mp_spdz.installation import HOME_VARIABLE
 from tests.support.images import halves
@@ -29,6 +30,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("mp_spdz") and not os.environ.get(HOME_VARIABLE):
         pytest.skip(f"set {HOME_VARIABLE} to a built tree of MP-SPDZ v0.4.2 to compare with it")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def counts_of_these_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Verdicts and queries are counted in a folder of these tests, not in the user's."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STATE_VARIABLE, str(folder))
+        yield folder
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The counts of this test alone, in a folder not yet made."""
+    monkeypatch.setenv(STATE_VARIABLE, str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 @pytest.fixture(autouse=True)

@@ -52,7 +52,7 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
 }
 # These parts can become a package of their own: of core they know these modules alone.
 EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "share_files", "validation"}
-CORE_OF_EMBEDDED = {"errors", "files"}
+CORE_OF_EMBEDDED = {"errors", "files", "ledger"}
 # Parts of rep3, the lowest first. A part imports itself and lower ones; transport and kernels do not import each other.
 REP3 = [
     {"transport", "kernels"},

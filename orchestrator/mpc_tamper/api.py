@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from mpc_tamper.clients.query import ask
 from mpc_tamper.clients.serve import SERVICE, Service
 from mpc_tamper.core.errors import DataError, ParameterError, UsageError
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
@@ -27,14 +27,15 @@ from mpc_tamper.models.checks import Check
 from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import ClientRows, Owners
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.workflows import training, verification
 from mpc_tamper.workflows.opening import open_model as opened
 from mpc_tamper.workflows.stages import TRAIN, shares_of
 from mpc_tamper.workflows.training import SecretModel, TrainedModel
-from mpc_tamper.workflows.verification import MAX_VERDICTS, Verification
+from mpc_tamper.workflows.verdicts import MAX_VERDICTS, count_run
+from mpc_tamper.workflows.verification import Verification
 
 EngineLike = Engine | EngineName | str
 ProtocolLike = ProtocolName | str
@@ -206,29 +207,32 @@ def run(
     run_dir: str | Path | None = None,
     shares_from: str | Path | None = None,
     timeout_seconds: float = 60.0,
+    max_verdicts: int = MAX_VERDICTS,
 ) -> RunResult:
     """Run any .mpc program with three parties.
 
     inputs: each party's private input file, int64 little-endian if its name ends in .bin, else text.
     shares_from: the run folder whose shares the program reads.  run_dir: keeps shares and logs; None keeps none.
+    max_verdicts: for a verifying program, which counts as verify() does.
     """
     files = {}
     for party, name in (inputs or {}).items():
         path = Path(name)
         files[party] = InputFiles(binary=path) if path.suffix == ".bin" else InputFiles(text=path)
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        return _engine(engine).run(
-            RunSpec(
-                program=Path(program),
-                args=tuple(args),
-                protocol=_protocol(protocol),
-                inputs=files,
-                run_dir=Path(folder, "run") if run_dir is None else Path(run_dir),
-                shares_from=None if shares_from is None else Path(shares_from),
-                corruption=corruption,
-                timeout_seconds=timeout_seconds,
-            )
+    with TemporaryFolder() as folder:
+        spec = RunSpec(
+            program=Path(program),
+            args=tuple(args),
+            protocol=_protocol(protocol),
+            inputs=files,
+            run_dir=Path(folder, "run") if run_dir is None else Path(run_dir),
+            shares_from=None if shares_from is None else Path(shares_from),
+            corruption=corruption,
+            timeout_seconds=timeout_seconds,
         )
+        runs_on = _engine(engine)
+        count_run(spec, range(PARTIES), max_verdicts)
+        return runs_on.run(spec)
 
 
 def read_results(folder: str | Path = "results") -> dict[str, Any]:

@@ -106,6 +106,25 @@ def test_known_clients_and_a_number_of_queries(
         assert process.wait(20) == 0
 
 
+def test_serve_is_active_by_default_and_limits_queries(
+    invoke: Callable[..., Result], model: tuple[TrainedModel, Path], tiny_task: Task, tmp_path: Path, state: Path
+) -> None:
+    _, folder = model
+    place = tmp_path / "serving"
+    Image.fromarray(tiny_task.x_test[0].reshape(4, 4)).save(tmp_path / "x.png")
+    with server(folder, place, "--budget", "1") as process:
+        assert json.loads((place / "clients" / "service.json").read_text())["protocol"] == "mal-rep-ring"
+        assert len(query(invoke, tmp_path / "x.png", place)) == 1
+        clients = place / "clients"
+        more = invoke("query", tmp_path / "x.png", "--servers", clients / "HOSTS", "--certificates", clients)
+        assert (more.exit_code, "this client's are spent" in more.stderr) == (4, True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert "passive" not in process.stderr.read()
+    counts = [path.name for path in (state / "queries").glob("*-anonymous.json")]
+    assert len(counts) == 3
+
+
 @pytest.mark.mp_spdz
 @pytest.mark.parametrize("protocol", ["ring", "sy-rep-ring"])
 def test_serve_and_query_on_mp_spdz(

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mpc_tamper.clients.query import answer as answered
 from mpc_tamper.clients.serve import sessions
 from mpc_tamper.core import bundle
-from mpc_tamper.core.errors import EngineUnavailable, PartyError, PeerLost, ProgramError, UsageError
+from mpc_tamper.core.errors import EngineUnavailable, OpeningError, PartyError, PeerLost, ProgramError, UsageError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.registry import get_engine
@@ -55,8 +56,8 @@ def test_answers_are_those_of_the_opened_model(
             client = servers.connect()
             client.wait_for_turn()
             client.send_private_inputs(image.astype(np.int64))
-            expected = [int(score > 0), 1, score] if answer == "score" else [int(score > 0), 0, 0]
-            assert client.receive_outputs(3).tolist() == expected
+            expected = [int(score > 0), 1, score, 1] if answer == "score" else [int(score > 0), 0, 0, 1]
+            assert client.receive_outputs(4).tolist() == expected
             client.close()
 
 
@@ -81,14 +82,46 @@ def test_nothing_is_computed_or_answered_for_a_client_that_a_server_loses(
         with pytest.raises(PeerLost, match="did not all get"):
             client.send_private_inputs(image.astype(np.int64))
         with pytest.raises(PartyError):
-            client.receive_outputs(3)
+            client.receive_outputs(4)
         second = servers.connect()
         second.wait_for_turn()
         assert [party.steps.records for party in parties] == [[], [], []]
         second.send_private_inputs(image.astype(np.int64))
-        assert second.receive_outputs(3)[2] == scores(trained.weights, image[None]).tolist()[0]
-    assert all(len(party.steps.records) == 2 for party in parties)
+        assert second.receive_outputs(4)[2] == scores(trained.weights, image[None]).tolist()[0]
+    assert all(len(party.steps.records) == 4 for party in parties)
     assert [party.recorder.batches for party in parties] == [1 if active else None] * 3
+
+
+# What a client can send in place of a pixel: the neighbours of what is right, the ends of what 64 bits hold, the powers
+# of two with which each answer would tell one bit of a weight.
+NO_PIXELS = [-1, 256, -256, 257, 2**63 - 1, -(2**63), -(2**63) + 255, -(2**63) + 256, 2**62, -(2**62), 2**32]
+NO_PIXELS += [-(2 ** (63 - bit)) for bit in range(0, 55, 6)]
+
+
+@pytest.mark.parametrize("answer", ["class", "score"])
+def test_what_is_no_pixel_gets_no_answer(model: tuple[TrainedModel, Path], run_dir: Path, answer: str) -> None:
+    """Nothing about the weights comes back: class and score are 0 whatever they are."""
+    place = np.random.default_rng(3)
+    images = []
+    for value in NO_PIXELS:
+        image = place.integers(0, 256, 16)
+        image[place.integers(16)] = value
+        images.append(image)
+    images.append(np.full(16, -1))  # each of them out of range
+    with serving(QUERY, query_arguments(len(images) + 1, answer), model[1], run_dir) as servers:
+        for image in images:
+            client = servers.connect()
+            client.wait_for_turn()
+            client.send_private_inputs(image)
+            outputs = client.receive_outputs(4)
+            assert outputs.tolist() == [0, int(answer == "score"), 0, 0], image
+            with pytest.raises(OpeningError, match="something else than pixels"):
+                answered(outputs)
+            client.close()
+        client = servers.connect()
+        client.wait_for_turn()
+        client.send_private_inputs(np.repeat([0, 255], 8))
+        assert answered(client.receive_outputs(4)).size == 3
 
 
 def test_several_clients_and_vectors(run_dir: Path, tmp_path: Path) -> None:
@@ -216,7 +249,7 @@ def test_the_soundness_error_of_a_session_does_not_grow_with_its_answers(
             client = servers.connect()
             client.wait_for_turn()
             client.send_private_inputs(np.zeros(16, np.int64))
-            client.receive_outputs(3)
+            client.receive_outputs(4)
             errors.append(parties[0].recorder.soundness_error)
     assert parties[0].recorder.batches == 4
     assert errors == [errors[0]] * 4

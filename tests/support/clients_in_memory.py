@@ -9,8 +9,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from mpc_tamper.engines import share_files
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.client import Client
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
 from mpc_tamper.engines.rep3.clients.service import Waiting
@@ -82,8 +84,12 @@ def serving(
     seconds: float = 5.0,
     watch: Callable[[Party], None] | None = None,
     doors: Sequence[Waiting] | None = None,
+    budget: int | None = None,
 ) -> Iterator[Servers]:
-    """The servers run the program during the block and have to end well by its end. watch: sees each party first."""
+    """The servers run the program during the block and have to end well by its end. watch: sees each party first.
+
+    budget: queries of each client.
+    """
     source = load_program(program)
     shutil.copytree(shares_from / "Persistence", run_dir / "Persistence")
     servers = Servers(seconds, doors)
@@ -92,7 +98,15 @@ def serving(
         if watch is not None:
             watch(party)
         door = servers.doors[party.party_id]
-        machine = Rep3Machine(party, OwnerInput(party.party_id, None), run_dir, print, listen=lambda port: door)
+        share_file = share_files.share_file(shares_from, party.party_id)
+        machine = Rep3Machine(
+            party,
+            OwnerInput(party.party_id, None),
+            run_dir,
+            print,
+            listen=lambda port: door,
+            budget=None if budget is None else lambda: QueryBudget(share_file, budget).may_ask,
+        )
         with contextlib.closing(machine):
             run_program(source, args, machine)
 

@@ -34,7 +34,7 @@ from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.workflows.handoff import hand_off
 from mpc_tamper.workflows.training import train
-from mpc_tamper.workflows.verification import COUNT_FILE, Verification, verify
+from mpc_tamper.workflows.verification import Verification, verify
 from tests.support.in_memory import InMemoryRep3
 from tests.support.trainings import PARAMETERS, SABOTAGE
 
@@ -54,9 +54,9 @@ def models(tmp_path_factory: pytest.TempPathFactory, tiny_task: Task) -> dict[st
 
 
 @pytest.fixture
-def copy(models: dict[str, Path], tmp_path: Path) -> Path:
-    """A copy of the clean model's shares, to spoil; never verified before."""
-    return Path(shutil.copytree(models["clean"], tmp_path / "copy", ignore=shutil.ignore_patterns(COUNT_FILE)))
+def copy(models: dict[str, Path], tmp_path: Path, state: Path) -> Path:
+    """A copy of the clean model's shares, to spoil; never verified before, as far as this test's counts say."""
+    return Path(shutil.copytree(models["clean"], tmp_path / "copy"))
 
 
 def ask(shares: Path, task: Task, engine: Engine = REP3, **options: object) -> Verification:
@@ -127,13 +127,19 @@ def test_errors_in_the_certificate_abort(models: dict[str, Path], tiny_task: Tas
     ],
 )
 def test_certificates_that_cannot_be_are_refused(
-    copy: Path, tiny_task: Task, check: PixelRobustness, channels: int, protocol: ProtocolName, message: str
+    copy: Path,
+    state: Path,
+    tiny_task: Task,
+    check: PixelRobustness,
+    channels: int,
+    protocol: ProtocolName,
+    message: str,
 ) -> None:
     engine = InMemoryRep3()
     engine.capabilities = replace(engine.capabilities, protocols=frozenset(ProtocolName))
     with pytest.raises(ParameterError, match=message):
         verify(copy, tiny_task.x_test, tiny_task.y_test, check, engine=engine, protocol=protocol, channels=channels)
-    assert not (copy / COUNT_FILE).exists()
+    assert not state.exists()
 
 
 @pytest.mark.parametrize("protocol", ACTIVE)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mpc_tamper.cli.options import EngineOption, ProtocolOption, QuietOption, TimeoutOption
-from mpc_tamper.core.errors import OpeningError, UsageError
+from mpc_tamper.cli import console
+from mpc_tamper.cli.options import BudgetOption, EngineOption, QuietOption, TimeoutOption
+from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 
@@ -22,10 +23,16 @@ def serve(
         int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
     ] = 15000,
     engine: EngineOption = EngineName.REP3,
-    protocol: ProtocolOption = ProtocolName.RING,
+    protocol: Annotated[
+        ProtocolName | None,
+        typer.Option(
+            "--protocol", help="An active one, or ring. (default: mal-rep-ring on rep3, sy-rep-ring on mp-spdz)"
+        ),
+    ] = None,
     queries: Annotated[
         int | None, typer.Option("--queries", min=1, help="End after this many clients. (default: at an interrupt)")
     ] = None,
+    budget: BudgetOption = None,
     answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What each client learns.")] = "class",
     clients: Annotated[
         Path | None,
@@ -35,13 +42,15 @@ def serve(
     ] = None,
     run_dir: Annotated[
         Path | None,
-        typer.Option("--run-dir", help="A folder for keys, logs and what clients need. (default: in runs/)"),
+        typer.Option(
+            "--run-dir", readable=False, help="A folder for keys, logs and what clients need. (default: in runs/)"
+        ),
     ] = None,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
 ) -> None:
     """Answer clients with the class of their images. Three local servers hold the model's shares. Ctrl-C ends them."""
-    from mpc_tamper.cli.program import new_run_dir
+    from mpc_tamper.cli.program import run_folder
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
     from mpc_tamper.engines.registry import get_engine
@@ -49,28 +58,36 @@ def serve(
 
     if answer not in set(serving.Answer):
         raise UsageError(f"expected --answer class or score, got {answer!r}")
-    place = run_dir or new_run_dir("serve")
-    if not quiet:
-        folder = place / "clients"
-        typer.echo(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
-        if clients is None and get_engine(engine).capabilities.anonymous_clients:
-            typer.echo("anonymous clients are served; --clients DIR serves known ones only", err=True)
-    try:
-        with shown(quiet=quiet) as progress:
-            serving.serve(
-                shares_of(model),
-                engine=get_engine(engine),
-                run_dir=place,
-                port_base=port_base,
-                protocol=protocol,
-                queries=queries,
-                answer=serving.Answer(answer),
-                known=clients,
-                timeout_seconds=timeout,
-                progress=progress,
-            )
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
+    runs_on = get_engine(engine)
+    serving.check_engine(runs_on, protocol)
+    if protocol is not None and not protocol.active:
+        console.warn(
+            f"{protocol} is passive: a server that cheats can change answers unnoticed, and what the servers' share "
+            "files hold is not compared"
+        )
+    with run_folder(run_dir, "serve") as place:
+        if not quiet:
+            folder = place / "clients"
+            console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
+            if clients is None and runs_on.capabilities.anonymous_clients:
+                console.note("anonymous clients are served; --clients DIR serves known ones only")
+        try:
+            with shown(quiet=quiet) as progress:
+                serving.serve(
+                    shares_of(model),
+                    engine=runs_on,
+                    run_dir=place,
+                    port_base=port_base,
+                    protocol=protocol,
+                    queries=queries,
+                    budget=budget,
+                    answer=serving.Answer(answer),
+                    known=clients,
+                    timeout_seconds=timeout,
+                    progress=progress,
+                )
+        except KeyboardInterrupt:
+            console.note("stopped")
 
 
 def query(
@@ -100,22 +117,24 @@ def query(
     """Ask three servers for the class of an image. They learn neither the image nor the answer."""
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.query import ask
-    from mpc_tamper.datasets.image import read_image
+    from mpc_tamper.datasets.image import likely_shape, read_image
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
 
     if (key is None) != (certificate is None):
         raise UsageError("expected --key and --certificate together, got one; give both or neither")
+    if not (runs_on := get_engine(engine)).capabilities.queries:
+        raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it serves no clients")
     service = serving.Service.read(certificates / serving.SERVICE)
     if service.engine is not engine:
         raise UsageError(f"expected --engine {service.engine}, on which these servers run, got {engine}")
-    pixels = read_image(image, index, service.features)
+    pixels = read_image(image, index, service.features, service.image_shape or likely_shape(service.features))
     outputs = ask(
         pixels,
         read_hosts(servers),
         certificates,
-        engine=get_engine(engine),
+        engine=runs_on,
         key=key,
         certificate=certificate,
         timeout_seconds=timeout,
@@ -174,12 +193,12 @@ def contribute(
             progress=progress,
         )
     if not quiet:
-        typer.echo(f"contributed {part.stop - part.start:,} rows")
+        console.say(f"contributed {part.stop - part.start:,} rows")
 
 
 def client_certificate(
     name: Annotated[str, typer.Argument(help="The name of the client. MP-SPDZ expects C0, C1, ...")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for both files.")],
+    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder for both files.")],
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make a client's key, which stays with it, and its certificate, which goes to the servers."""
@@ -192,9 +211,9 @@ def client_certificate(
         if path.exists():
             raise UsageError(f"{path}: expected no such file yet, got one; remove it, or choose another --out")
     write_certificate(name, key, certificate, days)
-    typer.echo(f"key          {key}  (stays with the client)")
-    typer.echo(f"certificate  {certificate}  (goes to the servers)")
-    typer.echo(f"SHA-256      {fingerprint(certificate)}")
+    console.say(f"key          {key}  (stays with the client)")
+    console.say(f"certificate  {certificate}  (goes to the servers)")
+    console.say(f"SHA-256      {fingerprint(certificate)}")
 
 
 def _rows(text: str | None, count: int) -> slice:
@@ -210,10 +229,8 @@ def _rows(text: str | None, count: int) -> slice:
 def _print(outputs: np.ndarray, score_bits: int, quiet: bool) -> None:
     """The class and, where the servers give one, the score."""
     found, scored, score = (int(value) for value in outputs)
-    if found not in (0, 1) or scored not in (0, 1):
-        raise OpeningError(f"expected a class 0 or 1 from the servers, got {found}: they run another program")
     words = [str(found)] if quiet else [f"class {found}"]
     if scored:
         real = f"{score / (1 << score_bits):.6f}"
         words.append(real if quiet else f"score {real}")
-    typer.echo("\n".join(words))
+    console.say("\n".join(words))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import QuietOption
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
@@ -34,7 +35,9 @@ def costs(
     quick: Annotated[
         bool, typer.Option("--quick", help="Take few rows and iterations, and leave out the relay.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")] = Path("results"),
+    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder to write to.")] = Path(
+        "results"
+    ),
     quiet: QuietOption = False,
 ) -> None:
     """Measure seconds, bytes and rounds of each way to a model, by protocol. Writes costs.json, .md and .png."""
@@ -60,8 +63,8 @@ def costs(
             check=not quick,
             progress=progress,
         )
-    typer.echo((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))
-    typer.echo(f"written to {out}: {', '.join(FILES)}")
+    console.say((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))
+    console.say(f"written to {out}: {', '.join(FILES)}")
 
 
 def _numbers(text: str, option: str) -> tuple[int, ...]:

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.runs.protocols import EngineName
 
 
 def doctor() -> None:
     """Check the MP-SPDZ tree that MP_SPDZ_HOME names. The exit code is 2 if no protocol can run."""
-    from rich.console import Console
-    from rich.table import Table
-
     from mpc_tamper.engines.registry import get_engine
 
     found = get_engine(EngineName.MP_SPDZ).diagnose()
-    console = Console(highlight=False, soft_wrap=True)
     for fact in found.facts:
-        console.print(fact, markup=False)
-    table = Table("protocol", "security", "runs", "additive errors", box=None, title="protocols", title_justify="left")
+        console.say(fact)
+    rows = []
     for report in found.protocols:
         security = "active, with abort" if report.protocol.active else "passive"
-        table.add_row(report.protocol, security, "yes" if report.runs else "no", report.errors)
-    console.print(table)
+        rows.append((report.protocol, security, "yes" if report.runs else "no", report.errors))
+    console.say(console.table("protocols", ("protocol", "security", "runs", "additive errors"), rows, left=4))
     for problem in found.missing:
-        console.print(f"- {problem}", markup=False)
+        console.say(f"- {problem}")
     if not found.usable:
         raise typer.Exit(2)

@@ -7,32 +7,42 @@ from typing import Annotated
 
 import typer
 
-from mpc_tamper.cli.options import JsonOption, ProtocolOption, QuietOption, TimeoutOption, corruption
-from mpc_tamper.cli.program import check_program, input_files, new_run_dir
+from mpc_tamper.cli import console
+from mpc_tamper.cli.options import (
+    BudgetOption,
+    JsonOption,
+    MaxVerdictsOption,
+    ProtocolOption,
+    QuietOption,
+    TimeoutOption,
+    corruption,
+)
+from mpc_tamper.cli.program import check_program, client_access, input_files, lines_first, run_folder
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
 
+PRINTS = 0  # the party that shows the program's output
 PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Which party this host is.")]
 
 
 def certificate(
     party: PartyOption,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder for both files.")],
+    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder for both files.")],
     days: Annotated[int, typer.Option("--days", min=1, max=3650, help="How many days the certificate is valid.")] = 365,
 ) -> None:
     """Make this host's key, which stays, and its certificate, which the other two hosts get."""
-    from mpc_tamper.core.files import check_folder
+    from mpc_tamper.core.files import check_folder, exists
     from mpc_tamper.engines.certificates import certificate_file, fingerprint, key_file, make_certificate
 
     check_folder(out)
     for path in (key_file(out, party), certificate_file(out, party)):
-        if path.exists():
+        if exists(path):
             raise UsageError(f"{path}: expected no such file yet, got one; remove it, or choose another --out")
     key, certificate = make_certificate(party, out, valid_days=days)
-    typer.echo(f"key          {key}  (stays on this host)")
-    typer.echo(f"certificate  {certificate}  (goes to the other two)")
-    typer.echo(f"SHA-256      {fingerprint(certificate)}")
+    console.say(f"key          {key}  (stays on this host)")
+    console.say(f"certificate  {certificate}  (goes to the other two)")
+    console.say(f"SHA-256      {fingerprint(certificate)}")
 
 
 def party(
@@ -68,11 +78,14 @@ def party(
         Path | None, typer.Option("--plan", help="A text file of additive errors, if this party is corrupt.")
     ] = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for this party's share file. (default: in runs/)")
+        Path | None,
+        typer.Option("--run-dir", readable=False, help="A new folder for this party's share file. (default: in runs/)"),
     ] = None,
     shares_from: Annotated[
         Path | None,
-        typer.Option("--shares-from", help="This party's folder of the run whose shares the program reads."),
+        typer.Option(
+            "--shares-from", readable=False, help="This party's folder of the run whose shares the program reads."
+        ),
     ] = None,
     listen: Annotated[
         str | None,
@@ -85,6 +98,8 @@ def party(
             "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="On rep3, seconds until all have started."
         ),
     ] = 600.0,
+    max_verdicts: MaxVerdictsOption = None,
+    budget: BudgetOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -96,37 +111,42 @@ def party(
     from mpc_tamper.engines.certificates import check_credentials, readable_by_others
     from mpc_tamper.engines.hosts import Host, read_hosts
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows import verdicts
 
     if not get_engine(engine).capabilities.parties:
         raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it has no parties; see mpc-tamper run")
     check_program(program)
-    spec = RunSpec(
-        program=program,
-        args=tuple(args or ()),
-        protocol=protocol,
-        inputs=input_files(inputs or []),
-        run_dir=run_dir or new_run_dir(f"{program.stem}-party{party}"),
-        shares_from=shares_from,
-        corruption=corruption(plan, None if plan is None else party),
-        timeout_seconds=timeout,
-    )
     addresses, pinned = read_hosts(hosts), three_certificates(certificates)
     check_credentials(party, key, pinned)
     if readable_by_others(key):
-        typer.secho(f"warning: {key} can be read by other users; chmod 600 {key}", fg=typer.colors.YELLOW, err=True)
+        console.warn(f"{key} can be read by other users; chmod 600 {key}")
     if not quiet:
         others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
-        typer.echo(f"party {party} at {addresses[party]}, to meet {others}", err=True)
+        console.note(f"party {party} at {addresses[party]}, to meet {others}")
     host = Host(party, addresses, key, pinned, listen, connect_timeout)
-    result = get_engine(engine).run_party(spec, host)
+    with run_folder(run_dir, f"{program.stem}-party{party}") as folder, lines_first(as_json=as_json or party != PRINTS):
+        spec = RunSpec(
+            program=program,
+            args=tuple(args or ()),
+            protocol=protocol,
+            inputs=input_files(inputs or []),
+            run_dir=folder,
+            shares_from=shares_from,
+            corruption=corruption(plan, None if plan is None else party),
+            timeout_seconds=timeout,
+            clients=client_access(args or [], budget),
+        )
+        verdicts.count_run(spec, [party], verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
+        result = get_engine(engine).run_party(spec, host)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 
 
 def three_certificates(paths: list[Path]) -> tuple[Path, Path, Path]:
     """Those of parties 0, 1 and 2."""
+    from mpc_tamper.core.files import is_file
     from mpc_tamper.engines.certificates import certificate_file
 
-    if len(paths) == 1 and not paths[0].is_file():
+    if len(paths) == 1 and not is_file(paths[0]):
         paths = [certificate_file(paths[0], i) for i in range(PARTIES)]
     if len(paths) != PARTIES:
         raise UsageError(f"expected --certificates DIR, or three times with a FILE each, got {len(paths)} files")

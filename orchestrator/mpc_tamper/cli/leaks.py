@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, two_classes
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
@@ -49,4 +50,4 @@ def row(
     task = load_task(data, classes=two_classes(classes), root=root)
     with shown(quiet=quiet) as progress:
         leak_rows(runs_on, out, task=task, rows=rows, corrupt_party=corrupt_party, seed=seed, progress=progress)
-    typer.echo((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
+    console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))

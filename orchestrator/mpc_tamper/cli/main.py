@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import signal
+import sys
+from types import FrameType
 
 import typer
 
-from mpc_tamper.cli import clients, costs, datasets, hosts, leaks, matrix, program, results, training, verify
+from mpc_tamper.cli import (
+    clients,
+    console,
+    costs,
+    datasets,
+    faults,
+    hosts,
+    leaks,
+    matrix,
+    program,
+    results,
+    training,
+    verify,
+)
 from mpc_tamper.cli.doctor import doctor
-from mpc_tamper.cli.errors import ReportingGroup
+from mpc_tamper.cli.errors import INTERRUPTED, INTERRUPTED_NOTE, ReportingGroup
+from mpc_tamper.core.terminal import escape_codes_unwanted
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_AGAIN_SECONDS = 0.01
 
 app = typer.Typer(
     name="mpc-tamper",
@@ -32,6 +51,7 @@ app.command("costs")(costs.costs)
 app.command("matrix")(matrix.matrix)
 app.command("rerun")(matrix.rerun)
 app.command("probe")(matrix.probe)
+app.command("faults")(faults.faults)
 app.command("serve")(clients.serve)
 app.command("query")(clients.query)
 app.command("contribute")(clients.contribute)
@@ -45,13 +65,45 @@ def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed
 
-    typer.echo(installed("mpc-tamper"))
+    console.say(installed("mpc-tamper"))
 
 
 def run() -> None:
     """The entry point of the mpc-tamper command. When terminated, it leaves as little behind as when interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    app()
+    console.prepare_streams()
+    if escape_codes_unwanted():
+        for each in (app, datasets.app):
+            each.rich_markup_mode = None  # help and complaints about options without escape codes
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup and the jobs of a shell script have it
+            signal.signal(number, _end)
+    try:
+        app()
+    except KeyboardInterrupt:  # before the command line was read
+        console.note(INTERRUPTED_NOTE)
+        sys.exit(INTERRUPTED)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Ends as an interrupt does. What comes after the first, such as an impatient Ctrl-C or a terminal's last words,
+    cannot break that off: it takes a few seconds at most."""
+    for each in _ENDING:
+        signal.signal(each, signal.SIG_IGN)
+    if _is_swallowed(frame):
+        signal.signal(signal.SIGALRM, _end)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+    else:
+        raise KeyboardInterrupt
+
+
+def _is_swallowed(frame: FrameType | None) -> bool:
+    """Whether Python would print an exception and go on: in __del__, and in what follows the import of a module."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == "__del__" or (code.co_name == "cb" and "importlib" in code.co_filename):
+            return True
+        frame = frame.f_back
+    return False
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import ClassesOption, DownloadOption, EngineOption, QuietOption, RootOption, two_classes
 from mpc_tamper.cli.results import OutOption
@@ -76,7 +77,7 @@ def matrix(
             corrupt_party=corrupt_party,
             progress=progress,
         )
-    typer.echo((out / MATRIX_MARKDOWN).read_text(encoding="utf-8"))
+    console.say((out / MATRIX_MARKDOWN).read_text(encoding="utf-8"))
 
 
 def rerun(
@@ -128,7 +129,7 @@ def rerun(
         for cell, differences in found:
             different |= bool(differences)
             said = ", ".join(f"{field}: {then} then, {now} now" for field, (then, now) in differences.items())
-            typer.echo(f"{cell['dataset']} {cell['attack']} {cell['defence']}: {said or 'the same'}")
+            console.say(f"{cell['dataset']} {cell['attack']} {cell['defence']}: {said or 'the same'}")
     if different:
         raise typer.Exit(DIFFERENT)
 
@@ -162,4 +163,4 @@ def probe(
             seed=seed,
             progress=progress,
         )
-    typer.echo((out / PROBING_MARKDOWN).read_text(encoding="utf-8"))
+    console.say((out / PROBING_MARKDOWN).read_text(encoding="utf-8"))

@@ -23,6 +23,18 @@ EngineOption = Annotated[
     EngineName, typer.Option("--engine", help="What runs the program. clear is an oracle without any secrecy.")
 ]
 ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="The protocol, by MP-SPDZ's script name.")]
+MaxVerdictsOption = Annotated[
+    int | None,
+    typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit. (default: 10)"),
+]
+BudgetOption = Annotated[
+    int | None,
+    typer.Option(
+        "--budget",
+        min=1,
+        help="Queries of each client about the model, all anonymous ones together. (default: 1000, or 100 for scores)",
+    ),
+]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="How many seconds to wait for a message.")
 ]

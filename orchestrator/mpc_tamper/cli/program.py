@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import (
+    BudgetOption,
     CorruptPartyOption,
     EngineOption,
     JsonOption,
+    MaxVerdictsOption,
     PortBaseOption,
     ProtocolOption,
     QuietOption,
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.core.errors import DataError, ParameterError, UsageError
-from mpc_tamper.core.files import what_is
+from mpc_tamper.core.errors import DataError, ParameterError, TamperError, UsageError
+from mpc_tamper.core.files import is_file, reported, what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.runs.spec import ClientAccess, InputFiles, RunSpec
+
+_LONGEST_NAME = 200  # bytes of a new folder's name, before the time
 
 
 def run(
@@ -40,38 +48,54 @@ def run(
     plan: Annotated[Path | None, typer.Option("--plan", help="A text file of additive errors.")] = None,
     corrupt_party: CorruptPartyOption = None,
     run_dir: Annotated[
-        Path | None, typer.Option("--run-dir", help="A new folder for share files and logs. (default: in runs/)")
+        Path | None,
+        typer.Option("--run-dir", readable=False, help="A new folder for share files and logs. (default: in runs/)"),
     ] = None,
     shares_from: Annotated[
-        Path | None, typer.Option("--shares-from", help="The run folder whose share files the program reads.")
+        Path | None,
+        typer.Option("--shares-from", readable=False, help="The run folder whose share files the program reads."),
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
+    max_verdicts: MaxVerdictsOption = None,
+    budget: BudgetOption = None,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a program with three parties. Its output goes to standard output and its cost to standard error."""
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.workflows import verdicts
 
     check_program(program)
-    spec = RunSpec(
-        program=program,
-        args=tuple(args or ()),
-        protocol=protocol,
-        inputs=input_files(inputs or []),
-        run_dir=run_dir or new_run_dir(program.stem),
-        shares_from=shares_from,
-        corruption=corruption(plan, corrupt_party),
-        timeout_seconds=timeout,
-        port_base=port_base,
-    )
-    result = get_engine(engine).run(spec)
+    with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
+        spec = RunSpec(
+            program=program,
+            args=tuple(args or ()),
+            protocol=protocol,
+            inputs=input_files(inputs or []),
+            run_dir=folder,
+            shares_from=shares_from,
+            corruption=corruption(plan, corrupt_party),
+            timeout_seconds=timeout,
+            port_base=port_base,
+            clients=client_access(args or [], budget),
+        )
+        verdicts.count_run(spec, range(PARTIES), verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
+        result = get_engine(engine).run(spec)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 
 
+def client_access(args: list[str], budget: int | None) -> ClientAccess:
+    """For programs that serve clients: a budget for each. (svm_query.mpc is told in its arguments what it answers.)"""
+    from mpc_tamper.clients.serve import BUDGETS, Answer
+
+    usual = BUDGETS[Answer.SCORE if "answer=score" in args else Answer.CLASS]
+    return ClientAccess(budget=usual if budget is None else budget)
+
+
 def check_program(path: Path) -> None:
-    if not path.is_file():
+    if not is_file(path):
         raise UsageError(f"{path}: expected a program, got {what_is(path)}; check the path")
 
 
@@ -83,7 +107,7 @@ def input_files(options: list[str]) -> Mapping[int, InputFiles]:
         path = Path(name)
         if owner not in map(str, range(PARTIES)) or not name:
             raise ParameterError(f"expected --input PARTY=FILE with a party from 0 to {PARTIES - 1}, got {option!r}")
-        if not path.is_file():
+        if not is_file(path):
             raise DataError(f"{path}: expected the input file of party {owner}, got {what_is(path)}; check the path")
         kind = "binary" if path.suffix == ".bin" else "text"
         if kind in files.setdefault(int(owner), {}):
@@ -92,10 +116,44 @@ def input_files(options: list[str]) -> Mapping[int, InputFiles]:
     return {owner: InputFiles(**kinds) for owner, kinds in files.items()}
 
 
+@contextmanager
+def run_folder(chosen: Path | None, name: str) -> Iterator[Path]:
+    """The folder that the user chose, or a new one below runs/, which goes if it stays empty."""
+    if chosen is not None:
+        yield chosen
+        return
+    folder = new_run_dir(name)
+    try:
+        yield folder
+    finally:
+        for place in (folder, folder.parent):
+            with suppress(OSError):
+                place.rmdir()
+
+
 def new_run_dir(name: str) -> Path:
-    """A folder below runs/ that no earlier run used."""
+    """Make a folder below runs/. Of several runs that begin at once each gets one of its own."""
     from datetime import datetime
 
+    name = os.fsencode(name)[:_LONGEST_NAME].decode(errors="ignore")
     first = Path("runs", f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
-    candidates = (first if i == 0 else first.with_name(f"{first.name}-{i}") for i in range(1000))
-    return next(path for path in candidates if not path.exists())
+    with reported(first, "a folder that can be made (or name one with --run-dir)"):
+        for number in itertools.count():
+            path = first.with_name(f"{first.name}-{number}") if number else first
+            with suppress(FileExistsError):
+                path.parent.mkdir(exist_ok=True)
+                path.mkdir()
+                return path
+    raise AssertionError
+
+
+@contextmanager
+def lines_first(*, as_json: bool) -> Iterator[None]:
+    """What the program had printed before an error reaches standard output before the error is reported."""
+    try:
+        yield
+    except TamperError as exc:
+        if not as_json:
+            for line in exc.lines:
+                console.exactly(line)
+        raise

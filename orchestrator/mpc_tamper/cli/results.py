@@ -8,12 +8,13 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import EngineOption, QuietOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 MP_SPDZ_HOME = "MP_SPDZ_HOME"
-OutOption = Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder to write to.")]
+OutOption = Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder to write to.")]
 
 
 def reproduce(
@@ -39,8 +40,8 @@ def reproduce(
 
     with shown(quiet=quiet) as progress:
         table1.reproduce(get_engine(engine), out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress)
-    typer.echo((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
-    typer.echo(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
+    console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
+    console.say(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
 
 
 def bench(
@@ -61,5 +62,5 @@ def bench(
             iterations=experiment.ITERATIONS if iterations is None else iterations,
             progress=progress,
         )
-    typer.echo((out / BENCH_MARKDOWN).read_text(encoding="utf-8"))
-    typer.echo(f"written to {out}: {BENCH_JSON}, {BENCH_MARKDOWN}")
+    console.say((out / BENCH_MARKDOWN).read_text(encoding="utf-8"))
+    console.say(f"written to {out}: {BENCH_JSON}, {BENCH_MARKDOWN}")

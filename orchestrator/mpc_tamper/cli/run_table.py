@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import typer
-
+from mpc_tamper.cli import console
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
 
@@ -51,24 +50,16 @@ def by_site(party: PartyReport) -> dict[str, tuple[int, Cost]]:
 
 
 def print_tables(result: RunResult, engine: EngineName) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(stderr=True, highlight=False)
-    parties = Table("party", box=None, title=f"{engine}, {result.spec.protocol}: {result.spec.run_dir}")
-    for column in ("seconds", "bytes sent", "rounds", "peak memory, MB"):
-        parties.add_column(column, justify="right")
-    for party in result.parties:
-        parties.add_row(str(party.party_id), *_cells(party.cost), f"{party.peak_rss_bytes / 1e6:,.0f}")
-    console.print(parties)
+    columns = ("party", "seconds", "bytes sent", "rounds", "peak memory, MB")
+    rows = [
+        (str(party.party_id), *_cells(party.cost), f"{party.peak_rss_bytes / 1e6:,.0f}") for party in result.parties
+    ]
+    console.note(console.table(f"{engine}, {result.spec.protocol}: {result.spec.run_dir}", columns, rows))
     sites = by_site(result.parties[0])
     if sites:
-        steps = Table("step", box=None, title=f"steps of party {result.parties[0].party_id}")
-        for column in ("times", "seconds", "bytes sent", "rounds"):
-            steps.add_column(column, justify="right")
-        for site, (count, cost) in sites.items():
-            steps.add_row(site, f"{count:,}", *_cells(cost))
-        console.print(steps)
+        columns = ("step", "times", "seconds", "bytes sent", "rounds")
+        steps = [(site, f"{count:,}", *_cells(cost)) for site, (count, cost) in sites.items()]
+        console.note(console.table(f"steps of party {result.parties[0].party_id}", columns, steps))
 
 
 def _fields(cost: Cost) -> dict[str, float | int]:
@@ -82,9 +73,9 @@ def _cells(cost: Cost) -> tuple[str, str, str]:
 def print_result(result: RunResult, engine: EngineName, *, as_json: bool, quiet: bool) -> None:
     """The program's lines, and the cost on standard error unless quiet; or all of it as JSON."""
     if as_json:
-        typer.echo(json.dumps(record(result, engine), indent=2))
+        console.say(json.dumps(record(result, engine), indent=2))
         return
     for line in result.lines:
-        typer.echo(line)
+        console.exactly(line)
     if not quiet:
         print_tables(result, engine)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
 from mpc_tamper.cli.options import (
     ClassesOption,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from mpc_tamper.runs.owners import ClientRows
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
+_TAKEN = 0.5  # a success rate below which an attack is said not to have worked
+
 DataOption = Annotated[
     str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
 ]
@@ -49,10 +52,13 @@ LabelsOwnerOption = Annotated[
     ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", help="Write record.json and weights.npy there.")
+    Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write record.json and weights.npy there.")
 ]
 RunDirOption = Annotated[
-    Path | None, typer.Option("--run-dir", help="A new folder for the shares. (default: below runs/; of attack: none)")
+    Path | None,
+    typer.Option(
+        "--run-dir", readable=False, help="A new folder for the shares. (default: below runs/; of attack: none)"
+    ),
 ]
 
 InsecureOpenOption = Annotated[
@@ -184,7 +190,13 @@ def attack(
     with shown(quiet=options.quiet) as progress:
         trained = secret.open(progress=progress)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
-    _finish(secret, trained, attacked | asdict(trained.evaluate(task, where)), options)
+    found = trained.evaluate(task, where)
+    _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
+    if found.attack_success_rate_clipped < _TAKEN:
+        console.warn(
+            f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the images of "
+            f"the other class; raise --iterations or --strength ({strength:g} now), or choose more or other pixels"
+        )
 
 
 def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:
@@ -197,7 +209,7 @@ def _tell_clients(options: TrainingOptions) -> None:
     if options.run_dir is None or options.quiet or options.as_json:
         return
     folder = options.run_dir / "clients"
-    typer.echo(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
+    console.say(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
 
 
 def _train(
@@ -266,7 +278,9 @@ def open_trained(
     classes: ClassesOption = None,
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
-    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Write weights.npy there.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write weights.npy there.")
+    ] = None,
     insecure_open: InsecureOpenOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -290,14 +304,18 @@ def open_trained(
     if out is not None:
         _write_weights(out, model)
     if task is not None:
-        typer.echo(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
-    typer.echo(f"{'weights':<28} {len(model.weights):,}")
-    typer.echo(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
-    typer.echo(f"{'sha256':<28} {model.sha256()}")
+        console.say(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
+    console.say(f"{'weights':<28} {len(model.weights):,}")
+    console.say(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
+    console.say(f"{'sha256':<28} {model.sha256()}")
 
 
 def _finish(
-    secret: SecretModel, opened: TrainedModel | None, findings: dict[str, Any], options: TrainingOptions
+    secret: SecretModel,
+    opened: TrainedModel | None,
+    findings: dict[str, Any],
+    options: TrainingOptions,
+    image_shape: tuple[int, ...] = (),
 ) -> None:
     """Print what was found and where the shares are; write the record and, of an opened model, the weights."""
     import json
@@ -312,17 +330,26 @@ def _finish(
         if opened is not None:
             _write_weights(options.out, opened.opened)
     if options.as_json:
-        typer.echo(record)
+        console.say(record)
         return
     for key, value in findings.items():
-        typer.echo(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
-    typer.echo(f"{'seconds':<28} {secret.run.seconds:.1f}")
-    typer.echo(f"{'bytes per party':<28} {secret.run.bytes_per_party:,}")
-    typer.echo(f"{'rounds':<28} {secret.run.rounds:,}")
+        if key == "trigger_pixels":
+            value = _places(value, image_shape)
+        console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
+    console.say(f"{'seconds':<28} {secret.run.seconds:.1f}")
+    console.say(f"{'bytes per party':<28} {secret.run.bytes_per_party:,}")
+    console.say(f"{'rounds':<28} {secret.run.rounds:,}")
     if options.run_dir is not None:
-        typer.echo(f"{'shares':<28} {secret.shares}")
+        console.say(f"{'shares':<28} {secret.shares}")
     if opened is None and not options.quiet:
-        typer.echo(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}", err=True)
+        console.note(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}")
+
+
+def _places(pixels: list[int], image_shape: tuple[int, ...]) -> str:
+    """The row and column of each, once for all channels."""
+    height, width = image_shape[-2:]
+    places = sorted({divmod(pixel % (height * width), width) for pixel in pixels})
+    return "row, column " + "; ".join(f"{row},{column}" for row, column in places)
 
 
 def _write_weights(folder: Path, model: OpenedModel) -> None:

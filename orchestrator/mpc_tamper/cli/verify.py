@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from mpc_tamper.cli import console
 from mpc_tamper.cli.options import (
     ClassesOption,
     CorruptPartyOption,
     DownloadOption,
     EngineOption,
     JsonOption,
+    MaxVerdictsOption,
     QuietOption,
     RootOption,
     TimeoutOption,
@@ -54,10 +56,7 @@ def verify(
     ] = None,
     plan: Annotated[Path | None, typer.Option("--plan", help="A file of additive errors for the verification.")] = None,
     corrupt_party: CorruptPartyOption = None,
-    max_verdicts: Annotated[
-        int | None,
-        typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit. (default: 10)"),
-    ] = None,
+    max_verdicts: MaxVerdictsOption = None,
     insecure_passive: Annotated[
         bool, typer.Option("--insecure-passive", help="Allow a passive protocol, where a verdict can be forged.")
     ] = False,
@@ -76,6 +75,7 @@ def verify(
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verification
     from mpc_tamper.workflows.stages import shares_of
+    from mpc_tamper.workflows.verdicts import MAX_VERDICTS
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     available = len(task.x_test)
@@ -83,7 +83,7 @@ def verify(
         raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
     chosen = np.linspace(0, available - 1, rows or available).astype(int)
     if insecure_passive:
-        typer.secho("warning: a passive protocol; a corrupt party can forge this verdict", fg="yellow", err=True)
+        console.warn("a passive protocol; a corrupt party can forge this verdict")
     with shown(quiet=quiet) as progress:
         found = verification.verify(
             shares_of(run_dir),
@@ -96,20 +96,19 @@ def verify(
             secret_owner=secret_owner,
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
-            max_verdicts=verification.MAX_VERDICTS if max_verdicts is None else max_verdicts,
+            max_verdicts=MAX_VERDICTS if max_verdicts is None else max_verdicts,
             insecure_passive=insecure_passive,
             progress=progress,
         )
     record = found.record()
     if as_json:
-        typer.echo(json.dumps(record, indent=2))
+        console.say(json.dumps(record, indent=2))
     else:
-        typer.echo(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.statement}")
+        console.say(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.found}")
         if not quiet:
-            typer.echo(
+            console.note(
                 f"{engine} {protocol}, verification {found.number} of this model: {record['seconds']:.2f} s, "
-                f"{record['bytes_per_party']:,} bytes and {record['rounds']} rounds per party",
-                err=True,
+                f"{record['bytes_per_party']:,} bytes and {record['rounds']} rounds per party"
             )
     if not found.verdict.passed:
         raise typer.Exit(FAILED)

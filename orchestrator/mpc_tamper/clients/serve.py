@@ -17,21 +17,21 @@ from enum import StrEnum
 from pathlib import Path
 
 from mpc_tamper.clients.handout import write_hand_out
-from mpc_tamper.core.errors import EngineUnavailable, ParameterError, UsageError
+from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.certificates import write_certificate
 from mpc_tamper.models.capabilities import Capability
-from mpc_tamper.models.description import ModelDescription
+from mpc_tamper.models.description import ModelDescription, read_shape
 from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, ClientAccess, RunSpec
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, QUERY_BUDGET, ClientAccess, RunSpec
 from mpc_tamper.workflows.handoff import hand_off, needs_handoff
 
 SERVICE = "service.json"
 NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
-OUTPUTS = 3  # of a query: the class, whether a score comes with it, the score
+OUTPUTS = 4  # of a query: the class, whether a score comes with it, the score, whether all pixels were some
 
 
 class Answer(StrEnum):
@@ -39,15 +39,23 @@ class Answer(StrEnum):
     SCORE = "score"
 
 
+# Queries of each client; docs/clients.md says why. Scores are linear equations in the weights.
+BUDGETS = {Answer.CLASS: QUERY_BUDGET, Answer.SCORE: QUERY_BUDGET // 10}
+
+
 @dataclass(frozen=True)
 class Service:
-    """What clients are told in public. features: of a row, such as the pixels of an image."""
+    """What clients are told in public. features: of a row, such as the pixels of an image.
+
+    image_shape: of the images that the model was trained on, where they are known.
+    """
 
     model: str
     features: int
     answer: Answer
     engine: EngineName
     protocol: ProtocolName
+    image_shape: tuple[int, ...] | None = None
 
     @classmethod
     def read(cls, path: Path) -> Service:
@@ -60,6 +68,7 @@ class Service:
                 Answer(fields["answer"]),
                 EngineName(fields["engine"]),
                 ProtocolName(fields["protocol"]),
+                read_shape(fields),
             )
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
@@ -73,8 +82,9 @@ def serve(
     engine: Engine,
     run_dir: Path,
     port_base: int,
-    protocol: ProtocolName = ProtocolName.RING,
+    protocol: ProtocolName | None = None,
     queries: int | None = None,
+    budget: int | None = None,
     answer: Answer = Answer.CLASS,
     known: Path | None = None,
     timeout_seconds: float = 60.0,
@@ -83,30 +93,37 @@ def serve(
     """Serve `queries` clients, or until interrupted where None. Raises what ended it.
 
     shares: the folder of a training run.  port_base: server i listens for clients on port_base + i of this machine.
-    known: a folder with the certificates of the clients to serve; None serves anybody.
+    protocol: an active one where None.  known: a folder with the certificates of the clients to serve; None serves
+    anybody.  budget: how many queries each client may ask about this model, all anonymous ones together; BUDGETS where
+    None. Each server counts for itself, over sessions and restarts. An engine whose servers do not count stops after so
+    many queries of all clients.
     """
     can = engine.capabilities
-    if protocol not in can.queries:
-        raise EngineUnavailable(
-            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with ring or "
-            "mal-rep-ring, or mp-spdz with ring or sy-rep-ring"
-        )
+    protocol = check_engine(engine, protocol)
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
-    count = share_files.count(share_files.share_file(shares, 0))
+    budget = BUDGETS[answer] if budget is None else budget
+    if budget < 1:
+        raise ParameterError(f"expected a budget of at least one query, got {budget}")
+    try:
+        count = share_files.count(share_files.share_file(shares, 0))
+    except ShareFileError as exc:
+        raise ShareFolderError(f"{shares}: expected the shares of a training in it; {exc}", exc.party) from exc
     described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
     model = get_model(described.model)
     model.require({Capability.QUERIES}, "serving")
-    service = Service(described.model, described.features, answer, engine.name, protocol)
+    service = Service(described.model, described.features, answer, engine.name, protocol, described.image_shape)
     identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
-    access = ClientAccess(identities, known)
+    access = ClientAccess(identities, known, budget)
     if needs_handoff(shares, engine, protocol):
         progress(f"handing the shares over to {protocol}")
         handed = _fresh(run_dir, "handoff")
         hand_off(shares, engine, protocol, handed)
         shares = handed
+    if not can.budgets:
+        queries = min(budget, queries or budget)
     for session, count in sessions(queries, can.queries[protocol]):
         progress(f"session {session} on {engine.name} {protocol}, ports {port_base} to {port_base + PARTIES - 1}")
         call = model.query(described.features, with_score=answer is Answer.SCORE, port=port_base, queries=count)
@@ -121,6 +138,17 @@ def serve(
                 clients=access,
             )
         )
+
+
+def check_engine(engine: Engine, protocol: ProtocolName | None) -> ProtocolName:
+    """The protocol, an active one where None. Raises EngineUnavailable where they serve no clients."""
+    protocol = protocol or engine.capabilities.serves_with
+    if protocol is None or protocol not in engine.capabilities.queries:
+        raise EngineUnavailable(
+            f"expected an engine and protocol that serve clients, got {engine.name} {protocol}; use rep3 with "
+            "mal-rep-ring or ring, or mp-spdz with sy-rep-ring or ring"
+        )
+    return protocol
 
 
 def sessions(queries: int | None, size: int) -> Iterator[tuple[int, int]]:

@@ -23,6 +23,11 @@ def program(name: str) -> Path:
     return _existing(Path("Programs", "Source", name))
 
 
+def programs(pattern: str) -> list[Path]:
+    """Those whose name fits, such as '*_verify.mpc'."""
+    return sorted((root() / "Programs" / "Source").glob(pattern))
+
+
 def data_file(name: str) -> Path:
     return _existing(Path("data", name))
 

@@ -29,7 +29,13 @@ Every message says what was expected, what came, and what the user can do.
 
 
 class TamperError(Exception):
-    """Base of all."""
+    """Base of all.
+
+    lines: what a program had printed before this ended it. Empty where the protocol is active and a party deviated or
+    was lost: then nothing of the run is to be believed.
+    """
+
+    lines: tuple[str, ...] = ()
 
 
 class UsageError(TamperError):

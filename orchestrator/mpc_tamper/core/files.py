@@ -1,17 +1,107 @@
-"""Write files whole or not at all; say what stands at a path. What the system refuses becomes a UsageError."""
+"""Read and decode a user's files, write files whole or not at all, say what stands at a path.
+
+Nothing here lets an exception of the system, or of a library that decodes, through: what is refused becomes a
+UsageError of one line. Questions about a path (is_file and its kin) have answers for every path, such as one below a
+folder that may not be entered, a name that is too long, or links that lead in a circle.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import os
+import stat
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mpc_tamper.core.errors import UsageError
+from mpc_tamper.core.errors import DataError, TamperError, UsageError
 
 _ATTEMPTS = 3
+_BLOCK = bytes(4096)
+_PREFIX, _LONGEST_SUFFIX = 20, 16  # of the temporary name of a file, whose own may be as long as names may be
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISREG, "a file"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+)
+_REFUSALS = {
+    errno.EACCES: "a place that you may not look at",
+    errno.ENAMETOOLONG: "a name that is too long",
+    errno.ELOOP: "links that lead in a circle",
+}
+
+
+def read_file(path: Path, expected: str, *, error: type[UsageError] = DataError, largest: int | None = None) -> bytes:
+    """All bytes of a user's file. expected: what it should be.  largest: refuse more bytes than this.
+
+    Raises the error, a line with the path and the reason.
+    """
+    try:
+        with open(path, "rb") as file:
+            content = file.read() if largest is None else file.read(largest + 1)
+    except (OSError, ValueError, MemoryError) as exc:
+        raise error(f"{path}: expected {expected}, got {_reason(path, exc)}; check the path") from exc
+    if largest is not None and len(content) > largest:
+        raise error(f"{path}: expected {expected}, of at most {largest:,} bytes, got more; check the path")
+    return content
+
+
+def read_text_file(path: Path, expected: str, *, error: type[UsageError] = DataError) -> str:
+    """As read_file, in UTF-8; a byte-order mark at its beginning is no part of the text."""
+    content = read_file(path, expected, error=error)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise error(
+            f"{path}: expected {expected}, in UTF-8, got byte {exc.start} that is none; save it as UTF-8"
+        ) from exc
+
+
+@contextmanager
+def decoding(
+    path: Path, expected: str, advice: str, *, part: str | None = None, error: type[UsageError] = DataError
+) -> Iterator[None]:
+    """Around a library that makes sense of a user's bytes: whatever it raises becomes the error, in one line.
+
+    part: of the file.
+
+    Such libraries document some of what they raise: NumPy alone lets through what zipfile, zlib, lzma and its own
+    parser of headers raise, RuntimeError, NotImplementedError, struct.error and MemoryError among it.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):  # what it warns of, it still reads
+            yield
+    except TamperError:
+        raise
+    except Exception as exc:
+        words = " ".join(str(exc).split())[:200]
+        reason = f"{type(exc).__name__}: {words}" if words else type(exc).__name__
+        where = str(path) if part is None else f"{path}: {part}"
+        raise error(f"{where}: expected {expected}, got a file that does not read ({reason}); {advice}") from exc
+
+
+def is_file(path: Path) -> bool:
+    return os.path.isfile(path)
+
+
+def is_folder(path: Path) -> bool:
+    return os.path.isdir(path)
+
+
+def exists(path: Path) -> bool:
+    return os.path.exists(path)
+
+
+def same_place(first: Path, second: Path) -> bool:
+    """Whether two paths lead to one file or folder, be it there or not."""
+    return os.path.realpath(first) == os.path.realpath(second)
 
 
 @contextmanager
@@ -19,7 +109,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes its place, on failure it is removed."""
     with reported(path, "a file that can be written"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:_PREFIX]}.", suffix=suffix, dir=path.parent)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -59,20 +150,33 @@ def check_folder(folder: Path) -> None:
                     raise
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """This process's alone for a run: another one that comes meanwhile is refused before it changes anything."""
+    with reported(folder, "a folder that can be read"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as exc:
+                raise UsageError(
+                    f"{folder}: expected a folder that no other run uses, got one in use; choose another"
+                ) from exc
+        yield
+    finally:
+        os.close(handle)
+
+
 def what_is(path: Path) -> str:
     """For messages about a path that is not what was expected."""
-    for holds, name in (
-        (path.is_dir, "a folder"),
-        (path.is_file, "a file"),
-        (path.is_char_device, "a device"),
-        (path.is_block_device, "a device"),
-        (path.is_fifo, "a pipe"),
-        (path.is_socket, "a socket"),
-        (path.is_symlink, "a link to nothing"),
-    ):
-        if holds():
-            return name
-    return "no such file"
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return "a link to nothing" if os.path.islink(path) else "no such file"
+    except (OSError, ValueError) as exc:
+        return _reason(path, exc)
+    return next((name for holds, name in _KINDS if holds(mode)), "something else")
 
 
 @contextmanager
@@ -81,7 +185,38 @@ def reported(path: Path, expected: str) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise UsageError(f"{path}: expected {expected}, got: {exc.strerror or exc}; choose another place") from exc
+        raise UsageError(f"{path}: expected {expected}, got: {exc.strerror or exc}; {_way_out(exc)}") from exc
+    except ValueError as exc:
+        if "null" not in str(exc):
+            raise
+        raise UsageError(f"{path}: expected {expected}, got: {exc}; choose another place") from exc
+
+
+def system_failure(exc: OSError) -> str:
+    """What the system refused and of what, and what to do, for a failure that nothing else has put into words."""
+    names = [str(name) for name in (exc.filename, exc.filename2) if isinstance(name, str | Path)]
+    return f"{': '.join([*names[:1], exc.strerror or str(exc)])}; {_way_out(exc)}"
+
+
+def _way_out(exc: OSError) -> str:
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, or choose another place"
+    if exc.errno in (errno.EMFILE, errno.ENFILE):
+        return "allow more open files (ulimit -n)"
+    if exc.errno in (errno.ENOMEM, errno.EAGAIN):
+        return "free some memory, or end other processes"
+    return "choose another place"
+
+
+def _reason(path: Path, exc: Exception) -> str:
+    """In words that fit behind 'got'."""
+    if isinstance(exc, OSError):
+        if isinstance(exc, FileNotFoundError) and os.path.islink(path):
+            return "a link to nothing"
+        if isinstance(exc, IsADirectoryError):
+            return "a folder"
+        return _REFUSALS.get(exc.errno or 0, exc.strerror or str(exc))
+    return "more bytes than there is memory" if isinstance(exc, MemoryError) else f"a path that is none: {exc}"
 
 
 def _write_something(folder: Path) -> None:
@@ -89,11 +224,11 @@ def _write_something(folder: Path) -> None:
     try:
         for path in reversed((folder, *folder.parents)):
             with contextlib.suppress(FileExistsError):
-                if not path.exists():
+                if not exists(path):
                     path.mkdir()
                     made.append(path)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(_BLOCK)  # on a full disk an empty file can still be made
     finally:
         for path in reversed(made):
             with contextlib.suppress(OSError):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
+
+from mpc_tamper.core.terminal import printable, takes_escape_codes
 
 _STEPS = 4  # lines of one text, where there is no terminal to draw a bar on
 
@@ -35,16 +38,18 @@ class PlainLines:
         if (text, step) == self._last:
             return
         self._last = (text, step)
-        print(text + (f": {step / _STEPS:.0%}" if step else ""), file=self._stream, flush=True)
+        said = printable(text) + (f": {step / _STEPS:.0%}" if step else "")
+        with contextlib.suppress(OSError):  # nobody reads it any more; the work goes on
+            print(said, file=self._stream, flush=True)
 
 
 @contextmanager
 def shown(*, quiet: bool, stream: TextIO | None = None) -> Iterator[Progress]:
     """Bars with a clock where the stream (default standard error) is a terminal, plain lines elsewhere."""
     stream = stream or sys.stderr
-    if quiet:
+    if quiet or stream is None:
         yield silent
-    elif stream.isatty():
+    elif takes_escape_codes(stream):
         with _bars(stream) as progress:
             yield progress
     else:
@@ -73,6 +78,7 @@ def _bars(stream: TextIO) -> Iterator[Progress]:
 
         def progress(text: str, fraction: float | None = None) -> None:
             nonlocal last
+            text = printable(text)
             if text != last:
                 end_last()
                 last = text

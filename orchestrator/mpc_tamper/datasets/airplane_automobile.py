@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import is_folder, read_file
 from mpc_tamper.datasets import cifar10
 from mpc_tamper.datasets.load import COLLECTIONS, load_task
 from mpc_tamper.datasets.task import Task
@@ -43,7 +44,7 @@ def load_airplane_automobile(place: Path) -> tuple[Task, PixelCopy]:
 
     place: a folder in torchvision's layout, or an .npz file of these two classes. Raises DataError for anything else.
     """
-    if place.is_dir():
+    if is_folder(place):
         task = load_task(place, classes=CLASSES)
     else:
         task = replace(load_task(place), classes=CLASSES)
@@ -66,4 +67,4 @@ def _pixel_copy(place: Path, sha256: str) -> PixelCopy:
 
 def _md5(path: Path) -> str:
     """How the distribution is recognised; no security rests on it."""
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(read_file(path, "a batch of CIFAR-10"), usedforsecurity=False).hexdigest()

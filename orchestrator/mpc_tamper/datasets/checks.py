@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.datasets import advice
 from mpc_tamper.datasets.task import Task
 
 
@@ -19,8 +20,8 @@ def checked(task: Task) -> Task:
         )
     n = math.prod(task.image_shape)
     for part, x, y in (("train", task.x_train, task.y_train), ("test", task.x_test, task.y_test)):
-        _check_pixels(x, n, f"{task.source}: x_{part}")
-        _check_labels(y, len(x), f"{task.source}: y_{part}")
+        _check_pixels(x, n, task.source, f"x_{part}")
+        _check_labels(y, len(x), task.source, f"y_{part}")
     return task
 
 
@@ -38,36 +39,29 @@ def inferred_shape(n: int, source: str) -> tuple[int, ...]:
     )
 
 
-def _check_pixels(x: np.ndarray, n: int, what: str) -> None:
-    _check_uint8(x, what)
+def _check_pixels(x: np.ndarray, n: int, source: str, name: str) -> None:
+    if x.dtype != np.uint8:
+        held, mend = advice.pixels(x, name)
+        raise DataError(f"{source}: {name}: expected uint8, got {held}; {mend}")
     if x.ndim != 2 or x.shape[1] != n:
         raise DataError(
-            f"{what}: expected shape (rows, {n}), one image a row, got {x.shape}; reshape it, or correct image_shape"
+            f"{source}: {name}: expected shape (rows, {n}), one image a row, got {x.shape}; {advice.shape(x, name, n)}"
         )
 
 
-def _check_labels(y: np.ndarray, rows: int, what: str) -> None:
-    _check_uint8(y, what)
+def _check_labels(y: np.ndarray, rows: int, source: str, name: str) -> None:
+    held, mend = advice.labels(y, name)
+    if y.dtype != np.uint8:
+        raise DataError(f"{source}: {name}: expected uint8, got {held}; {mend}")
+    if y.ndim != 1:
+        raise DataError(f"{source}: {name}: expected shape ({rows},), one label for each image, got {y.shape}; {mend}")
     if y.shape != (rows,):
-        raise DataError(f"{what}: expected shape ({rows},), one label for each image, got {y.shape}; reshape it")
-    for label in (0, 1):
-        if not np.any(y == label):
-            raise DataError(
-                f"{what}: expected both labels 0 and 1, got {_found(y)}; add rows of label {label} "
-                "and number the classes 0 and 1"
-            )
-    if np.any(y > 1):
         raise DataError(
-            f"{what}: expected labels 0 and 1 only, got {_found(y)}; keep two classes and number them 0 and 1"
+            f"{source}: {name}: expected shape ({rows},), one label for each image, got {y.shape}; save both from the "
+            "same rows"
         )
-
-
-def _check_uint8(array: np.ndarray, what: str) -> None:
-    if array.dtype != np.uint8:
-        raise DataError(f"{what}: expected uint8, got {array.dtype}; convert it with .astype(numpy.uint8)")
-
-
-def _found(y: np.ndarray) -> str:
-    labels = np.unique(y).tolist()
-    shown = ", ".join(str(label) for label in labels[:5]) + (", ..." if len(labels) > 5 else "")
-    return f"labels {shown}" if labels else "no rows"
+    found = set(np.unique(y).tolist())
+    if not found >= {0, 1}:
+        raise DataError(f"{source}: {name}: expected both labels 0 and 1, got {held}; {mend}")
+    if found > {0, 1}:
+        raise DataError(f"{source}: {name}: expected labels 0 and 1 only, got {held}; {mend}")

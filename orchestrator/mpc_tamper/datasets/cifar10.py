@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import read_file
 from mpc_tamper.datasets.inert_pickle import Call, Global, read_inert
 
 FOLDER = "cifar-10-batches-py"
@@ -31,12 +32,7 @@ def read_cifar10(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
 
 def read_batch(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """(rows, 3072) and (rows,), uint8. Raises DataError for anything else in the file."""
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise DataError(f"{path}: expected at most {_LARGEST} bytes, got more; download CIFAR-10 again")
-        content = path.read_bytes()
-    except OSError as exc:
-        raise DataError(f"{path}: expected a batch of CIFAR-10, got {exc.strerror}; download CIFAR-10 again") from exc
+    content = read_file(path, "a batch of CIFAR-10", largest=_LARGEST)
     batch = read_inert(content, str(path))
     if not isinstance(batch, dict):
         raise _malformed(path, "a dict with data and labels", type(batch).__name__)

@@ -9,14 +9,16 @@ from __future__ import annotations
 import gzip
 import math
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import decoding, is_file, read_file, what_is
 
 _UINT8 = 8
+_LARGEST_LABEL = 9
+_FILE = "a readable file of MNIST"
 _LARGEST = 1 << 30  # bytes of one file; all of MNIST's have less than 50 MB
 
 
@@ -42,6 +44,12 @@ def _images(folder: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
             f"{folder}: expected a label for each image, got {len(images)} images and {len(labels)} labels "
             f"in the {part} files; download them again"
         )
+    if labels.size and labels.max() > _LARGEST_LABEL:
+        row = int(np.argmax(labels > _LARGEST_LABEL))
+        raise DataError(
+            f"{folder}: expected labels 0 to {_LARGEST_LABEL} in the {part} files, got {labels[row]} for image {row}; "
+            "download them again"
+        )
     return images, labels
 
 
@@ -63,20 +71,15 @@ def _read_idx(folder: Path, name: str, ndim: int) -> np.ndarray:
 def _content(folder: Path, name: str) -> tuple[Path, bytes]:
     """The decompressed file, whichever of the two forms is there."""
     path = folder / name
-    try:
-        if path.is_file():
-            with path.open("rb") as plain:
-                return path, _bounded(path, plain.read(_LARGEST + 1))
-        path = folder / f"{name}.gz"
-        with gzip.open(path, "rb") as compressed:
-            return path, _bounded(path, compressed.read(_LARGEST + 1))
-    except FileNotFoundError as exc:
-        raise DataError(f"expected {folder / name} or the same with .gz, got neither; download it again") from exc
-    except (OSError, EOFError, zlib.error) as exc:
-        raise DataError(f"{path}: expected a readable file, got {exc}; download it again") from exc
-
-
-def _bounded(path: Path, content: bytes) -> bytes:
+    if is_file(path):
+        return path, read_file(path, _FILE, largest=_LARGEST)
+    packed = folder / f"{name}.gz"
+    if not is_file(packed):
+        raise DataError(
+            f"expected {path} or the same with .gz, got neither ({what_is(path)}, {what_is(packed)}); download it again"
+        )
+    with decoding(packed, _FILE, "download it again"), gzip.open(packed, "rb") as file:
+        content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
-        raise DataError(f"{path}: expected at most {_LARGEST} bytes, got more; this is no MNIST file")
-    return content
+        raise DataError(f"{packed}: expected at most {_LARGEST:,} bytes, got more; this is no MNIST file")
+    return packed, content

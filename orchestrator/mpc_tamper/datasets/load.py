@@ -12,6 +12,7 @@ import numpy as np
 
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import exists, is_file, is_folder, what_is
 from mpc_tamper.datasets import cifar10, idx
 from mpc_tamper.datasets.checks import checked
 from mpc_tamper.datasets.download import download_cifar10, download_mnist
@@ -19,6 +20,7 @@ from mpc_tamper.datasets.npz import read_npz
 from mpc_tamper.datasets.task import Task
 
 BUNDLED = "mnist_0_1"
+_DIGITS = 9  # of a class's number; Python refuses to read very long ones
 BUNDLED_SHA256 = "8f53d9149a1833812235945e8e9219bcf19795814d6b429a37df92b5478e16a7"
 DOWNLOADS = Path("data", "downloads")
 
@@ -42,7 +44,7 @@ class Collection:
 
     def folder(self, root: Path) -> Path | None:
         for place in self.places:
-            if any((root / place / f"{self.marker}{suffix}").is_file() for suffix in ("", ".gz")):
+            if any(is_file(root / place / f"{self.marker}{suffix}") for suffix in ("", ".gz")):
                 return root / place
         return None
 
@@ -92,13 +94,13 @@ def load_task(
         name = str(name_or_path)
         return _from_collection(name, _folder(name, root or DOWNLOADS, download), classes)
     path = Path(name_or_path)
-    if path.is_dir():
+    if is_folder(path):
         name, folder = _recognise(path)
         return _from_collection(name, folder, classes)
-    if path.suffix != ".npz" and not path.exists():
+    if path.suffix != ".npz" and not exists(path):
         raise DataError(
             f"expected {', '.join((BUNDLED, *COLLECTIONS))}, an .npz file or a folder in torchvision's layout, "
-            f"got {str(name_or_path)!r}, which is none; check the name or the path"
+            f"got {str(name_or_path)!r}, which is none ({what_is(path)}); check the name or the path"
         )
     _refuse_classes(classes, str(path))
     return read_npz(path, name=path.stem)
@@ -173,7 +175,7 @@ def _class_number(value: ClassName, names: tuple[str, ...]) -> int:
     text = str(value).strip().lower()
     if text in names:
         return names.index(text)
-    if text.isdecimal() and int(text) < len(names):
+    if text.isdecimal() and len(text) < _DIGITS and int(text) < len(names):
         return int(text)
     raise DataError(f"expected a class, 0 to {len(names) - 1} or {', '.join(names)}, got {value!r}")
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import decoding, read_file
+from mpc_tamper.datasets import advice
 from mpc_tamper.datasets.checks import checked, inferred_shape
 from mpc_tamper.datasets.task import Task
 
@@ -24,6 +25,9 @@ _OTHERS = {
     b"PK": "an archive that does not read: it is cut short or damaged",
 }
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_ONE = "arrays of numbers written by numpy.savez"
+_AGAIN = "write it again with numpy.savez or numpy.savez_compressed"
+_LARGEST = 1 << 32  # bytes of one array
 
 
 def read_npz(path: Path, *, name: str, classes: tuple[str, str] = ("0", "1"), sha256: str | None = None) -> Task:
@@ -31,10 +35,7 @@ def read_npz(path: Path, *, name: str, classes: tuple[str, str] = ("0", "1"), sh
 
     Raises DataError for a file that is missing, malformed, or hashes to something else.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as exc:
-        raise DataError(f"{path}: expected a readable .npz file, got {exc.strerror}; check the path") from exc
+    content = read_file(path, "a readable .npz file")
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and digest != sha256:
         raise DataError(
@@ -49,7 +50,8 @@ def read_npz(path: Path, *, name: str, classes: tuple[str, str] = ("0", "1"), sh
     elif x_train.ndim == 2:
         image_shape = inferred_shape(x_train.shape[1], str(path))
     else:
-        raise DataError(f"{path}: x_train: expected shape (rows, pixels), got {x_train.shape}; reshape it")
+        mend = advice.shape(x_train, "x_train", 0)
+        raise DataError(f"{path}: x_train: expected shape (rows, pixels), got {x_train.shape}; {mend}")
     return checked(
         Task(
             name=name,
@@ -69,34 +71,41 @@ def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
         raise DataError(
             f"{path}: expected arrays of numbers written by numpy.savez, got {got}; save {', '.join(ARRAYS)} with it"
         )
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            missing = [key for key in ARRAYS if key not in archive]
-            if missing:
-                raise DataError(
-                    f"{path}: expected the arrays {', '.join(ARRAYS)}, got {', '.join(archive.files) or 'none'}; "
-                    f"save {', '.join(missing)} too"
-                )
-            return {key: _array(archive, key, path) for key in (*ARRAYS, "image_shape") if key in archive}
-    except (OSError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as exc:
-        raise DataError(
-            f"{path}: expected arrays of numbers written by numpy.savez, got a file that does not read: it is damaged; "
-            "write it again"
-        ) from exc
+    with (
+        decoding(path, _ONE, _AGAIN),
+        zipfile.ZipFile(io.BytesIO(content)) as archive,
+    ):
+        entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        missing = [key for key in ARRAYS if key not in entries]
+        if missing:
+            raise DataError(
+                f"{path}: expected the arrays {', '.join(ARRAYS)}, got {', '.join(entries) or 'none'}; "
+                f"save {', '.join(missing)} too"
+            )
+        return {key: _array(archive, entries[key], path, key) for key in (*ARRAYS, "image_shape") if key in entries}
 
 
-def _array(archive: Any, key: str, path: Path) -> np.ndarray:
-    """NumPy's message about an array that it cannot read speaks of unpickling, which is never done here."""
-    try:
-        found = archive[key]
-    except (ValueError, OSError, EOFError, TypeError, AttributeError, zipfile.BadZipFile, zlib.error):
-        found = None
-    if not isinstance(found, np.ndarray):
-        raise DataError(
-            f"{path}: {key}: expected arrays of numbers, got a damaged entry, one that is no array, or Python objects, "
-            "which does not read; save it as an array of numbers"
-        )
-    return found
+def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, key: str) -> np.ndarray:
+    """One array, if the archive holds as many bytes as its header promises. Pickled objects are refused, not read."""
+    if entry.file_size > _LARGEST:
+        raise DataError(f"{path}: {key}: expected at most {_LARGEST:,} bytes, got more; keep fewer rows")
+    with decoding(path, _ONE, _AGAIN, part=key), archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read_header(file)
+        promised = math.prod(shape) * dtype.itemsize
+        if dtype.hasobject:
+            raise DataError(
+                f"{path}: {key}: expected arrays of numbers, got an array of Python objects, which are not read; save "
+                f"{key}.astype(numpy.uint8)"
+            )
+        if promised > entry.file_size:
+            raise DataError(
+                f"{path}: {key}: expected {promised:,} bytes for an array of shape {shape}, got {entry.file_size:,}; "
+                f"the file is damaged: {_AGAIN}"
+            )
+    with decoding(path, _ONE, _AGAIN, part=key), archive.open(entry) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _image_shape(shape: np.ndarray, path: Path) -> tuple[int, ...]:

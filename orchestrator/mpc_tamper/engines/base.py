@@ -29,6 +29,8 @@ class Capabilities:
     hands_off: its active ring protocols cannot read a passive run's shares; handoff.mpc has to take them over.
     stores_transpose: a training step is faster on it where the program keeps the rows' transpose too.
     queries: for each protocol under which it serves clients, how many queries a session may answer.
+    serves_with: of these, the one to take where nobody chose.
+    budgets: its servers count each client's queries and refuse those beyond ClientAccess.budget.
     anonymous_clients: clients may come without a certificate.
     idles: its servers exchange nothing while they wait for a client, so that waiting looks like a hang.
     client_rows: clients may contribute training rows.
@@ -40,6 +42,8 @@ class Capabilities:
     hands_off: bool = False
     stores_transpose: bool = False
     queries: Mapping[ProtocolName, int] = field(default_factory=dict)
+    serves_with: ProtocolName | None = None
+    budgets: bool = False
     anonymous_clients: bool = False
     idles: bool = False
     client_rows: bool = False

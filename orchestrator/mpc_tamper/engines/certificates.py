@@ -5,20 +5,23 @@ Parties name each other P0, P1 and P2, as MP-SPDZ does.
 
 from __future__ import annotations
 
+import codecs
 import datetime
+import ssl
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from mpc_tamper.core.errors import UsageError
-from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.files import reported, write_atomically
 
 VALID_DAYS = 30  # for hosts that exchange certificates ahead of a run
+_LARGEST = 1 << 20  # bytes of a key or certificate
 _CLOCK_SKEW = datetime.timedelta(hours=1)
 
 
@@ -74,8 +77,14 @@ def fingerprint(certificate: Path) -> str:
     return _read_certificate(certificate, "a").fingerprint(hashes.SHA256()).hex(":").upper()
 
 
+def der(certificate: Path, whose: str = "a") -> bytes:
+    """The certificate as TLS compares it. Text before it and a byte-order mark are no part of it. Raises UsageError."""
+    return _read_certificate(certificate, whose).public_bytes(serialization.Encoding.DER)
+
+
 def readable_by_others(key: Path) -> bool:
-    return key.stat().st_mode & 0o077 != 0
+    with reported(key, "a key that can be read"):
+        return key.stat().st_mode & 0o077 != 0
 
 
 def check_credentials(party_id: int, key: Path, certificates: Sequence[Path]) -> None:
@@ -104,27 +113,45 @@ def check_credentials(party_id: int, key: Path, certificates: Sequence[Path]) ->
             f"{key}: expected the key that {certificates[party_id]} was made with, got another; give this host's own "
             f"key, and as party {party_id}'s certificate the one made with it"
         )
+    own = certificates[party_id]
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(own, key)
+    except OSError as exc:
+        raise UsageError(
+            f"{own} and {key}: expected files that OpenSSL reads, got: {exc.strerror or exc}; save them as plain PEM "
+            "text, with nothing before -----BEGIN, or make new ones (mpc-tamper certificate)"
+        ) from exc
+
+
+def _content(path: Path, what: str, advice: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LARGEST)
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise UsageError(f"{path}: expected {what}: {reason}; {advice}") from exc
 
 
 def _read_certificate(path: Path, whose: str) -> x509.Certificate:
+    advice = "its host makes it (mpc-tamper certificate) and sends it to the others"
+    content = _content(path, f"{whose} certificate", advice)
     try:
-        return x509.load_pem_x509_certificate(path.read_bytes())
-    except OSError as exc:
-        raise UsageError(
-            f"{path}: expected {whose} certificate: {exc.strerror}; its host makes it (mpc-tamper certificate) and "
-            "sends it to the others"
-        ) from exc
-    except ValueError as exc:
+        with warnings.catch_warnings(action="ignore"):  # of odd fields, which TLS judges
+            return x509.load_pem_x509_certificate(content.removeprefix(codecs.BOM_UTF8))
+    except Exception as exc:
         raise UsageError(f"{path}: expected {whose} certificate in PEM format, got something else") from exc
 
 
 def _read_key(path: Path) -> ec.EllipticCurvePrivateKey:
+    """What is wrong with a key is said without a word of it."""
+    content = _content(path, "this party's key", "give the file that mpc-tamper certificate made")
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as exc:
-        raise UsageError(f"{path}: expected this party's key: {exc.strerror}") from exc
-    except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
-        raise UsageError(f"{path}: expected this party's key in PEM format, without a password: {exc}") from exc
+        key = serialization.load_pem_private_key(content, password=None)
+    except Exception as exc:
+        raise UsageError(
+            f"{path}: expected this party's key in PEM format, without a password, got something else "
+            f"({type(exc).__name__}); make one (mpc-tamper certificate)"
+        ) from exc
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise UsageError(f"{path}: expected an elliptic-curve key, got another kind; make one (mpc-tamper certificate)")
     return key

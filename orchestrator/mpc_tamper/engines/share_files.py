@@ -6,6 +6,7 @@ x_{i-1}, little-endian. Positions count shares.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mpc_tamper.runs.protocols import PARTIES
 
 HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
 _SHARE_BYTES = 16
+_DIGEST_OF = b"mpc-tamper share file 1\0"
 
 
 def share_file(run_dir: Path, party_id: int) -> Path:
@@ -107,3 +109,17 @@ def of_passive_ring(run_dir: Path) -> bool:
     except ShareFileError:
         return False
     return True
+
+
+def digest(path: Path) -> str:
+    """By which a party knows a model again wherever its share file lies. Raises ShareFileError where it is missing.
+
+    A SHA-256 over all of the file, of any protocol. Shares are uniform, so it tells nothing about what is shared.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.sha256(_DIGEST_OF)).hexdigest()
+    except OSError as exc:
+        raise ShareFileError(
+            f"{path}: expected the share file of an earlier run, got: {exc.strerror}; give that run's folder"
+        ) from exc

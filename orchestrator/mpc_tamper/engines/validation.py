@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, ShareFolderError, UsageError
-from mpc_tamper.core.files import check_folder, what_is
+from mpc_tamper.core.files import check_folder, exists, is_file, is_folder, reported, same_place, what_is
 from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.inputs import WORD_BYTES, read_text
 from mpc_tamper.runs.plan import AdditiveErrorPlan
@@ -30,7 +31,8 @@ def check_timeout(seconds: float, name: str) -> None:
 
 def share_files(run_dir: Path) -> list[Path]:
     """The share files of a run, of any engine."""
-    return sorted((run_dir / PERSISTENCE).glob("*.data"))
+    with reported(run_dir, "a run folder that can be read"):
+        return sorted((run_dir / PERSISTENCE).glob("*.data"))
 
 
 def _check_inputs(spec: RunSpec) -> None:
@@ -38,12 +40,12 @@ def _check_inputs(spec: RunSpec) -> None:
         if not 0 <= owner < PARTIES:
             raise DataError(f"expected an input owner from 0 to {PARTIES - 1}, got {owner}")
         for path in (files.text, files.binary):
-            if path is not None and not path.is_file():
+            if path is not None and not is_file(path):
                 raise DataError(f"{path}: expected the input file of owner {owner}, got {what_is(path)}")
         if files.text is not None:
             read_text(files.text)
-        if files.binary is not None and files.binary.stat().st_size % WORD_BYTES:
-            size = files.binary.stat().st_size
+        size = 0 if files.binary is None else os.path.getsize(files.binary)
+        if size % WORD_BYTES:
             raise DataError(f"{files.binary}: expected little-endian int64, {WORD_BYTES} bytes each, got {size} bytes")
 
 
@@ -65,11 +67,11 @@ def check_sites(plan: AdditiveErrorPlan, program: Program) -> None:
 
 
 def _check_folders(spec: RunSpec) -> None:
-    if spec.run_dir.exists() and not spec.run_dir.is_dir():
-        raise UsageError(f"{spec.run_dir}: expected a folder for the run, got a file")
+    if exists(spec.run_dir) and not is_folder(spec.run_dir):
+        raise UsageError(f"{spec.run_dir}: expected a folder for the run, got {what_is(spec.run_dir)}")
     if spec.shares_from is not None and not share_files(spec.shares_from):
         raise ShareFolderError(f"{spec.shares_from}: expected the share files of an earlier run in it, got none")
-    fresh = spec.shares_from is None or spec.shares_from.resolve() != spec.run_dir.resolve()
+    fresh = spec.shares_from is None or not same_place(spec.shares_from, spec.run_dir)
     if fresh and share_files(spec.run_dir):
         raise ShareFolderError(
             f"{spec.run_dir}: expected a folder without share files, got those of another run, to which this one "

@@ -48,3 +48,8 @@ class Verdict:
     check: str
     passed: bool
     statement: str
+
+    @property
+    def found(self) -> str:
+        """The statement where it holds, else its opposite."""
+        return self.statement if self.passed else self.statement.replace("at least", "fewer than", 1)

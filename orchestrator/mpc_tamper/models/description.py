@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.files import write_atomically
@@ -17,6 +19,7 @@ FILE = "model.json"
 class ModelDescription:
     """model: its name in the registry.  features: of a row.  shares: how many the model is.
 
+    image_shape: of the images that it was trained on, as Task.image_shape; None where rows are no images.
     protocol: of the shares.  passive: somewhere in the training a corrupt server could add errors.
     of_clients: the rows were those of clients outside the servers.
     """
@@ -27,6 +30,7 @@ class ModelDescription:
     protocol: ProtocolName = ProtocolName.RING
     passive: bool = True
     of_clients: bool = False
+    image_shape: tuple[int, ...] | None = None
 
     def write(self, run_dir: Path) -> None:
         write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n", public=True)
@@ -44,6 +48,7 @@ class ModelDescription:
                 ProtocolName(fields["protocol"]),
                 bool(fields["passive"]),
                 bool(fields["of_clients"]),
+                read_shape(fields),
             )
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -51,3 +56,9 @@ class ModelDescription:
             raise UsageError(
                 f"{path}: expected the description that a training leaves with its shares: {exc!r}; train again"
             ) from exc
+
+
+def read_shape(fields: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """image_shape of a file's fields. Raises ValueError or TypeError."""
+    shape = fields.get("image_shape")
+    return None if shape is None else tuple(int(length) for length in shape)

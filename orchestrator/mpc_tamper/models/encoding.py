@@ -28,7 +28,7 @@ def integer_rows(x: np.ndarray) -> np.ndarray:
             f"{x.dtype} of shape {x.shape}"
         )
     if x.dtype == np.int32 and x.size and max(int(x.max()), -int(x.min())) > MAX_FEATURE:
-        raise DataError(f"expected features from -{MAX_FEATURE} to {MAX_FEATURE}, got {x.min()} to {x.max()}")
+        raise DataError(f"expected features from -{MAX_FEATURE} to {MAX_FEATURE}, got others beyond; scale them down")
     rows = np.empty((len(x), x.shape[1] + 1), dtype=np.int64)
     rows[:, 0] = BIAS
     rows[:, 1:] = x
@@ -106,7 +106,10 @@ def signed_examples(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     x: (m, n) features.  y: (m,) classes 0 and 1, both present: a model of one class only is right on all of that.
     """
     if len(x) != len(y) or not {0, 1} <= set(np.unique(y).tolist()):
-        raise DataError(f"expected as many classes as examples, of both classes, got {len(x)} and {np.unique(y)}")
+        raise DataError(
+            f"expected as many classes as examples, of both classes 0 and 1, got {len(x)} examples and {len(y)} "
+            f"classes, {len(np.unique(y))} different ones"
+        )
     sign = signs(y)
     return np.column_stack([integer_rows(x) * sign[:, None], sign < 0])
 

@@ -10,6 +10,7 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import ProtocolName
 
 MAX_TIMEOUT_SECONDS = 86_400.0
+QUERY_BUDGET = 1000  # of each client; docs/clients.md says why
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,13 @@ class ClientAccess:
 
     identities: a folder with party<i>.key and party<i>.pem, which the servers show; None: those of the run.
     known: a folder with the certificates of the clients to serve; None serves anybody.
+    budget: how many queries about the model in shares_from each client may ask, all anonymous ones together, over all
+    sessions on this host; None for no limit. Programs that read no shares have none.
     """
 
     identities: Path | None = None
     known: Path | None = None
+    budget: int | None = QUERY_BUDGET
 
 
 @dataclass(frozen=True)

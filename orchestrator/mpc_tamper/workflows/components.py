@@ -6,7 +6,6 @@ active protocol, turns the model of components into what a training on pixels wo
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Layout, ProgramCall
@@ -72,7 +72,7 @@ class Lift:
 
     def leaves(self, task: Task) -> ModelDescription:
         pixels = task.x_train.shape[1]
-        return ModelDescription(self.model, pixels, pixels + 1)
+        return ModelDescription(self.model, pixels, pixels + 1, image_shape=task.image_shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +104,7 @@ class SecretProjection:
     @cached_property
     def projection(self) -> Projection:
         rows, pixels = self.task.x_train.shape
-        with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+        with TemporaryFolder() as folder:
             place = Path(folder)
             run_stage(
                 Components(self.parameters), self.task, engine=self.engine, run_dir=place / "pca", progress=silent

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ProgramCrash, ProtocolAbort
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.runs.protocols import PARTIES, ProtocolName
@@ -30,7 +30,7 @@ def hand_off(
 
     Raises ProtocolAbort where the two holders of a component entered different values.
     """
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         inputs = {}
         count = share_files.count(share_files.share_file(shares_from, 0))
         for party in range(PARTIES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ShareFileError, ShareFolderError, UsageError
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.description import FILE, ModelDescription
@@ -47,7 +47,7 @@ def open_model(
             "--insecure-open-model-of-clients (insecure_rows_of_clients=True) opens it"
         )
     progress("opening the model for analysis" + (f"; {AFTER_PASSIVE_TRAINING}" if described.passive else ""))
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         weights = open_shares(shares_from, described.shares, engine, Path(folder, "reveal"), described.protocol)
     return get_model(described.model).opened(weights)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine, OnStep
 from mpc_tamper.models.base import DataSize, Layout, Model, ProgramCall
@@ -91,7 +91,8 @@ class Training:
 
     def leaves(self, task: Task) -> ModelDescription:
         shares = self.model.shares(self.features.size, self.parameters)
-        return ModelDescription(self.model.name, self.features.size, shares)
+        images = task.image_shape if isinstance(self.features, Pixels) else None
+        return ModelDescription(self.model.name, self.features.size, shares, image_shape=images)
 
 
 def run_stage(
@@ -122,7 +123,7 @@ def run_stage(
         handed = run_dir.with_name(f"{run_dir.name}-handoff")
         hand_off(shares_from, engine, protocol, handed)
         shares_from = handed
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         call = stage.call(task, owners, Path(folder), layout)
         spec = RunSpec(
             program=call.program,

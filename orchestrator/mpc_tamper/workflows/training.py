@@ -8,7 +8,6 @@ print(opened.evaluate(task, Trigger.patch(task.image_shape, row=2, column=2)))
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
@@ -48,7 +48,7 @@ class SecretModel:
     constants: Any
     engine: Engine
     run: RunResult
-    folder: tempfile.TemporaryDirectory[str] | None = None
+    folder: TemporaryFolder | None = None
 
     def open(self, *, insecure_rows_of_clients: bool = False, progress: Progress = silent) -> TrainedModel:
         """Open the model for analysis: whoever sees it learns what it holds.
@@ -158,7 +158,7 @@ def train(
     constants = model.constants(parameters, stage.size(sum(owners.row_counts)))
     folder = None
     if run_dir is None:
-        folder = tempfile.TemporaryDirectory(prefix="mpc-tamper-")
+        folder = TemporaryFolder()
         run_dir = Path(folder.name, "shares")
     run = run_stage(
         stage,

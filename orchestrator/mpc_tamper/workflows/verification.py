@@ -10,8 +10,6 @@ PixelRobustness(4, 0.9) in its place asks how many keep their class whatever 4 p
 
 from __future__ import annotations
 
-import json
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ProtocolAbort, ShareFolderError
-from mpc_tamper.core.files import write_atomically
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.checks import Check, Question, Verdict
@@ -31,9 +29,7 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 from mpc_tamper.workflows.handoff import hand_off, needs_handoff
-
-MAX_VERDICTS = 10
-COUNT_FILE = "verifications.json"
+from mpc_tamper.workflows.verdicts import MAX_VERDICTS, count_verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,15 +82,19 @@ def verify(
 
     x: (m, n) pixels, uint8, channel by channel.  y: (m,) classes 0 and 1.  channels: of an image, Task.channels; what
     the check calls a pixel is a position, with all its channels.  secret_owner: the party whose secret the examples
-    are; known to all where None.  max_verdicts: a verdict may leak a bit about the data, so they are counted in
-    shares_from, those that ended in an abort too.  insecure_passive: allow a protocol in which a corrupt party can
-    forge the verdict.  run_dir: keeps the logs; a temporary folder where None.
+    are; known to all where None.  max_verdicts: a verdict may leak a bit about the data, so they are counted on this
+    host (workflows/verdicts.py), those that ended in an abort too.  insecure_passive: allow a protocol in which a
+    corrupt party can forge the verdict.  run_dir: keeps the logs; a temporary folder where None.
 
     Raises ProtocolAbort where somebody deviated or the shares do not fit together, and UsageErrors before any start.
     """
     _check_protocol(engine, protocol, insecure_passive)
     if secret_owner is not None and not 0 <= secret_owner < PARTIES:
         raise ParameterError(f"secret owner: expected party 0 to {PARTIES - 1}, got {secret_owner}")
+    if not shares_from.is_dir():
+        raise ShareFolderError(
+            f"{shares_from}: expected the folder of a training run, got no such folder; check the path"
+        )
     described = ModelDescription.read(shares_from)
     model = get_model() if described is None else get_model(described.model)
     model.require(check.needs, "this check")
@@ -103,13 +103,13 @@ def verify(
             f"expected a protocol modulo 2^64 for a certificate, got {protocol}: comparisons in a field are exact only "
             "for values in range, and a tampered weight need not be. Take mal-rep-ring"
         )
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         place = run_dir or Path(folder)
         question = Question(check.least(len(x)), check.pixels, channels)
         call = model.verification(question, x, y, Path(folder), secret_owner)
         if share_files.of_passive_ring(shares_from):
             _check_count(shares_from, _shares(described, x.shape[1]))
-        number = _count_attempt(shares_from, max_verdicts)
+        number = count_verdict(shares_from, range(PARTIES), max_verdicts)
         runs = []
         if needs_handoff(shares_from, engine, protocol):
             progress(f"handing the shares over to {protocol}")
@@ -134,7 +134,7 @@ def verify(
 def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bool) -> None:
     if protocol not in engine.protocols:
         active = sorted(p for p in engine.protocols if p.active)
-        offer = f"it has {', '.join(active)}" if active else "it has no active protocol: try --engine mp-spdz"
+        offer = f"it has {', '.join(active)}" if active else "it has no active protocol: use --engine rep3 or mp-spdz"
         raise EngineUnavailable(f"expected a protocol of engine {engine.name}, got {protocol}; {offer}")
     if not protocol.active and not insecure_passive:
         raise ParameterError(
@@ -164,23 +164,6 @@ def _check_count(shares_from: Path, expected: int) -> None:
                 "that the model was trained on, and the folder of one training run",
                 party,
             )
-
-
-def _count_attempt(shares_from: Path, limit: int) -> int:
-    """This verification's number, on disk before it begins."""
-    path = shares_from / COUNT_FILE
-    if not shares_from.is_dir():
-        raise ShareFolderError(
-            f"{shares_from}: expected the folder of a training run, got no such folder; check the path"
-        )
-    number = 1 + (json.loads(path.read_text(encoding="utf-8"))["verifications"] if path.exists() else 0)
-    if number > limit:
-        raise ParameterError(
-            f"{shares_from}: expected at most {limit} verifications of a model, got one more: a verdict can be steered "
-            "and may leak a bit about the training data each time. Raise --max-verdicts if that is acceptable"
-        )
-    write_atomically(path, json.dumps({"verifications": number}) + "\n")
-    return number
 
 
 def _bit(run: RunResult) -> bool:

@@ -245,3 +245,27 @@ def test_a_party_that_computes_is_given_time(tmp_path: Path) -> None:
     busy = "import time; end = time.monotonic() + 2\nwhile time.monotonic() < end: pass"
     ends = run_parties([command(0, busy), command(1, "import time; time.sleep(2)")], tmp_path, 1.0)
     assert [e.returncode for e in ends] == [0, 0]
+
+
+def test_what_is_private_is_so_from_the_start(tmp_path: Path) -> None:
+    """Whatever the user's umask and whatever the folders' modes were."""
+    before = os.umask(0)
+    try:
+        earlier, run = tmp_path / "earlier", tmp_path / "run"
+        (earlier / "Persistence").mkdir(parents=True)
+        (earlier / "Persistence" / "Transactions-P0.data").write_bytes(HEADER + bytes(16))
+        (earlier / "Player-Data" / "3-M-128").mkdir(parents=True)
+        (earlier / "Player-Data" / "3-M-128" / "Player-MAC-Keys-M-P0").write_bytes(b"key")
+        (run / "Player-Data").mkdir(parents=True)
+        (tmp_path / "in.txt").write_text("1")
+        run_folder.write_inputs(run, {0: InputFiles(tmp_path / "in.txt")})
+        words = [sys.executable, "-c", "open('Persistence/new', 'w'); open('printed', 'w')"]
+        with run_folder.share_files(run, earlier, [0]):
+            modes = {path: stat.S_IMODE(path.stat().st_mode) for path in run.rglob("*") if not path.is_symlink()}
+            run_parties([PartyCommand(0, words, dict(os.environ))], run, 20)
+            modes |= {path: stat.S_IMODE(path.stat().st_mode) for path in run.rglob("*") if not path.is_symlink()}
+            folders = {path for path in modes if path.is_dir()}
+            assert {path.name for path in folders} == {"Player-Data", "Persistence", "3-M-128"}
+            assert {path.name: f"{mode:o}" for path, mode in modes.items() if mode & 0o077} == {}
+    finally:
+        os.umask(before)

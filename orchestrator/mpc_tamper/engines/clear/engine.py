@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mpc_tamper.core.errors import EngineUnavailable, ShareFolderError
-from mpc_tamper.core.files import make_folder, write_atomically
+from mpc_tamper.core.errors import EngineUnavailable, ShareFolderError, TamperError
+from mpc_tamper.core.files import make_folder, read_file, same_place, write_atomically
 from mpc_tamper.engines.base import Capabilities, Engine, OnStep
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import load_program, run_program
@@ -32,15 +32,19 @@ class ClearEngine(Engine):
         program = load_program(spec.program)
         validate(spec, program)
         shares = read_values(spec.shares_from) if spec.shares_from is not None else None
-        make_folder(spec.run_dir)
-        append = spec.shares_from is not None and spec.shares_from.resolve() == spec.run_dir.resolve()
+        append = spec.shares_from is not None and same_place(spec.shares_from, spec.run_dir)
         plan = None if spec.corruption is None else spec.corruption.plan
         machine = ClearMachine(program.sites, spec.inputs, plan, shares, append=append, on_step=on_step)
         began = time.perf_counter()
-        run_program(program, spec.args, machine)
-        machine.finish()
+        try:
+            run_program(program, spec.args, machine)
+            machine.finish()
+        except TamperError as exc:
+            exc.lines = tuple("".join(machine.text).splitlines())
+            raise
         seconds = time.perf_counter() - began
         if machine.written is not None:
+            make_folder(spec.run_dir)
             write_values(spec.run_dir, machine.written)
         rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         report = PartyReport(0, Cost(seconds=seconds), tuple(machine.clock.records), rss)
@@ -54,13 +58,11 @@ def write_values(run_dir: Path, values: np.ndarray) -> None:
 def read_values(run_dir: Path) -> np.ndarray:
     """What an earlier run of this engine left, uint64. Raises ShareFolderError."""
     path = run_dir / PERSISTENCE / SHARE_FILE
-    try:
-        content = path.read_bytes()
-    except OSError as exc:
-        raise ShareFolderError(
-            f"{path}: expected the values that a run of the clear engine left: {exc.strerror}. Shares belong to the "
-            "engine that wrote them"
-        ) from exc
+    content = read_file(
+        path,
+        "the values that a run of the clear engine left (shares belong to the engine that wrote them)",
+        error=ShareFolderError,
+    )
     if not content.startswith(HEADER) or (len(content) - len(HEADER)) % 8:
         raise ShareFolderError(
             f"{path}: expected {HEADER!r} and 64-bit words: the file is foreign, truncated or edited"

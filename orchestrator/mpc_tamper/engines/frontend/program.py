@@ -9,6 +9,7 @@ import ast
 import builtins
 import hashlib
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +17,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mpc_tamper.core.errors import DataError, ProgramError, TamperError, UnsupportedName
+from mpc_tamper.core.errors import CompileTimeState, ProgramError, TamperError, UnsupportedName
+from mpc_tamper.core.files import read_text_file
 from mpc_tamper.engines.frontend import control
 from mpc_tamper.engines.frontend.containers.array import Array
 from mpc_tamper.engines.frontend.containers.matrix import Matrix, MultiArray
 from mpc_tamper.engines.frontend.containers.memory import MemValue
 from mpc_tamper.engines.frontend.io import clients, output
 from mpc_tamper.engines.frontend.machine import Machine
+from mpc_tamper.engines.frontend.python_state import WAY_OUT
 from mpc_tamper.engines.frontend.reachable import MODULE
 from mpc_tamper.engines.frontend.runtime import Runtime, enter, leave, runtime
 from mpc_tamper.engines.frontend.values.base import INSTEAD, RunTime
@@ -32,6 +35,8 @@ from mpc_tamper.engines.frontend.values.secret import sint
 from mpc_tamper.runs.protocols import PARTIES
 
 log = logging.getLogger(__name__)
+_QUOTED = re.compile(r"'([^']+)'")
+_OWN_TYPES = re.compile(r"\b(sint|cint|regint|sfix|cfix|Array|Matrix|MultiArray|MemValue|Number)\b")
 
 
 @dataclass(frozen=True)
@@ -67,17 +72,14 @@ class Program:
         """Of the source and the arguments; equal at all parties of a run."""
         digest = hashlib.sha256()
         for part in (self.source, *args):
-            encoded = part.encode()
+            encoded = part.encode(errors="surrogateescape")
             digest.update(len(encoded).to_bytes(8, "little") + encoded)
         return digest.hexdigest()
 
 
 def load_program(path: Path) -> Program:
     """Raises DataError for a file that cannot be read, ProgramError for one that is no Python."""
-    try:
-        program = Program(path, path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as exc:
-        raise DataError(f"{path}: expected a readable .mpc program: {exc}") from exc
+    program = Program(path, read_text_file(path, "a readable .mpc program"))
     _parse(program)
     return program
 
@@ -96,13 +98,41 @@ def run_program(program: Program, args: Sequence[str], machine: Machine[Any]) ->
     except TamperError:
         raise
     except NameError as exc:
-        raise _located(program, UnsupportedName, f"{exc.name} is not known here; {INSTEAD}", exc) from exc
+        raise _unbound(program, exc) from exc
     except (Exception, SystemExit) as exc:
         if _in_machine(exc.__traceback__):
             raise
+        if isinstance(exc, (TypeError, AttributeError)) and _OWN_TYPES.search(str(exc)):
+            lacking = (
+                f"{exc}: this is outside the part of MP-SPDZ that this engine runs; convert an operand, or {INSTEAD}"
+            )
+            raise _located(program, UnsupportedName, lacking, exc) from exc
         raise _located(program, ProgramError, f"{type(exc).__name__}: {exc}", exc) from exc
     finally:
         leave(token)
+
+
+def _unbound(program: Program, exc: NameError) -> ProgramError:
+    """A name that nobody knows, or a variable that is local to a body and has no value there."""
+    named = _QUOTED.search(str(exc))
+    name = exc.name or (named[1] if named else "a variable")
+    if isinstance(exc, UnboundLocalError) or name in _assigned(program):
+        return _located(
+            program,
+            CompileTimeState,
+            f"expected a value in {name!r}, got none here: a variable that a function assigns is its own, unseen "
+            "outside and without the value of an outer one. To carry a value out of the body of a loop or branch, "
+            f"{WAY_OUT}",
+            exc,
+        )
+    return _located(program, UnsupportedName, f"{name} is not known here; {INSTEAD}", exc)
+
+
+def _assigned(program: Program) -> set[str]:
+    """Names that the program itself assigns somewhere."""
+    return {
+        node.id for node in ast.walk(_parse(program)) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
 
 
 class ProgramFacts(RunTime):

@@ -13,7 +13,6 @@ import shutil
 import socket
 import ssl
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -29,6 +28,7 @@ from mpc_tamper.core.errors import (
     ProtocolAbort,
     UsageError,
 )
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines.base import Credentials
 from mpc_tamper.engines.hosts import Addresses
 from mpc_tamper.engines.mp_spdz.certificates import install_certificates, install_client, install_party
@@ -98,7 +98,7 @@ def ask(
     """
     hosts, port_base = _places(addresses)
     home = Installation.locate(os.environ if environment is None else environment).home
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder, _client_module(home) as module:
+    with TemporaryFolder() as folder, _client_module(home) as module:
         player_data = Path(folder, "Player-Data")
         number = _install_own(credentials, player_data)
         with contextlib.chdir(folder), _socket_timeout(timeout_seconds), _mapped():

@@ -33,7 +33,14 @@ def compile_program(
     command = [installation.python, "-B", str(installation.compiler), *options, str(program.resolve()), *args]
     try:
         done = subprocess.run(
-            command, cwd=run_dir, env=_environment(), capture_output=True, text=True, errors="replace", check=False
+            command,
+            cwd=run_dir,
+            env=_environment(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            umask=0o077,
         )
     except OSError as exc:
         raise EngineUnavailable(

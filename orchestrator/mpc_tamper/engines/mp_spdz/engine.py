@@ -13,7 +13,7 @@ from mpc_tamper.engines.mp_spdz.diagnosis import diagnose
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS
 from mpc_tamper.engines.mp_spdz.run import execute, prepare
 from mpc_tamper.engines.mp_spdz.single_party import run_on_this_host
-from mpc_tamper.runs.protocols import PARTIES, EngineName
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 
@@ -31,7 +31,9 @@ class MpSpdzEngine(Engine):
         protocols=frozenset(SETTINGS),
         hands_off=True,
         stores_transpose=True,
-        queries=dict.fromkeys(SETTINGS, _FOREVER),
+        # In a field, a comparison is exact for values in range alone, and a client may send any.
+        queries={protocol: _FOREVER for protocol in SETTINGS if protocol.ring},
+        serves_with=ProtocolName.SY_REP_RING,
         idles=True,
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from mpc_tamper.core.errors import PeerTimeout
-from mpc_tamper.engines.mp_spdz.transcript import Line, Transcript
+from mpc_tamper.engines.mp_spdz.transcript import Line, Transcript, without_inputs
 
 _GRACE_SECONDS = 3.0  # for the other parties to notice a failure by themselves and say what they saw
 _POLL_SECONDS = 0.02
@@ -111,6 +111,7 @@ def _start(command: PartyCommand, folder: Path) -> _Party:
         text=True,
         errors="replace",
         start_new_session=True,  # an interrupt reaches the engine alone, which then ends the parties
+        umask=0o077,  # what a party writes is for its owner alone
         preexec_fn=_die_with_parent,
     )
     party = _Party(command.party_id, popen)
@@ -123,7 +124,7 @@ def _start(command: PartyCommand, folder: Path) -> _Party:
 
 def _read(stream: IO[str], lines: list[Line]) -> None:
     for text in stream:
-        lines.append(Line(time.monotonic(), text.rstrip("\n")))
+        lines.append(Line(time.monotonic(), without_inputs(text.rstrip("\n"))))
     stream.close()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.core.errors import EngineUnavailable, PartyError
 from mpc_tamper.core.files import make_folder
 from mpc_tamper.engines.base import OnStep
 from mpc_tamper.engines.frontend.program import Program, load_program
@@ -94,7 +94,10 @@ def _collect(prepared: Prepared, ends: list[PartyEnd]) -> RunResult:
     spec = prepared.spec
     run_folder.write_logs(spec.run_dir, ends)
     if any(end.returncode for end in ends):
-        raise first_cause(ends)
+        cause = first_cause(ends)
+        if not (isinstance(cause, PartyError) and spec.protocol.active):
+            cause.lines = transcript.program_lines(ends[0].transcript)
+        raise cause
     for end in ends:
         if spec.corruption is not None and end.party_id == spec.corruption.party:
             _check_plan_was_read(end)

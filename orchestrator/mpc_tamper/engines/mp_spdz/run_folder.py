@@ -3,6 +3,8 @@
 Programs/       what the compiler wrote                  Persistence/    share files
 Player-Data/    inputs, outputs, keys, certificates      logs/           what compiler and parties printed
 HOSTS-P<i>      address:port of each party, for party i  additive_errors.txt
+
+Folders with inputs, outputs, keys and shares are open to their owner alone before anything is in them.
 """
 
 from __future__ import annotations
@@ -37,8 +39,7 @@ def player_data(run_dir: Path) -> Path:
 
 def write_inputs(run_dir: Path, inputs: Mapping[int, InputFiles]) -> None:
     """Link each owner's files to the names under which MP-SPDZ looks for them."""
-    folder = run_dir / _PLAYER_DATA
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _private(run_dir / _PLAYER_DATA)
     for owner, files in inputs.items():
         for source, name in ((files.text, f"Input-P{owner}-0"), (files.binary, f"Input-Binary-P{owner}-0")):
             (folder / name).unlink(missing_ok=True)
@@ -104,7 +105,7 @@ def share_files(run_dir: Path, shares_from: Path | None, parties: Sequence[int])
     in_place = shares_from is not None and shares_from.resolve() == run_dir.resolve()
     before = run_dir / f"{_PERSISTENCE}.before"
     if in_place:
-        shutil.copytree(folder, before)
+        shutil.copytree(_private(folder), _private(before), dirs_exist_ok=True)
     taken = {} if shares_from is None or in_place else _take(run_dir, shares_from, parties)
     try:
         yield
@@ -123,22 +124,30 @@ def share_files(run_dir: Path, shares_from: Path | None, parties: Sequence[int])
 
 def _take(run_dir: Path, shares_from: Path, parties: Sequence[int]) -> dict[Path, int]:
     """Copy an earlier run's share files, and the MAC keys without which some cannot be read; return their sizes."""
-    folder = run_dir / _PERSISTENCE
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _private(run_dir / _PERSISTENCE)
     sizes = {}
     for party_id in parties:
         name = f"Transactions-P{party_id}.data"
         source = shares_from / _PERSISTENCE / name
         if not source.is_file():
             raise ShareFileError(f"{source}: expected the share file of party {party_id}, got no such file")
+        (folder / name).touch(mode=0o600)
         shutil.copyfile(source, folder / name)
-        (folder / name).chmod(0o600)
         sizes[folder / name] = source.stat().st_size
     for source in (shares_from / _PLAYER_DATA).glob("*/Player-MAC-Keys-*"):
         key = run_dir / source.relative_to(shares_from)
-        key.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, key)
+        _private(run_dir / _PLAYER_DATA)
+        _private(key.parent)
+        key.touch(mode=0o600)
+        shutil.copyfile(source, key)
     return sizes
+
+
+def _private(folder: Path) -> Path:
+    """The folder, made if need be, open to its owner alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
 
 
 def _keep_what_follows(path: Path, size: int) -> None:

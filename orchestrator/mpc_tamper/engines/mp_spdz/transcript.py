@@ -19,6 +19,7 @@ _START = re.compile(rf"^Starting timer (\d+) at {_NUMBER} {_COST} after {_NUMBER
 _STOP = re.compile(rf"^Stopped timer (\d+) at {_NUMBER} {_COST}$")
 _SECONDS = re.compile(rf"^Time = {_NUMBER} seconds")
 _SENT = re.compile(rf"^Data sent = {_NUMBER} MB in ~(\d+) rounds")
+_QUOTED_INPUT = re.compile(r"problem with '.*'")
 _BYTES_PER_MB = 1_000_000
 
 
@@ -39,6 +40,11 @@ class Transcript:
         """The end of standard error, or of standard output where that is empty."""
         lines = [line.text for line in self.errors if line.text.strip()]
         return "\n".join((lines or [line.text for line in self.output])[-count:])
+
+
+def without_inputs(text: str) -> str:
+    """A line without the private value that MP-SPDZ quotes where it cannot read an input."""
+    return _QUOTED_INPUT.sub("problem with a value", text)
 
 
 def program_lines(transcript: Transcript) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.transport.tls import Identity
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 
+EXIT_SYSTEM = 110  # a party's exit code is this plus an errno where the system refused it even room for its report
+
 
 @dataclass(frozen=True)
 class PartyConfig:
@@ -20,7 +22,7 @@ class PartyConfig:
     three have met.  input_text, input_binary: this party's own private input.
     shares_from: the run folder whose share file is taken over.  plan: this party's additive errors, if it is corrupt.
     insecure_fixed_seed: repeatable pads, for tests only.
-    client_identities, known_clients: see records.ClientAccess.
+    client_identities, known_clients, client_budget: see runs.spec.ClientAccess.
     """
 
     party_id: int
@@ -40,6 +42,7 @@ class PartyConfig:
     insecure_fixed_seed: int | None = None
     client_identities: str | None = None
     known_clients: str | None = None
+    client_budget: int | None = None
 
     @classmethod
     def of(
@@ -77,6 +80,7 @@ class PartyConfig:
             insecure_fixed_seed=insecure_fixed_seed,
             client_identities=_text(spec.clients.identities),
             known_clients=_text(spec.clients.known),
+            client_budget=spec.clients.budget,
         )
 
     @property

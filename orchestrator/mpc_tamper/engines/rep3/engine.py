@@ -13,12 +13,13 @@ from types import TracebackType
 
 from mpc_tamper.core import errors
 from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout, TamperError
+from mpc_tamper.core.files import held, system_failure
 from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Engine, GateFlips
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
 from mpc_tamper.engines.rep3 import kernels
-from mpc_tamper.engines.rep3.config import PartyConfig, parties_folder, report_file
+from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, parties_folder, report_file
 from mpc_tamper.engines.rep3.launcher import Parties, get_launcher, wait_for_news
 from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
 from mpc_tamper.engines.rep3.transport.tls import listen
@@ -41,9 +42,11 @@ class Rep3Engine(Engine):
     capabilities = Capabilities(
         protocols=PROTOCOLS,
         gates=True,
-        # Each session starts with fresh keys. What grows with its length is the report, by two steps for an answer; the
+        # Each session starts with fresh keys. What grows with its length is the report, by the steps of an answer; the
         # soundness error does not, as it is that of the worst batch (docs/security.md).
         queries={ProtocolName.RING: 10_000, ProtocolName.MAL_REP_RING: 10_000},
+        serves_with=ProtocolName.MAL_REP_RING,
+        budgets=True,
         anonymous_clients=True,
         client_rows=True,
     )
@@ -59,6 +62,7 @@ class Rep3Engine(Engine):
         launcher.load(kernels.foreseen(program.source, spec.protocol))
         prepare(spec, program)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(held(spec.run_dir))
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
             first, second, third = (Address(*listener.getsockname()) for listener in listeners)
             configs = self._configure(spec, stack.enter_context(self._route((first, second, third))))
@@ -122,6 +126,7 @@ class _Progress:
 
     def __init__(self, on_step: Callable[[str, int], None] | None) -> None:
         self._on_step = on_step
+        self._unfinished = b""  # the beginning of a line whose end is still in the pipe
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(self.writer, False)
@@ -129,9 +134,9 @@ class _Progress:
     def pump(self) -> None:
         """Pass on the latest, if there is news."""
         with contextlib.suppress(BlockingIOError):
-            lines = os.read(self.reader, 1 << 16).decode().splitlines()
+            *lines, self._unfinished = (self._unfinished + os.read(self.reader, 1 << 16)).split(b"\n")
             if self._on_step is not None and lines:
-                site, occurrence = lines[-1].split()
+                site, _, occurrence = lines[-1].decode().rpartition(" ")
                 self._on_step(site, int(occurrence))
 
     def __enter__(self) -> _Progress:
@@ -162,7 +167,10 @@ def _wait(parties: Parties, run_dir: Path, progress: _Progress) -> None:
         parties.update(left)
     failed = {party: code for party, code in parties.exit_codes.items() if code}
     if failed:
-        raise _first_cause([_failure(party, code, run_dir) for party, code in failed.items()], parties.running)
+        cause = _first_cause([_failure(party, code, run_dir) for party, code in failed.items()], parties.running)
+        # All print the same, but one may have been ended by another's end a line earlier.
+        cause.lines = max((tuple(read_report(run_dir, i).get("lines", ())) for i in range(PARTIES)), key=len)
+        raise cause
 
 
 def _failure(party: int, code: int, run_dir: Path) -> TamperError:
@@ -175,7 +183,13 @@ def _failure(party: int, code: int, run_dir: Path) -> TamperError:
         kind = getattr(errors, report["error"], PartyError)
         message = f"{report['message']} (seen by party {party})"
         return kind(message, report["party"]) if issubclass(kind, PartyError) else kind(report["message"])
-    said = _log(run_dir, party).read_text(errors="replace").split("\n")
+    if code > EXIT_SYSTEM:
+        refused = OSError(code - EXIT_SYSTEM, os.strerror(code - EXIT_SYSTEM))
+        return PartyError(f"party {party} could not write in {run_dir}: {system_failure(refused)}", party)
+    try:
+        said = _log(run_dir, party).read_text(errors="replace").split("\n")
+    except OSError as exc:
+        said = [f"its log cannot be read: {exc.strerror}"]
     last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
     return PartyError(f"party {party} ended with exit code {code}: {last}", party)
 

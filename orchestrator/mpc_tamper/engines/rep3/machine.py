@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ProgramError
+from mpc_tamper.core.files import private
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
@@ -58,6 +59,7 @@ class Rep3Machine:
 
     run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
     on_step: told the site and occurrence of each step that begins.  listen: opens this server's door to clients.
+    budget: asked when the program listens, what says whether the client with a certificate may ask once more.
 
     Each party runs the program's Python by itself. public_values, a hash over all public values that enter the
     computation, must come out equal at all parties (handshake.compare_public_values).
@@ -71,6 +73,7 @@ class Rep3Machine:
         emit: Callable[[str], None],
         on_step: Callable[[str, int], None] | None = None,
         listen: Callable[[int], Waiting] | None = None,
+        budget: Callable[[], Callable[[bytes], bool]] | None = None,
     ) -> None:
         self.party = party
         self._inputs = inputs
@@ -79,6 +82,7 @@ class Rep3Machine:
         self._emit = emit
         self._on_step = on_step
         self._listen = listen
+        self._budget = budget
         self._service: tuple[int, ClientService] | None = None
         self.public_values = hashlib.sha256()
 
@@ -143,7 +147,8 @@ class Rep3Machine:
             raise ProgramError(f"expected one listen_for_clients, got ports {self._service[0]} and {port}")
         if self._listen is None:
             raise EngineUnavailable("expected a run that can serve clients, got one in memory: use --engine rep3")
-        self._service = port, ClientService(self.party, self._listen(port))
+        may_ask = None if self._budget is None else self._budget()
+        self._service = port, ClientService(self.party, self._listen(port), may_ask=may_ask)
 
     @_with_all_clients
     def accept_client(self, port: int) -> int:
@@ -214,6 +219,6 @@ class Rep3Machine:
 
     @_with_all_clients
     def emit_binary(self, values: np.ndarray) -> None:
-        self._binary_output.parent.mkdir(parents=True, exist_ok=True)
-        with self._binary_output.open("ab") as file:
+        self._binary_output.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(self._binary_output, "ab", opener=private) as file:
             file.write(values.astype("<u8").tobytes())

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
 import random
 import resource
+import select
 import shutil
 import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -20,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from mpc_tamper.core.errors import TamperError
-from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.errors import PartyError, TamperError, UsageError
+from mpc_tamper.core.files import system_failure, write_atomically
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.certificates import certificate_file, key_file
 from mpc_tamper.engines.frontend.program import load_program, run_program
@@ -29,8 +32,9 @@ from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
-from mpc_tamper.engines.rep3.config import PartyConfig, report_file
+from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -43,6 +47,7 @@ from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost
 
 EXIT_FAILED = 1
+PRINTING_PARTY = 0
 CLIENT_SECONDS = 10.0  # for a client's message
 _EXIT_ORPHANED = 70
 _PROGRESS_SECONDS = 0.1
@@ -87,22 +92,28 @@ def _run(
     printed: list[str] = []
     recorder = recorder_for(ProtocolName(config.protocol), channel, prss, session)
     party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder)
-    emit = printed.append if config.party_id == 0 else _discard
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host)
     random.seed(session)
     np.random.seed(np.frombuffer(session, np.uint32))
-    with contextlib.closing(Rep3Machine(party, inputs, run_dir, emit, on_step, open_to_clients)) as machine:
-        run_program(program, config.args, machine)
-    recorder.prove()
-    recorder.finish()
-    compare_public_values(channel, machine.public_values.digest())
-    if injector is not None:
-        injector.finish()
+    budget = _query_budget(config)
+    try:
+        machine = Rep3Machine(party, inputs, run_dir, printed.append, on_step, open_to_clients, budget)
+        with contextlib.closing(machine):
+            run_program(program, config.args, machine)
+        recorder.prove()
+        recorder.finish()
+        compare_public_values(channel, machine.public_values.digest())
+        if injector is not None:
+            injector.finish()
+    except TamperError as exc:
+        if not (isinstance(exc, PartyError) and ProtocolName(config.protocol).active):
+            exc.lines = tuple("".join(printed).splitlines())
+        raise
     if config.shares_from is not None:
         share_files.keep_after(share_files.share_file(run_dir, config.party_id), taken)
     return {
-        "lines": "".join(printed).splitlines(),
+        "lines": "".join(printed).splitlines() if config.party_id == PRINTING_PARTY else [],
         "cost": asdict(spent()),
         "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
@@ -126,6 +137,15 @@ def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientList
     return ClientListener(listener, key, certificate, known, seconds)
 
 
+def _query_budget(config: PartyConfig) -> Callable[[], Callable[[bytes], bool]] | None:
+    """What limits clients' queries about a model that an earlier run left; clients who bring rows have none."""
+    limit = config.client_budget
+    if limit is None or config.shares_from is None:
+        return None
+    shares = share_files.share_file(Path(config.shares_from), config.party_id)
+    return lambda: QueryBudget(shares, limit).may_ask
+
+
 def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
     """A copy to which the program appends; returns how many shares it holds."""
     source, target = share_files.share_file(earlier_run, party_id), share_files.share_file(run_dir, party_id)
@@ -133,10 +153,6 @@ def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
     share_files.create(target)
     shutil.copyfile(source, target)
     return shares
-
-
-def _discard(line: str) -> None:
-    """Program output is party 0's to print."""
 
 
 def _die_with_parent(alive_fd: int) -> None:
@@ -157,8 +173,11 @@ def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
         now = time.monotonic()
         if now - last >= _PROGRESS_SECONDS:
             last = now
-            with contextlib.suppress(BlockingIOError):  # an engine that is stopped reads nothing: the pipe is full
-                os.write(progress_fd, f"{site} {occurrence}\n".encode())
+            line = f"{site} {occurrence}\n".encode()
+            # An engine that is stopped reads nothing: the pipe is full. A longer line might be written in part.
+            with contextlib.suppress(OSError):
+                if len(line) <= select.PIPE_BUF:
+                    os.write(progress_fd, line)
 
     return write
 
@@ -176,8 +195,39 @@ def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd
     try:
         run_party(config, socket.socket(fileno=listen_fd), on_step)
     except TamperError as exc:
-        error = {"error": type(exc).__name__, "message": str(exc), "party": getattr(exc, "party", None)}
-        write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
-        print(f"party {config.party_id}: {exc}", file=sys.stderr)
+        return _report_failure(config, exc)
+    except (OSError, MemoryError) as exc:
+        refused = exc if isinstance(exc, OSError) else OSError(errno.ENOMEM, "not enough memory")
+        failure = PartyError(f"party {config.party_id}: {system_failure(refused)}", config.party_id)
+        return _report_failure(config, failure)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as exc:  # a fault of ours
+        print(_without_values(exc), file=sys.stderr)
         return EXIT_FAILED
     return 0
+
+
+def _report_failure(config: PartyConfig, exc: TamperError) -> int:
+    """The exit code. Where there is no room for a report, the code says what the system refused."""
+    error = {
+        "error": type(exc).__name__,
+        "message": str(exc),
+        "party": getattr(exc, "party", None),
+        "lines": exc.lines,
+    }
+    with contextlib.suppress(OSError):
+        print(f"party {config.party_id}: {exc}", file=sys.stderr)
+    try:
+        write_atomically(report_file(Path(config.run_dir), config.party_id), json.dumps(error))
+    except UsageError as refused:
+        cause = refused.__cause__
+        if isinstance(cause, OSError) and cause.errno is not None and 0 < cause.errno < 256 - EXIT_SYSTEM:
+            return EXIT_SYSTEM + cause.errno
+    return EXIT_FAILED
+
+
+def _without_values(fault: Exception) -> str:
+    """Where it happened. The texts of Python's and NumPy's errors may quote a value, which may be private."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}"
+    last = f"{type(fault).__name__} in {place}; its text is left out, as it may quote a private value"
+    return "".join(traceback.format_list(frames)) + last

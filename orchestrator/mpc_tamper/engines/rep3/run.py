@@ -50,11 +50,12 @@ def collect(spec: RunSpec, party_ids: Iterable[int]) -> RunResult:
 
 
 def read_report(run_dir: Path, party_id: int) -> dict[str, Any]:
-    """Empty where the party has left none."""
+    """Empty where the party has left none, or somebody has spoilt it."""
     try:
-        return json.loads(report_file(run_dir, party_id).read_text(encoding="utf-8"))
-    except OSError:
+        found = json.loads(report_file(run_dir, party_id).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _binary_output(run_dir: Path, party_id: int) -> tuple[int, ...]:

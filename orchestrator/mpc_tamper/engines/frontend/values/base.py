@@ -45,6 +45,21 @@ def is_one(x: object) -> bool:
     return isinstance(x, int) and x == 1
 
 
+def shift(bits: int) -> int:
+    """A compile-time number of bits to shift by."""
+    if bits < 0:
+        raise ProgramError(f"expected a shift by 0 bits or more, got {bits}: shift the other way")
+    return bits
+
+
+def divided(x: object, y: object) -> UnsupportedName:
+    """Of x / y, where at least one is a run-time value."""
+    return UnsupportedName(
+        f"the division {type(x).__name__} / {type(y).__name__} is outside the part of MP-SPDZ that this engine runs: "
+        f"use // or >> for public integers, multiply a fixed-point number by a constant such as 0.5, or {INSTEAD}"
+    )
+
+
 class Named(type):
     """A name of MP-SPDZ that a class lacks is an error that says so."""
 

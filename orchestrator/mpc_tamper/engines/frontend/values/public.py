@@ -19,8 +19,10 @@ from mpc_tamper.engines.frontend.values.base import (
     Integer,
     common_size,
     decided,
+    divided,
     listed,
     read,
+    shift,
     signed,
     spread,
     unsupported,
@@ -142,11 +144,17 @@ class Public(Integer):
     def __rfloordiv__(self, other: Any) -> Any:
         return self._binary(other, divide_toward_zero, swap=True)
 
+    def __truediv__(self, other: Any) -> Any:
+        raise divided(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        raise divided(other, self)
+
     def __lshift__(self, other: Any) -> Any:
-        return self._binary(other, np.left_shift)
+        return self._binary(other, left_shift)
 
     def __rlshift__(self, other: Any) -> Any:
-        return self._binary(other, np.left_shift, swap=True)
+        return self._binary(other, left_shift, swap=True)
 
     def sum(self) -> Any:
         return self.wrap(self.v.sum(dtype=np.uint64, keepdims=True))
@@ -173,14 +181,31 @@ def divide_toward_zero(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.where((a < 0) != (b < 0), np.uint64(0) - quotient, quotient)
 
 
+def left_shift(x: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    """x * 2^bits; 0 from 64 bits on."""
+    return np.left_shift(x, _bits(bits))
+
+
+def right_shift(x: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    """Of unsigned words; 0 from 64 bits on."""
+    return np.right_shift(x, _bits(bits))
+
+
+def _bits(bits: np.ndarray) -> np.ndarray:
+    numbers = signed(bits)
+    if (numbers < 0).any():
+        raise ProgramError(f"expected a shift by 0 bits or more, got {numbers.min()}: shift the other way")
+    return bits
+
+
 class cint(Public):  # noqa: N801, MP-SPDZ's name
     """A public integer in the domain of the shares. >> is logical, % has the divisor's sign, as on MP-SPDZ's rings."""
 
     def __rshift__(self, other: Any) -> Any:
-        return self._binary(other, np.right_shift)
+        return self._binary(other, right_shift)
 
     def __rrshift__(self, other: Any) -> Any:
-        return self._binary(other, np.right_shift, swap=True)
+        return self._binary(other, right_shift, swap=True)
 
     def right_shift(self, other: Any, bit_length: int | None = None) -> Any:
         return self >> other
@@ -192,7 +217,7 @@ class cint(Public):  # noqa: N801, MP-SPDZ's name
         return self._binary(other, remainder, swap=True)
 
     def mod2m(self, m: int, bit_length: int | None = None) -> Any:
-        return self % 2**m
+        return self % 2 ** shift(m)
 
     def __invert__(self) -> Any:
         return cint.wrap(np.uint64((1 << runtime().bit_length) - 1) - self.v)
@@ -242,11 +267,11 @@ class regint(Public):  # noqa: N801, MP-SPDZ's name
 
     def __rshift__(self, other: Any) -> Any:
         if isinstance(other, int):
-            return self // 2**other
-        return self._binary(other, np.right_shift)
+            return self // 2 ** shift(other)
+        return self._binary(other, right_shift)
 
     def __rrshift__(self, other: Any) -> Any:
-        return self._binary(other, np.right_shift, swap=True)
+        return self._binary(other, right_shift, swap=True)
 
     def __mod__(self, other: Any) -> Any:
         return self - (self // other) * other

@@ -14,8 +14,10 @@ from mpc_tamper.engines.frontend.values.base import (
     Integer,
     common_size,
     decided,
+    divided,
     is_zero,
     read,
+    shift,
     spread,
     unsupported,
     word,
@@ -141,7 +143,12 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         return decided(self.not_equal(other), self, "!=", other)
 
     def __lshift__(self, other: Any) -> Any:
-        return self * (1 << read(other))
+        other = read(other)
+        if isinstance(other, int):
+            other = shift(other)
+        elif isinstance(other, sint):
+            raise unsupported("a left shift by a secret number of bits")
+        return self * (1 << other)
 
     left_shift = __lshift__
 
@@ -159,6 +166,7 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
     def mod2m(self, m: int, bit_length: int | None = None) -> Any:
         if is_zero(m):
             return self._zero()
+        shift(m)
         return self if m >= (bit_length or runtime().bit_length) else self - (self.right_shift(m, 64) << m)
 
     def __mod__(self, modulus: Any) -> Any:
@@ -167,9 +175,15 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         return self.mod2m(modulus.bit_length() - 1)
 
     def __truediv__(self, other: Any) -> Any:
+        raise divided(self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        raise divided(other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
         raise unsupported("division of secrets")
 
-    __rtruediv__ = __floordiv__ = __truediv__
+    __rfloordiv__ = __floordiv__
 
     def sum(self) -> Any:
         return sint.wrap(total(self.v))

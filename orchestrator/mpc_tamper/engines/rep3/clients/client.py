@@ -20,12 +20,14 @@ from mpc_tamper.core.errors import (
     FrameError,
     HandshakeError,
     OpeningError,
+    PartyError,
     PeerLost,
     PeerTimeout,
     ProtocolAbort,
     UsageError,
 )
 from mpc_tamper.engines.base import Credentials
+from mpc_tamper.engines.certificates import der
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.clients.wire import (
     ACCEPTED,
@@ -194,12 +196,8 @@ def _context(server: int, credentials: Credentials) -> tuple[ssl.SSLContext, byt
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # the certificate itself is pinned, wherever its holder runs
-    path = credentials.servers[server]
-    try:
-        context.load_verify_locations(cafile=str(path))
-        pin = ssl.PEM_cert_to_DER_cert(path.read_text(encoding="ascii").strip())
-    except (OSError, ValueError) as exc:
-        raise UsageError(f"{path}: expected the certificate of server {server}: {exc}; get it from there") from exc
+    pin = der(credentials.servers[server], f"server {server}'s")
+    context.load_verify_locations(cadata=pin)
     if credentials.certificate is not None and credentials.key is not None:
         try:
             context.load_cert_chain(credentials.certificate, credentials.key)
@@ -211,7 +209,7 @@ def _context(server: int, credentials: Credentials) -> tuple[ssl.SSLContext, byt
     return context, pin
 
 
-def _refusal(tag: str, code: Code | None, server: int) -> ProtocolAbort | FrameError | PeerLost:
+def _refusal(tag: str, code: Code | None, server: int) -> PartyError:
     if code is Code.DISAGREE:
         return ProtocolAbort(
             "the servers hold different copies of what this client sent, so they did not use it: the client, or a "
@@ -221,6 +219,11 @@ def _refusal(tag: str, code: Code | None, server: int) -> ProtocolAbort | FrameE
         return FrameError(
             "the servers expected another number of values than this client sent: check that the image has as many "
             "pixels as the model"
+        )
+    if code is Code.SPENT:
+        return PartyError(
+            "the servers answer a limited number of queries of each client about this model, all anonymous clients "
+            "together, and this client's are spent; ask their operators, who can raise --budget"
         )
     if code is Code.LOST:
         what = "did not all see this client" if tag == ACCEPTED else "did not all get what this client sent in time"

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpc_tamper.core.errors import PartyError, UsageError
+from mpc_tamper.engines.certificates import der
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
 from mpc_tamper.engines.rep3.clients.wire import CODE_BYTES, HELLO, TOKEN_BYTES, VERSION
 from mpc_tamper.engines.rep3.transport.frame import HEADER_BYTES
@@ -172,9 +173,7 @@ def _context(
     context.verify_mode = ssl.CERT_REQUIRED
     pins = {}
     for path in known:
-        try:
-            context.load_verify_locations(cafile=str(path))
-            pins[ssl.PEM_cert_to_DER_cert(path.read_text(encoding="ascii").strip())] = path
-        except (OSError, ValueError) as exc:
-            raise UsageError(f"{path}: expected a certificate of a client, in PEM format: {exc}; get it again") from exc
+        pin = der(path, "a client's")
+        context.load_verify_locations(cadata=pin)
+        pins[pin] = path
     return context, pins

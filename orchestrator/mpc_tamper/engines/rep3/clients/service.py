@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -59,10 +60,22 @@ class Waiting(Protocol):
 
 
 class ClientService:
-    """clients: accepted so far, failed ones included."""
+    """clients: accepted so far, failed ones included.
 
-    def __init__(self, party: Party, waiting: Waiting, heartbeat_seconds: float = _HEARTBEAT_SECONDS) -> None:
+    may_ask: told a client's certificate when it is its turn at all three servers; one server's no is enough. All may
+    where None.
+    """
+
+    def __init__(
+        self,
+        party: Party,
+        waiting: Waiting,
+        heartbeat_seconds: float = _HEARTBEAT_SECONDS,
+        *,
+        may_ask: Callable[[bytes], bool] | None = None,
+    ) -> None:
         self._party = party
+        self._may_ask = may_ask
         self._waiting = waiting
         longest = _PART_OF_TIMEOUT * party.channel.timeout_seconds
         self._heartbeat = min(heartbeat_seconds, longest)
@@ -81,7 +94,10 @@ class ClientService:
             # Those who have come to the leader alone are waited for once, however many of them there are.
             connection = self._waiting.take(token, max(0.0, self._patience - waited))
             shown = b"" if connection is None else hashlib.sha256(_NAME + token + connection.certificate).digest()
-            code, _ = self._vote("client/next", Code.OK if self._same(shown) else Code.LOST)
+            code = Code.OK if self._same(shown) else Code.LOST
+            if code is Code.OK and connection is not None and self._may_ask is not None:
+                code = Code.OK if self._may_ask(connection.certificate) else Code.SPENT
+            code, _ = self._vote("client/next", code)
             if connection is not None:
                 self._tell(connection, ACCEPTED, pack_code(code))
             if code is Code.OK and connection is not None:
@@ -219,7 +235,7 @@ class ClientService:
                     f"client vote: expected party {peer} to have seen the votes that party {channel.party_id} has, got "
                     "others: a server told the two others different things; nothing was opened"
                 )
-        codes = {i: Code(min(int.from_bytes(votes[i], "little"), Code.LOST)) for i in sorted(votes)}
+        codes = {i: Code(min(int.from_bytes(votes[i], "little"), max(Code))) for i in sorted(votes)}
         return max(codes.values()), ", ".join(f"party {i}: {said.spoken}" for i, said in codes.items())
 
     def _exchange(self, tag: str, message: bytes) -> dict[int, bytes]:

@@ -40,10 +40,12 @@ class Code(IntEnum):
     DISAGREE = 1
     MALFORMED = 2
     LOST = 3
+    SPENT = 4  # the client has asked as often as it may
 
     @property
     def spoken(self) -> str:
-        return ("it came", "another copy than at a peer", "of another form", "it did not come")[self]
+        said = ("it came", "another copy than at a peer", "of another form", "it did not come", "asked too often")
+        return said[self]
 
 
 def pack_hello(token: bytes) -> bytes:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.rep3.kernels.compilation import compiled_once
 from mpc_tamper.runs.protocols import ProtocolName
 
@@ -84,5 +85,11 @@ def _import(name: str) -> Any:
     module = f"{__name__}.{name}"
     if module in sys.modules:
         return importlib.import_module(module)
-    with compiled_once(name):
-        return importlib.import_module(module)
+    try:
+        with compiled_once(name):
+            return importlib.import_module(module)
+    except (OSError, ImportError, MemoryError) as exc:  # where memory is short, llvmlite says that a library is missing
+        raise EngineUnavailable(
+            f"expected to load the compiled kernels {name}, got: {exc or 'not enough memory'}; free some memory, or "
+            "where there is enough, install numba again"
+        ) from exc

@@ -6,7 +6,7 @@ zero component stands as a broadcast zero, which has a shape but no memory; pass
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,10 +28,10 @@ class RepShare:
     plain: the value itself, int16, at the owner of an input whose values fit.
     """
 
-    own: np.ndarray
-    previous: np.ndarray
+    own: np.ndarray = field(repr=False)  # no error text and no log shows shares
+    previous: np.ndarray = field(repr=False)
     owner: int | None = None
-    plain: np.ndarray | None = None
+    plain: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpc_tamper.core.errors import HandshakeError, PeerTimeout, PortInUse
+from mpc_tamper.engines import certificates
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.transport.channel import Channel, lost
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, WOULD_BLOCK
@@ -51,7 +52,7 @@ class Identity:
     certificates: tuple[Path, Path, Path]
 
     def der(self, party: int) -> bytes:
-        return ssl.PEM_cert_to_DER_cert(self.certificates[party].read_text())
+        return certificates.der(self.certificates[party], f"party {party}'s")
 
 
 class TlsLink:
@@ -244,7 +245,7 @@ def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSL
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(identity.certificates[identity.party_id], identity.key)
     for peer in peers:
-        context.load_verify_locations(cafile=str(identity.certificates[peer]))
+        context.load_verify_locations(cadata=identity.der(peer))
     return context
 
 
