@@ -85,10 +85,11 @@ def serving(
     watch: Callable[[Party], None] | None = None,
     doors: Sequence[Waiting] | None = None,
     budget: int | None = None,
+    together: int = 1,
 ) -> Iterator[Servers]:
     """The servers run the program during the block and have to end well by its end. watch: sees each party first.
 
-    budget: queries of each client.
+    budget: queries of each client.  together: answers for which one proof is made.
     """
     source = load_program(program)
     shutil.copytree(shares_from / "Persistence", run_dir / "Persistence")
@@ -106,9 +107,11 @@ def serving(
             print,
             listen=lambda port: door,
             budget=None if budget is None else lambda: QueryBudget(share_file, budget).may_ask,
+            together=together,
         )
         with contextlib.closing(machine):
             run_program(source, args, machine)
+            machine.answer_clients()
 
     def run_all() -> None:
         try:

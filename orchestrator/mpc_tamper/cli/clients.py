@@ -33,6 +33,15 @@ def serve(
         int | None, typer.Option("--queries", min=1, help="End after this many clients. (default: at an interrupt)")
     ] = None,
     budget: BudgetOption = None,
+    together: Annotated[
+        int | None,
+        typer.Option(
+            "--together",
+            metavar="K",
+            min=1,
+            help="Make one proof for up to K waiting clients. (default: 8 on rep3, 1 on mp-spdz)",
+        ),
+    ] = None,
     answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What each client learns.")] = "class",
     clients: Annotated[
         Path | None,
@@ -81,6 +90,7 @@ def serve(
                     protocol=protocol,
                     queries=queries,
                     budget=budget,
+                    together=together,
                     answer=serving.Answer(answer),
                     known=clients,
                     timeout_seconds=timeout,

@@ -20,7 +20,7 @@ from mpc_tamper.clients.handout import write_hand_out
 from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines import share_files
-from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.base import Engine, OnStep
 from mpc_tamper.engines.certificates import write_certificate
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.description import ModelDescription, read_shape
@@ -31,7 +31,10 @@ from mpc_tamper.workflows.handoff import hand_off, needs_handoff
 
 SERVICE = "service.json"
 NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
+_FIRST_STEP = "MARGIN"  # of a query in svm_query.mpc
 OUTPUTS = 4  # of a query: the class, whether a score comes with it, the score, whether all pixels were some
+
+TOGETHER = 8  # answers for which one proof is made
 
 
 class Answer(StrEnum):
@@ -85,6 +88,7 @@ def serve(
     protocol: ProtocolName | None = None,
     queries: int | None = None,
     budget: int | None = None,
+    together: int | None = None,
     answer: Answer = Answer.CLASS,
     known: Path | None = None,
     timeout_seconds: float = 60.0,
@@ -96,7 +100,7 @@ def serve(
     protocol: an active one where None.  known: a folder with the certificates of the clients to serve; None serves
     anybody.  budget: how many queries each client may ask about this model, all anonymous ones together; BUDGETS where
     None. Each server counts for itself, over sessions and restarts. An engine whose servers do not count stops after so
-    many queries of all clients.
+    many queries of all clients.  together: for how many waiting clients one proof is made; TOGETHER where None.
     """
     can = engine.capabilities
     protocol = check_engine(engine, protocol)
@@ -105,6 +109,11 @@ def serve(
     budget = BUDGETS[answer] if budget is None else budget
     if budget < 1:
         raise ParameterError(f"expected a budget of at least one query, got {budget}")
+    together = min(TOGETHER, can.most_together) if together is None else together
+    if not 1 <= together <= can.most_together:
+        raise ParameterError(
+            f"expected 1 to {can.most_together} answers together on {engine.name}, got {together}; leave it out"
+        )
     try:
         count = share_files.count(share_files.share_file(shares, 0))
     except ShareFileError as exc:
@@ -116,7 +125,7 @@ def serve(
     identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
-    access = ClientAccess(identities, known, budget)
+    access = ClientAccess(identities, known, budget, together)
     if needs_handoff(shares, engine, protocol):
         progress(f"handing the shares over to {protocol}")
         handed = _fresh(run_dir, "handoff")
@@ -124,6 +133,7 @@ def serve(
         shares = handed
     if not can.budgets:
         queries = min(budget, queries or budget)
+    answered = 0
     for session, count in sessions(queries, can.queries[protocol]):
         progress(f"session {session} on {engine.name} {protocol}, ports {port_base} to {port_base + PARTIES - 1}")
         call = model.query(described.features, with_score=answer is Answer.SCORE, port=port_base, queries=count)
@@ -136,8 +146,22 @@ def serve(
                 shares_from=shares,
                 timeout_seconds=MAX_TIMEOUT_SECONDS if can.idles else timeout_seconds,
                 clients=access,
-            )
+            ),
+            _answering(queries, answered, progress),
         )
+        answered += count
+        progress(f"{answered:,} {'' if queries is None else f'of {queries:,} '}queries answered")
+
+
+def _answering(queries: int | None, before: int, progress: Progress) -> OnStep:
+    """Says which query is being answered, as its first step begins."""
+
+    def on_step(site: str, occurrence: int) -> None:
+        if site == _FIRST_STEP:
+            of_all = "" if queries is None else f" of {queries:,}"
+            progress(f"answering query {before + occurrence + 1:,}{of_all}")
+
+    return on_step
 
 
 def check_engine(engine: Engine, protocol: ProtocolName | None) -> ProtocolName:

@@ -30,6 +30,7 @@ class Capabilities:
     stores_transpose: a training step is faster on it where the program keeps the rows' transpose too.
     queries: for each protocol under which it serves clients, how many queries a session may answer.
     serves_with: of these, the one to take where nobody chose.
+    most_together: see ClientAccess.together.
     budgets: its servers count each client's queries and refuse those beyond ClientAccess.budget.
     anonymous_clients: clients may come without a certificate.
     idles: its servers exchange nothing while they wait for a client, so that waiting looks like a hang.
@@ -44,6 +45,7 @@ class Capabilities:
     queries: Mapping[ProtocolName, int] = field(default_factory=dict)
     serves_with: ProtocolName | None = None
     budgets: bool = False
+    most_together: int = 1
     anonymous_clients: bool = False
     idles: bool = False
     client_rows: bool = False

@@ -32,11 +32,14 @@ class ClientAccess:
     known: a folder with the certificates of the clients to serve; None serves anybody.
     budget: how many queries about the model in shares_from each client may ask, all anonymous ones together, over all
     sessions on this host; None for no limit. Programs that read no shares have none.
+    together: for how many answers an active protocol makes one proof, at most. An answer waits for those of clients who
+    are there already.
     """
 
     identities: Path | None = None
     known: Path | None = None
     budget: int | None = QUERY_BUDGET
+    together: int = 1
 
 
 @dataclass(frozen=True)

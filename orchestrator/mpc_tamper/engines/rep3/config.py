@@ -22,7 +22,7 @@ class PartyConfig:
     three have met.  input_text, input_binary: this party's own private input.
     shares_from: the run folder whose share file is taken over.  plan: this party's additive errors, if it is corrupt.
     insecure_fixed_seed: repeatable pads, for tests only.
-    client_identities, known_clients, client_budget: see runs.spec.ClientAccess.
+    client_identities, known_clients, client_budget, clients_together: see runs.spec.ClientAccess.
     """
 
     party_id: int
@@ -43,6 +43,7 @@ class PartyConfig:
     client_identities: str | None = None
     known_clients: str | None = None
     client_budget: int | None = None
+    clients_together: int = 1
 
     @classmethod
     def of(
@@ -81,6 +82,7 @@ class PartyConfig:
             client_identities=_text(spec.clients.identities),
             known_clients=_text(spec.clients.known),
             client_budget=spec.clients.budget,
+            clients_together=spec.clients.together,
         )
 
     @property

@@ -42,11 +42,12 @@ class Rep3Engine(Engine):
     capabilities = Capabilities(
         protocols=PROTOCOLS,
         gates=True,
-        # Each session starts with fresh keys. What grows with its length is the report, by the steps of an answer; the
+        # Each session starts with fresh keys. What grows with its length is the report, by four steps an answer; the
         # soundness error does not, as it is that of the worst batch (docs/security.md).
         queries={ProtocolName.RING: 10_000, ProtocolName.MAL_REP_RING: 10_000},
         serves_with=ProtocolName.MAL_REP_RING,
         budgets=True,
+        most_together=64,
         anonymous_clients=True,
         client_rows=True,
     )

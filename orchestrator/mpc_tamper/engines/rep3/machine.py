@@ -60,6 +60,7 @@ class Rep3Machine:
     run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
     on_step: told the site and occurrence of each step that begins.  listen: opens this server's door to clients.
     budget: asked when the program listens, what says whether the client with a certificate may ask once more.
+    together: how many answers one proof is made for, at most.
 
     Each party runs the program's Python by itself. public_values, a hash over all public values that enter the
     computation, must come out equal at all parties (handshake.compare_public_values).
@@ -74,6 +75,7 @@ class Rep3Machine:
         on_step: Callable[[str, int], None] | None = None,
         listen: Callable[[int], Waiting] | None = None,
         budget: Callable[[], Callable[[bytes], bool]] | None = None,
+        together: int = 1,
     ) -> None:
         self.party = party
         self._inputs = inputs
@@ -83,6 +85,7 @@ class Rep3Machine:
         self._on_step = on_step
         self._listen = listen
         self._budget = budget
+        self._together = together
         self._service: tuple[int, ClientService] | None = None
         self.public_values = hashlib.sha256()
 
@@ -148,7 +151,7 @@ class Rep3Machine:
         if self._listen is None:
             raise EngineUnavailable("expected a run that can serve clients, got one in memory: use --engine rep3")
         may_ask = None if self._budget is None else self._budget()
-        self._service = port, ClientService(self.party, self._listen(port), may_ask=may_ask)
+        self._service = port, ClientService(self.party, self._listen(port), may_ask=may_ask, together=self._together)
 
     @_with_all_clients
     def accept_client(self, port: int) -> int:
@@ -186,6 +189,12 @@ class Rep3Machine:
         if self._service is None:
             raise ProgramError("expected listen_for_clients(port) before a client is spoken to")
         return self._service[1]
+
+    @_with_all_clients
+    def answer_clients(self) -> None:
+        """What has been revealed to clients and not sent yet, at the end of the program."""
+        if self._service is not None:
+            self._service[1].answer()
 
     def close(self) -> None:
         """No more clients."""

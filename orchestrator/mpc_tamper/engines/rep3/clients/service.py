@@ -46,6 +46,7 @@ _NOBODY = bytes(TOKEN_BYTES)
 _HEARTBEAT_SECONDS = 1.0
 _PATIENCE_SECONDS = 2.0  # of the other servers for a client that has just come to the leader
 _PART_OF_TIMEOUT = 0.25  # at most, of what the servers allow each other for a message
+_HOLD_SECONDS = 0.5  # after which an answer waits for no further client
 _LEAST_SECONDS = 0.01
 _NAME = b"mpc-tamper rep3 client"
 _HASH_BYTES = 32
@@ -63,7 +64,7 @@ class ClientService:
     """clients: accepted so far, failed ones included.
 
     may_ask: told a client's certificate when it is its turn at all three servers; one server's no is enough. All may
-    where None.
+    where None.  together: for how many calls of reveal() one proof is made, if that many clients are waiting anyway.
     """
 
     def __init__(
@@ -73,8 +74,13 @@ class ClientService:
         heartbeat_seconds: float = _HEARTBEAT_SECONDS,
         *,
         may_ask: Callable[[bytes], bool] | None = None,
+        together: int = 1,
     ) -> None:
         self._party = party
+        self._together = together if party.recorder.batches is not None else 1
+        self._answers: list[tuple[list[ClientConnection], bytes]] = []  # revealed, and not proved or sent yet
+        self._since = 0.0  # when the first of them was revealed
+        self._closing: list[ClientConnection] = []  # after that
         self._may_ask = may_ask
         self._waiting = waiting
         longest = _PART_OF_TIMEOUT * party.channel.timeout_seconds
@@ -90,6 +96,7 @@ class ClientService:
         while True:
             token, waited = self._announced()
             if token == _NOBODY:
+                self.answer()
                 continue
             # Those who have come to the leader alone are waited for once, however many of them there are.
             connection = self._waiting.take(token, max(0.0, self._patience - waited))
@@ -161,21 +168,39 @@ class ClientService:
     def reveal(self, clients: list[int], values: RepShare) -> None:
         """(count,) values to each client that is not lost. In the active protocol, once all is proved."""
         self.require_all()
-        self._party.recorder.prove()
         message = b"".join(part.astype("<u8").tobytes() for part in (values.own, values.previous))
-        deadline = time.monotonic() + _PART_OF_TIMEOUT * self._party.channel.timeout_seconds  # of all: servers wait
         for client in clients:
             self._check(client)
-            if client in self._open:
-                self._tell(self._open[client], ANSWER, message, max(_LEAST_SECONDS, deadline - time.monotonic()))
+        if not self._answers:
+            self._since = time.monotonic()
+        self._answers.append(([self._open[client] for client in clients if client in self._open], message))
+        if len(self._answers) >= self._together:
+            self.answer()
+
+    def answer(self) -> None:
+        """Prove what has been revealed so far, and send it. To be called at the end of a program."""
+        if self._answers:
+            self._party.recorder.prove()
+        deadline = time.monotonic() + _PART_OF_TIMEOUT * self._party.channel.timeout_seconds  # of all: servers wait
+        for connections, message in self._answers:
+            for connection in connections:
+                self._tell(connection, ANSWER, message, max(_LEAST_SECONDS, deadline - time.monotonic()))
+        for connection in self._closing:
+            connection.close()
+        self._answers.clear()
+        self._closing.clear()
 
     def close(self, client: int) -> None:
         self._check(client)
         if client in self._open:
-            self._open.pop(client).close()
+            connection = self._open.pop(client)
+            if self._awaits_answer(connection):
+                self._closing.append(connection)
+            else:
+                connection.close()
 
     def close_all(self) -> None:
-        for connection in self._open.values():
+        for connection in (*self._open.values(), *self._closing):
             connection.close()
         self._open.clear()
         self._waiting.close()
@@ -185,13 +210,22 @@ class ClientService:
             raise ProgramError(f"expected a client from accept_client_connection, got {client}")
 
     def _connection(self, client: int) -> ClientConnection | None:
-        """None for a client that is lost. Raises ProgramError for one that the program has closed."""
+        """None for a client that is lost. Raises ProgramError for one that the program has closed.
+
+        What has been revealed to the client goes to it first, as it may wait for that before it says more.
+        """
         self._check(client)
         if client not in self._open and client not in self._lost:
             raise ProgramError(
                 f"expected a client that is connected, got {client} after closeclientconnection({client})"
             )
-        return self._open.get(client)
+        connection = self._open.get(client)
+        if connection is not None and self._awaits_answer(connection):
+            self.answer()
+        return connection
+
+    def _awaits_answer(self, connection: ClientConnection) -> bool:
+        return any(connection in connections for connections, _ in self._answers)
 
     def _announced(self) -> tuple[bytes, float]:
         """The leader's choice, and how long it has waited there.
@@ -200,13 +234,19 @@ class ClientService:
         """
         channel = self._party.channel
         if channel.party_id == _LEADER:
-            token, waited = self._waiting.first(self._heartbeat) or (_NOBODY, 0.0)
+            token, waited = self._next() or (_NOBODY, 0.0)
             message = memoryview(token + pack_seconds(waited))
             channel.exchange("client/announce", {channel.next: message, channel.previous: message}, {})
             return token, waited
         buffer = bytearray(TOKEN_BYTES + SECONDS_BYTES)
         channel.exchange("client/announce", {}, {_LEADER: memoryview(buffer)})
         return bytes(buffer[:TOKEN_BYTES]), unpack_seconds(bytes(buffer[TOKEN_BYTES:]))
+
+    def _next(self) -> tuple[bytes, float] | None:
+        """Whoever has waited longest; nobody, so that answers leave, where some are old or nobody is there yet."""
+        if not self._answers:
+            return self._waiting.first(self._heartbeat)
+        return None if time.monotonic() - self._since > _HOLD_SECONDS else self._waiting.first(0.0)
 
     def _same(self, shown: bytes) -> bool:
         """Whether this client is here and at both other servers."""
