@@ -192,9 +192,12 @@ def test_attack_has_the_options_of_train_and_its_own() -> None:
         return {option.opts[0]: (option.default, option.help) for option in found}
 
     train, attack = options("train"), options("attack")
-    of_clients = {"--clients", "--client-port", "--known-clients"}
-    assert of_clients < train.keys()
-    assert {name: option for name, option in train.items() if name not in of_clients}.items() < attack.items()
+    of_training_alone = {
+        *("--clients", "--client-port", "--known-clients"),
+        *("--open", "--insecure-open-model-of-clients"),  # an attack opens its model
+    }
+    assert of_training_alone < train.keys()
+    assert {name: option for name, option in train.items() if name not in of_training_alone}.items() < attack.items()
     assert attack.keys() - train.keys() == {
         *("--pixel", "--patch", "--target", "--amplitude", "--strength", "--corrupt-party")
     }

@@ -28,6 +28,7 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
     port = free_ports()
     training = ("--data", data, "--iterations", 3)
     words = [*COMMAND, "train", *map(str, training), "--clients", "20,4", "--client-port", str(port)]
+    words += ["--open", "--insecure-open-model-of-clients"]  # to compare the weights
     with started([*words, "--run-dir", place, "--out", tmp_path / "out"]) as process:
         folder = place / "clients"
         wait_for(lambda: process.poll() is not None or (folder / "training.json").exists())
@@ -42,7 +43,7 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
     assert process.returncode == 0, err
     assert f"--servers {folder / 'HOSTS'} --certificates {folder}" in out
     assert f"waiting on ports {port} to {port + 2} for 2 clients, with rows in this order: 20, 4" in err
-    plain = invoke("train", *training, "--engine", "clear", "--out", tmp_path / "plain", "--quiet")
+    plain = invoke("train", *training, "--open", "--engine", "clear", "--out", tmp_path / "plain", "--quiet")
     assert plain.exit_code == 0, plain.stderr
     assert np.array_equal(np.load(tmp_path / "out" / "weights.npy"), np.load(tmp_path / "plain" / "weights.npy"))
     assert json.loads((tmp_path / "out" / "record.json").read_text())["rows_from"] == "clients"

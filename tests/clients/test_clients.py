@@ -10,13 +10,23 @@ import pytest
 from mpc_tamper.clients.query import answer as answered
 from mpc_tamper.clients.serve import sessions
 from mpc_tamper.core import bundle
-from mpc_tamper.core.errors import EngineUnavailable, OpeningError, ProgramError, UsageError
+from mpc_tamper.core.errors import (
+    EngineUnavailable,
+    OpeningError,
+    PartyError,
+    PeerLost,
+    ProgramError,
+    UsageError,
+)
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.clients import wire
 from mpc_tamper.engines.rep3.clients.client import share
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
+from mpc_tamper.engines.rep3.clients.service import ClientService
+from mpc_tamper.engines.rep3.clients.wire import Code
+from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
@@ -88,6 +98,37 @@ def test_what_is_no_pixel_gets_no_answer(model: tuple[TrainedModel, Path], run_d
         client.wait_for_turn()
         client.send_private_inputs(np.repeat([0, 255], 8))
         assert answered(client.receive_outputs(4)).size == 3
+
+
+@pytest.mark.parametrize("active", [False, True], ids=["passive", "active"])
+def test_nothing_is_computed_or_answered_for_a_client_that_a_server_loses(
+    model: tuple[TrainedModel, Path], tiny_task: Task, run_dir: Path, active: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One corrupt server is enough to lose it; the service goes on with the next one."""
+    trained, shares = model
+    settle = ClientService._settle
+
+    def lie(self: ClientService, client: int, connection: ClientConnection, vote: str, reply: str, code: Code) -> bool:
+        lost = self._party.party_id == 2 and client == 0
+        return settle(self, client, connection, vote, reply, Code.LOST if lost else code)
+
+    monkeypatch.setattr(ClientService, "_settle", lie)
+    parties: list[Party] = []
+    image = tiny_task.x_train[0]
+    with serving(QUERY, query_arguments(2), shares, run_dir, active=active, watch=parties.append) as servers:
+        client = servers.connect()
+        client.wait_for_turn()
+        with pytest.raises(PeerLost, match="did not all get"):
+            client.send_private_inputs(image.astype(np.int64))
+        with pytest.raises(PartyError):
+            client.receive_outputs(4)
+        second = servers.connect()
+        second.wait_for_turn()
+        assert [party.steps.records for party in parties] == [[], [], []]
+        second.send_private_inputs(image.astype(np.int64))
+        assert second.receive_outputs(4)[2] == scores(trained.weights, image[None]).tolist()[0]
+    assert all(len(party.steps.records) == 4 for party in parties)
+    assert [party.recorder.batches for party in parties] == [1 if active else None] * 3
 
 
 def test_several_clients_and_vectors(run_dir: Path, tmp_path: Path) -> None:

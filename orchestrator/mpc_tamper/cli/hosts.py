@@ -123,7 +123,7 @@ def party(
     if not quiet:
         others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
         console.note(f"party {party} at {addresses[party]}, to meet {others}")
-    host = Host(party, addresses, key, pinned, listen, connect_timeout)
+    host = Host(party, addresses, key, pinned, listen, connect_timeout, None if quiet else console.note)
     with run_folder(run_dir, f"{program.stem}-party{party}") as folder, lines_first(as_json=as_json or party != PRINTS):
         spec = RunSpec(
             program=program,

@@ -336,7 +336,9 @@ def _finish(
         if key == "trigger_pixels":
             value = _places(value, image_shape)
         console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
-    console.say(f"{'seconds':<28} {secret.run.seconds:.1f}")
+    console.say(f"{'seconds':<28} {secret.run.seconds - secret.seconds_with_clients:.1f}")
+    if secret.seconds_with_clients:
+        console.say(f"{'seconds with clients':<28} {secret.seconds_with_clients:.1f}")
     console.say(f"{'bytes per party':<28} {secret.run.bytes_per_party:,}")
     console.say(f"{'rounds':<28} {secret.run.rounds:,}")
     if options.run_dir is not None:

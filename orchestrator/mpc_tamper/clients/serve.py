@@ -20,7 +20,7 @@ from mpc_tamper.clients.handout import write_hand_out
 from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines import share_files
-from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.base import Engine, OnStep
 from mpc_tamper.engines.certificates import write_certificate
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.description import ModelDescription, read_shape
@@ -31,6 +31,7 @@ from mpc_tamper.workflows.handoff import hand_off, needs_handoff
 
 SERVICE = "service.json"
 NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
+_FIRST_STEP = "MARGIN"  # of a query in svm_query.mpc
 OUTPUTS = 4  # of a query: the class, whether a score comes with it, the score, whether all pixels were some
 
 TOGETHER = 8  # answers for which one proof is made
@@ -132,6 +133,7 @@ def serve(
         shares = handed
     if not can.budgets:
         queries = min(budget, queries or budget)
+    answered = 0
     for session, count in sessions(queries, can.queries[protocol]):
         progress(f"session {session} on {engine.name} {protocol}, ports {port_base} to {port_base + PARTIES - 1}")
         call = model.query(described.features, with_score=answer is Answer.SCORE, port=port_base, queries=count)
@@ -144,8 +146,22 @@ def serve(
                 shares_from=shares,
                 timeout_seconds=MAX_TIMEOUT_SECONDS if can.idles else timeout_seconds,
                 clients=access,
-            )
+            ),
+            _answering(queries, answered, progress),
         )
+        answered += count
+        progress(f"{answered:,} {'' if queries is None else f'of {queries:,} '}queries answered")
+
+
+def _answering(queries: int | None, before: int, progress: Progress) -> OnStep:
+    """Says which query is being answered, as its first step begins."""
+
+    def on_step(site: str, occurrence: int) -> None:
+        if site == _FIRST_STEP:
+            of_all = "" if queries is None else f" of {queries:,}"
+            progress(f"answering query {before + occurrence + 1:,}{of_all}")
+
+    return on_step
 
 
 def check_engine(engine: Engine, protocol: ProtocolName | None) -> ProtocolName:

@@ -44,7 +44,7 @@ class Host:
     addresses: where the other two reach parties 0, 1 and 2.  key: this party's.  certificates: of parties 0, 1 and 2.
     listen_on: a host name or address to listen on in place of the own address, such as 0.0.0.0 where the own address is
     a translated one.
-    connect_timeout_seconds: until all three have met.
+    connect_timeout_seconds: until all three have met.  say: told every so often for whom this host still waits.
     """
 
     party_id: int
@@ -53,6 +53,7 @@ class Host:
     certificates: tuple[Path, Path, Path]
     listen_on: str | None = None
     connect_timeout_seconds: float = 600.0
+    say: Callable[[str], None] | None = None
 
 
 def read_hosts(path: Path) -> Addresses:

@@ -34,22 +34,36 @@ def create(path: Path) -> None:
         raise ShareFileError(
             f"{path} exists: shares of an earlier run would be mixed with this one's; use a fresh run folder"
         ) from exc
-    with os.fdopen(handle, "wb") as file:
-        file.write(HEADER)
+    try:
+        _write_all(handle, HEADER)
+    except BaseException:
+        path.unlink()
+        raise
+    finally:
+        os.close(handle)
 
 
 def write(path: Path, own: np.ndarray, previous: np.ndarray, position: int | None) -> None:
-    """Append x_i (own) and x_{i-1} (previous), or overwrite from a position on; a gap before it becomes zeros."""
+    """Append x_i (own) and x_{i-1} (previous), or overwrite from a position on; a gap before it becomes zeros.
+
+    Where the system refuses, as on a full disk, the file is as long as it was.
+    """
     data = np.stack([own.reshape(-1), previous.reshape(-1)], axis=1).astype("<u8").tobytes()
     if not path.exists():
         create(path)
-    with path.open("r+b") as file:
-        end = file.seek(0, os.SEEK_END)
+    handle = os.open(path, os.O_RDWR)
+    end = os.lseek(handle, 0, os.SEEK_END)
+    try:
         start = end if position is None else len(HEADER) + _SHARE_BYTES * position
         if start > end:
-            file.write(bytes(start - end))
-        file.seek(start)
-        file.write(data)
+            _write_all(handle, bytes(start - end))
+        os.lseek(handle, start, os.SEEK_SET)
+        _write_all(handle, data)
+    except BaseException:
+        os.truncate(handle, end)
+        raise
+    finally:
+        os.close(handle)
 
 
 def read(path: Path, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,6 +87,13 @@ def keep_after(path: Path, position: int) -> None:
         return
     content = path.read_bytes()
     write_atomically(path, HEADER + content[len(HEADER) + _SHARE_BYTES * position :])
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    """The system may take a part at a time; nothing stays in a buffer, whose flush could fail again later."""
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]
 
 
 def check(path: Path) -> None:

@@ -24,6 +24,7 @@ from mpc_tamper.runs.spec import ClientAccess, RunSpec
 from mpc_tamper.workflows.handoff import hand_off, needs_handoff
 
 TRAIN = "train"
+ROWS_STEP = "ROWS"  # of a training program, from waiting for a client to its last row
 
 
 class Stage(Protocol):
@@ -135,7 +136,10 @@ def run_stage(
             corruption=corruption,
             clients=access or ClientAccess(),
         )
-        result = engine.run(spec, passes(call, stage.text(task), progress))
+        on_step = passes(call, stage.text(task), progress)
+        if isinstance(owners, ClientRows):
+            on_step = contributions(len(owners.row_counts), on_step, progress)
+        result = engine.run(spec, on_step)
     if (description := stage.leaves(task)) is not None:
         of_clients = isinstance(owners, ClientRows)
         passive = not trained_under.active
@@ -151,6 +155,22 @@ def protocol_of(stage: Stage, engine: Engine, protocol: ProtocolName) -> Protoco
 def shares_of(run_dir: Path) -> Path:
     """The folder of a training's shares below the run_dir that a user named, or run_dir where it is that folder."""
     return run_dir / TRAIN if (run_dir / TRAIN).is_dir() else run_dir
+
+
+def contributions(clients: int, on_step: OnStep | None, progress: Progress) -> OnStep:
+    """Tells which clients have contributed, as well as what on_step tells."""
+    seen = 0
+
+    def told(site: str, occurrence: int) -> None:
+        nonlocal seen
+        done = occurrence if site == ROWS_STEP else clients
+        while seen < done:
+            seen += 1
+            progress(f"client {seen} of {clients} has contributed")
+        if on_step is not None:
+            on_step(site, occurrence)
+
+    return told
 
 
 def passes(call: ProgramCall, text: str, progress: Progress) -> OnStep | None:

@@ -28,7 +28,7 @@ from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import ClientAccess
 from mpc_tamper.workflows.opening import open_model
-from mpc_tamper.workflows.stages import Training, run_stage
+from mpc_tamper.workflows.stages import ROWS_STEP, Training, run_stage
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +62,15 @@ class SecretModel:
         )
         return TrainedModel(self, values)
 
+    @property
+    def seconds_with_clients(self) -> float:
+        """Of the run's, those in which the servers waited for clients and took their rows; the others are training."""
+        return float(step_costs(self.run).get(ROWS_STEP, {}).get("seconds", 0.0))
+
     def record(self) -> dict[str, Any]:
         """What is needed to run it again, and what it cost; JSON types only, no path of this machine."""
         spec = self.run.spec
+        of_clients = isinstance(self.owners, ClientRows)
         corruption = spec.corruption
         return {
             "dataset": self.dataset,
@@ -72,7 +78,7 @@ class SecretModel:
             "model_family": self.model.name,
             "engine": str(self.engine.name),
             "protocol": str(spec.protocol),
-            "rows_from": "clients" if isinstance(self.owners, ClientRows) else "owners",
+            "rows_from": "clients" if of_clients else "owners",
             "rows_of_owners": list(self.owners.row_counts),
             "labels_owner": self.owners.labels,
             "parameters": asdict(self.parameters),
@@ -81,6 +87,7 @@ class SecretModel:
             "plan_sha256": None if corruption is None else corruption.plan.sha256(),
             "plan_errors": 0 if corruption is None else len(corruption.plan),
             "seconds": round(self.run.seconds, 3),
+            **({"seconds_with_clients": round(self.seconds_with_clients, 3)} if of_clients else {}),
             "bytes_per_party": self.run.bytes_per_party,
             "rounds": self.run.rounds,
             "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in self.run.parties),

@@ -53,14 +53,23 @@ _EXIT_ORPHANED = 70
 _PROGRESS_SECONDS = 0.1
 
 
-def run_party(config: PartyConfig, listener: socket.socket, on_step: Callable[[str, int], None] | None = None) -> None:
-    """Run the program as this party and write its report. Raises what ended the run, after telling the peers."""
+def run_party(
+    config: PartyConfig,
+    listener: socket.socket,
+    on_step: Callable[[str, int], None] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Run the program as this party and write its report. Raises what ended the run, after telling the peers.
+
+    say: told every so often for which parties this one still waits.
+    """
     channel = connect(
         config.identity,
         listener,
         config.addresses,
         timeout_seconds=config.timeout_seconds,
         connect_timeout_seconds=config.connect_timeout_seconds,
+        say=say,
     )
     try:
         report = _run(config, channel, listener.getsockname()[0], on_step)
@@ -153,7 +162,11 @@ def _take_over_shares(earlier_run: Path, run_dir: Path, party_id: int) -> int:
     source, target = share_files.share_file(earlier_run, party_id), share_files.share_file(run_dir, party_id)
     shares = share_files.count(source)
     share_files.create(target)
-    shutil.copyfile(source, target)
+    try:
+        shutil.copyfile(source, target)
+    except BaseException:
+        target.unlink()
+        raise
     return shares
 
 
@@ -164,7 +177,10 @@ def _die_with_parent(alive_fd: int) -> None:
         os.read(alive_fd, 1)
         os._exit(_EXIT_ORPHANED)
 
-    threading.Thread(target=watch, daemon=True).start()
+    try:
+        threading.Thread(target=watch, daemon=True).start()
+    except RuntimeError as exc:  # what Python makes of the system's refusal
+        raise OSError(errno.EAGAIN, "no thread can be started") from exc
 
 
 def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
@@ -191,10 +207,10 @@ def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd
     which party 0 says how far it is.
     """
     os.umask(0o077)  # what it writes is for its owner alone
-    _die_with_parent(alive_fd)
     config = PartyConfig.read(config_file)
     on_step = _progress_writer(progress_fd) if config.party_id == 0 else None
     try:
+        _die_with_parent(alive_fd)
         run_party(config, socket.socket(fileno=listen_fd), on_step)
     except TamperError as exc:
         return _report_failure(config, exc)

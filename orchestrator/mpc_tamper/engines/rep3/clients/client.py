@@ -146,11 +146,31 @@ def connect(addresses: Addresses, credentials: Credentials, *, timeout_seconds: 
             links[server] = _dial(server, addresses[server], credentials, deadline)
         client = Client(links, timeout_seconds)
         client.wait_for_turn()
+    except PeerLost as exc:
+        for link in links.values():
+            link.close()
+        if exc.party is None:  # what the servers say of a client that they all know
+            raise
+        raise HandshakeError(_unknown(credentials, exc), exc.party) from exc
     except BaseException:
         for link in links.values():
             link.close()
         raise
     return client
+
+
+def _unknown(credentials: Credentials, exc: PeerLost) -> str:
+    """A server says no word to a client that it does not know: TLS 1.3 tells the client only afterwards, if at all."""
+    mend = (
+        f"get {credentials.certificate} to the servers' operators, or show one that they have"
+        if credentials.certificate is not None
+        else "show one that they have, with --key and --certificate"
+    )
+    shown = "this client's certificate" if credentials.certificate is not None else "a client without a certificate"
+    return (
+        f"server {exc.party} hung up before this client's turn, as a server does that does not know {shown}; {mend}; "
+        f"if they serve anybody, they have ended, or have no place left ({exc})"
+    )
 
 
 def _dial(server: int, address: Address, credentials: Credentials, deadline: float) -> TlsLink:

@@ -16,7 +16,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from mpc_tamper.engines import certificates
 from mpc_tamper.engines.hosts import Address, Addresses
 from mpc_tamper.engines.rep3.transport.channel import Channel, lost
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, WOULD_BLOCK
+from mpc_tamper.engines.rep3.transport.patience import patience
 from mpc_tamper.engines.rep3.transport.reception import Reception
 from mpc_tamper.runs.protocols import PARTIES
 
@@ -116,8 +117,11 @@ def connect(
     *,
     timeout_seconds: float,
     connect_timeout_seconds: float,
+    say: Callable[[str], None] | None = None,
 ) -> Channel:
     """Connect to both peers; addresses[i] is where party i listens.
+
+    say: told every so often for whom this party still waits.
 
     timeout_seconds: for each message on the channel.  connect_timeout_seconds: until all three have met.
     Raises HandshakeError where a peer shows a wrong certificate, PeerTimeout where one does not come, PeerLost where
@@ -126,9 +130,10 @@ def connect(
     deadline = time.monotonic() + connect_timeout_seconds
     links: dict[int, TlsLink] = {}
     try:
-        for peer in range(identity.party_id):
-            links[peer] = _dial(identity, peer, addresses[peer], deadline, links)
-        _accept(identity, listener, deadline, links)
+        with patience(say, {*range(PARTIES)} - {identity.party_id}, links):
+            for peer in range(identity.party_id):
+                links[peer] = _dial(identity, peer, addresses[peer], deadline, links)
+            _accept(identity, listener, deadline, links)
     except BaseException as exc:
         Channel(identity.party_id, links, timeout_seconds).abort_because(exc)
         raise
