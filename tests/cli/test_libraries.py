@@ -25,8 +25,8 @@ def test_a_library_that_cannot_be_mapped() -> None:
     result = CliRunner().invoke(app, ["fail", "libssl.so.3: failed to map segment from shared object"])
     assert result.exit_code == SYSTEM
     assert result.stderr == (
-        "error: a library could not be loaded: libssl.so.3: failed to map segment from shared object; free some memory, "
-        "or install mpc-tamper again\n"
+        "error: a library could not be loaded: libssl.so.3: failed to map segment from shared object; free some "
+        "memory, or install mpc-tamper again\n"
     )
 
 
