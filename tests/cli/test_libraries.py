@@ -1,4 +1,4 @@
-"""A library that the system cannot load, mostly for want of memory, is one line; a missing module is a fault of ours."""
+"""A library that the system cannot load, mostly for want of memory, is one line; a missing module is our own fault."""
 
 from __future__ import annotations
 
