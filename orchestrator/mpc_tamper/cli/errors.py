@@ -41,6 +41,11 @@ class ReportingGroup(TyperGroup):
                 raise
             console.fail(system_failure(error))
             raise typer.Exit(exit_code(UsageError()) if error.errno in _OF_A_PATH else SYSTEM) from error
+        except ImportError as error:
+            if "shared object" not in str(error):
+                raise
+            console.fail(f"a library could not be loaded: {error}; free some memory, or install mpc-tamper again")
+            raise typer.Exit(SYSTEM) from error
         except MemoryError as error:
             console.fail(system_failure(OSError(errno.ENOMEM, "not enough memory")))
             raise typer.Exit(SYSTEM) from error
