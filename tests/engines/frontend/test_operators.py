@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from mpc_tamper.core.errors import ProgramError, UnsupportedName
@@ -22,7 +22,7 @@ from mpc_tamper.engines.frontend.program import Program, run_program
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.spec import RunSpec
-from tests.support.operator_cases import CONTAINERS, FIXED, answers, cases, program
+from tests.support.operator_cases import FIXED, SCALARS, answers, cases, made, program
 
 # MP-SPDZ makes these of a vector an int of Python; here a vector keeps its size.
 ONE_ZERO = {"a * 0", "0 * a", "a % 1", "a.mod2m(0)"}
@@ -38,14 +38,13 @@ def answered(engine: Engine, kind: str, x: Numbers, y: Numbers, folder: Path) ->
     return answers(engine.run(RunSpec(path, run_dir=folder / "run", timeout_seconds=300)).lines, [kind], x, y)
 
 
-def expected(kind: str, name: str, expression: str, x: Numbers, y: Numbers) -> list[int | float] | None:
+def expected(kind: str, expression: str, values: dict[str, str], x: Numbers, y: Numbers) -> list[int | float] | None:
     """Element by element, in Python's numbers; None where the language has rules of its own."""
     if OWN_RULES.search(expression) or ("<<" in expression and kind in FIXED):
         return None
-    form = name.removeprefix("int ").partition(":")[0]
-    left = list(x) if any(f"{kind} {container}" in form for container in CONTAINERS) and len(x) > 1 else [x[0]]
-    vector_on_the_right = name.endswith(f" {kind}s") or any(name.endswith(f" {kind} {c}") for c in CONTAINERS)
-    right = list(y) if vector_on_the_right and len(x) > 1 else [y[0]]
+    left = list(x)  # of several numbers in every form, else of one
+    scalars = {repr(y[0]), made(kind, SCALARS["scalar"], y)}
+    right = [y[0]] if len(x) == 1 or values.get("b") in scalars else list(y)
     size = max(len(left), len(right) if re.search(r"\bb\b", expression) else 1)
     left, right = (part * (size // len(part)) if len(part) == 1 else part for part in (left, right))
     try:
@@ -57,8 +56,8 @@ def expected(kind: str, name: str, expression: str, x: Numbers, y: Numbers) -> l
 def compare(kind: str, x: Numbers, y: Numbers, folder: Path) -> None:
     found = answered(ClearEngine(), kind, x, y, folder)
     compared = 0
-    for name, expression, _ in cases([kind], x, y):
-        right = expected(kind, name, expression, x, y) if name in found else None
+    for name, expression, values in cases([kind], x, y):
+        right = expected(kind, expression, values, x, y) if name in found else None
         if right is None:
             continue
         compared += 1
@@ -71,7 +70,9 @@ def compare(kind: str, x: Numbers, y: Numbers, folder: Path) -> None:
 
 integers = st.integers(-(2**12), 2**12)
 fractions = st.integers(-(2**9), 2**9).map(lambda n: n / 16)
-UNBOUNDED = settings(max_examples=2, deadline=None, suppress_health_check=list(HealthCheck))
+UNBOUNDED = settings(
+    max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+)
 
 
 @UNBOUNDED
