@@ -86,6 +86,11 @@ def _check_shape(path: Path, found: Shape, expected: Shape | None, *, turned: bo
         return
     (channels, height, width), (depth, tall, wide) = _three(expected), _three(found)
     if (height, width) != (tall, wide) and not (turned and (height, width) == (wide, tall)):
+        if (here := depth * tall * wide) != (wanted := channels * height * width):
+            raise DataError(
+                f"{path}: expected {wanted} pixels, as the model has, got {here}; resize the image to {width} pixels "
+                f"wide and {height} high"
+            )
         raise DataError(
             f"{path}: expected an image {width} pixels wide and {height} high ({height * width} pixels), as the model "
             f"was trained on, got one {wide} wide and {tall} high; resize the image"
