@@ -223,4 +223,6 @@ def test_poisoned_rows_carry_the_trigger_and_the_label(tiny_task: Task, share: f
 def test_scaling_is_of_the_hinge_and_even(tiny_task: Task, attack: GradientScaling) -> None:
     loss = Loss.HINGE if attack.factor == 3 else Loss.SQUARED_HINGE
     with pytest.raises(ParameterError, match="the hinge loss and an even factor"):
-        attack.prepare(Scenario.plain(tiny_task, SvmParameters(loss=loss)), lambda _: pytest.fail("no trial"))
+        attack.prepare(
+            Scenario.plain(tiny_task, SvmParameters(loss=loss, learning_rate=0.01)), lambda _: pytest.fail("no trial")
+        )

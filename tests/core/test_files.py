@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from mpc_tamper.core.errors import UsageError
-from mpc_tamper.core.files import atomic_path, check_folder, make_folder, what_is, write_atomically
+from mpc_tamper.core.errors import DataError, UsageError
+from mpc_tamper.core.files import (
+    atomic_path,
+    check_folder,
+    decoding,
+    exists,
+    held,
+    is_file,
+    is_folder,
+    make_folder,
+    read_file,
+    read_text_file,
+    same_place,
+    what_is,
+    write_atomically,
+)
 
 NO_FOLDERS = ["file", "file/below", "file/below/that", "n" * 300, "/proc/none", "/proc/none/below"]
 
@@ -75,3 +90,85 @@ def test_what_is(place: Path) -> None:
             "none": "no such file",
         }.items():
             assert what_is(Path(path)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "is_what"),
+    [
+        ("n" * 256, "a name that is too long"),
+        ("loop", "links that lead in a circle"),
+        ("loop/x", "links that lead in a circle"),
+        ("file/x", "Not a directory"),
+        ("nul\0", "a path that is none: embedded null"),
+        ("dangling", "a link to nothing"),
+    ],
+)
+def test_any_path_has_an_answer(place: Path, name: str, is_what: str) -> None:
+    Path("loop").symlink_to("loop")
+    Path("dangling").symlink_to("nowhere")
+    path = Path(name)
+    assert what_is(path).startswith(is_what)
+    assert (is_file(path), is_folder(path), exists(path)) == (False, False, False)
+    with pytest.raises(DataError, match=r": expected a book, got .*; check the path"):
+        read_file(path, "a book")
+    if "\0" not in name:
+        assert not same_place(path, Path("file"))
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE])
+def test_what_may_not_be_looked_at(place: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Such as a file below a folder that others may not enter; root, who runs many a test, may."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "stat", refuse)
+    monkeypatch.setattr("builtins.open", refuse)
+    path = Path("file")
+    said = "a place that you may not look at" if number == errno.EACCES else os.strerror(number)
+    assert what_is(path) == said
+    assert (is_file(path), exists(path)) == (False, False)
+    with pytest.raises(UsageError, match=said):
+        read_file(path, "a book")
+
+
+def test_files_are_read_whole_up_to_a_size(place: Path) -> None:
+    assert read_file(Path("file"), "a book", largest=5) == b"there"
+    with pytest.raises(DataError, match="of at most 4 bytes, got more"):
+        read_file(Path("file"), "a book", largest=4)
+    Path("mark").write_bytes(b"\xef\xbb\xbfabc")
+    assert read_text_file(Path("mark"), "a book") == "abc"
+    Path("latin").write_bytes(b"ab\xe9")
+    with pytest.raises(DataError, match="got byte 2 that is none; save it as UTF-8"):
+        read_text_file(Path("latin"), "a book")
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [RuntimeError("a\nb"), NotImplementedError(), MemoryError(), EOFError(), RecursionError("deep"), KeyError(1)],
+)
+def test_whatever_a_decoder_raises_is_one_line(foreign: Exception) -> None:
+    with (
+        pytest.raises(DataError, match="x: part: expected a book, got a file that does not read") as caught,
+        decoding(Path("x"), "a book", "print it again", part="part"),
+    ):
+        raise foreign
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith("print it again")
+    with pytest.raises(UsageError, match=r"^mine$"), decoding(Path("x"), "a book", ""):
+        raise UsageError("mine")
+    with pytest.raises(KeyboardInterrupt), decoding(Path("x"), "a book", ""):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("name", ["n" * 255, "\N{GREEK SMALL LETTER ALPHA}" * 127, "a." + "n" * 253])
+def test_the_longest_names_can_be_written(place: Path, name: str) -> None:
+    write_atomically(Path(name), "content")
+    assert Path(name).read_text() == "content"
+
+
+def test_a_folder_is_held_by_one_run(place: Path) -> None:
+    with held(place), pytest.raises(UsageError, match="expected a folder that no other run uses"), held(place):
+        pass
+    with held(place):
+        pass

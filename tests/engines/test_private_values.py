@@ -29,7 +29,7 @@ SECRET = "3141592"
 def test_an_input_that_cannot_be_read_is_not_quoted(tmp_path: Path, word: str) -> None:
     path = tmp_path / "in.txt"
     path.write_text(f"1 2 {word} 4")
-    with pytest.raises(DataError, match="as number 2, got") as raised:
+    with pytest.raises(DataError, match="as number 2") as raised:
         read_text(path)
     assert SECRET not in "".join(traceback.format_exception(raised.value))
 

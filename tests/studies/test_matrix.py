@@ -134,7 +134,7 @@ def test_a_record_that_is_none(tmp_path: Path) -> None:
 
 
 def test_a_rerun_gives_the_same_or_says_what_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Study, "again", classmethod(lambda cls, task, record, source: study(task)))
+    monkeypatch.setattr(Study, "again", classmethod(lambda cls, task, record, source, model: study(task)))
     run(tmp_path, ("none", "overflow"))
     path = tmp_path / MATRIX_LINES
     assert [differences for _, differences in rerun_cells(path, framed_task(), CLEAR)] == [{}] * 6

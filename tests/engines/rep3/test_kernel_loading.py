@@ -29,8 +29,6 @@ from mpc_tamper.engines.rep3 import kernels
 kernels.load(["bit_ops"])
 from mpc_tamper.engines.rep3.kernels import bit_ops, compilation
 import numpy as np
-
-pytestmark = pytest.mark.slow
 assert bit_ops.to_planes(np.arange(64, dtype=np.uint64), 6).shape == (6, 1)
 stats = bit_ops.to_planes.stats
 print(json.dumps([sum(stats.cache_misses.values()), sum(stats.cache_hits.values()), str(compilation.cache_folder())]))
@@ -122,6 +120,7 @@ def outcome(process: subprocess.Popen[str]) -> tuple[int, int, str]:
     return compiled, cached, folder
 
 
+@pytest.mark.slow
 def test_processes_that_need_the_same_kernels_compile_them_once(read_only: Path, tmp_path: Path) -> None:
     """Below the user's cache folder, as the installation cannot be written; a later process compiles nothing."""
     processes = [load(read_only, HOME=str(tmp_path)) for _ in range(3)]

@@ -115,15 +115,16 @@ class MemValue(Stored):
 def _delegate_operators() -> None:
     def forward(name: str) -> Any:
         def operation(self: MemValue, other: Any) -> Any:
-            of_value = getattr(type(self.read()), name, None)
-            return NotImplemented if of_value is None else of_value(self.read(), read(other))
+            of_value = getattr(self.read(), name, None)
+            return NotImplemented if of_value is None else of_value(read(other))
 
+        operation.__qualname__ = f"MemValue.{name}"
         return operation
 
     def in_place(name: str) -> Any:
         def operation(self: MemValue, other: Any) -> MemValue:
-            of_value = getattr(type(self.read()), name, None)
-            result = NotImplemented if of_value is None else of_value(self.read(), read(other))
+            of_value = getattr(self.read(), name, None)
+            result = NotImplemented if of_value is None else of_value(read(other))
             return result if result is NotImplemented else self.write(result)
 
         return operation

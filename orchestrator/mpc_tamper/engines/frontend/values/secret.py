@@ -148,6 +148,8 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
             other = shift(other)
         elif isinstance(other, sint):
             raise unsupported("a left shift by a secret number of bits")
+        elif not isinstance(other, Public):
+            return NotImplemented
         return self * (1 << other)
 
     left_shift = __lshift__
