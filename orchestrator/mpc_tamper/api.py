@@ -13,7 +13,7 @@ from mpc_tamper.attacks.backdoor import backdoor_plan
 from mpc_tamper.clients.contribute import invite
 from mpc_tamper.clients.handout import HOSTS
 from mpc_tamper.clients.query import ask
-from mpc_tamper.clients.serve import SERVICE, Service
+from mpc_tamper.clients.serve import SERVICE, Service, client_access
 from mpc_tamper.core.errors import DataError, ParameterError, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.core.temporary import TemporaryFolder
@@ -208,13 +208,16 @@ def run(
     shares_from: str | Path | None = None,
     timeout_seconds: float = 60.0,
     max_verdicts: int = MAX_VERDICTS,
+    insecure_passive: bool = False,
 ) -> RunResult:
     """Run any .mpc program with three parties.
 
     inputs: each party's private input file, int64 little-endian if its name ends in .bin, else text.
     shares_from: the run folder whose shares the program reads.  run_dir: keeps shares and logs; None keeps none.
-    max_verdicts: for a verifying program, which counts as verify() does.
+    max_verdicts, insecure_passive: for a verifying program, which counts and needs an active protocol as verify() does.
+    A program that serves clients answers each of them as often as serve() does.
     """
+    args = tuple(args)
     files = {}
     for party, name in (inputs or {}).items():
         path = Path(name)
@@ -222,16 +225,17 @@ def run(
     with TemporaryFolder() as folder:
         spec = RunSpec(
             program=Path(program),
-            args=tuple(args),
+            args=args,
             protocol=_protocol(protocol),
             inputs=files,
             run_dir=Path(folder, "run") if run_dir is None else Path(run_dir),
             shares_from=None if shares_from is None else Path(shares_from),
             corruption=corruption,
             timeout_seconds=timeout_seconds,
+            clients=client_access(args),
         )
         runs_on = _engine(engine)
-        count_run(spec, range(PARTIES), max_verdicts)
+        count_run(spec, range(PARTIES), max_verdicts, insecure_passive=insecure_passive)
         return runs_on.run(spec)
 
 

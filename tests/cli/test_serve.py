@@ -155,7 +155,10 @@ def test_what_a_user_gets_wrong(
     service = {"model": "linear_svm", "features": 16, "answer": "class", "engine": "rep3", "protocol": "ring"}
     (folder / "service.json").write_text(json.dumps(service))
     for options, message in (
-        ((), "expected 16 pixels, as the model has, got 25"),
+        (
+            (),
+            "expected an image 4 pixels wide and 4 high (16 pixels), as the model was trained on, got one 5 wide and 5",
+        ),
         (("--engine", "mp-spdz"), "expected --engine rep3"),
         (("--key", tmp_path / "x.png"), "--key and --certificate together"),
     ):

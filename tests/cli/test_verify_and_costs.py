@@ -40,7 +40,7 @@ def test_pass_and_fail_are_exit_codes_0_and_1(folder: Path, invoke: Invoke) -> N
     assert (passed.exit_code, passed.stdout) == (0, "pass: at least 11 of 12 known examples are classified rightly\n")
     assert "can forge this verdict" in passed.stderr
     failed = verify(invoke, "bad/train", *PASSIVE, "--secret-owner", "2", "--quiet")
-    assert (failed.exit_code, failed.stdout) == (1, "fail: at least 11 of 12 known examples are classified rightly\n")
+    assert (failed.exit_code, failed.stdout) == (1, "fail: fewer than 11 of 12 known examples are classified rightly\n")
 
 
 def test_a_certificate_instead_of_the_accuracy(folder: Path, invoke: Invoke) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
+import mpc_tamper as mt
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ParameterError, ShareFolderError
 from mpc_tamper.datasets import Task
@@ -95,7 +96,34 @@ def test_verifying_programs_are_known_by_name_and_by_content(tmp_path: Path) -> 
 def verification(task: Task, folder: Path) -> list[str]:
     """The words of a run that verifies."""
     call = verification_call(Question(11, 0, 1), task.x_test, task.y_test, folder, None)
-    return [str(call.program), *call.args]
+    return [str(call.program), *call.args, "--protocol", "mal-rep-ring"]
+
+
+@pytest.mark.parametrize("command", ["run", "party"])
+def test_a_passive_protocol_is_refused_by_run_and_party_too(
+    invoke: Invoke, shares: Path, tiny_task: Task, tmp_path: Path, command: str
+) -> None:
+    """As by verify. An attempt that is refused is no verdict."""
+    words = [*verification(tiny_task, tmp_path)[:-2], "--shares-from", shares, "--run-dir", tmp_path / "run"]
+    if command == "party":
+        for i in range(PARTIES):
+            assert invoke("certificate", "--party", i, "--out", tmp_path).exit_code == 0
+        port = free_ports()
+        (tmp_path / "hosts").write_text("".join(f"127.0.0.1:{port + i}\n" for i in range(PARTIES)))
+        words += ["--party", 1, "--hosts", tmp_path / "hosts", "--key", tmp_path / "party1.key"]
+        words += ["--certificates", tmp_path, "--connect-timeout", "0.1"]
+    refused = invoke(command, *words)
+    assert (refused.exit_code, "expected an active protocol, such as mal-rep-ring" in refused.stderr) == (2, True)
+    assert count_verdict(shares, range(PARTIES), LIMIT) == 1
+    allowed_by = invoke(command, *words, "--insecure-passive")
+    assert "expected an active protocol" not in allowed_by.stderr
+    assert count_verdict(shares, range(PARTIES), LIMIT) == 3
+
+
+def test_run_of_python_refuses_a_passive_protocol_too(shares: Path, tiny_task: Task, tmp_path: Path) -> None:
+    program, *args = verification(tiny_task, tmp_path)[:-2]
+    with pytest.raises(ParameterError, match="expected an active protocol"):
+        mt.run(program, args, shares_from=shares)
 
 
 def test_run_counts_as_verify_does(invoke: Invoke, shares: Path, tiny_task: Task, tmp_path: Path) -> None:

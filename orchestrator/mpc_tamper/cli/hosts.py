@@ -10,6 +10,7 @@ import typer
 from mpc_tamper.cli import console
 from mpc_tamper.cli.options import (
     BudgetOption,
+    InsecurePassiveOption,
     JsonOption,
     MaxVerdictsOption,
     ProtocolOption,
@@ -17,7 +18,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.cli.program import check_program, client_access, input_files, lines_first, run_folder
+from mpc_tamper.cli.program import check_program, input_files, lines_first, run_folder
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
@@ -100,6 +101,7 @@ def party(
     ] = 600.0,
     max_verdicts: MaxVerdictsOption = None,
     budget: BudgetOption = None,
+    insecure_passive: InsecurePassiveOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -108,6 +110,7 @@ def party(
     Party 0 prints the program's output to standard output. Each party prints its own cost to standard error.
     """
     from mpc_tamper.cli import run_table as cost
+    from mpc_tamper.clients.serve import client_access
     from mpc_tamper.engines.certificates import check_credentials, readable_by_others
     from mpc_tamper.engines.hosts import Host, read_hosts
     from mpc_tamper.engines.registry import get_engine
@@ -134,9 +137,10 @@ def party(
             shares_from=shares_from,
             corruption=corruption(plan, None if plan is None else party),
             timeout_seconds=timeout,
-            clients=client_access(args or [], budget),
+            clients=client_access(args or (), budget),
         )
-        verdicts.count_run(spec, [party], verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
+        limit = verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts
+        verdicts.count_run(spec, [party], limit, insecure_passive=insecure_passive)
         result = get_engine(engine).run_party(spec, host)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 

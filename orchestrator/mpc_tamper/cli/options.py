@@ -35,6 +35,9 @@ BudgetOption = Annotated[
         help="Queries of each client about the model, all anonymous ones together. (default: 1000, or 100 for scores)",
     ),
 ]
+InsecurePassiveOption = Annotated[
+    bool, typer.Option("--insecure-passive", help="Verify under a passive protocol, where a verdict can be forged.")
+]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="How many seconds to wait for a message.")
 ]

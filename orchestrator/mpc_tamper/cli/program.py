@@ -16,6 +16,7 @@ from mpc_tamper.cli.options import (
     BudgetOption,
     CorruptPartyOption,
     EngineOption,
+    InsecurePassiveOption,
     JsonOption,
     MaxVerdictsOption,
     PortBaseOption,
@@ -27,7 +28,7 @@ from mpc_tamper.cli.options import (
 from mpc_tamper.core.errors import DataError, ParameterError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import ClientAccess, InputFiles, RunSpec
+from mpc_tamper.runs.spec import InputFiles, RunSpec
 
 _LONGEST_NAME = 200  # bytes of a new folder's name, before the time
 
@@ -59,11 +60,13 @@ def run(
     port_base: PortBaseOption = None,
     max_verdicts: MaxVerdictsOption = None,
     budget: BudgetOption = None,
+    insecure_passive: InsecurePassiveOption = False,
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run a program with three parties. Its output goes to standard output and its cost to standard error."""
     from mpc_tamper.cli import run_table as cost
+    from mpc_tamper.clients.serve import client_access
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verdicts
 
@@ -79,19 +82,12 @@ def run(
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
             port_base=port_base,
-            clients=client_access(args or [], budget),
+            clients=client_access(args or (), budget),
         )
-        verdicts.count_run(spec, range(PARTIES), verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts)
+        limit = verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts
+        verdicts.count_run(spec, range(PARTIES), limit, insecure_passive=insecure_passive)
         result = get_engine(engine).run(spec)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
-
-
-def client_access(args: list[str], budget: int | None) -> ClientAccess:
-    """For programs that serve clients: a budget for each. (svm_query.mpc is told in its arguments what it answers.)"""
-    from mpc_tamper.clients.serve import BUDGETS, Answer
-
-    usual = BUDGETS[Answer.SCORE if "answer=score" in args else Answer.CLASS]
-    return ClientAccess(budget=usual if budget is None else budget)
 
 
 def check_program(path: Path) -> None:

@@ -13,6 +13,7 @@ from mpc_tamper.cli.options import (
     CorruptPartyOption,
     DownloadOption,
     EngineOption,
+    InsecurePassiveOption,
     JsonOption,
     MaxVerdictsOption,
     QuietOption,
@@ -57,9 +58,7 @@ def verify(
     plan: Annotated[Path | None, typer.Option("--plan", help="A file of additive errors for the verification.")] = None,
     corrupt_party: CorruptPartyOption = None,
     max_verdicts: MaxVerdictsOption = None,
-    insecure_passive: Annotated[
-        bool, typer.Option("--insecure-passive", help="Allow a passive protocol, where a verdict can be forged.")
-    ] = False,
+    insecure_passive: InsecurePassiveOption = False,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
     as_json: JsonOption = False,

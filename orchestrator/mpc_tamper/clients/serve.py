@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -44,6 +44,12 @@ class Answer(StrEnum):
 
 # Queries of each client; docs/clients.md says why. Scores are linear equations in the weights.
 BUDGETS = {Answer.CLASS: QUERY_BUDGET, Answer.SCORE: QUERY_BUDGET // 10}
+
+
+def client_access(args: Iterable[str], budget: int | None = None) -> ClientAccess:
+    """For a run of a program that serves clients: BUDGETS where None. svm_query.mpc's arguments say what it answers."""
+    usual = BUDGETS[Answer.SCORE if "answer=score" in args else Answer.CLASS]
+    return ClientAccess(budget=usual if budget is None else budget)
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,11 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._folder / f"{name}.json")
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)  # the new name too
+        finally:
+            os.close(folder)
 
     def _refused(self, found: str) -> UsageError:
         return UsageError(

@@ -16,6 +16,7 @@ from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ParameterError, ShareFileError, ShareFolderError
 from mpc_tamper.core.ledger import Ledger
 from mpc_tamper.engines import share_files
+from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 
 MAX_VERDICTS = 10
@@ -30,11 +31,25 @@ def is_verifying(program: Path) -> bool:
     return program.is_file() and _sha256(program) in {_sha256(path) for path in known}
 
 
-def count_run(spec: RunSpec, parties: Iterable[int], limit: int) -> int | None:
-    """Count a run, before it begins, if it verifies; the number of the verdict, None for other runs."""
+def count_run(spec: RunSpec, parties: Iterable[int], limit: int, *, insecure_passive: bool = False) -> int | None:
+    """Count a run, before it begins, if it verifies; the number of the verdict, None for other runs.
+
+    Raises ParameterError beyond the limit, and under a passive protocol unless insecure_passive.
+    """
     if spec.shares_from is None or not is_verifying(spec.program):
         return None
+    if not insecure_passive:
+        check_active(spec.protocol)
     return count_verdict(spec.shares_from, parties, limit)
+
+
+def check_active(protocol: ProtocolName) -> None:
+    """Raises ParameterError for a passive protocol."""
+    if not protocol.active:
+        raise ParameterError(
+            f"expected an active protocol, such as mal-rep-ring, got {protocol}, which is passively secure: the party "
+            "that sabotaged the model can forge the verdict as well. For experiments only, --insecure-passive allows it"
+        )
 
 
 def count_verdict(shares_from: Path, parties: Iterable[int], limit: int) -> int:

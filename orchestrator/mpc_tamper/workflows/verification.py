@@ -29,7 +29,7 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 from mpc_tamper.workflows.handoff import hand_off, needs_handoff
-from mpc_tamper.workflows.verdicts import MAX_VERDICTS, count_verdict
+from mpc_tamper.workflows.verdicts import MAX_VERDICTS, check_active, count_verdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +136,8 @@ def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bo
         active = sorted(p for p in engine.protocols if p.active)
         offer = f"it has {', '.join(active)}" if active else "it has no active protocol: use --engine rep3 or mp-spdz"
         raise EngineUnavailable(f"expected a protocol of engine {engine.name}, got {protocol}; {offer}")
-    if not protocol.active and not insecure_passive:
-        raise ParameterError(
-            f"expected an active protocol, such as mal-rep-ring, got {protocol}, which is passively secure: the party "
-            "that sabotaged the model can forge the verdict as well. For experiments only, --insecure-passive allows it"
-        )
+    if not insecure_passive:
+        check_active(protocol)
 
 
 def _shares(described: ModelDescription | None, features: int) -> int:
