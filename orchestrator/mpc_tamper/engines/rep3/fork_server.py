@@ -22,7 +22,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -82,7 +82,7 @@ class ForkServer:
         if not header:
             raise EOFError
         request = json.loads(self._read(int.from_bytes(header, "little")))
-        with contextlib.suppress(Exception):  # the party that needs the kernel meets the error again, and tells it
+        with contextlib.suppress(Exception), _without_scipy():  # the party that needs the kernel meets the error again
             self._load_kernels(request["kernels"])
         if fds:
             self._start(request, fds)
@@ -162,6 +162,22 @@ class ForkServer:
                 self._runs.remove(run)
                 self._selector.unregister(run.control)
                 run.control.close()
+
+
+@contextlib.contextmanager
+def _without_scipy() -> Iterator[None]:
+    """For the import of Numba, which looks for SciPy's BLAS, and of which no kernel multiplies floats.
+
+    It costs time and memory, and where memory is limited its allocation of buffers tries again for ever.
+    """
+    hidden = "scipy" not in sys.modules
+    if hidden:
+        sys.modules["scipy"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["scipy"]
 
 
 def _show_name(name: str) -> None:
