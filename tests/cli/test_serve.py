@@ -157,7 +157,7 @@ def test_what_a_user_gets_wrong(
     for options, message in (
         (
             (),
-            "expected an image 4 pixels wide and 4 high (16 pixels), as the model was trained on, got one 5 wide and 5",
+            "expected 16 pixels, as the model has, got 25; resize the image to 4 pixels wide and 4 high",
         ),
         (("--engine", "mp-spdz"), "expected --engine rep3"),
         (("--key", tmp_path / "x.png"), "--key and --certificate together"),

@@ -25,7 +25,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.core.errors import DataError, ParameterError, TamperError, UsageError
+from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
@@ -145,11 +145,14 @@ def new_run_dir(name: str) -> Path:
 
 @contextmanager
 def lines_first(*, as_json: bool) -> Iterator[None]:
-    """What the program had printed before an error reaches standard output before the error is reported."""
+    """What the program had printed before an error reaches standard output before the error is reported.
+
+    Not where a plan was wrong: then it is the result of another experiment.
+    """
     try:
         yield
     except TamperError as exc:
-        if not as_json:
+        if not as_json and not isinstance(exc, PlanError):
             for line in exc.lines:
                 console.exactly(line)
         raise

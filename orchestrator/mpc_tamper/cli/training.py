@@ -22,7 +22,7 @@ from mpc_tamper.cli.options import (
     two_classes,
     with_options,
 )
-from mpc_tamper.cli.program import new_run_dir
+from mpc_tamper.cli.program import run_folder
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
@@ -140,16 +140,18 @@ def train(
         rows = _client_rows(clients, client_port, known_clients)
     elif known_clients is not None:
         raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
-    options = replace(options, run_dir=options.run_dir or new_run_dir("train"))
-    if rows is not None:
-        _tell_clients(options)
-    secret = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
-    if not opened:
-        _finish(secret, None, {}, options)
-        return
-    with shown(quiet=options.quiet) as progress:
-        model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
-    _finish(secret, model, {"test_accuracy": float((model.predict(task.x_test) == task.y_test).mean())}, options)
+    with run_folder(options.run_dir, "train") as folder:
+        options = replace(options, run_dir=folder)
+        if rows is not None:
+            _tell_clients(options)
+        secret = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
+        if not opened:
+            _finish(secret, None, {}, options)
+            return
+        with shown(quiet=options.quiet) as progress:
+            model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
+        accuracy = float((model.predict(task.x_test) == task.y_test).mean())
+        _finish(secret, model, {"test_accuracy": accuracy}, options)
 
 
 @with_options(TrainingOptions)
