@@ -322,3 +322,23 @@ def test_lines_before_an_error_are_no_part_of_json(invoke) -> None:  # type: ign
     result = invoke("run", "two.mpc", "--engine", "clear", "--json")
     assert (result.exit_code, result.stdout) == (3, "")
     assert ProgramError("x").lines == ()
+
+
+def test_a_limit_of_memory_is_no_interrupt(tmp_path: Path) -> None:
+    """NumPy's BLAS raises SIGINT where its threads find no room, so it gets none where memory is limited."""
+    program = tmp_path / "one.mpc"
+    program.write_text("print_ln('%s', sint(12).reveal())\n")
+    command = [
+        *map(str, COMMAND),
+        "run",
+        str(program),
+        "--engine",
+        "clear",
+        "--run-dir",
+        str(tmp_path / "run"),
+        "--quiet",
+    ]
+    limited = ["sh", "-c", 'ulimit -v 170000 && exec "$@"', "sh", *command]
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=120, check=False)
+    assert "interrupted" not in done.stderr
+    assert (done.returncode, done.stdout) == (0, "12\n") or "memory" in done.stderr

@@ -46,7 +46,10 @@ class ReportingGroup(TyperGroup):
                 raise
             console.fail(f"a library could not be loaded: {error}; free some memory, or install mpc-tamper again")
             raise typer.Exit(SYSTEM) from error
-        except MemoryError as error:
+        except (MemoryError, SystemError) as error:
+            # Extensions that find no memory as they are loaded may return an error without saying which.
+            if isinstance(error, SystemError) and "without exception set" not in str(error):
+                raise
             console.fail(system_failure(OSError(errno.ENOMEM, "not enough memory")))
             raise typer.Exit(SYSTEM) from error
 

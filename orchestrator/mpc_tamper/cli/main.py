@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import signal
 import sys
 from types import FrameType
@@ -71,6 +73,9 @@ def version() -> None:
 def run() -> None:
     """The entry point of the mpc-tamper command. When terminated, it leaves as little behind as when interrupted."""
     console.prepare_streams()
+    if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        # Where the threads of NumPy's BLAS find no room, it interrupts the process. Without them there is room.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if escape_codes_unwanted():
         for each in (app, datasets.app):
             each.rich_markup_mode = None  # help and complaints about options without escape codes
