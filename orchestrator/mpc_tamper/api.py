@@ -29,12 +29,12 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.runs.spec import MAX_VERDICTS, InputFiles, RunSpec
 from mpc_tamper.workflows import training, verification
 from mpc_tamper.workflows.opening import open_model as opened
 from mpc_tamper.workflows.stages import TRAIN, shares_of
 from mpc_tamper.workflows.training import SecretModel, TrainedModel
-from mpc_tamper.workflows.verdicts import MAX_VERDICTS, count_run
+from mpc_tamper.workflows.verdicts import count_run
 from mpc_tamper.workflows.verification import Verification
 
 EngineLike = Engine | EngineName | str

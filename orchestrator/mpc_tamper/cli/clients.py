@@ -16,6 +16,21 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 if TYPE_CHECKING:
     import numpy as np
 
+# Of a client: where the servers are, what they showed, and what it shows.
+ServersOption = Annotated[
+    Path,
+    typer.Option("--servers", metavar="HOSTS", help="A file with the HOST:PORT of servers 0, 1 and 2, one per line."),
+]
+CertificatesOption = Annotated[
+    Path,
+    typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/, with party0.pem and so on."),
+]
+KeyOption = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="The file with the client's own key.")]
+CertificateOption = Annotated[
+    Path | None,
+    typer.Option("--certificate", metavar="FILE", help="The certificate of that key. (default: anonymous)"),
+]
+
 
 def serve(
     model: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
@@ -102,25 +117,12 @@ def serve(
 
 def query(
     image: Annotated[Path, typer.Argument(metavar="IMAGE.png|FILE.npz", help="The image to classify.")],
-    servers: Annotated[
-        Path,
-        typer.Option(
-            "--servers", metavar="HOSTS", help="A file with the HOST:PORT of servers 0, 1 and 2, one per line."
-        ),
-    ],
-    certificates: Annotated[
-        Path,
-        typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/, with party0.pem and so on."),
-    ],
+    servers: ServersOption,
+    certificates: CertificatesOption,
     index: Annotated[int | None, typer.Option("--index", help="Which test image of an .npz file.")] = None,
     engine: EngineOption = EngineName.REP3,
-    key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="The file with the client's own key.")
-    ] = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option("--certificate", metavar="FILE", help="The certificate of that key. (default: anonymous)"),
-    ] = None,
+    key: KeyOption = None,
+    certificate: CertificateOption = None,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
 ) -> None:
@@ -132,8 +134,7 @@ def query(
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
 
-    if (key is None) != (certificate is None):
-        raise UsageError("expected --key and --certificate together, got one; give both or neither")
+    _check_pair(key, certificate)
     if not (runs_on := get_engine(engine)).capabilities.queries:
         raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it serves no clients")
     service = serving.Service.read(certificates / serving.SERVICE)
@@ -156,26 +157,13 @@ def contribute(
     data: Annotated[
         Path, typer.Argument(metavar="FILE.npz", help="The file whose training images and labels are shared.")
     ],
-    servers: Annotated[
-        Path,
-        typer.Option(
-            "--servers", metavar="HOSTS", help="A file with the HOST:PORT of servers 0, 1 and 2, one per line."
-        ),
-    ],
-    certificates: Annotated[
-        Path,
-        typer.Option("--certificates", metavar="DIR", help="The servers' folder clients/, with party0.pem and so on."),
-    ],
+    servers: ServersOption,
+    certificates: CertificatesOption,
     rows: Annotated[
         str | None, typer.Option("--rows", metavar="A:B", help="Share only rows A to B - 1. (default: all)")
     ] = None,
-    key: Annotated[
-        Path | None, typer.Option("--key", metavar="FILE", help="The file with the client's own key.")
-    ] = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option("--certificate", metavar="FILE", help="The certificate of that key. (default: anonymous)"),
-    ] = None,
+    key: KeyOption = None,
+    certificate: CertificateOption = None,
     timeout: TimeoutOption = 600.0,
     quiet: QuietOption = False,
 ) -> None:
@@ -185,8 +173,7 @@ def contribute(
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
 
-    if (key is None) != (certificate is None):
-        raise UsageError("expected --key and --certificate together, got one; give both or neither")
+    _check_pair(key, certificate)
     addresses = read_hosts(servers)
     task = read_npz(data, name=data.stem)
     part = _rows(rows, len(task.x_train))
@@ -224,6 +211,11 @@ def client_certificate(
     console.say(f"key          {key}  (stays with the client)")
     console.say(f"certificate  {certificate}  (goes to the servers)")
     console.say(f"SHA-256      {fingerprint(certificate)}")
+
+
+def _check_pair(key: Path | None, certificate: Path | None) -> None:
+    if (key is None) != (certificate is None):
+        raise UsageError("expected --key and --certificate together, got one; give both or neither")
 
 
 def _rows(text: str | None, count: int) -> slice:

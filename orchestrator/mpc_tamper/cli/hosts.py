@@ -21,7 +21,7 @@ from mpc_tamper.cli.options import (
 from mpc_tamper.cli.program import check_program, input_files, lines_first, run_folder
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
+from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, MAX_VERDICTS, RunSpec
 
 PRINTS = 0  # the party that shows the program's output
 PartyOption = Annotated[int, typer.Option("--party", min=0, max=PARTIES - 1, help="Which party this host is.")]
@@ -99,7 +99,7 @@ def party(
             "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="On rep3, seconds until all have started."
         ),
     ] = 600.0,
-    max_verdicts: MaxVerdictsOption = None,
+    max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
     quiet: QuietOption = False,
@@ -114,7 +114,7 @@ def party(
     from mpc_tamper.engines.certificates import check_credentials, readable_by_others
     from mpc_tamper.engines.hosts import Host, read_hosts
     from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.workflows import verdicts
+    from mpc_tamper.workflows.verdicts import count_run
 
     if not get_engine(engine).capabilities.parties:
         raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it has no parties; see mpc-tamper run")
@@ -139,8 +139,7 @@ def party(
             timeout_seconds=timeout,
             clients=client_access(args or (), budget),
         )
-        limit = verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts
-        verdicts.count_run(spec, [party], limit, insecure_passive=insecure_passive)
+        count_run(spec, [party], max_verdicts, insecure_passive=insecure_passive)
         result = get_engine(engine).run_party(spec, host)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 

@@ -24,8 +24,7 @@ EngineOption = Annotated[
 ]
 ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="The protocol, by MP-SPDZ's script name.")]
 MaxVerdictsOption = Annotated[
-    int | None,
-    typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit. (default: 10)"),
+    int, typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit.")
 ]
 BudgetOption = Annotated[
     int | None,

@@ -28,7 +28,7 @@ from mpc_tamper.cli.options import (
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import InputFiles, RunSpec
+from mpc_tamper.runs.spec import MAX_VERDICTS, InputFiles, RunSpec
 
 _LONGEST_NAME = 200  # bytes of a new folder's name, before the time
 
@@ -58,7 +58,7 @@ def run(
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
-    max_verdicts: MaxVerdictsOption = None,
+    max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
     quiet: QuietOption = False,
@@ -68,7 +68,7 @@ def run(
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.clients.serve import client_access
     from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.workflows import verdicts
+    from mpc_tamper.workflows.verdicts import count_run
 
     check_program(program)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
@@ -84,8 +84,7 @@ def run(
             port_base=port_base,
             clients=client_access(args or (), budget),
         )
-        limit = verdicts.MAX_VERDICTS if max_verdicts is None else max_verdicts
-        verdicts.count_run(spec, range(PARTIES), limit, insecure_passive=insecure_passive)
+        count_run(spec, range(PARTIES), max_verdicts, insecure_passive=insecure_passive)
         result = get_engine(engine).run(spec)
     cost.print_result(result, engine, as_json=as_json, quiet=quiet)
 

@@ -25,6 +25,7 @@ from mpc_tamper.cli.options import (
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.runs.spec import MAX_VERDICTS
 
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
@@ -57,7 +58,7 @@ def verify(
     ] = None,
     plan: Annotated[Path | None, typer.Option("--plan", help="A file of additive errors for the verification.")] = None,
     corrupt_party: CorruptPartyOption = None,
-    max_verdicts: MaxVerdictsOption = None,
+    max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     insecure_passive: InsecurePassiveOption = False,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
@@ -74,7 +75,6 @@ def verify(
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verification
     from mpc_tamper.workflows.stages import shares_of
-    from mpc_tamper.workflows.verdicts import MAX_VERDICTS
 
     task = load_task(data, classes=two_classes(classes), root=root, download=download)
     available = len(task.x_test)
@@ -95,7 +95,7 @@ def verify(
             secret_owner=secret_owner,
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
-            max_verdicts=MAX_VERDICTS if max_verdicts is None else max_verdicts,
+            max_verdicts=max_verdicts,
             insecure_passive=insecure_passive,
             progress=progress,
         )

@@ -11,6 +11,7 @@ from mpc_tamper.runs.protocols import ProtocolName
 
 MAX_TIMEOUT_SECONDS = 86_400.0
 QUERY_BUDGET = 1000  # of each client; docs/clients.md says why
+MAX_VERDICTS = 10  # on a model, on each host (workflows/verdicts.py)
 
 
 @dataclass(frozen=True)

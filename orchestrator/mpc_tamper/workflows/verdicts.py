@@ -19,7 +19,6 @@ from mpc_tamper.engines import share_files
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 
-MAX_VERDICTS = 10
 _VERIFYING = "*_verify.mpc"  # programs of the bundle
 
 

@@ -27,9 +27,9 @@ from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.runs.spec import RunSpec
+from mpc_tamper.runs.spec import MAX_VERDICTS, RunSpec
 from mpc_tamper.workflows.handoff import hand_off, needs_handoff
-from mpc_tamper.workflows.verdicts import MAX_VERDICTS, check_active, count_verdict
+from mpc_tamper.workflows.verdicts import check_active, count_verdict
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,6 +25,7 @@ from mpc_tamper.engines.rep3.transport.reception import _MOST_GUESTS
 from mpc_tamper.engines.rep3.transport.tls import Identity, listen
 from mpc_tamper.engines.rep3.transport.tls import connect as meet
 from tests.support.clients_in_memory import serving
+from tests.support.threads import in_threads
 
 STRANGERS = 100
 SOON = 3.0  # seconds; with nobody else there it takes some 0.1
@@ -84,24 +85,6 @@ class Parties:
         )
 
 
-def at_once(*functions: Callable[[], object]) -> list[object]:
-    """Results, or the exceptions raised."""
-    results: list[object] = [None] * len(functions)
-
-    def call(i: int) -> None:
-        try:
-            results[i] = functions[i]()
-        except Exception as exc:
-            results[i] = exc
-
-    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(functions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
-
-
 @pytest.fixture
 def parties(tmp_path: Path) -> Iterator[Parties]:
     three = Parties(tmp_path)
@@ -114,7 +97,7 @@ def parties(tmp_path: Path) -> Iterator[Parties]:
 def test_parties_meet_among_strangers(parties: Parties, says: bytes) -> None:
     with strangers(parties.addresses, says=says):
         start = time.monotonic()
-        channels = at_once(*(lambda i=i: parties.meet(i) for i in range(3)))
+        channels = in_threads(*(lambda i=i: parties.meet(i) for i in range(3)), seconds=60)
         spent = time.monotonic() - start
     assert all(isinstance(each, Channel) for each in channels), channels
     assert spent < SOON
@@ -124,7 +107,7 @@ def test_more_strangers_than_are_greeted_at_a_time(parties: Parties) -> None:
     """The oldest has to go; a party that was mistaken for one dials again."""
     with strangers(parties.addresses[:1], _MOST_GUESTS + 50):
         start = time.monotonic()
-        channels = at_once(*(lambda i=i: parties.meet(i) for i in range(3)))
+        channels = in_threads(*(lambda i=i: parties.meet(i) for i in range(3)), seconds=60)
         spent = time.monotonic() - start
     assert all(isinstance(each, Channel) for each in channels), channels
     assert spent < 3 * SOON
@@ -158,7 +141,7 @@ def test_somebody_else_who_answers_first_at_a_partys_address_does_not_end_the_ot
         parties.listeners[0] = listen(0, address, "")
         return parties.meet(0)
 
-    channels = at_once(late, lambda: parties.meet(1), lambda: parties.meet(2))
+    channels = in_threads(late, lambda: parties.meet(1), lambda: parties.meet(2), seconds=60)
     assert all(isinstance(each, Channel) for each in channels), channels
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,26 +20,9 @@ from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import SocketLink
 from mpc_tamper.engines.rep3.transport.memory import memory_channels
 from mpc_tamper.engines.rep3.transport.tls import Identity, connect
+from tests.support.threads import in_threads
 
 HEADER = struct.Struct("<8sII")
-
-
-def in_threads(*functions: Callable[[], object]) -> list[object]:
-    """Results, or the exceptions raised."""
-    results: list[object] = [None] * len(functions)
-
-    def call(i: int) -> None:
-        try:
-            results[i] = functions[i]()
-        except Exception as exc:
-            results[i] = exc
-
-    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(len(functions))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    return results
 
 
 @pytest.fixture

@@ -141,20 +141,26 @@ class _ToCommand(Fault):
 
 
 @dataclass(frozen=True)
-class KillCommand(_ToCommand):
-    """The command is killed, without a chance to end anything."""
+class _SignalToCommand(_ToCommand):
+    """signal: its name."""
 
     signal: str = ""
+
+    def strike(self, running: Running, place: Place) -> float | None:
+        pid = self._reach(running)
+        return now() if pid is not None and send(pid, signal.Signals[self.signal]) else None
+
+
+@dataclass(frozen=True)
+class KillCommand(_SignalToCommand):
+    """The command is killed, without a chance to end anything."""
+
     name = "kill the command"
     right = Right.KILLED
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
         return cls(2 * moment(rng), rng.choice(("SIGKILL", "SIGSEGV")))
-
-    def strike(self, running: Running, place: Place) -> float | None:
-        pid = self._reach(running)
-        return now() if pid is not None and send(pid, signal.Signals[self.signal]) else None
 
 
 @dataclass(frozen=True)
@@ -175,20 +181,15 @@ class PauseCommand(_ToCommand):
 
 
 @dataclass(frozen=True)
-class Interrupt(_ToCommand):
+class Interrupt(_SignalToCommand):
     """The command is asked to end: Ctrl-C, kill, a terminal that closes."""
 
-    signal: str = ""
     name = "interrupt the command"
     cause = "interrupted"
 
     @classmethod
     def draw(cls, rng: random.Random) -> Self:
         return cls(2 * moment(rng), rng.choice(_POLITE))
-
-    def strike(self, running: Running, place: Place) -> float | None:
-        pid = self._reach(running)
-        return now() if pid is not None and send(pid, signal.Signals[self.signal]) else None
 
 
 @dataclass(frozen=True)
