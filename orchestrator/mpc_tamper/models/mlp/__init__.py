@@ -1,0 +1,1 @@
+"""A neural network of one hidden layer."""
