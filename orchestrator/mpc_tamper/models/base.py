@@ -37,12 +37,17 @@ class Layout(StrEnum):
 class DataSize:
     """What is public about the training data. features: of a row, the constant one not included.
 
-    largest: a bound on the size of a feature, at the scale of rows.
+    largest: a bound on the size of a feature, at the scale of rows.  classes: how many labels there are.
     """
 
     rows: int
     features: int
     largest: int
+    classes: int = 2
+
+
+Architecture = Mapping[str, int]
+"""What later programs have to know of a trained model besides its shares: public integers, kept beside them."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +180,6 @@ class Model(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    score_bits: ClassVar[int]  # scores, of opened models and in answers to queries, have scale 2^score_bits
     capabilities: ClassVar[frozenset[Capability]]
     parameters: ClassVar[type[Any]]
 
@@ -197,8 +201,16 @@ class Model(ABC):
         """What owners check of their rows before they enter them. Raises ParameterError."""
 
     @abstractmethod
-    def shares(self, features: int, parameters: Any) -> int:
+    def shares(self, parameters: Any, size: DataSize) -> int:
         """How many shares a trained model is."""
+
+    def architecture(self, parameters: Any, size: DataSize) -> Architecture:
+        """What the methods for trained models need to know. Raises ParameterError as constants() does."""
+        return {}
+
+    @abstractmethod
+    def score_bits(self, architecture: Architecture) -> int:
+        """Scores, of opened models and in answers to queries, have scale 2^score_bits."""
 
     def with_row_norm(self, parameters: Any, norm: float) -> Any:
         """STORED_ROWS: parameters with this public bound on a row's norm, features at scale 1."""
@@ -219,7 +231,7 @@ class Model(ABC):
     # Analysis
 
     @abstractmethod
-    def opened(self, weights: np.ndarray) -> OpenedModel:
+    def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedModel:
         """weights: (shares,) int64."""
 
     def errors(self, parameters: Any, size: DataSize) -> Errors:
@@ -235,16 +247,24 @@ class Model(ABC):
     # Verification and queries, on shares that a training left
 
     def verification(
-        self, question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+        self,
+        question: Question,
+        x: np.ndarray,
+        y: np.ndarray,
+        folder: Path,
+        secret_owner: int | None,
+        architecture: Architecture,
     ) -> ProgramCall:
-        """ACCURACY, ROBUSTNESS: the program that opens one bit, the answer.
+        """ACCURACY, ROBUSTNESS, PATCH_SCAN: the program that opens one bit, the answer.
 
         x: (m, n) features of known examples.  y: (m,) classes.  folder: for their files.  secret_owner: the party whose
         secret the examples are; known to all where None.
         """
         raise self.lacks(Capability.ACCURACY)
 
-    def query(self, features: int, *, with_score: bool, port: int, queries: int) -> ProgramCall:
+    def query(
+        self, features: int, *, with_score: bool, port: int, queries: int, architecture: Architecture
+    ) -> ProgramCall:
         """QUERIES: the program that answers clients: a class, whether a score comes with it, and the score or 0."""
         raise self.lacks(Capability.QUERIES)
 
