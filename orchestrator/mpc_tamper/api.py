@@ -70,7 +70,7 @@ def train(
     if isinstance(owners, ClientRows):
         if place is None:
             raise UsageError("expected a run_dir for rows of clients, got none: their certificates go there")
-        access = invite(owners, task.x_train.shape[1], kind, parameters, runs_on, place, progress)
+        access = invite(owners, task.x_train.shape[1], kind, parameters, runs_on, place, len(task.classes), progress)
     return training.train(
         task,
         parameters,

@@ -194,8 +194,18 @@ class Model(ABC):
         """The program that trains, without the owners' inputs. Raises ParameterError as constants() does."""
 
     @abstractmethod
-    def write_inputs(self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    def write_inputs(
+        self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, parameters: Any, classes: int
+    ) -> Mapping[int, InputFiles]:
         """Each owner's input for training().  x: (m, n) features.  y: (m,) labels.  Raises DataError."""
+
+    def client_order(self, rows: int, parameters: Any) -> np.ndarray:
+        """(rows,) indices: in which order a client of so many rows sends them."""
+        return np.arange(rows)
+
+    def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+        """(k,) int64: what a client sends for some of its rows.  x: (m, n) features.  y: (m,) labels."""
+        raise ParameterError(f"expected a model that is trained on rows of clients, got {self.name}")
 
     def check_rows(self, x: np.ndarray, parameters: Any) -> None:  # noqa: B027 - there may be nothing to check
         """What owners check of their rows before they enter them. Raises ParameterError."""

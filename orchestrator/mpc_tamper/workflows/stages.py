@@ -93,7 +93,8 @@ class Training:
             return call
         x = np.asarray(self.features.features(task.x_train))
         self.model.check_rows(x, self.parameters)
-        return replace(call, inputs=self.model.write_inputs(folder, x, task.y_train, owners))
+        inputs = self.model.write_inputs(folder, x, task.y_train, owners, self.parameters, len(task.classes))
+        return replace(call, inputs=inputs)
 
     def leaves(self, task: Task) -> ModelDescription:
         size = self.size(task)
@@ -109,7 +110,7 @@ class Training:
 
 def check_classes(model: Model, task: Task) -> None:
     """Raises ParameterError where the task has more classes than the model takes."""
-    if len(task.classes) > 2 and Capability.MANY_CLASSES not in model.capabilities:  # noqa: PLR2004
+    if len(task.classes) > 2 and Capability.MANY_CLASSES not in model.capabilities:
         raise ParameterError(
             f"{task.name}: expected two classes for a {model.title}, got {len(task.classes)}; choose two with "
             "--classes A,B, or a model of many classes, such as --model mlp"

@@ -11,7 +11,7 @@ import numpy as np
 from mpc_tamper.models.base import Architecture, DataSize, Layout, Model, ProgramCall
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.checks import Question
-from mpc_tamper.models.encoding import write_signed_rows
+from mpc_tamper.models.encoding import integer_rows, signs, write_signed_rows
 from mpc_tamper.models.linear_svm import program, rehearsal
 from mpc_tamper.models.linear_svm.bounds import FixedPoint, check_row_norm, fixed_point
 from mpc_tamper.models.linear_svm.errors import SvmErrors
@@ -38,8 +38,13 @@ class LinearSvm(Model):
     ) -> ProgramCall:
         return program.training_call(parameters, self.constants(parameters, size), size, rows, layout)
 
-    def write_inputs(self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    def write_inputs(
+        self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, parameters: SvmParameters, classes: int
+    ) -> Mapping[int, InputFiles]:
         return write_signed_rows(folder, x, y, owners)
+
+    def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+        return (integer_rows(x) * signs(y)[:, None]).reshape(-1)
 
     def check_rows(self, x: np.ndarray, parameters: SvmParameters) -> None:
         check_row_norm(x, parameters)

@@ -42,6 +42,7 @@ OUTPUT_SCALES = range(10, 3, -1)  # f2 to choose from, the largest at which all 
 START1, START2 = 8, 2  # weights start within 2^-8 and 2^-2
 SLACK = 1 + 2.0**-20
 MOST_STEPS = 1 << 24
+_BEYOND = 2.0**100  # what no scale can hold, and float64 can
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,9 @@ class _Norms:
         return [value.bit_length() for value in values]
 
 
-def _norms(parameters: MlpParameters, constants: MlpConstants, batches: list[int], features: int, norm: int, columns: int) -> _Norms:
+def _norms(
+    parameters: MlpParameters, constants: MlpConstants, batches: list[int], features: int, norm: int, columns: int
+) -> _Norms:
     """norm: R.  columns: outputs."""
     hidden, cap, step = parameters.hidden, float(constants.cap), 2.0**-constants.shift
     one = float(1 << constants.score_bits)
@@ -195,7 +198,8 @@ def _norms(parameters: MlpParameters, constants: MlpConstants, batches: list[int
             n2 = math.sqrt(n2**2 + 2 * c * one + (c * longest) ** 2) + math.sqrt(hidden) / 2
             largest += c * cap + 0.5
     n1 = math.sqrt(square1)
-    bounds = (norm * n1, longest * n2, update1, update2 + 2.0 ** (constants.shift - 1), n1, n2)
-    if not all(math.isfinite(bound) for bound in bounds):
-        bounds = (2.0**100,) * len(bounds)
-    return _Norms(*(math.ceil(bound * SLACK) for bound in bounds), constants.cap, 1 << constants.score_bits)
+    hidden_bound, output_bound, up1, up2, norm1, norm2 = (
+        math.ceil(min(bound, _BEYOND) * SLACK)
+        for bound in (norm * n1, longest * n2, update1, update2 + 2.0 ** (constants.shift - 1), n1, n2)
+    )
+    return _Norms(hidden_bound, output_bound, up1, up2, norm1, norm2, constants.cap, 1 << constants.score_bits)

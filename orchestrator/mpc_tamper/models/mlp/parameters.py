@@ -84,4 +84,4 @@ class MlpParameters:
 
 def outputs(classes: int) -> int:
     """How many a network for so many classes has."""
-    return 1 if classes == 2 else classes  # noqa: PLR2004
+    return 1 if classes == 2 else classes
