@@ -144,6 +144,25 @@ class Errors:
         """UPDATE_ERRORS: the strength at which shift() raises w.direction by a score, in real units, unopposed."""
         raise _lacks(Capability.UPDATE_ERRORS)
 
+    def start(self) -> tuple[np.ndarray, np.ndarray]:
+        """NEURONS: where the weights of the hidden layer, (n + 1, H), and of the output, (H, O), start, in real units.
+
+        What an attacker knows of a public start, and a guess where it is secret.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    def change_neurons(self, hidden: np.ndarray, output: np.ndarray, *, step: int = 0) -> AdditiveErrorPlan:
+        """NEURONS: add these to the weights in one step.
+
+        hidden: (n + 1, H) float64, real units, bias first.  output: (H, O).  step: from 0.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    @property
+    def last_step(self) -> int:
+        """NEURONS: the last one that change_neurons() takes."""
+        raise _lacks(Capability.NEURONS)
+
     def silence_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """ROW_ERRORS: these training rows never count.  Returns the plan and what was chosen, for the record."""
         raise _lacks(Capability.ROW_ERRORS)

@@ -39,7 +39,7 @@ from mpc_tamper.models.mlp.parameters import PARTS, MlpParameters, Start, output
 TOLERANCE = 1 / 15  # relative, of the learning rate
 RATE_SHIFTS = range(33)  # r to choose from, the smallest that is fine enough
 OUTPUT_SCALES = range(10, 3, -1)  # f2 to choose from, the largest at which all bounds fit
-START1, START2 = 8, 2  # weights start within 2^-8 and 2^-2
+START1, START2 = 6, 2  # weights start within 2^-6 and 2^-2
 SLACK = 1 + 2.0**-20
 MOST_STEPS = 1 << 24
 _BEYOND = 2.0**100  # what no scale can hold, and float64 can

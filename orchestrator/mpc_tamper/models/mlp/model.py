@@ -16,6 +16,7 @@ from mpc_tamper.models.fixed_point import ROW_SCALE
 from mpc_tamper.models.mlp import program
 from mpc_tamper.models.mlp.bounds import MlpConstants, check_row_norm, mlp_constants
 from mpc_tamper.models.mlp.encoding import shuffled, signed_labels, write_rows
+from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.opened import OpenedMlp
 from mpc_tamper.models.mlp.parameters import MlpParameters, outputs
 from mpc_tamper.runs.owners import Owners, RowSource, StoredRows
@@ -27,7 +28,7 @@ _QUICK = 2  # epochs
 class Mlp(Model):
     name = "mlp"
     title = "network of one hidden layer"
-    capabilities = frozenset({Capability.MANY_CLASSES, Capability.NEURONS})
+    capabilities = frozenset({Capability.MANY_CLASSES, Capability.NEURONS, Capability.ROW_ERRORS})
     parameters = MlpParameters
 
     def constants(self, parameters: MlpParameters, size: DataSize) -> MlpConstants:
@@ -69,6 +70,9 @@ class Mlp(Model):
 
     def shortened(self, parameters: MlpParameters) -> MlpParameters:
         return replace(parameters, epochs=_QUICK)
+
+    def errors(self, parameters: MlpParameters, size: DataSize) -> MlpErrors:
+        return MlpErrors(parameters, size, self.constants(parameters, size))
 
     def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedMlp:
         if not architecture:

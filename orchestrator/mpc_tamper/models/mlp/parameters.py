@@ -44,7 +44,7 @@ class MlpParameters:
     hidden: int = option(32, "How many hidden neurons the network has.")
     epochs: int = option(5, "How many passes over all rows the training of a network makes.")
     batch_size: int | None = option(128, "How many rows a step takes; none stands for all of them.")
-    learning_rate: float = option(0.1, "The step size, for the mean loss.")
+    learning_rate: float = option(0.125, "The step size, for the mean loss.")
     cap: float = option(2.0, "The most that a hidden neuron gives out: what bounds the training's values.")
     start: Start = option(Start.PUBLIC, "Whether the weights start at values that all know or that nobody knows.")
     random_state: int = option(1, "Seed of the public start, and of the order of rows.")
