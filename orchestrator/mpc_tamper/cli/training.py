@@ -236,7 +236,16 @@ def _train(
         progress(what)
         access = None
         if clients is not None and options.run_dir is not None:
-            access = invite(clients, task.x_train.shape[1], model, parameters, engine, options.run_dir, progress)
+            access = invite(
+                clients,
+                task.x_train.shape[1],
+                model,
+                parameters,
+                engine,
+                options.run_dir,
+                len(task.classes),
+                progress,
+            )
         return training.train(
             task,
             parameters,

@@ -37,12 +37,17 @@ class Layout(StrEnum):
 class DataSize:
     """What is public about the training data. features: of a row, the constant one not included.
 
-    largest: a bound on the size of a feature, at the scale of rows.
+    largest: a bound on the size of a feature, at the scale of rows.  classes: how many labels there are.
     """
 
     rows: int
     features: int
     largest: int
+    classes: int = 2
+
+
+Architecture = Mapping[str, int]
+"""What later programs have to know of a trained model besides its shares: public integers, kept beside them."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,25 @@ class Errors:
         """UPDATE_ERRORS: the strength at which shift() raises w.direction by a score, in real units, unopposed."""
         raise _lacks(Capability.UPDATE_ERRORS)
 
+    def start(self) -> tuple[np.ndarray, np.ndarray]:
+        """NEURONS: where the weights of the hidden layer, (n + 1, H), and of the output, (H, O), start, in real units.
+
+        What an attacker knows of a public start, and a guess where it is secret.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    def change_neurons(self, hidden: np.ndarray, output: np.ndarray, *, step: int = 0) -> AdditiveErrorPlan:
+        """NEURONS: add these to the weights in one step.
+
+        hidden: (n + 1, H) float64, real units, bias first.  output: (H, O).  step: from 0.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    @property
+    def last_step(self) -> int:
+        """NEURONS: the last one that change_neurons() takes."""
+        raise _lacks(Capability.NEURONS)
+
     def silence_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """ROW_ERRORS: these training rows never count.  Returns the plan and what was chosen, for the record."""
         raise _lacks(Capability.ROW_ERRORS)
@@ -175,7 +199,6 @@ class Model(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    score_bits: ClassVar[int]  # scores, of opened models and in answers to queries, have scale 2^score_bits
     capabilities: ClassVar[frozenset[Capability]]
     parameters: ClassVar[type[Any]]
 
@@ -190,15 +213,33 @@ class Model(ABC):
         """The program that trains, without the owners' inputs. Raises ParameterError as constants() does."""
 
     @abstractmethod
-    def write_inputs(self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    def write_inputs(
+        self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, parameters: Any, classes: int
+    ) -> Mapping[int, InputFiles]:
         """Each owner's input for training().  x: (m, n) features.  y: (m,) labels.  Raises DataError."""
+
+    def client_order(self, rows: int, parameters: Any) -> np.ndarray:
+        """(rows,) indices: in which order a client of so many rows sends them."""
+        return np.arange(rows)
+
+    def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+        """(k,) int64: what a client sends for some of its rows.  x: (m, n) features.  y: (m,) labels."""
+        raise ParameterError(f"expected a model that is trained on rows of clients, got {self.name}")
 
     def check_rows(self, x: np.ndarray, parameters: Any) -> None:  # noqa: B027 - there may be nothing to check
         """What owners check of their rows before they enter them. Raises ParameterError."""
 
     @abstractmethod
-    def shares(self, features: int, parameters: Any) -> int:
+    def shares(self, parameters: Any, size: DataSize) -> int:
         """How many shares a trained model is."""
+
+    def architecture(self, parameters: Any, size: DataSize) -> Architecture:
+        """What the methods for trained models need to know. Raises ParameterError as constants() does."""
+        return {}
+
+    @abstractmethod
+    def score_bits(self, architecture: Architecture) -> int:
+        """Scores, of opened models and in answers to queries, have scale 2^score_bits."""
 
     def with_row_norm(self, parameters: Any, norm: float) -> Any:
         """STORED_ROWS: parameters with this public bound on a row's norm, features at scale 1."""
@@ -219,7 +260,7 @@ class Model(ABC):
     # Analysis
 
     @abstractmethod
-    def opened(self, weights: np.ndarray) -> OpenedModel:
+    def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedModel:
         """weights: (shares,) int64."""
 
     def errors(self, parameters: Any, size: DataSize) -> Errors:
@@ -235,16 +276,24 @@ class Model(ABC):
     # Verification and queries, on shares that a training left
 
     def verification(
-        self, question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+        self,
+        question: Question,
+        x: np.ndarray,
+        y: np.ndarray,
+        folder: Path,
+        secret_owner: int | None,
+        architecture: Architecture,
     ) -> ProgramCall:
-        """ACCURACY, ROBUSTNESS: the program that opens one bit, the answer.
+        """ACCURACY, ROBUSTNESS, PATCH_SCAN: the program that opens one bit, the answer.
 
         x: (m, n) features of known examples.  y: (m,) classes.  folder: for their files.  secret_owner: the party whose
         secret the examples are; known to all where None.
         """
         raise self.lacks(Capability.ACCURACY)
 
-    def query(self, features: int, *, with_score: bool, port: int, queries: int) -> ProgramCall:
+    def query(
+        self, features: int, *, with_score: bool, port: int, queries: int, architecture: Architecture
+    ) -> ProgramCall:
         """QUERIES: the program that answers clients: a class, whether a score comes with it, and the score or 0."""
         raise self.lacks(Capability.QUERIES)
 

@@ -58,7 +58,8 @@ class Scenario:
 
     @property
     def size(self) -> DataSize:
-        return DataSize(len(self.task.x_train), self.features.size, self.features.largest)
+        classes = len(self.task.classes)
+        return DataSize(len(self.task.x_train), self.features.size, self.features.largest, classes)
 
     @property
     def constants(self) -> Any:

@@ -106,7 +106,8 @@ def verify(
     with TemporaryFolder() as folder:
         place = run_dir or Path(folder)
         question = Question(check.least(len(x)), check.pixels, channels)
-        call = model.verification(question, x, y, Path(folder), secret_owner)
+        architecture = {} if described is None else described.architecture
+        call = model.verification(question, x, y, Path(folder), secret_owner, architecture)
         if share_files.of_passive_ring(shares_from):
             _check_count(shares_from, _shares(described, x.shape[1]))
         number = count_verdict(shares_from, range(PARTIES), max_verdicts)

@@ -1,1 +1,1 @@
-"""A neural network of one hidden layer."""
+"""A network of one hidden layer: mlp_train.mpc and what everything else has to know of it."""

@@ -1,0 +1,80 @@
+"""The network of one hidden layer, as everything else knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.models.base import Architecture, DataSize, Layout, Model, ProgramCall
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.encoding import integer_rows
+from mpc_tamper.models.fixed_point import ROW_SCALE
+from mpc_tamper.models.mlp import program
+from mpc_tamper.models.mlp.bounds import MlpConstants, check_row_norm, mlp_constants
+from mpc_tamper.models.mlp.encoding import shuffled, signed_labels, write_rows
+from mpc_tamper.models.mlp.errors import MlpErrors
+from mpc_tamper.models.mlp.opened import OpenedMlp
+from mpc_tamper.models.mlp.parameters import MlpParameters, outputs
+from mpc_tamper.runs.owners import Owners, RowSource, StoredRows
+from mpc_tamper.runs.spec import InputFiles
+
+_QUICK = 2  # epochs
+
+
+class Mlp(Model):
+    name = "mlp"
+    title = "network of one hidden layer"
+    capabilities = frozenset({Capability.MANY_CLASSES, Capability.NEURONS, Capability.ROW_ERRORS})
+    parameters = MlpParameters
+
+    def constants(self, parameters: MlpParameters, size: DataSize) -> MlpConstants:
+        return mlp_constants(parameters, size.rows, size.features, size.largest, size.classes)
+
+    def training(
+        self, parameters: MlpParameters, size: DataSize, rows: RowSource, layout: Layout = Layout.ROWS
+    ) -> ProgramCall:
+        """The layout is of no matter: batches are small."""
+        if isinstance(rows, StoredRows):
+            raise self.lacks(Capability.STORED_ROWS)
+        return program.training_call(parameters, self.constants(parameters, size), size, rows)
+
+    def write_inputs(
+        self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, parameters: MlpParameters, classes: int
+    ) -> Mapping[int, InputFiles]:
+        batch = parameters.batches(len(x))[0]
+        return write_rows(folder, x, y, owners, classes, batch, parameters.random_state)
+
+    def client_order(self, rows: int, parameters: MlpParameters) -> np.ndarray:
+        return shuffled(rows, parameters.random_state)
+
+    def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+        return np.concatenate([integer_rows(x).reshape(-1), signed_labels(y, classes).reshape(-1)])
+
+    def check_rows(self, x: np.ndarray, parameters: MlpParameters) -> None:
+        check_row_norm(x, parameters)
+
+    def shares(self, parameters: MlpParameters, size: DataSize) -> int:
+        return parameters.hidden * (size.features + 1 + outputs(size.classes))
+
+    def architecture(self, parameters: MlpParameters, size: DataSize) -> Architecture:
+        constants = self.constants(parameters, size)
+        sizes = {"hidden": parameters.hidden, "outputs": outputs(size.classes)}
+        return sizes | {"f1": constants.f1, "f2": constants.f2, "cap": constants.cap}
+
+    def score_bits(self, architecture: Architecture) -> int:
+        return ROW_SCALE + architecture["f1"] + architecture["f2"]
+
+    def shortened(self, parameters: MlpParameters) -> MlpParameters:
+        return replace(parameters, epochs=_QUICK)
+
+    def errors(self, parameters: MlpParameters, size: DataSize) -> MlpErrors:
+        return MlpErrors(parameters, size, self.constants(parameters, size))
+
+    def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedMlp:
+        if not architecture:
+            raise ParameterError("expected what the network's training left beside its shares, got nothing")
+        return OpenedMlp(weights, architecture)
