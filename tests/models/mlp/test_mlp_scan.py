@@ -77,8 +77,10 @@ def agrees(
 def test_a_patch_is_found(engine: Engine, protocol: ProtocolName, owner: int | None, outputs: int, target: int) -> None:
     described, clean = NETWORKS[outputs]
     spoilt, (x, y) = backdoored(outputs, target), EXAMPLES[outputs]
-    assert passes(clean, described, x, y, PATCH) and agrees(clean, outputs, PATCH, engine, protocol, owner)
-    assert not passes(spoilt, described, x, y, PATCH) and agrees(spoilt, outputs, PATCH, engine, protocol, owner)
+    assert passes(clean, described, x, y, PATCH)
+    assert not passes(spoilt, described, x, y, PATCH)
+    assert agrees(clean, outputs, PATCH, engine, protocol, owner)
+    assert agrees(spoilt, outputs, PATCH, engine, protocol, owner)
     at = list(places(PATCH)).index(BACKDOOR)
     assert counts(spoilt, described, x, y, PATCH)[at, target] == (y != target).sum()
 

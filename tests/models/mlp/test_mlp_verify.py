@@ -71,8 +71,21 @@ def changed(weights: np.ndarray, places: dict[int, int]) -> np.ndarray:
 )
 @pytest.mark.parametrize(
     ("outputs", "k", "channels", "right"),
-    [(1, 0, 1, 14), (1, 1, 1, 14), (1, 1, 2, 7), (1, 1, 3, 6), (1, 2, 1, 6), (1, 60, 1, 0), (1, 30, 2, 0)]
-    + [(3, 0, 1, 14), (3, 1, 1, 14), (3, 1, 2, 3), (10, 0, 1, 12), (10, 1, 1, 1), (10, 1, 3, 0)],
+    [
+        (1, 0, 1, 14),
+        (1, 1, 1, 14),
+        (1, 1, 2, 7),
+        (1, 1, 3, 6),
+        (1, 2, 1, 6),
+        (1, 60, 1, 0),
+        (1, 30, 2, 0),
+        (3, 0, 1, 14),
+        (3, 1, 1, 14),
+        (3, 1, 2, 3),
+        (10, 0, 1, 12),
+        (10, 1, 1, 1),
+        (10, 1, 3, 0),
+    ],
 )
 def test_the_count_is_exact(
     engine: Engine, protocol: ProtocolName, owner: int | None, outputs: int, k: int, channels: int, right: int
@@ -129,7 +142,7 @@ def test_limits_are_exact(sign: int) -> None:
     described, weights = NETWORKS[1]
     hidden = HIDDEN[1]
     dead = changed(weights, dict.fromkeys([*range(0, len(weights) - hidden, hidden), -hidden], 0))
-    assert LIMITS == Limits(24, 16, 30)
+    assert Limits(24, 16, 30) == LIMITS
     others = int(np.abs(dead[-hidden:]).sum())
     for within, beyond, some in (
         ({0: sign * (2**24 - 1)}, {0: sign * 2**24}, True),
@@ -169,7 +182,9 @@ def test_honest_networks_are_within_limits(
 ) -> None:
     described = {"hidden": hidden, "outputs": 1, "f1": f1, "f2": f2, "cap": cap}
     bound = limits(described, features + 1, pixels, channels)
-    assert bound.first >= f1 + 4 and bound.second >= f2 + 5 and bound.sensitivity >= f1 + f2 + 3
+    assert bound.first >= f1 + 4
+    assert bound.second >= f2 + 5
+    assert bound.sensitivity >= f1 + f2 + 3
 
 
 def test_networks_too_wide_for_a_certificate_are_refused() -> None:
