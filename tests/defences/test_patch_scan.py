@@ -39,8 +39,8 @@ def test_what_was_found() -> None:
     assert passed.passed
     assert not failed.passed
     assert passed.found == (
-        "a white square of 2 x 2 pixels makes no class of 0.5 of the known examples of other classes or more, at any place "
-        "of those 3 pixels apart"
+        "a white square of 2 x 2 pixels makes no class of 0.5 of the known examples of other classes or more, at any "
+        "place of those 3 pixels apart"
     )
     assert failed.found == (
         "a white square of 2 x 2 pixels makes one class of 0.5 of the known examples of other classes or more, at some "
