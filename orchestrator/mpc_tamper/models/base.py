@@ -218,8 +218,8 @@ class Model(ABC):
     ) -> Mapping[int, InputFiles]:
         """Each owner's input for training().  x: (m, n) features.  y: (m,) labels.  Raises DataError."""
 
-    def client_order(self, rows: int, parameters: Any) -> np.ndarray:
-        """(rows,) indices: in which order a client of so many rows sends them."""
+    def client_order(self, rows: int, number: int, parameters: Any) -> np.ndarray:
+        """(rows,) indices: in which order a client of so many rows sends them.  number: the client's, from 0."""
         return np.arange(rows)
 
     def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:

@@ -48,8 +48,8 @@ class Mlp(Model):
         batch = parameters.batches(len(x))[0]
         return write_rows(folder, x, y, owners, classes, batch, parameters.random_state)
 
-    def client_order(self, rows: int, parameters: MlpParameters) -> np.ndarray:
-        return shuffled(rows, parameters.random_state)
+    def client_order(self, rows: int, number: int, parameters: MlpParameters) -> np.ndarray:
+        return shuffled(rows, parameters.random_state, number)
 
     def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
         return np.concatenate([integer_rows(x).reshape(-1), signed_labels(y, classes).reshape(-1)])
