@@ -246,7 +246,7 @@ def test_mnist_folder_at_fault(tmp_path: Path, name: str, content: bytes | None,
         load_task(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(bytes(100))[:-9]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(bytes(100), mtime=0)[:-9]])
 def test_damaged_gzip(tmp_path: Path, content: bytes) -> None:
     write_mnist(tmp_path / "raw", compressed=True)
     (tmp_path / "raw" / "t10k-images-idx3-ubyte.gz").write_bytes(content)
