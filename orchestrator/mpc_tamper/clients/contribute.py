@@ -121,7 +121,10 @@ def contribute(
 
 
 def _announce(client: ClientConnection, rows: int) -> int:
-    """Say how many rows come; the client's number. Raises UsageError where the servers wait for another number now; they go on waiting."""
+    """Say how many rows come; returns the client's number.
+
+    Raises UsageError where the servers wait for another number now; they go on waiting.
+    """
     client.send_public_inputs(np.array([rows]))
     number, wanted = client.receive_public_outputs(2).tolist()
     if wanted != rows:
@@ -160,6 +163,6 @@ def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> Any:
 def _check_labels(y: np.ndarray, classes: int) -> None:
     if y.ndim != 1 or y.dtype.kind not in "ui" or int(y.max(initial=0)) >= classes or int(y.min(initial=0)) < 0:
         raise DataError(
-            f"expected labels from 0 to {classes - 1}, as the servers train on {classes} classes, got others; choose the "
-            "data that the servers train on"
+            f"expected labels from 0 to {classes - 1}, as the servers train on {classes} classes, got others; choose "
+            "the data that the servers train on"
         )

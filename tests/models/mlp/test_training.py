@@ -140,7 +140,7 @@ def test_what_does_not_fit_is_refused_before_any_party_starts(change: dict[str, 
 
 def test_the_bars_of_mnist_fit_and_a_longer_training_of_a_wider_network_does_not() -> None:
     assert mlp_constants(MlpParameters(hidden=128, epochs=5), 60_000, 784, 255, 10).f2 == OUTPUT_SCALES[0]
-    with pytest.raises(ParameterError, match="public bounds below 2\\^63 .* Lower learning_rate"):
+    with pytest.raises(ParameterError, match=r"public bounds below 2\^63 .* Lower learning_rate"):
         mlp_constants(MlpParameters(hidden=4096, epochs=1000, learning_rate=8.0), 60_000, 784, 255, 10)
 
 

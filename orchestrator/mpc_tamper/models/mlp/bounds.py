@@ -5,16 +5,16 @@ Batches have at most B rows, of norm at most R. Each step changes the weights by
 
     W2 + (g/2^t) A'E + e,  |e| <= 1/2 in each element (rounding),   and   W1 + g X'D, exactly.
 
-Output layer. E_ic = y_ic where y_ic Z2_ic < S, else 0. So for each output <W2, A'E> = sum over active rows of y Z2 <= B S,
-and ||A'E|| <= B K with K = sqrt(H) cap. Hence, with c = g/2^t,
+Output layer. E_ic = y_ic where y_ic Z2_ic < S, else 0. So for each output <W2, A'E> = sum over active rows of y Z2
+<= B S, and ||A'E|| <= B K with K = sqrt(H) cap. Hence, with c = g/2^t,
 
     ||W2'|| <= sqrt(||W2||^2 + 2 c B S + (c B K)^2) + sqrt(H)/2,      |Z2| <= K ||W2||,
 
 and no weight moves by more than c B cap + 1/2.
 
-Hidden layer. D_ih is 0 unless 0 < Z1_ih <= cap: a row that moves a neuron is one at which the neuron is neither off nor
-capped. |D_ih| <= d, the sum over outputs of the largest |W2|. So <W1, X'D> = sum over those rows of Z1 D <= B cap d, and
-||X'D|| <= B R d, for each neuron:
+Hidden layer. D_ih is 0 unless 0 < Z1_ih <= cap: a row that moves a neuron is one at which the neuron is neither off
+nor capped. |D_ih| <= d, the sum over outputs of the largest |W2|. So <W1, X'D> = sum over those rows of Z1 D <= B cap
+d, and ||X'D|| <= B R d, for each neuron:
 
     ||W1'||^2 <= ||W1||^2 + 2 g B cap d + (g B R d)^2,                |Z1| <= R ||W1||.
 
@@ -87,8 +87,8 @@ def mlp_constants(parameters: MlpParameters, rows: int, features: int, largest: 
     batches = parameters.batches(rows)
     if parameters.epochs * len(batches) >= MOST_STEPS:
         raise ParameterError(
-            f"epochs: expected fewer than {MOST_STEPS:,} steps, got {parameters.epochs * len(batches):,}. Lower epochs, "
-            "or raise batch_size"
+            f"epochs: expected fewer than {MOST_STEPS:,} steps, got {parameters.epochs * len(batches):,}. Lower "
+            "epochs, or raise batch_size"
         )
     rate_shift, part = _rate(parameters.learning_rate / batches[0])
     gains = tuple(part * parts for parts in parameters.schedule)
@@ -142,8 +142,8 @@ def _rate(real: float) -> tuple[int, int]:
         if scaled >= 1 - TOLERANCE and abs(round(scaled) - scaled) <= TOLERANCE * scaled:
             return shift, round(scaled)
     raise ParameterError(
-        f"learning_rate / batch_size: expected at least {PARTS * 2.0 ** -RATE_SHIFTS[-1]:.3g}, got {real:.3g}. Raise the "
-        "learning rate"
+        f"learning_rate / batch_size: expected at least {PARTS * 2.0 ** -RATE_SHIFTS[-1]:.3g}, got {real:.3g}. Raise "
+        "the learning rate"
     )
 
 

@@ -41,7 +41,8 @@ def shuffled(rows: int, random_state: int, owner: int) -> np.ndarray:
 def training_order(owners: Sequence[int], batch: int, random_state: int) -> np.ndarray:
     """(m,): which row of the data stands at each position of the training.  owners: how many rows each has, in order.
 
-    As mlp_train.mpc deals them: row i of an owner of m_o rows stands at floor((2 i + 1) m / m_o), within a batch by owner.
+    As mlp_train.mpc deals them: row i of an owner of m_o rows stands at floor((2 i + 1) m / m_o), within a batch by
+    owner.
     """
     total = sum(owners)
     dealt = sorted(((2 * i + 1) * total // count, owner, i) for owner, count in enumerate(owners) for i in range(count))

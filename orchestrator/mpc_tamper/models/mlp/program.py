@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from mpc_tamper.core import bundle
 from mpc_tamper.models.base import DataSize, ProgramCall
 from mpc_tamper.models.fixed_point import MAX_WIDTH
@@ -30,7 +32,7 @@ def training_call(
         f"hidden={parameters.hidden}",
         f"outputs={outputs(size.classes)}",
         f"batch={batches[0]}",
-        "gains=" + ",".join(map(str, constants.gains)),
+        "gains=" + ",".join(f"{gain}x{len(list(alike))}" for gain, alike in groupby(constants.gains)),
         f"f1={constants.f1}",
         f"f2={constants.f2}",
         f"r={constants.rate_shift}",
