@@ -65,6 +65,11 @@ def predict(scores: np.ndarray) -> np.ndarray:
     Of scores that differ by less than 2^63 it is numpy's argmax, and [score > 0] of a single one. Of others, which may
     beat each other in a circle, it is 0 where no class is left, as for a client that asks the network.
     """
+    return np.asarray(beats_all(scores).argmax(axis=1))
+
+
+def beats_all(scores: np.ndarray) -> np.ndarray:
+    """Which class no other beats, (m, C) bool, at most one in each row."""
     z = np.column_stack([np.zeros(len(scores), np.int64), scores]) if scores.shape[1] == 1 else scores
     best = np.ones(z.shape, dtype=bool)
     for i in range(z.shape[1]):
@@ -72,7 +77,7 @@ def predict(scores: np.ndarray) -> np.ndarray:
             lower = z[:, i] - z[:, j] < 0
             best[:, i] &= ~lower
             best[:, j] &= lower
-    return np.asarray(best.argmax(axis=1))
+    return best
 
 
 def _limbs(w: np.ndarray, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:
