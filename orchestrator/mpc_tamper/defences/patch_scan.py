@@ -57,8 +57,10 @@ class PatchScan:
     def question(self, examples: int, features: int, channels: int) -> Question:
         positions = features // max(1, channels)
         height = self.height or math.isqrt(positions)
-        if channels < 1 or height * (positions // height) * channels != features or (
-            self.height is None and height**2 != positions
+        if (
+            channels < 1
+            or height * (positions // height) * channels != features
+            or (self.height is None and height**2 != positions)
         ):
             raise ParameterError(
                 f"patch scan: expected square images, or their height and channels, got {features} features of {channels} "

@@ -11,9 +11,10 @@ import numpy as np
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.base import Architecture, DataSize, Layout, Model, ProgramCall
 from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.checks import Question
 from mpc_tamper.models.encoding import integer_rows
 from mpc_tamper.models.fixed_point import ROW_SCALE
-from mpc_tamper.models.mlp import program
+from mpc_tamper.models.mlp import program, questions
 from mpc_tamper.models.mlp.bounds import MlpConstants, check_row_norm, mlp_constants
 from mpc_tamper.models.mlp.encoding import shuffled, signed_labels, write_rows
 from mpc_tamper.models.mlp.errors import MlpErrors
@@ -28,7 +29,17 @@ _QUICK = 2  # epochs
 class Mlp(Model):
     name = "mlp"
     title = "network of one hidden layer"
-    capabilities = frozenset({Capability.MANY_CLASSES, Capability.NEURONS, Capability.ROW_ERRORS})
+    capabilities = frozenset(
+        {
+            Capability.MANY_CLASSES,
+            Capability.NEURONS,
+            Capability.ROW_ERRORS,
+            Capability.ACCURACY,
+            Capability.ROBUSTNESS,
+            Capability.PATCH_SCAN,
+            Capability.QUERIES,
+        }
+    )
     parameters = MlpParameters
 
     def constants(self, parameters: MlpParameters, size: DataSize) -> MlpConstants:
@@ -78,3 +89,21 @@ class Mlp(Model):
         if not architecture:
             raise ParameterError("expected what the network's training left beside its shares, got nothing")
         return OpenedMlp(weights, architecture)
+
+    def verification(
+        self,
+        question: Question,
+        x: np.ndarray,
+        y: np.ndarray,
+        folder: Path,
+        secret_owner: int | None,
+        architecture: Architecture,
+    ) -> ProgramCall:
+        return questions.verification_call(question, x, y, folder, secret_owner, architecture)
+
+    def query(
+        self, features: int, *, with_score: bool, port: int, queries: int, architecture: Architecture
+    ) -> ProgramCall:
+        return questions.query_call(
+            features, with_score=with_score, port=port, queries=queries, architecture=architecture
+        )
