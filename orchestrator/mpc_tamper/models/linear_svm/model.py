@@ -27,7 +27,12 @@ _COLOURED = SvmParameters(learning_rate=0.0046)  # brings two classes of CIFAR-1
 class LinearSvm(Model):
     name = "linear_svm"
     title = "linear SVM"
-    capabilities = frozenset(Capability) - {Capability.MANY_CLASSES, Capability.NEURONS, Capability.PATCH_SCAN}
+    capabilities = frozenset(Capability) - {
+        Capability.MANY_CLASSES,
+        Capability.NEURONS,
+        Capability.SECRET_START,
+        Capability.PATCH_SCAN,
+    }
     parameters = SvmParameters
 
     def constants(self, parameters: SvmParameters, size: DataSize) -> FixedPoint:

@@ -18,7 +18,10 @@ from mpc_tamper.models.mlp.bounds import MlpConstants, check_row_norm, mlp_const
 from mpc_tamper.models.mlp.encoding import shuffled, signed_labels, write_rows
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.opened import OpenedMlp
-from mpc_tamper.models.mlp.parameters import MlpParameters, outputs
+from mpc_tamper.models.mlp.parameters import MlpParameters, Start, outputs
+from mpc_tamper.models.mlp.pruning import pruning_call
+from mpc_tamper.models.mlp.tuning import tuning_call
+from mpc_tamper.models.pruning import CleanRows, Pruning
 from mpc_tamper.runs.owners import Owners, RowSource, StoredRows
 from mpc_tamper.runs.spec import InputFiles
 
@@ -28,7 +31,9 @@ _QUICK = 2  # epochs
 class Mlp(Model):
     name = "mlp"
     title = "network of one hidden layer"
-    capabilities = frozenset({Capability.MANY_CLASSES, Capability.NEURONS, Capability.ROW_ERRORS})
+    capabilities = frozenset(
+        {Capability.MANY_CLASSES, Capability.NEURONS, Capability.ROW_ERRORS, Capability.SECRET_START}
+    )
     parameters = MlpParameters
 
     def constants(self, parameters: MlpParameters, size: DataSize) -> MlpConstants:
@@ -68,6 +73,9 @@ class Mlp(Model):
     def score_bits(self, architecture: Architecture) -> int:
         return ROW_SCALE + architecture["f1"] + architecture["f2"]
 
+    def with_secret_start(self, parameters: MlpParameters) -> MlpParameters:
+        return replace(parameters, start=Start.SECRET)
+
     def shortened(self, parameters: MlpParameters) -> MlpParameters:
         return replace(parameters, epochs=_QUICK)
 
@@ -78,3 +86,13 @@ class Mlp(Model):
         if not architecture:
             raise ParameterError("expected what the network's training left beside its shares, got nothing")
         return OpenedMlp(weights, architecture)
+
+    def pruning(
+        self, parameters: MlpParameters, size: DataSize, pruning: Pruning, clean: CleanRows, folder: Path
+    ) -> ProgramCall:
+        return pruning_call(pruning, clean, self.architecture(parameters, size), folder)
+
+    def tuning(
+        self, parameters: MlpParameters, size: DataSize, epochs: int, clean: CleanRows, folder: Path
+    ) -> ProgramCall:
+        return tuning_call(parameters, size, epochs, clean, folder)
