@@ -262,8 +262,8 @@ class Model(ABC):
         """Parameters of a training that is quick, to see that everything runs."""
         return parameters
 
-    def suggested(self, image_shape: tuple[int, ...]) -> Any:
-        """Parameters for a study of images of this shape."""
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> Any:
+        """Parameters for a study of images of this shape and of so many classes."""
         return self.parameters()
 
     # Analysis
@@ -284,9 +284,7 @@ class Model(ABC):
 
     # Pruning and tuning, of shares that a training left
 
-    def pruning(
-        self, parameters: Any, size: DataSize, pruning: Pruning, clean: CleanRows, folder: Path
-    ) -> ProgramCall:
+    def pruning(self, parameters: Any, size: DataSize, pruning: Pruning, clean: CleanRows, folder: Path) -> ProgramCall:
         """NEURONS: the program that sets weights to 0.
 
         parameters, size: of the training.  clean: features.  folder: for their file.

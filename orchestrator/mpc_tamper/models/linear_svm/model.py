@@ -69,7 +69,7 @@ class LinearSvm(Model):
     def shortened(self, parameters: SvmParameters) -> SvmParameters:
         return replace(parameters, iterations=_QUICK_ITERATIONS)
 
-    def suggested(self, image_shape: tuple[int, ...]) -> SvmParameters:
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> SvmParameters:
         """Grey images are trained as MNIST 0/1 is, coloured ones as two classes of CIFAR-10."""
         return _COLOURED if len(image_shape) == 3 else SvmParameters()
 

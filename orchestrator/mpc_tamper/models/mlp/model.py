@@ -26,6 +26,7 @@ from mpc_tamper.runs.owners import Owners, RowSource, StoredRows
 from mpc_tamper.runs.spec import InputFiles
 
 _QUICK = 2  # epochs
+_TWO_CLASSES = MlpParameters(hidden=16, epochs=2)
 
 
 class Mlp(Model):
@@ -78,6 +79,9 @@ class Mlp(Model):
 
     def shortened(self, parameters: MlpParameters) -> MlpParameters:
         return replace(parameters, epochs=_QUICK)
+
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> MlpParameters:
+        return _TWO_CLASSES if classes == 2 else MlpParameters()
 
     def errors(self, parameters: MlpParameters, size: DataSize) -> MlpErrors:
         return MlpErrors(parameters, size, self.constants(parameters, size))

@@ -15,9 +15,7 @@ from mpc_tamper.runs.owners import ClientRows, RowSource
 LAST_STEP = "GRADIENT"  # of an iteration
 
 
-def training_call(
-    parameters: MlpParameters, constants: MlpConstants, size: DataSize, rows: RowSource
-) -> ProgramCall:
+def training_call(parameters: MlpParameters, constants: MlpConstants, size: DataSize, rows: RowSource) -> ProgramCall:
     """Training on rows of the servers' owners or of clients."""
     secret = parameters.start is Start.SECRET
     args = (
@@ -45,9 +43,7 @@ def tuning_from(
     return _call(parameters, widest, size, (*args, "seed=0", *where))
 
 
-def _call(
-    parameters: MlpParameters, constants: MlpConstants, size: DataSize, args: tuple[str, ...]
-) -> ProgramCall:
+def _call(parameters: MlpParameters, constants: MlpConstants, size: DataSize, args: tuple[str, ...]) -> ProgramCall:
     """args: what a training and a tuning say differently."""
     batches = parameters.batches(size.rows)
     alike = (

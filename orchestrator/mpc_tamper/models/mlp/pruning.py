@@ -1,6 +1,7 @@
 """mlp_prune.mpc: its arguments, and what it leaves, in NumPy.
 
-The sums of activations and the weights that stay are those of the program, bit for bit, whatever a tampered network holds.
+The sums of activations and the weights that stay are those of the program, bit for bit, whatever a tampered network
+holds.
 """
 
 from __future__ import annotations
@@ -42,9 +43,7 @@ def least_sum(pruning: InputPruning, rows: int) -> int:
     return math.ceil(Fraction(repr(float(pruning.use))) * MAX_PIXEL * rows)
 
 
-def pruned_weights(
-    weights: np.ndarray, architecture: Mapping[str, int], pruning: Pruning, x: np.ndarray
-) -> np.ndarray:
+def pruned_weights(weights: np.ndarray, architecture: Mapping[str, int], pruning: Pruning, x: np.ndarray) -> np.ndarray:
     """What the program leaves of such weights, in the order of the share file.  x: (m, n) clean rows."""
     w1, w2 = (layer.copy() for layer in split(weights, architecture))
     if isinstance(pruning, NeuronPruning):

@@ -1,8 +1,8 @@
 """Tuning: a short training of a network that is there already, on clean rows and at a third of its learning rate.
 
-The scales, the cap and the unit of the rate are those of the training; what changes is the number of passes and the rows.
-Bounds: pruning sets weights to 0, which shortens columns of W1 and W2, and the induction of bounds.py goes on from there.
-So the bound after the steps of both, one after the other, holds for an honest network, pruned or not.
+The scales, the cap and the unit of the rate are those of the training; what changes is the number of passes and the
+rows. Bounds: pruning sets weights to 0, which shortens columns of W1 and W2, and the induction of bounds.py goes on
+from there. So the bound after the steps of both, one after the other, holds for an honest network, pruned or not.
 
 A tampered network may hold anything. Comparisons are therefore exact for all 64-bit numbers, and values that leave the
 bound wrap around, alike on all engines.
@@ -70,9 +70,7 @@ def tuning_rows(clean: CleanRows, classes: int, random_state: int) -> tuple[np.n
     return integer_rows(clean.x)[order], signed_labels(clean.y, classes)[order]
 
 
-def tuning_call(
-    parameters: MlpParameters, size: DataSize, epochs: int, clean: CleanRows, folder: Path
-) -> ProgramCall:
+def tuning_call(parameters: MlpParameters, size: DataSize, epochs: int, clean: CleanRows, folder: Path) -> ProgramCall:
     """mlp_train.mpc from the weights that an earlier stage left. The file of the clean rows goes into the folder."""
     constants = tuning_constants(parameters, size, len(clean.x), epochs)
     rows, labels = tuning_rows(clean, size.classes, parameters.random_state)
