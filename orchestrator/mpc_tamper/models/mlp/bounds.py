@@ -27,6 +27,7 @@ Additive errors break the bounds; everything then wraps around modulo 2^64, alik
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -92,11 +93,12 @@ def mlp_constants(parameters: MlpParameters, rows: int, features: int, largest: 
         )
     rate_shift, part = _rate(parameters.learning_rate / batches[0])
     gains = tuple(part * parts for parts in parameters.schedule)
+    steps = [(gain, size) for gain in gains for size in batches]
     widest = 0
     for f2 in OUTPUT_SCALES:
         constants = _at_scale(parameters, f2, rate_shift, gains, features)
-        norms = _norms(
-            parameters, constants, batches, features, row_norm(parameters, features, largest), outputs(classes)
+        norms = bounds_after(
+            parameters, constants, steps, features, row_norm(parameters, features, largest), outputs(classes)
         )
         widest = max(norms.widths())
         if widest <= MAX_WIDTH:
@@ -160,7 +162,7 @@ def _at_scale(
 
 
 @dataclass(frozen=True)
-class _Norms:
+class Norms:
     """Bounds on what its names say; update1, update2: on the products g X'D and g A'E + 2^(t-1)."""
 
     hidden: int
@@ -177,10 +179,15 @@ class _Norms:
         return [value.bit_length() for value in values]
 
 
-def _norms(
-    parameters: MlpParameters, constants: MlpConstants, batches: list[int], features: int, norm: int, columns: int
-) -> _Norms:
-    """norm: R.  columns: outputs."""
+def bounds_after(
+    parameters: MlpParameters,
+    constants: MlpConstants,
+    steps: Iterable[tuple[int, int]],
+    features: int,
+    norm: int,
+    columns: int,
+) -> Norms:
+    """From the start on.  constants: the scales alone.  steps: g and rows of each.  norm: R.  columns: outputs."""
     hidden, cap, step = parameters.hidden, float(constants.cap), 2.0**-constants.shift
     one = float(1 << constants.score_bits)
     longest = math.sqrt(hidden) * cap  # K
@@ -188,18 +195,17 @@ def _norms(
     largest = 2.0 ** (constants.f2 - START2)  # of |W2|
     square1 = 4.0**constants.f1 + features * 4.0 ** (constants.f1 - START1)  # of neuron 0, which has a bias
     update1 = update2 = 0.0
-    for gain in constants.gains:
-        for size in batches:
-            d = columns * min(n2, largest)
-            update1 = max(update1, gain * size * norm * d)
-            update2 = max(update2, gain * size * cap)
-            square1 += 2.0 * gain * size * cap * d + (gain * size * norm * d) ** 2
-            c = gain * step * size
-            n2 = math.sqrt(n2**2 + 2 * c * one + (c * longest) ** 2) + math.sqrt(hidden) / 2
-            largest += c * cap + 0.5
+    for gain, size in steps:
+        d = columns * min(n2, largest)
+        update1 = max(update1, gain * size * norm * d)
+        update2 = max(update2, gain * size * cap)
+        square1 += 2.0 * gain * size * cap * d + (gain * size * norm * d) ** 2
+        c = gain * step * size
+        n2 = math.sqrt(n2**2 + 2 * c * one + (c * longest) ** 2) + math.sqrt(hidden) / 2
+        largest += c * cap + 0.5
     n1 = math.sqrt(square1)
     hidden_bound, output_bound, up1, up2, norm1, norm2 = (
         math.ceil(min(bound, _BEYOND) * SLACK)
         for bound in (norm * n1, longest * n2, update1, update2 + 2.0 ** (constants.shift - 1), n1, n2)
     )
-    return _Norms(hidden_bound, output_bound, up1, up2, norm1, norm2, constants.cap, 1 << constants.score_bits)
+    return Norms(hidden_bound, output_bound, up1, up2, norm1, norm2, constants.cap, 1 << constants.score_bits)

@@ -19,11 +19,15 @@ from mpc_tamper.models.mlp.bounds import MlpConstants, check_row_norm, mlp_const
 from mpc_tamper.models.mlp.encoding import shuffled, signed_labels, write_rows
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.opened import OpenedMlp
-from mpc_tamper.models.mlp.parameters import MlpParameters, outputs
+from mpc_tamper.models.mlp.parameters import MlpParameters, Start, outputs
+from mpc_tamper.models.mlp.pruning import pruning_call
+from mpc_tamper.models.mlp.tuning import tuning_call
+from mpc_tamper.models.pruning import CleanRows, Pruning
 from mpc_tamper.runs.owners import Owners, RowSource, StoredRows
 from mpc_tamper.runs.spec import InputFiles
 
 _QUICK = 2  # epochs
+_TWO_CLASSES = MlpParameters(hidden=16, epochs=2)
 
 
 class Mlp(Model):
@@ -38,6 +42,7 @@ class Mlp(Model):
             Capability.ROBUSTNESS,
             Capability.PATCH_SCAN,
             Capability.QUERIES,
+            Capability.SECRET_START,
         }
     )
     parameters = MlpParameters
@@ -79,8 +84,14 @@ class Mlp(Model):
     def score_bits(self, architecture: Architecture) -> int:
         return ROW_SCALE + architecture["f1"] + architecture["f2"]
 
+    def with_secret_start(self, parameters: MlpParameters) -> MlpParameters:
+        return replace(parameters, start=Start.SECRET)
+
     def shortened(self, parameters: MlpParameters) -> MlpParameters:
         return replace(parameters, epochs=_QUICK)
+
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> MlpParameters:
+        return _TWO_CLASSES if classes == 2 else MlpParameters()
 
     def errors(self, parameters: MlpParameters, size: DataSize) -> MlpErrors:
         return MlpErrors(parameters, size, self.constants(parameters, size))
@@ -107,3 +118,13 @@ class Mlp(Model):
         return questions.query_call(
             features, with_score=with_score, port=port, queries=queries, architecture=architecture
         )
+
+    def pruning(
+        self, parameters: MlpParameters, size: DataSize, pruning: Pruning, clean: CleanRows, folder: Path
+    ) -> ProgramCall:
+        return pruning_call(pruning, clean, self.architecture(parameters, size), folder)
+
+    def tuning(
+        self, parameters: MlpParameters, size: DataSize, epochs: int, clean: CleanRows, folder: Path
+    ) -> ProgramCall:
+        return tuning_call(parameters, size, epochs, clean, folder)
