@@ -22,6 +22,7 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, parties_folder, report_file
 from mpc_tamper.engines.rep3.launcher import Parties, get_launcher, wait_for_news
 from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
+from mpc_tamper.engines.rep3.silence import TICK_SECONDS
 from mpc_tamper.engines.rep3.transport.tls import listen
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
@@ -160,9 +161,11 @@ def _log(run_dir: Path, party_id: int) -> Path:
 def _wait(parties: Parties, run_dir: Path, progress: _Progress) -> None:
     """Until all have ended well. Raises the first cause as soon as one has not, after a moment of grace."""
     while parties.running and not any(parties.exit_codes.values()):
-        if wait_for_news(parties, progress.reader):
+        if wait_for_news(parties, progress.reader, seconds=TICK_SECONDS):
             progress.pump()
             parties.update(seconds=0)
+        else:
+            parties.check()
     deadline = time.monotonic() + _GRACE_SECONDS
     while parties.running and (left := deadline - time.monotonic()) > 0:
         parties.update(left)
