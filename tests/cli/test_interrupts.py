@@ -42,6 +42,13 @@ def command():
         signal.raise_signal(signal.SIGTERM)
         print("cleaned up", flush=True)
 """
+AT_THE_END = """
+def command():
+    def end():
+        signal.raise_signal(signal.{signal})
+        print("cleaned up", flush=True)
+    atexit.register(end)
+"""
 PREAMBLE = "import signal, time\nfrom mpc_tamper.cli import main\n"
 
 
@@ -60,3 +67,11 @@ def test_an_interrupt_is_one_line(command: str, printed: str, signal: str, tmp_p
     with started([sys.executable, "-c", code], cwd=tmp_path) as process:
         out, said = process.communicate(timeout=60)
     assert (process.returncode, out, said) == (130, printed, "interrupted\n")
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_an_interrupt_after_the_work_is_no_fault(signal: str, tmp_path: Path) -> None:
+    code = "import atexit\n" + PREAMBLE + AT_THE_END.replace("{signal}", signal) + "\nmain.app = command\nmain.run()\n"
+    with started([sys.executable, "-c", code], cwd=tmp_path) as process:
+        out, err = process.communicate()
+    assert (process.returncode, out, err) == (0, "cleaned up\n", "")

@@ -89,6 +89,9 @@ def run() -> None:
     except KeyboardInterrupt:  # before the command line was read
         console.note(INTERRUPTED_NOTE)
         sys.exit(INTERRUPTED)
+    finally:  # the work is over, and what is left is done in a moment, but not if it is broken off
+        for number in _ENDING:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
