@@ -79,7 +79,10 @@ class OpenedModel(ABC):
 
     @abstractmethod
     def scores(self, rows: np.ndarray) -> np.ndarray:
-        """Exact integers, (m,) for two classes: class 1 iff above 0.  rows: (m, n) features at the scale of rows."""
+        """Exact integers.  rows: (m, n) features at the scale of rows.
+
+        (m,) for two classes: class 1 iff above 0.  (m, C) for C > 2: the class is the first of the largest.
+        """
 
     @property
     @abstractmethod
@@ -91,12 +94,13 @@ class OpenedModel(ABC):
         return None
 
     def decision_function(self, rows: np.ndarray) -> np.ndarray:
-        """Scores in real units, (m,) float64."""
+        """Scores in real units, float64, of the same shape."""
         return self.scores(rows).astype(np.float64) / (1 << self.score_bits)
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Classes, (m,) uint8."""
-        return (self.scores(rows) > 0).astype(np.uint8)
+        scores = self.scores(rows)
+        return (scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)).astype(np.uint8)
 
     def sha256(self) -> str:
         """Of the weights as little-endian int64."""

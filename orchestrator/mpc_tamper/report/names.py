@@ -9,7 +9,11 @@ from types import MappingProxyType
 
 HONEST = NO_DEFENCE = "none"
 DATASETS = MappingProxyType(
-    {"mnist_0_1": "MNIST, 0 or 1", "cifar10_airplane_automobile": "CIFAR-10, airplane or automobile"}
+    {
+        "mnist_0_1": "MNIST, 0 or 1",
+        "mnist_10": "MNIST, ten digits",
+        "cifar10_airplane_automobile": "CIFAR-10, airplane or automobile",
+    }
 )
 ATTACKS = MappingProxyType(
     {
