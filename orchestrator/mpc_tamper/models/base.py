@@ -155,6 +155,25 @@ class Errors:
         """
         raise _lacks(Capability.NEURONS)
 
+    def rehearse(
+        self, x: np.ndarray, y: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """NEURONS: where an honest training ends on rows of the attacker's own, in real units.
+
+        x: (m, n) features at the scale of rows.  y: (m,) labels.  start: that of start() where None.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    @property
+    def start_known(self) -> bool:
+        """NEURONS: whether start() is where the weights start, and not a guess."""
+        raise _lacks(Capability.NEURONS)
+
+    @property
+    def largest_activation(self) -> float:
+        """NEURONS: the most that a neuron gives out, in real units."""
+        raise _lacks(Capability.NEURONS)
+
     def change_neurons(self, hidden: np.ndarray, output: np.ndarray, *, step: int = 0) -> AdditiveErrorPlan:
         """NEURONS: add these to the weights in one step.
 

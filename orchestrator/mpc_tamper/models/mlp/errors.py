@@ -17,9 +17,11 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.base import DataSize, Errors
+from mpc_tamper.models.fixed_point import ROW_SCALE
 from mpc_tamper.models.mlp.bounds import MlpConstants
 from mpc_tamper.models.mlp.encoding import training_order
-from mpc_tamper.models.mlp.parameters import MlpParameters, outputs
+from mpc_tamper.models.mlp.parameters import MlpParameters, Start, outputs
+from mpc_tamper.models.mlp.rehearsal import rehearse
 from mpc_tamper.models.mlp.start import start_weights
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 
@@ -43,6 +45,19 @@ class MlpErrors(Errors):
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         return start_weights(self.parameters, self.constants, self.size)
+
+    @property
+    def start_known(self) -> bool:
+        return self.parameters.start is Start.PUBLIC
+
+    @property
+    def largest_activation(self) -> float:
+        return self.constants.cap / 2.0 ** (ROW_SCALE + self.constants.f1)
+
+    def rehearse(
+        self, x: np.ndarray, y: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return rehearse(self.parameters, self.constants, x, y, self.size.classes, start or self.start())
 
     def change_neurons(self, hidden: np.ndarray, output: np.ndarray, *, step: int = 0) -> AdditiveErrorPlan:
         """Raises ParameterError where a change does not fit 64 bits, or nothing is changed."""
