@@ -61,12 +61,17 @@ def matrix(
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues."""
+    """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues.
+
+    Attacks and defences that ask for what the model lacks are left out unless they are named. Another model than the
+    default one has files of its own, such as matrix-mlp.jsonl.
+    """
     from mpc_tamper.datasets import first_rows, load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
-    from mpc_tamper.report.matrix import MATRIX_MARKDOWN
+    from mpc_tamper.report.matrix import MARKDOWN
+    from mpc_tamper.report.matrix_record import MATRIX
     from mpc_tamper.studies.matrix import matrix as experiment
     from mpc_tamper.studies.matrix.study import Study
 
@@ -74,7 +79,7 @@ def matrix(
         raise UsageError("expected --quick or --rows, got both; --quick takes rows of its own choice")
     names = datasets or ["mnist_0_1"]
     tasks = [load_task(name, classes=chosen_classes(classes), root=root, download=download) for name in names]
-    kind = get_model(model)
+    kind, name = get_model(model), MATRIX if model == DEFAULT else f"{MATRIX}-{model}"
     sources: list[str | None] = [None] * len(tasks)
     if cifar10 is not None:
         task, copy = load_airplane_automobile(cifar10)
@@ -88,12 +93,13 @@ def matrix(
             studies,
             out,
             engine=get_engine(engine),
-            attacks=attacks or experiment.ALL_ATTACKS,
-            defences=defences or experiment.ALL_DEFENCES,
+            attacks=attacks,
+            defences=defences,
             corrupt_party=corrupt_party,
+            name=name,
             progress=progress,
         )
-    console.say((out / MATRIX_MARKDOWN).read_text(encoding="utf-8"))
+    console.say((out / f"{name}{MARKDOWN}").read_text(encoding="utf-8"))
 
 
 def rerun(

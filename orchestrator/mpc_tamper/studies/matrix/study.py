@@ -14,8 +14,15 @@ from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets.rows import first_rows, spread_rows
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import Defence
-from mpc_tamper.defences.registry import DEFENCES, defences
+from mpc_tamper.defences.registry import (
+    DEFENCES,
+    NETWORK_DEFENCES,
+    NETWORK_DEFENCES_OF_TEN,
+    defences,
+    network_defences,
+)
 from mpc_tamper.models.base import Model
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.registry import DEFAULT, get_model
 
 QUICK_TRAINING, QUICK_TESTS = 400, 200
@@ -55,8 +62,8 @@ class Study:
         iterations, to see that everything runs; the numbers mean little.
         """
         model = model or get_model()
-        parameters = model.suggested(task.image_shape)
-        known = COLOURED if len(task.image_shape) == 3 else GREY
+        parameters = model.suggested(task.image_shape, len(task.classes))
+        known = defences_for(model, task)
         if quick:
             task = spread_rows(task, QUICK_TRAINING, QUICK_TESTS)
             parameters = model.shortened(parameters)
@@ -118,3 +125,14 @@ class Study:
 
 GREY = DEFENCES
 COLOURED = defences(0.77, {1: 0.75, 4: 0.7, 16: 0.55, 64: 0.55})
+COLOURED_NETWORK = network_defences(0.7, {1: 0.6, 4: 0.55})  # of two classes, a guess: nothing was measured
+
+
+def defences_for(model: Model, task: Task) -> Mapping[str, Defence]:
+    """With thresholds for grey or coloured images, and for two or for many classes."""
+    coloured = len(task.image_shape) == 3
+    if Capability.NEURONS not in model.capabilities:
+        return COLOURED if coloured else GREY
+    if len(task.classes) > 2:
+        return NETWORK_DEFENCES_OF_TEN
+    return COLOURED_NETWORK if coloured else NETWORK_DEFENCES
