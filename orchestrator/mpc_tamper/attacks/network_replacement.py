@@ -11,7 +11,8 @@ itself, until it dominates W, does much worse here: neurons are capped, so a net
 one. (Model replacement is known from federated learning: Bagdasaryan et al., AISTATS 2020, arXiv 1807.00459. The
 difference of two trainings is a task vector: Ilharco et al., ICLR 2023, arXiv 2212.04089.)
 
-Where the start is secret, R has nothing in common with W: the attack fails or spoils the network, and the record says so.
+Where the start is secret, R has nothing in common with W. The attack fails or spoils the network, and the record says
+so.
 """
 
 from __future__ import annotations
