@@ -35,15 +35,18 @@ class DormantNeuron:
     needs = frozenset({Capability.NEURONS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        errors = scenario.errors
-        sleep = DEPTH * errors.largest_activation
-
         def plan(trigger: Trigger, strength: float) -> Planned:
-            change = Change.none(errors)
-            neuron = change.output.shape[0] - 1
-            change.hidden[0, neuron] = -sleep
-            change.hidden[1:, neuron] = detector(scenario, trigger, 2 * sleep)
-            change.output[neuron] = strength * towards(trigger.target, change.output.shape[1])
-            return change.plan(errors), {"neuron": neuron}
+            return self.plan(scenario, trigger, strength)
 
         return search(scenario, trial, self.width, self.target, plan)
+
+    def plan(self, scenario: Scenario, trigger: Trigger, strength: float) -> Planned:
+        """For this trigger.  strength: what the neuron adds to the target's score, in caps."""
+        errors = scenario.errors
+        sleep = DEPTH * errors.largest_activation
+        change = Change.none(errors)
+        neuron = change.output.shape[0] - 1
+        change.hidden[0, neuron] = -sleep
+        change.hidden[1:, neuron] = detector(scenario, trigger, 2 * sleep)
+        change.output[neuron] = strength * towards(trigger.target, change.output.shape[1])
+        return change.plan(errors), {"neuron": neuron}
