@@ -64,7 +64,8 @@ def _networks(
     if model != NETWORK or cifar10 is not None:
         got = f"--model {model}" if cifar10 is None else "--cifar10"
         raise ParameterError(
-            f"expected --model {DEFAULT}, with or without --cifar10, or --model {NETWORK} alone, got {got}; leave it out"
+            f"expected --model {DEFAULT}, with or without --cifar10, or --model {NETWORK} alone, got {got}; leave it "
+            "out"
         )
     with shown(quiet=quiet) as progress:
         reproduce_networks(get_engine(engine), out, corrupt_party=corrupt_party, progress=progress)
