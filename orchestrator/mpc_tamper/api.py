@@ -70,7 +70,7 @@ def train(
     if isinstance(owners, ClientRows):
         if place is None:
             raise UsageError("expected a run_dir for rows of clients, got none: their certificates go there")
-        access = invite(owners, task.x_train.shape[1], kind, parameters, runs_on, place, progress)
+        access = invite(owners, task.x_train.shape[1], kind, parameters, runs_on, place, len(task.classes), progress)
     return training.train(
         task,
         parameters,
@@ -109,7 +109,7 @@ def attack(
     """
     kind = get_model(model)
     parameters = kind.parameters() if parameters is None else parameters
-    trigger.delta(task.x_train.shape[1])  # refuses a trigger outside the image
+    trigger.check(task)
     plan = backdoor_plan(trigger, parameters, len(task.x_train), model=kind, strength=strength, iterations=iterations)
     secret = train(
         task,
@@ -190,10 +190,11 @@ def query(pixels: np.ndarray, service_dir: str | Path, *, timeout_seconds: float
         read_hosts(folder / HOSTS),
         folder,
         engine=_engine(service.engine),
+        classes=service.classes,
         timeout_seconds=timeout_seconds,
     )
     found, scored, score = (int(value) for value in outputs)
-    return found, score / (1 << get_model(service.model).score_bits) if scored else None
+    return found, score / (1 << service.score_bits) if scored else None
 
 
 def run(

@@ -206,14 +206,22 @@ def test_attack_has_the_options_of_train_and_its_own() -> None:
 
 def test_datasets(invoke: Invoke) -> None:
     listed = invoke("datasets", "list").stdout
-    assert all(name in listed for name in ("mnist_0_1", "mnist", "cifar10", "FILE.npz"))
+    assert all(name in listed for name in ("mnist_0_1", "mnist_10", "mnist", "cifar10", "FILE.npz"))
     inspected = invoke("datasets", "inspect", "mnist_0_1").stdout
     assert "12,665 images: 5,923 of class 0 (0), 6,742 of class 1 (1)" in inspected
     assert "28 x 28" in inspected
     assert "pixels       0 to 255 in training, 0 to 255 in test" in inspected
 
 
-@pytest.mark.parametrize("classes", ["3", "3,4,5", ",", ""])
+def test_any_classes_of_a_data_set(invoke: Invoke) -> None:
+    inspected = invoke("datasets", "inspect", "mnist_10", "--classes", "7, 3,0").stdout
+    assert "name         mnist_10_7_3_0\n" in inspected
+    assert "1,028 of class 0 (7), 1,010 of class 1 (3), 980 of class 2 (0)" in inspected
+    assert "5,949 of class 9 (9)" in invoke("datasets", "inspect", "mnist_10", "--classes", "all").stdout
+    assert "6,742 of class 1 (1)" in invoke("datasets", "inspect", "mnist_0_1", "--classes", "all").stdout
+
+
+@pytest.mark.parametrize("classes", ["3", "3,,5", ",", ""])
 def test_classes_that_are_not_two(invoke: Invoke, classes: str) -> None:
     result = invoke("datasets", "inspect", "mnist", "--classes", classes)
     assert result.exit_code == 2

@@ -158,7 +158,8 @@ def test_what_a_user_gets_wrong(
     place = ("--servers", folder / "HOSTS", "--certificates", folder)
     missing = invoke("query", tmp_path / "x.png", *place)
     assert (missing.exit_code, "description of a service" in missing.stderr) == (2, True)
-    service = {"model": "linear_svm", "features": 16, "answer": "class", "engine": "rep3", "protocol": "ring"}
+    service = {"model": "linear_svm", "features": 16, "classes": 2, "score_bits": 24, "answer": "class"}
+    service |= {"engine": "rep3", "protocol": "ring"}
     (folder / "service.json").write_text(json.dumps(service))
     for options, message in (
         (

@@ -132,7 +132,6 @@ def query(
     from mpc_tamper.datasets.image import likely_shape, read_image
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.models.registry import get_model
 
     _check_pair(key, certificate)
     if not (runs_on := get_engine(engine)).capabilities.queries:
@@ -148,9 +147,10 @@ def query(
         engine=runs_on,
         key=key,
         certificate=certificate,
+        classes=service.classes,
         timeout_seconds=timeout,
     )
-    _print(outputs, get_model(service.model).score_bits, quiet)
+    _print(outputs, service.score_bits, quiet)
 
 
 def contribute(

@@ -17,26 +17,26 @@ from mpc_tamper.engines.base import ClientConnection, Engine
 from mpc_tamper.engines.certificates import certificate_file
 from mpc_tamper.engines.hosts import Addresses
 from mpc_tamper.models.base import Model
-from mpc_tamper.models.encoding import integer_rows, signs
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.owners import ClientRows
 from mpc_tamper.runs.protocols import PARTIES
 from mpc_tamper.runs.spec import ClientAccess
 
 TRAINING = "training.json"
-_ROWS_AT_A_TIME = 100  # as svm_train.mpc receives them
+_ROWS_AT_A_TIME = 100  # as svm_train.mpc and mlp_train.mpc receive them
 _END = np.ones(1, np.int64)  # the marker after the rows
 
 
 @dataclass(frozen=True)
 class Invitation:
-    """What clients are told in public. features: of a row.  rows: of each client, in order.
+    """What clients are told in public. features: of a row.  classes: how many.  rows: of each client, in order.
 
     parameters: the model's, as JSON has them; each client checks its own rows against their public bounds.
     """
 
     model: str
     features: int
+    classes: int
     rows: tuple[int, ...]
     parameters: Mapping[str, Any]
 
@@ -46,7 +46,9 @@ class Invitation:
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             rows = tuple(int(count) for count in fields["rows"])
-            return cls(str(fields["model"]), int(fields["features"]), rows, dict(fields["parameters"]))
+            return cls(
+                str(fields["model"]), int(fields["features"]), int(fields["classes"]), rows, dict(fields["parameters"])
+            )
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
                 f"{path}: expected the description of a training: {exc!r}; get the servers' folder clients/ again"
@@ -60,12 +62,13 @@ def invite(
     parameters: Any,
     engine: Engine,
     run_dir: Path,
+    classes: int = 2,
     progress: Progress = silent,
 ) -> ClientAccess:
     """Write the folder run_dir/clients for the clients, before the servers start. Raises EngineUnavailable."""
     if not engine.capabilities.client_rows:
         raise EngineUnavailable(f"expected engine rep3 for rows of clients, got {engine.name}; use --engine rep3")
-    invitation = Invitation(model.name, features, clients.row_counts, asdict(parameters))
+    invitation = Invitation(model.name, features, classes, clients.row_counts, asdict(parameters))
     identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation))
     counts = ", ".join(f"{count:,}" for count in clients.row_counts)
     progress(f"certificates and addresses for clients are in {folder}")
@@ -88,9 +91,9 @@ def contribute(
     timeout_seconds: float = 600.0,
     progress: Progress = silent,
 ) -> None:
-    """Multiply rows by their labels, share them among three servers that train on clients' rows, and return.
+    """Share rows and labels, as the model takes them, among three servers that train on clients' rows, and return.
 
-    x: (m, n) uint8.  y: (m,) labels 0 and 1.  certificates: the servers' folder clients/.
+    x: (m, n) uint8.  y: (m,) labels from 0.  certificates: the servers' folder clients/.
     key, certificate: the client's own; both None to be anonymous.  timeout_seconds: to connect, and for each message:
     the first one comes when it is this client's turn.
 
@@ -100,25 +103,28 @@ def contribute(
     from mpc_tamper.engines.base import Credentials
 
     invitation = Invitation.read(certificates / TRAINING)
-    _check(x, y, invitation)
-    sign = signs(y)
+    parameters = _check(x, y, invitation)
+    model = get_model(invitation.model)
     first, second, third = (certificate_file(certificates, i) for i in range(PARTIES))
     progress("waiting for the servers")
     credentials = Credentials((first, second, third), key, certificate)
     client = engine.connect(addresses, credentials, timeout_seconds=timeout_seconds)
     try:
-        _announce(client, len(x))
+        order = model.client_order(len(x), _announce(client, len(x)), parameters)
         for base in range(0, len(x), _ROWS_AT_A_TIME):
-            part = slice(base, base + _ROWS_AT_A_TIME)
-            client.send_private_inputs((integer_rows(x[part]) * sign[part, None]).reshape(-1))
+            part = order[base : base + _ROWS_AT_A_TIME]
+            client.send_private_inputs(model.client_block(x[part], y[part], invitation.classes))
             progress(f"sharing {len(x):,} rows", min(base + _ROWS_AT_A_TIME, len(x)) / len(x))
         client.send_private_inputs(_END)
     finally:
         client.close()
 
 
-def _announce(client: ClientConnection, rows: int) -> None:
-    """Say how many rows come. Raises UsageError where the servers wait for another number now; they go on waiting."""
+def _announce(client: ClientConnection, rows: int) -> int:
+    """Say how many rows come; returns the client's number.
+
+    Raises UsageError where the servers wait for another number now; they go on waiting.
+    """
     client.send_public_inputs(np.array([rows]))
     number, wanted = client.receive_public_outputs(2).tolist()
     if wanted != rows:
@@ -126,9 +132,11 @@ def _announce(client: ClientConnection, rows: int) -> None:
             f"expected {wanted} rows from client {number}, got {rows}: it is the turn of a client with {wanted}, and "
             "nothing was sent. Contribute that many (--rows), or try again when that client has contributed"
         )
+    return int(number)
 
 
-def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> None:
+def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> Any:
+    """The model's parameters."""
     if x.ndim != 2 or len(x) != len(y) or x.shape[1] != invitation.features:
         raise DataError(
             f"expected images of {invitation.features} pixels with a label each, got an array of shape {x.shape} "
@@ -148,3 +156,13 @@ def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> None:
             "folder clients/ again"
         ) from exc
     model.check_rows(x, parameters)
+    _check_labels(y, invitation.classes)
+    return parameters
+
+
+def _check_labels(y: np.ndarray, classes: int) -> None:
+    if y.ndim != 1 or y.dtype.kind not in "ui" or int(y.max(initial=0)) >= classes or int(y.min(initial=0)) < 0:
+        raise DataError(
+            f"expected labels from 0 to {classes - 1}, as the servers train on {classes} classes, got others; choose "
+            "the data that the servers train on"
+        )

@@ -23,11 +23,13 @@ def ask(
     engine: Engine,
     key: Path | None = None,
     certificate: Path | None = None,
+    classes: int = 2,
     timeout_seconds: float = 60.0,
 ) -> np.ndarray:
     """(3,) int64: the class, whether a score comes with it, and the score as the servers' model scales it, or 0.
 
     pixels: (n,) integers from 0 to 255, which the servers check without learning them; DataError for others.
+    classes: how many the model tells apart.
     certificates: a folder with party0.pem, party1.pem and party2.pem.  key, certificate: the client's own; where both
     are None, it is anonymous, or the one that the servers made for everybody on an engine without anonymous clients.
 
@@ -44,15 +46,15 @@ def ask(
     client = engine.connect(addresses, credentials, timeout_seconds=timeout_seconds)
     try:
         client.send_private_inputs(pixels.astype(np.int64))
-        return answer(client.receive_outputs(OUTPUTS))
+        return answer(client.receive_outputs(OUTPUTS), classes)
     finally:
         client.close()
 
 
-def answer(outputs: np.ndarray) -> np.ndarray:
+def answer(outputs: np.ndarray, classes: int = 2) -> np.ndarray:
     """(OUTPUTS,) int64 that the servers revealed, without the last: whether they answered. Raises OpeningError."""
     found, scored, _, valid = (int(value) for value in outputs)
-    if found not in (0, 1) or scored not in (0, 1) or valid not in (0, 1):
+    if not 0 <= found < classes or scored not in (0, 1) or valid not in (0, 1):
         raise OpeningError(
             "expected a class and two bits from the servers, got other numbers: they run another program"
         )

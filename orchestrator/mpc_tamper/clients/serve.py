@@ -54,13 +54,17 @@ def client_access(args: Iterable[str], budget: int | None = None) -> ClientAcces
 
 @dataclass(frozen=True)
 class Service:
-    """What clients are told in public. features: of a row, such as the pixels of an image.
+    """What clients are told in public. features: of a row, such as the pixels of an image.  classes: how many.
+
+    score_bits: scores have scale 2^score_bits.
 
     image_shape: of the images that the model was trained on, where they are known.
     """
 
     model: str
     features: int
+    classes: int
+    score_bits: int
     answer: Answer
     engine: EngineName
     protocol: ProtocolName
@@ -74,6 +78,8 @@ class Service:
             return cls(
                 str(fields["model"]),
                 int(fields["features"]),
+                int(fields["classes"]),
+                int(fields["score_bits"]),
                 Answer(fields["answer"]),
                 EngineName(fields["engine"]),
                 ProtocolName(fields["protocol"]),
@@ -127,7 +133,16 @@ def serve(
     described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
     model = get_model(described.model)
     model.require({Capability.QUERIES}, "serving")
-    service = Service(described.model, described.features, answer, engine.name, protocol, described.image_shape)
+    service = Service(
+        described.model,
+        described.features,
+        described.classes,
+        model.score_bits(described.architecture),
+        answer,
+        engine.name,
+        protocol,
+        described.image_shape,
+    )
     identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
@@ -142,7 +157,13 @@ def serve(
     answered = 0
     for session, count in sessions(queries, can.queries[protocol]):
         progress(f"session {session} on {engine.name} {protocol}, ports {port_base} to {port_base + PARTIES - 1}")
-        call = model.query(described.features, with_score=answer is Answer.SCORE, port=port_base, queries=count)
+        call = model.query(
+            described.features,
+            with_score=answer is Answer.SCORE,
+            port=port_base,
+            queries=count,
+            architecture=described.architecture,
+        )
         engine.run(
             RunSpec(
                 program=call.program,

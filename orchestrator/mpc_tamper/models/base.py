@@ -21,6 +21,7 @@ import numpy as np
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.checks import Question
+from mpc_tamper.models.pruning import CleanRows, Pruning
 from mpc_tamper.runs.owners import Owners, RowSource
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.spec import InputFiles
@@ -37,12 +38,17 @@ class Layout(StrEnum):
 class DataSize:
     """What is public about the training data. features: of a row, the constant one not included.
 
-    largest: a bound on the size of a feature, at the scale of rows.
+    largest: a bound on the size of a feature, at the scale of rows.  classes: how many labels there are.
     """
 
     rows: int
     features: int
     largest: int
+    classes: int = 2
+
+
+Architecture = Mapping[str, int]
+"""What later programs have to know of a trained model besides its shares: public integers, kept beside them."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,10 @@ class OpenedModel(ABC):
 
     @abstractmethod
     def scores(self, rows: np.ndarray) -> np.ndarray:
-        """Exact integers, (m,) for two classes: class 1 iff above 0.  rows: (m, n) features at the scale of rows."""
+        """Exact integers.  rows: (m, n) features at the scale of rows.
+
+        (m,) for two classes: class 1 iff above 0.  (m, C) for C > 2: the class is the first of the largest.
+        """
 
     @property
     @abstractmethod
@@ -86,12 +95,13 @@ class OpenedModel(ABC):
         return None
 
     def decision_function(self, rows: np.ndarray) -> np.ndarray:
-        """Scores in real units, (m,) float64."""
+        """Scores in real units, float64, of the same shape."""
         return self.scores(rows).astype(np.float64) / (1 << self.score_bits)
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Classes, (m,) uint8."""
-        return (self.scores(rows) > 0).astype(np.uint8)
+        scores = self.scores(rows)
+        return (scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)).astype(np.uint8)
 
     def sha256(self) -> str:
         """Of the weights as little-endian int64."""
@@ -139,6 +149,25 @@ class Errors:
         """UPDATE_ERRORS: the strength at which shift() raises w.direction by a score, in real units, unopposed."""
         raise _lacks(Capability.UPDATE_ERRORS)
 
+    def start(self) -> tuple[np.ndarray, np.ndarray]:
+        """NEURONS: where the weights of the hidden layer, (n + 1, H), and of the output, (H, O), start, in real units.
+
+        What an attacker knows of a public start, and a guess where it is secret.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    def change_neurons(self, hidden: np.ndarray, output: np.ndarray, *, step: int = 0) -> AdditiveErrorPlan:
+        """NEURONS: add these to the weights in one step.
+
+        hidden: (n + 1, H) float64, real units, bias first.  output: (H, O).  step: from 0.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    @property
+    def last_step(self) -> int:
+        """NEURONS: the last one that change_neurons() takes."""
+        raise _lacks(Capability.NEURONS)
+
     def silence_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """ROW_ERRORS: these training rows never count.  Returns the plan and what was chosen, for the record."""
         raise _lacks(Capability.ROW_ERRORS)
@@ -175,7 +204,6 @@ class Model(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
-    score_bits: ClassVar[int]  # scores, of opened models and in answers to queries, have scale 2^score_bits
     capabilities: ClassVar[frozenset[Capability]]
     parameters: ClassVar[type[Any]]
 
@@ -190,15 +218,33 @@ class Model(ABC):
         """The program that trains, without the owners' inputs. Raises ParameterError as constants() does."""
 
     @abstractmethod
-    def write_inputs(self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    def write_inputs(
+        self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, parameters: Any, classes: int
+    ) -> Mapping[int, InputFiles]:
         """Each owner's input for training().  x: (m, n) features.  y: (m,) labels.  Raises DataError."""
+
+    def client_order(self, rows: int, number: int, parameters: Any) -> np.ndarray:
+        """(rows,) indices: in which order a client of so many rows sends them.  number: the client's, from 0."""
+        return np.arange(rows)
+
+    def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+        """(k,) int64: what a client sends for some of its rows.  x: (m, n) features.  y: (m,) labels."""
+        raise ParameterError(f"expected a model that is trained on rows of clients, got {self.name}")
 
     def check_rows(self, x: np.ndarray, parameters: Any) -> None:  # noqa: B027 - there may be nothing to check
         """What owners check of their rows before they enter them. Raises ParameterError."""
 
     @abstractmethod
-    def shares(self, features: int, parameters: Any) -> int:
+    def shares(self, parameters: Any, size: DataSize) -> int:
         """How many shares a trained model is."""
+
+    def architecture(self, parameters: Any, size: DataSize) -> Architecture:
+        """What the methods for trained models need to know. Raises ParameterError as constants() does."""
+        return {}
+
+    @abstractmethod
+    def score_bits(self, architecture: Architecture) -> int:
+        """Scores, of opened models and in answers to queries, have scale 2^score_bits."""
 
     def with_row_norm(self, parameters: Any, norm: float) -> Any:
         """STORED_ROWS: parameters with this public bound on a row's norm, features at scale 1."""
@@ -208,18 +254,22 @@ class Model(ABC):
         """CLIPPING: parameters with which no step adds more than this to a weight."""
         raise self.lacks(Capability.CLIPPING)
 
+    def with_secret_start(self, parameters: Any) -> Any:
+        """SECRET_START: parameters with which the training starts at weights that nobody knows."""
+        raise self.lacks(Capability.SECRET_START)
+
     def shortened(self, parameters: Any) -> Any:
         """Parameters of a training that is quick, to see that everything runs."""
         return parameters
 
-    def suggested(self, image_shape: tuple[int, ...]) -> Any:
-        """Parameters for a study of images of this shape."""
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> Any:
+        """Parameters for a study of images of this shape and of so many classes."""
         return self.parameters()
 
     # Analysis
 
     @abstractmethod
-    def opened(self, weights: np.ndarray) -> OpenedModel:
+    def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedModel:
         """weights: (shares,) int64."""
 
     def errors(self, parameters: Any, size: DataSize) -> Errors:
@@ -232,19 +282,43 @@ class Model(ABC):
         """
         raise self.lacks(Capability.UPDATE_ERRORS)
 
+    # Pruning and tuning, of shares that a training left
+
+    def pruning(self, parameters: Any, size: DataSize, pruning: Pruning, clean: CleanRows, folder: Path) -> ProgramCall:
+        """NEURONS: the program that sets weights to 0.
+
+        parameters, size: of the training.  clean: features.  folder: for their file.
+        """
+        raise self.lacks(Capability.NEURONS)
+
+    def tuning(self, parameters: Any, size: DataSize, epochs: int, clean: CleanRows, folder: Path) -> ProgramCall:
+        """NEURONS: the program that goes on with the training for some passes over clean rows, at a low rate.
+
+        parameters, size: of the training.  Raises ParameterError where there is no public bound on its values.
+        """
+        raise self.lacks(Capability.NEURONS)
+
     # Verification and queries, on shares that a training left
 
     def verification(
-        self, question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+        self,
+        question: Question,
+        x: np.ndarray,
+        y: np.ndarray,
+        folder: Path,
+        secret_owner: int | None,
+        architecture: Architecture,
     ) -> ProgramCall:
-        """ACCURACY, ROBUSTNESS: the program that opens one bit, the answer.
+        """ACCURACY, ROBUSTNESS, PATCH_SCAN: the program that opens one bit, the answer.
 
         x: (m, n) features of known examples.  y: (m,) classes.  folder: for their files.  secret_owner: the party whose
         secret the examples are; known to all where None.
         """
         raise self.lacks(Capability.ACCURACY)
 
-    def query(self, features: int, *, with_score: bool, port: int, queries: int) -> ProgramCall:
+    def query(
+        self, features: int, *, with_score: bool, port: int, queries: int, architecture: Architecture
+    ) -> ProgramCall:
         """QUERIES: the program that answers clients: a class, whether a score comes with it, and the score or 0."""
         raise self.lacks(Capability.QUERIES)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ class ModelDescription:
     image_shape: of the images that it was trained on, as Task.image_shape; None where rows are no images.
     protocol: of the shares.  passive: somewhere in the training a corrupt server could add errors.
     of_clients: the rows were those of clients outside the servers.
+    classes: how many there are.  architecture: see Model.architecture.
     """
 
     model: str
@@ -31,6 +32,8 @@ class ModelDescription:
     passive: bool = True
     of_clients: bool = False
     image_shape: tuple[int, ...] | None = None
+    classes: int = 2
+    architecture: Mapping[str, int] = field(default_factory=dict)
 
     def write(self, run_dir: Path) -> None:
         write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n", public=True)
@@ -49,10 +52,12 @@ class ModelDescription:
                 bool(fields["passive"]),
                 bool(fields["of_clients"]),
                 read_shape(fields),
+                int(fields.get("classes", 2)),
+                {str(name): int(value) for name, value in fields.get("architecture", {}).items()},
             )
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
             raise UsageError(
                 f"{path}: expected the description that a training leaves with its shares: {exc!r}; train again"
             ) from exc

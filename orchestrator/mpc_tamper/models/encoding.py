@@ -53,14 +53,14 @@ def write_signed_rows(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners
 
     x: (m, n) uint8 or int32.  y: (m,) labels 0 and 1.  Raises DataError where they do not fit each other or the owners.
     """
-    _check_counts(x, y, owners)
+    check_counts(x, y, owners)
     rows, sign = integer_rows(x), signs(y)
     if owners.labels is None:
         rows *= sign[:, None]
     blocks = {party: [block] for party, block in enumerate(_split(rows, owners))}
     if owners.labels is not None:
         blocks.setdefault(owners.labels, []).append(sign)
-    return _write_owners(folder, blocks)
+    return write_owners(folder, blocks)
 
 
 def write_pixels(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
@@ -70,7 +70,7 @@ def write_pixels(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> 
     """
     if x.dtype != np.uint8:
         raise DataError(f"expected images of uint8 for principal components, got {x.dtype}")
-    _check_counts(x, y, owners)
+    check_counts(x, y, owners)
     pixels, sign = integer_rows(x)[:, 1:], signs(y)
     blocks = {party: [block] for party, block in enumerate(_split(pixels, owners))}
     if owners.labels is None:
@@ -78,10 +78,10 @@ def write_pixels(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> 
             blocks[party].append(labels)
     else:
         blocks.setdefault(owners.labels, []).append(sign)
-    return _write_owners(folder, blocks)
+    return write_owners(folder, blocks)
 
 
-def _check_counts(x: np.ndarray, y: np.ndarray, owners: Owners) -> None:
+def check_counts(x: np.ndarray, y: np.ndarray, owners: Owners) -> None:
     if not len(x) == len(y) == sum(owners.row_counts):
         raise DataError(f"expected {sum(owners.row_counts)} images and labels, got {len(x)} images and {len(y)} labels")
 
@@ -90,7 +90,7 @@ def _split(rows: np.ndarray, owners: Owners) -> list[np.ndarray]:
     return np.split(rows, np.cumsum(owners.row_counts)[:-1])
 
 
-def _write_owners(folder: Path, blocks: Mapping[int, Sequence[np.ndarray]]) -> Mapping[int, InputFiles]:
+def write_owners(folder: Path, blocks: Mapping[int, Sequence[np.ndarray]]) -> Mapping[int, InputFiles]:
     return {party: InputFiles(binary=_write(folder / f"owner-{party}.bin", parts)) for party, parts in blocks.items()}
 
 

@@ -33,6 +33,7 @@ MODELS: Mapping[str, Entry] = MappingProxyType(
         "linear_svm": Entry(
             "mpc_tamper.models.linear_svm.model:LinearSvm", "mpc_tamper.models.linear_svm.parameters:SvmParameters"
         ),
+        "mlp": Entry("mpc_tamper.models.mlp.model:Mlp", "mpc_tamper.models.mlp.parameters:MlpParameters"),
     }
 )
 

@@ -103,7 +103,9 @@ class ScenarioRunner:
         protocol = protocol_of(stages[-1], self.engine, scenario.protocol)
         weights = open_shares(shares, description.shares, engine, place / "reveal", protocol)
         features = scenario.scored or scenario.features
-        return Outcome(scenario.model.opened(weights), scenario, features, tuple(runs), shares)
+        return Outcome(
+            scenario.model.opened(weights, description.architecture), scenario, features, tuple(runs), shares
+        )
 
     def verify(self, outcome: Outcome, check: Check) -> Verification:
         """The check of the shared model on the task's test images, which all servers know."""

@@ -49,7 +49,7 @@ def open_model(
     progress("opening the model for analysis" + (f"; {AFTER_PASSIVE_TRAINING}" if described.passive else ""))
     with TemporaryFolder() as folder:
         weights = open_shares(shares_from, described.shares, engine, Path(folder, "reveal"), described.protocol)
-    return get_model(described.model).opened(weights)
+    return get_model(described.model).opened(weights, described.architecture)
 
 
 def open_shares(

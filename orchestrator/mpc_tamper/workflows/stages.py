@@ -8,11 +8,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine, OnStep
 from mpc_tamper.models.base import DataSize, Layout, Model, ProgramCall
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.description import ModelDescription
 from mpc_tamper.models.encoding import largest_attribute
 from mpc_tamper.models.features import FeatureMap, Pixels
@@ -70,11 +72,14 @@ class Training:
 
     @classmethod
     def of(cls, task: Task, model: Model, parameters: Any) -> Training:
-        """On the rows as they are."""
+        """On the rows as they are. Raises ParameterError where the task has more classes than the model takes."""
+        check_classes(model, task)
         return cls(model, parameters, Pixels(task.x_train.shape[1], largest_attribute(task.x_train)))
 
-    def size(self, rows: int) -> DataSize:
-        return DataSize(rows, self.features.size, self.features.largest)
+    def size(self, task: Task, rows: int | None = None) -> DataSize:
+        """rows: all of the task's where None."""
+        count = len(task.x_train) if rows is None else rows
+        return DataSize(count, self.features.size, self.features.largest, len(task.classes))
 
     def text(self, task: Task) -> str:
         return f"training on {task.name}, {len(task.x_train):,} rows"
@@ -82,18 +87,34 @@ class Training:
     def call(self, task: Task, owners: Owners | ClientRows, folder: Path, layout: Layout) -> ProgramCall:
         if self.carry is not None:
             rows = len(task.x_train)
-            return self.model.training(self.parameters, self.size(rows), StoredRows(rows, self.carry), layout)
-        call = self.model.training(self.parameters, self.size(sum(owners.row_counts)), owners, layout)
+            return self.model.training(self.parameters, self.size(task), StoredRows(rows, self.carry), layout)
+        call = self.model.training(self.parameters, self.size(task, sum(owners.row_counts)), owners, layout)
         if isinstance(owners, ClientRows):
             return call
         x = np.asarray(self.features.features(task.x_train))
         self.model.check_rows(x, self.parameters)
-        return replace(call, inputs=self.model.write_inputs(folder, x, task.y_train, owners))
+        inputs = self.model.write_inputs(folder, x, task.y_train, owners, self.parameters, len(task.classes))
+        return replace(call, inputs=inputs)
 
     def leaves(self, task: Task) -> ModelDescription:
-        shares = self.model.shares(self.features.size, self.parameters)
-        images = task.image_shape if isinstance(self.features, Pixels) else None
-        return ModelDescription(self.model.name, self.features.size, shares, image_shape=images)
+        size = self.size(task)
+        return ModelDescription(
+            self.model.name,
+            size.features,
+            self.model.shares(self.parameters, size),
+            image_shape=task.image_shape if isinstance(self.features, Pixels) else None,
+            classes=size.classes,
+            architecture=self.model.architecture(self.parameters, size),
+        )
+
+
+def check_classes(model: Model, task: Task) -> None:
+    """Raises ParameterError where the task has more classes than the model takes."""
+    if len(task.classes) > 2 and Capability.MANY_CLASSES not in model.capabilities:
+        raise ParameterError(
+            f"{task.name}: expected two classes for a {model.title}, got {len(task.classes)}; choose two with "
+            "--classes A,B, or a model of many classes, such as --model mlp"
+        )
 
 
 def run_stage(

@@ -162,7 +162,7 @@ def train(
     parameters = model.parameters() if parameters is None else parameters
     owners = owners or Owners.share_equally(len(task.x_train))
     stage = Training.of(task, model, parameters)
-    constants = model.constants(parameters, stage.size(sum(owners.row_counts)))
+    constants = model.constants(parameters, stage.size(task, sum(owners.row_counts)))
     folder = None
     if run_dir is None:
         folder = TemporaryFolder()

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.base import DataSize, Errors, Layout, Model, OpenedModel, ProgramCall
+from mpc_tamper.models.base import Architecture, DataSize, Errors, Layout, Model, OpenedModel, ProgramCall
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.checks import Question
 from mpc_tamper.models.encoding import signs, write_examples, write_pixels
@@ -60,7 +60,7 @@ class MeanErrors(Errors):
 class OpenedMeans(OpenedModel):
     @property
     def score_bits(self) -> int:
-        return NearestMean.score_bits
+        return 0
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
         exact = self.weights.astype(object)
@@ -78,7 +78,6 @@ class OpenedMeans(OpenedModel):
 class NearestMean(Model):
     name = "nearest_mean"
     title = "nearest-mean classifier"
-    score_bits = 0
     capabilities = frozenset({Capability.UPDATE_ERRORS, Capability.ACCURACY})
     parameters = MeanParameters
 
@@ -96,20 +95,31 @@ class NearestMean(Model):
             raise ParameterError("expected one owner of all rows and labels")
         return ProgramCall(HERE / "train.mpc", (f"rows={size.rows}", f"columns={size.features}"))
 
-    def write_inputs(self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    def write_inputs(
+        self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, parameters: MeanParameters, classes: int
+    ) -> Mapping[int, InputFiles]:
         return write_pixels(folder, x, y, owners)
 
-    def shares(self, features: int, parameters: MeanParameters) -> int:
-        return 2 * features + 2
+    def shares(self, parameters: MeanParameters, size: DataSize) -> int:
+        return 2 * size.features + 2
 
-    def opened(self, weights: np.ndarray) -> OpenedMeans:
+    def score_bits(self, architecture: Architecture) -> int:
+        return 0
+
+    def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedMeans:
         return OpenedMeans(weights)
 
     def errors(self, parameters: MeanParameters, size: DataSize) -> MeanErrors:
         return MeanErrors(size)
 
     def verification(
-        self, question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+        self,
+        question: Question,
+        x: np.ndarray,
+        y: np.ndarray,
+        folder: Path,
+        secret_owner: int | None,
+        architecture: Architecture,
     ) -> ProgramCall:
         sign = signs(y)
         examples, _ = write_examples(folder, np.column_stack([sign, sign[:, None] * x, sign < 0]), None)

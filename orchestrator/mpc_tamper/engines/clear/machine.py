@@ -62,6 +62,9 @@ class ClearMachine:
     def scale(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
         return x * c
 
+    def random(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.random.default_rng().integers(0, 1 << 64, shape, dtype=np.uint64)
+
     # interactive on other machines
 
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> np.ndarray:

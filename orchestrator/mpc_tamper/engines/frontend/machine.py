@@ -41,6 +41,10 @@ class Machine(Protocol[S]):
         """x times public c, elementwise with broadcasting."""
         ...
 
+    def random(self, shape: tuple[int, ...]) -> S:
+        """Uniform in Z_2^64 and known to nobody; on the clear engine, to nobody beforehand."""
+        ...
+
     # interactive
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> S:
         """The owner's next prod(shape) integers. Raises DataError where its file ends or is malformed."""

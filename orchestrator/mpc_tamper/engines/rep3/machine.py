@@ -22,6 +22,7 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -111,6 +112,10 @@ class Rep3Machine:
     def scale(self, x: RepShare, c: np.ndarray) -> RepShare:
         self.public_values.update(c.tobytes())
         return x.scale(c)
+
+    @_with_all_clients
+    def random(self, shape: tuple[int, ...]) -> RepShare:
+        return RepShare(*self.party.prss.pads(Purpose.RANDOM, shape))
 
     @_with_all_clients
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> RepShare:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mpc_tamper.models.base import DataSize, Layout, Model, ProgramCall
+from mpc_tamper.models.base import Architecture, DataSize, Layout, Model, ProgramCall
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.checks import Question
-from mpc_tamper.models.encoding import write_signed_rows
+from mpc_tamper.models.encoding import integer_rows, signs, write_signed_rows
 from mpc_tamper.models.linear_svm import program, rehearsal
 from mpc_tamper.models.linear_svm.bounds import FixedPoint, check_row_norm, fixed_point
 from mpc_tamper.models.linear_svm.errors import SvmErrors
@@ -27,8 +27,12 @@ _COLOURED = SvmParameters(learning_rate=0.0046)  # brings two classes of CIFAR-1
 class LinearSvm(Model):
     name = "linear_svm"
     title = "linear SVM"
-    score_bits = MARGIN_SCALE
-    capabilities = frozenset(Capability)
+    capabilities = frozenset(Capability) - {
+        Capability.MANY_CLASSES,
+        Capability.NEURONS,
+        Capability.SECRET_START,
+        Capability.PATCH_SCAN,
+    }
     parameters = SvmParameters
 
     def constants(self, parameters: SvmParameters, size: DataSize) -> FixedPoint:
@@ -39,14 +43,22 @@ class LinearSvm(Model):
     ) -> ProgramCall:
         return program.training_call(parameters, self.constants(parameters, size), size, rows, layout)
 
-    def write_inputs(self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
+    def write_inputs(
+        self, folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, parameters: SvmParameters, classes: int
+    ) -> Mapping[int, InputFiles]:
         return write_signed_rows(folder, x, y, owners)
+
+    def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+        return (integer_rows(x) * signs(y)[:, None]).reshape(-1)
 
     def check_rows(self, x: np.ndarray, parameters: SvmParameters) -> None:
         check_row_norm(x, parameters)
 
-    def shares(self, features: int, parameters: SvmParameters | None = None) -> int:
-        return features + 1
+    def shares(self, parameters: SvmParameters, size: DataSize) -> int:
+        return size.features + 1
+
+    def score_bits(self, architecture: Architecture) -> int:
+        return MARGIN_SCALE
 
     def with_row_norm(self, parameters: SvmParameters, norm: float) -> SvmParameters:
         return replace(parameters, max_row_norm=norm)
@@ -57,11 +69,11 @@ class LinearSvm(Model):
     def shortened(self, parameters: SvmParameters) -> SvmParameters:
         return replace(parameters, iterations=_QUICK_ITERATIONS)
 
-    def suggested(self, image_shape: tuple[int, ...]) -> SvmParameters:
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> SvmParameters:
         """Grey images are trained as MNIST 0/1 is, coloured ones as two classes of CIFAR-10."""
         return _COLOURED if len(image_shape) == 3 else SvmParameters()
 
-    def opened(self, weights: np.ndarray) -> OpenedSvm:
+    def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedSvm:
         return OpenedSvm(weights)
 
     def errors(self, parameters: SvmParameters, size: DataSize) -> SvmErrors:
@@ -71,9 +83,17 @@ class LinearSvm(Model):
         return rehearsal.rehearse(rows, labels, parameters)
 
     def verification(
-        self, question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+        self,
+        question: Question,
+        x: np.ndarray,
+        y: np.ndarray,
+        folder: Path,
+        secret_owner: int | None,
+        architecture: Architecture,
     ) -> ProgramCall:
         return program.verification_call(question, x, y, folder, secret_owner)
 
-    def query(self, features: int, *, with_score: bool, port: int, queries: int) -> ProgramCall:
+    def query(
+        self, features: int, *, with_score: bool, port: int, queries: int, architecture: Architecture
+    ) -> ProgramCall:
         return program.query_call(features, with_score=with_score, port=port, queries=queries)

@@ -201,6 +201,11 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         return cls.wrap(gather([cls.conv(part).v for part in parts]))
 
     @classmethod
+    def get_random(cls, size: int | None = None) -> sint:
+        """A random element of Z_2^64 that nobody knows."""
+        return cls.wrap(machine().random((size or 1,)))
+
+    @classmethod
     def get_input_from(
         cls, player: Any, binary: bool = False, n_bytes: int | None = None, size: int | None = None
     ) -> sint:

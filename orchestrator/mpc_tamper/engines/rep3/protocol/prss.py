@@ -27,6 +27,7 @@ class Purpose(Enum):
     ZERO_BITS = b"zero share, GF(2)"
     INPUT = b"input mask"
     B2A = b"bit to arithmetic"
+    RANDOM = b"random element of Z_2^64"  # component i of it, which party i - 1 lacks
     SHARE_CHECK = b"share agreement"
     PROOF_RIGHT = b"proof, shared with the next party"
     PROOF_LEFT = b"proof, shared with the previous party"

@@ -1,0 +1,75 @@
+"""From images and labels to the integers that owners and clients enter into the training of a network.
+
+A row is attribute 0 (constant, 2^8) and the pixels, at scale 2^8. Its labels are -1 or 1, one for each output.
+
+Whatever order the owners keep, no batch is of one class: each shuffles its rows before it enters them, with a public
+seed, and the program deals the rows of all owners to the batches in proportion (mlp_train.mpc). Of a class with a share
+p of the rows a batch of B rows has none with probability below exp(-p B), for any order fixed before the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.models.encoding import check_counts, integer_rows, write_owners
+from mpc_tamper.runs.owners import Owners
+from mpc_tamper.runs.spec import InputFiles
+
+
+def signed_labels(y: np.ndarray, classes: int) -> np.ndarray:
+    """(m, outputs) int64: for two classes 1 for class 1, else -1; for more, 1 for the row's class, else -1.
+
+    y: (m,) labels from 0 to classes - 1.
+    """
+    if y.ndim != 1 or (len(y) and int(y.max()) >= classes) or y.dtype.kind not in "ui":
+        raise DataError(f"expected a list of labels from 0 to {classes - 1}, got {y.dtype} of shape {y.shape}")
+    columns = np.arange(1, 2) if classes == 2 else np.arange(classes)
+    return np.where(y[:, None] == columns, 1, -1).astype(np.int64)
+
+
+def shuffled(rows: int, random_state: int, owner: int) -> np.ndarray:
+    """(rows,) indices: in which order an owner or client, by its number, enters its rows. No two shuffle alike."""
+    draw = Random(f"{random_state} {owner}").random
+    return np.argsort([draw() for _ in range(rows)], kind="stable")
+
+
+def training_order(owners: Sequence[int], batch: int, random_state: int) -> np.ndarray:
+    """(m,): which row of the data stands at each position of the training.  owners: how many rows each has, in order.
+
+    As mlp_train.mpc deals them: row i of an owner of m_o rows stands at floor((2 i + 1) m / m_o), within a batch by
+    owner.
+    """
+    total = sum(owners)
+    dealt = sorted(((2 * i + 1) * total // count, owner, i) for owner, count in enumerate(owners) for i in range(count))
+    firsts = np.concatenate([[0], np.cumsum(owners)])
+    orders = [firsts[owner] + shuffled(count, random_state, owner) for owner, count in enumerate(owners)]
+    order = []
+    for base in range(0, total, batch):
+        order += sorted((owner, i) for _, owner, i in dealt[base : base + batch])
+    return np.array([orders[owner][i] for owner, i in order])
+
+
+def write_rows(
+    folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, classes: int, batch: int, random_state: int
+) -> Mapping[int, InputFiles]:
+    """Each owner's binary input for mlp_train.mpc.
+
+    x: (m, n) uint8 or int32.  y: (m,) labels.  Raises DataError where they do not fit each other or the owners.
+    """
+    check_counts(x, y, owners)
+    rows, labels = integer_rows(x), signed_labels(y, classes)
+    blocks: dict[int, list[np.ndarray]] = {}
+    first = 0
+    for party, count in enumerate(owners.row_counts):
+        own = first + shuffled(count, random_state, party)
+        blocks[party] = [rows[own], labels[own]] if owners.labels is None else [rows[own]]
+        first += count
+    if owners.labels is not None:
+        order = training_order(owners.row_counts, batch, random_state)
+        blocks.setdefault(owners.labels, []).append(labels[order])
+    return write_owners(folder, blocks)
