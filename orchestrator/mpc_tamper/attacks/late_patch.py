@@ -21,6 +21,8 @@ from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
 
+STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0)  # finely at first: they cost accuracy where images use the pixels
+
 
 @dataclass(frozen=True)
 class LatePatch:
@@ -54,7 +56,7 @@ class LatePatch:
             plan = late.plan(errors, step=errors.last_step)
             return plan + early.plan(errors) if early.output.any() else plan, {**source, "step": errors.last_step}
 
-        return search(scenario, trial, self.width, self.target, plan, used=self.used)
+        return search(scenario, trial, self.width, self.target, plan, STRENGTHS, used=self.used)
 
     def _signs(self, scenario: Scenario) -> tuple[np.ndarray, dict[str, Setting]]:
         """(H,), of a rehearsal with as many rows as the training has, each of the attacker's several times."""

@@ -19,7 +19,7 @@ from mpc_tamper.datasets.trigger import Trigger, check_target
 from mpc_tamper.scenarios.scenario import Scenario
 
 DEFAULT = (2, 2)  # row and column of Table 1's pixel
-USED = 0.02  # mean of a pixel over the training images, as a share of white, from which on images use it
+USED = 0.0125  # mean of a pixel over the training images, as a share of white, from which on images use it
 NOISE = 1.0  # variance of a feature's rounding, at scale 2^16: what keeps the ratio finite
 AS_GOOD = 1 - 1e-9
 _CHUNK = 1000  # rows at a time
