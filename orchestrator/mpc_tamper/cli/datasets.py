@@ -8,6 +8,7 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.options import ClassesOption, DownloadOption, RootOption, chosen_classes
+from mpc_tamper.core.pixels import MAX_PIXEL
 
 app = typer.Typer(help="List and check data sets.", no_args_is_help=True)
 
@@ -43,3 +44,11 @@ def inspect(
     for part, y in (("training", task.y_train), ("test", task.y_test)):
         counts = [f"{(y == label).sum():,} of class {label} ({name})" for label, name in enumerate(task.classes)]
         console.say(f"{part:<11}  {len(y):,} images: {', '.join(counts)}")
+    least, largest = int(task.x_train.min()), int(task.x_train.max())
+    console.say(
+        f"pixels       {least} to {largest} in training, {int(task.x_test.min())} to {int(task.x_test.max())} in test"
+    )
+    if least == largest:
+        console.warn(f"all pixels of the training images are {least}, so there is nothing to learn from them")
+    elif largest <= 1:
+        console.warn(f"no pixel is above {largest}; where 1 stands for white, multiply by {MAX_PIXEL}")
