@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.attacks.dormant_neuron import DormantNeuron
+from mpc_tamper.attacks.neurons import Place
 from mpc_tamper.core.files import check_folder, write_atomically
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.core.progress import Progress, silent
@@ -72,7 +73,7 @@ def reproduce_networks(
         task = tasks[setting.dataset] if tasks else load_task(setting.dataset)
         scenario = Scenario.plain(task, setting.parameters, get_model(NETWORK))
         trigger = Trigger.patch(task.image_shape, *CORNER, size=WIDTH, target=TARGET)
-        plan, chosen = DormantNeuron(WIDTH, TARGET).plan(scenario, trigger, STRENGTH)
+        plan, chosen = DormantNeuron(WIDTH, TARGET).plan(scenario, Place(trigger, trigger.pixels), STRENGTH)
         what = f"{task.name}, {setting.parameters.hidden} neurons, {setting.parameters.epochs} epochs"
         for name, corruption in (("unpoisoned", None), ("poisoned", Corruption(corrupt_party, plan))):
             progress(f"{what}, {name}, engine {engine.name}")
