@@ -138,7 +138,7 @@ def test_names_of_checks() -> None:
     assert {name: d.check.pixels for name, d in table.items() if d.check} == {
         "accuracy": 0,
         "certificate_2": 2,
-        "patch_scan": 0,
+        "patch_scan_2": 0,
         "input_pruning_certificate_2": 2,
     }
     assert [k for k in NETWORK_DEFENCES_OF_TEN if "certificate" in k] == [

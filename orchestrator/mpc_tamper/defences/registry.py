@@ -60,7 +60,7 @@ def network_defences(accuracy: float, certified: Mapping[int, float]) -> Mapping
             "none": Defence(),
             "accuracy": Defence(check=AccuracyThreshold(accuracy)),
             **{name: Defence(check=check) for name, check in checks.items()},
-            "patch_scan": Defence(check=PatchScan(_PATCH), examples=_SCANNED),
+            f"patch_scan_{_PATCH}": Defence(check=PatchScan(_PATCH), examples=_SCANNED),
             "tuning": Defence(fine_pruning(share=0), asks=_NEURONS),
             "fine_pruning": Defence(fine_pruning(), asks=_NEURONS),
             "fine_pruning_strong": Defence(fine_pruning(STRONG_SHARE), asks=_NEURONS),
