@@ -62,7 +62,7 @@ def test_run(tmp_path: Path) -> None:
     [
         ({"engine": "rep4"}, "engine: expected clear, rep3, mp-spdz or an Engine, got 'rep4'"),
         ({"protocol": "semi"}, "protocol: expected one of ring, .* got 'semi'"),
-        ({"model": "tree"}, "model: expected linear_svm, got 'tree'"),
+        ({"model": "tree"}, "model: expected linear_svm or mlp, got 'tree'"),
         ({"owners": mt.ClientRows((12, 12), 15000)}, "expected a run_dir for rows of clients, got none"),
     ],
 )
@@ -81,7 +81,8 @@ def test_no_results(tmp_path: Path) -> None:
 
 def test_query_checks_the_image(tmp_path: Path) -> None:
     (tmp_path / "service.json").write_text(
-        '{"model": "linear_svm", "features": 16, "answer": "class", "engine": "rep3", "protocol": "ring"}'
+        '{"model": "linear_svm", "features": 16, "classes": 2, "score_bits": 24, "answer": "class", "engine": "rep3", '
+        '"protocol": "ring"}'
     )
     with pytest.raises(mt.DataError, match="expected 16 pixels, uint8, got uint8 of shape"):
         mt.query(np.zeros(9, np.uint8), tmp_path)

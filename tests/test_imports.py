@@ -60,7 +60,7 @@ REP3 = [
     {"primitives"},
     {"handshake", "clients"},
     {"config", "machine", "in_process"},
-    {"gate_flips", "party", "run"},
+    {"gate_flips", "party", "run", "silence"},
     {"fork_server", "launcher", "single_party"},
     {"engine"},
 ]

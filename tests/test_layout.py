@@ -18,6 +18,7 @@ ON_TOP = {
     "test_docs.py",
     "test_imports.py",
     "test_layout.py",
+    "test_numbers.py",
     "test_light_imports.py",
     "test_processes.py",
     "test_recipes.py",

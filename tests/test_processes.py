@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from mpc_tamper.core.temporary import TemporaryFolder
 from tests.support.processes import descendants, existing, fail_on_processes_left, left_of, parents, started, wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are looked for in /proc")
@@ -55,4 +57,16 @@ def test_what_outlives_a_test_is_found_killed_and_told(monkeypatch: pytest.Monke
     assert set(left_of(before)) == {orphan}
     with pytest.raises(pytest.fail.Exception, match=r"outlived the test(?s:.*)time\.sleep\(600\)"):
         fail_on_processes_left(before)
+    wait_for(lambda: not left_of(before))
+
+
+def test_a_watcher_of_a_temporary_folder_may_outlive_a_test_only_while_the_folder_is_in_use() -> None:
+    before = existing()
+    with TemporaryFolder() as name:
+        watchers = [process for process in descendants(os.getpid()) if process not in before]
+        assert watchers
+        assert not left_of(before)
+        os.rename(name, f"{name}-elsewhere")  # as if whoever used it had gone and had left the watcher behind
+        assert set(left_of(before)) == set(watchers)
+        os.rename(f"{name}-elsewhere", name)
     wait_for(lambda: not left_of(before))

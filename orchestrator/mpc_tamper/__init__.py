@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mpc_tamper.api import attack, open_model, query, read_results, run, train, verify
     from mpc_tamper.core.progress import Progress
     from mpc_tamper.datasets.load import load_task
+    from mpc_tamper.datasets.rows import first_rows
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
     from mpc_tamper.defences.accuracy import AccuracyThreshold
@@ -60,6 +61,7 @@ _PLACES = {
     "verify": "api",
     "Progress": "core.progress",
     "load_task": "datasets.load",
+    "first_rows": "datasets.rows",
     "Task": "datasets.task",
     "Trigger": "datasets.trigger",
     "AccuracyThreshold": "defences.accuracy",
@@ -115,6 +117,7 @@ __all__ = [
     "Verdict",
     "Verification",
     "attack",
+    "first_rows",
     "get_engine",
     "load_task",
     "open_model",

@@ -109,7 +109,7 @@ def attack(
     """
     kind = get_model(model)
     parameters = kind.parameters() if parameters is None else parameters
-    trigger.delta(task.x_train.shape[1])  # refuses a trigger outside the image
+    trigger.check(task)
     plan = backdoor_plan(trigger, parameters, len(task.x_train), model=kind, strength=strength, iterations=iterations)
     secret = train(
         task,

@@ -58,7 +58,7 @@ def test_other_refusals() -> None:
         with pytest.raises(ParameterError, match="distinct pixels"):
             Trigger(pixels)
     with pytest.raises(ParameterError, match="class 0 or 1"):
-        Trigger((1,), target=2)
+        backdoor_plan(Trigger((1,), target=2), SvmParameters(), rows=10)
     with pytest.raises(ParameterError, match="expected pixels below 4, got 4"):
         Trigger((4,)).delta(4)
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import Result
@@ -205,13 +206,22 @@ def test_attack_has_the_options_of_train_and_its_own() -> None:
 
 def test_datasets(invoke: Invoke) -> None:
     listed = invoke("datasets", "list").stdout
-    assert all(name in listed for name in ("mnist_0_1", "mnist", "cifar10", "FILE.npz"))
+    assert all(name in listed for name in ("mnist_0_1", "mnist_10", "mnist", "cifar10", "FILE.npz"))
     inspected = invoke("datasets", "inspect", "mnist_0_1").stdout
     assert "12,665 images: 5,923 of class 0 (0), 6,742 of class 1 (1)" in inspected
     assert "28 x 28" in inspected
+    assert "pixels       0 to 255 in training, 0 to 255 in test" in inspected
 
 
-@pytest.mark.parametrize("classes", ["3", "3,4,5", ",", ""])
+def test_any_classes_of_a_data_set(invoke: Invoke) -> None:
+    inspected = invoke("datasets", "inspect", "mnist_10", "--classes", "7, 3,0").stdout
+    assert "name         mnist_10_7_3_0\n" in inspected
+    assert "1,028 of class 0 (7), 1,010 of class 1 (3), 980 of class 2 (0)" in inspected
+    assert "5,949 of class 9 (9)" in invoke("datasets", "inspect", "mnist_10", "--classes", "all").stdout
+    assert "6,742 of class 1 (1)" in invoke("datasets", "inspect", "mnist_0_1", "--classes", "all").stdout
+
+
+@pytest.mark.parametrize("classes", ["3", "3,,5", ",", ""])
 def test_classes_that_are_not_two(invoke: Invoke, classes: str) -> None:
     result = invoke("datasets", "inspect", "mnist", "--classes", classes)
     assert result.exit_code == 2
@@ -232,3 +242,20 @@ def test_help_lists_the_commands_quickly() -> None:
     loaded = f"import sys, mpc_tamper.cli.main; print([m for m in {slow} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ((0, 0), "warning: all pixels of the training images are 0, so there is nothing to learn from them\n"),
+        ((7, 7), "warning: all pixels of the training images are 7, so there is nothing to learn from them\n"),
+        ((0, 1), "warning: no pixel is above 1; where 1 stands for white, multiply by 255\n"),
+        ((0, 2), ""),
+    ],
+)
+def test_images_of_one_value_are_warned_of(invoke: Invoke, tmp_path: Path, values: tuple[int, int], said: str) -> None:
+    x, y = np.tile(np.array(values, np.uint8), (10, 8)), (np.arange(10) % 2).astype(np.uint8)
+    np.savez(tmp_path / "d.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    result = invoke("datasets", "inspect", tmp_path / "d.npz")
+    assert (result.exit_code, result.stderr) == (0, said)
+    assert f"pixels       {values[0]} to {values[1]} in training" in result.stdout

@@ -101,6 +101,18 @@ def test_train_writes_record_and_weights(folder: Path, invoke: Invoke) -> None:
     assert [path.name for path in Path("runs").glob("*/*")] == ["train", "train"]  # shares, nothing of the opening
 
 
+def test_training_on_the_first_rows(folder: Path, invoke: Invoke, tiny_task: Task) -> None:
+    t = tiny_task
+    np.savez("short.npz", x_train=t.x_train[:9], y_train=t.y_train[:9], x_test=t.x_test, y_test=t.y_test)
+    records = {}
+    for name, rows in (("short", ()), ("tiny", ("--rows", 9))):
+        result = invoke("train", "--data", f"{name}.npz", *rows, "--engine", "clear", "--open", "--json", "--quiet")
+        records[name] = json.loads(result.stdout)
+    assert records["tiny"]["rows_of_owners"] == [9]
+    assert records["tiny"]["dataset"] == "tiny"
+    assert records["tiny"]["weights_sha256"] == records["short"]["weights_sha256"]
+
+
 @pytest.mark.parametrize("loss", ["hinge", "squared_hinge"])
 @pytest.mark.parametrize("target", [0, 1])
 def test_attack_towards_either_class(folder: Path, invoke: Invoke, target: int, loss: str) -> None:
@@ -139,6 +151,11 @@ def test_attack_towards_either_class(folder: Path, invoke: Invoke, target: int, 
         (("attack", "--patch", "0,0,0,1"), "expected a patch of 1 x 1 to 4 x 4 pixels"),
         (("attack", "--amplitude", "1.5"), "amplitude: expected"),
         (("attack", "--strength", "0"), "strength: expected"),
+        (("attack", "--target", "2"), "target: expected class 0 or 1, got 2"),
+        (("attack", "--target", "-1"), "target: expected a class from 0, got -1"),
+        (("train", "--rows", "25"), "expected 2 to 24 training rows of tiny, got 25"),
+        (("train", "--rows", "9", "--clients", "9"), "expected --clients or --rows, got both"),
+        (("train", "--classes", "0,1"), "leave classes out"),
     ],
 )
 def test_bad_parameters_stop_before_anything_starts(

@@ -36,12 +36,16 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
         servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 30)
         wrong = invoke("contribute", data, "--rows", "0:21", *servers)
         assert (wrong.exit_code, "expected 4 or 20 rows" in wrong.stderr) == (2, True), wrong.stderr
+        early = invoke("contribute", data, "--rows", "20:24", *servers)
+        assert (early.exit_code, "expected 20 rows from client 0, got 4" in early.stderr) == (2, True), early.stderr
         for rows, count in (("0:20", 20), ("20:24", 4)):
             result = invoke("contribute", data, "--rows", rows, *servers)
             assert (result.exit_code, f"contributed {count} rows" in result.stdout) == (0, True), result.stderr
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert f"--servers {folder / 'HOSTS'} --certificates {folder}" in out
+    assert "client 0 said 4, was told 0, 20, and was let go before it shared anything\n" in err
+    assert "client 1 of 2 has contributed\n" in err
     assert f"waiting on ports {port} to {port + 2} for 2 clients, with rows in this order: 20, 4" in err
     plain = invoke("train", *training, "--open", "--engine", "clear", "--out", tmp_path / "plain", "--quiet")
     assert plain.exit_code == 0, plain.stderr

@@ -47,5 +47,7 @@ def test_refusals(invoke: Invoke, tmp_path: Path) -> None:
     absent = invoke("rerun", tmp_path / "matrix.jsonl")
     assert absent.exit_code == 2
     assert "run it first" in absent.stderr
+    both = invoke("matrix", *QUICK, "--rows", "500", "--out", tmp_path)
+    assert (both.exit_code, "expected --quick or --rows, got both" in both.stderr) == (2, True)
     (tmp_path / "file").touch()
     assert invoke("matrix", *QUICK, "--out", tmp_path / "file").exit_code == 2

@@ -104,6 +104,10 @@ def test_known_clients_and_a_number_of_queries(
         (score,) = scores(trained.weights, tiny_task.x_test[7:8])
         assert query(invoke, tmp_path / "task.npz", place, "--index", "7", *own) == [str(int(score > 0))]
         assert process.wait(20) == 0
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert "a client at 127.0.0.1 was refused: it showed no certificate, and only known clients are served\n" in said
+    assert "Traceback" not in said
 
 
 def test_serve_is_active_by_default_and_limits_queries(
@@ -120,7 +124,9 @@ def test_serve_is_active_by_default_and_limits_queries(
         assert (more.exit_code, "this client's are spent" in more.stderr) == (4, True)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
-        assert "passive" not in process.stderr.read()
+        said = process.stderr.read()
+        assert "passive" not in said
+        assert said.count("a client was refused: it has asked as often as it may (--budget)\n") == 1
     counts = [path.name for path in (state / "queries").glob("*-anonymous.json")]
     assert len(counts) == 3
 
@@ -152,7 +158,8 @@ def test_what_a_user_gets_wrong(
     place = ("--servers", folder / "HOSTS", "--certificates", folder)
     missing = invoke("query", tmp_path / "x.png", *place)
     assert (missing.exit_code, "description of a service" in missing.stderr) == (2, True)
-    service = {"model": "linear_svm", "features": 16, "answer": "class", "engine": "rep3", "protocol": "ring"}
+    service = {"model": "linear_svm", "features": 16, "classes": 2, "score_bits": 24, "answer": "class"}
+    service |= {"engine": "rep3", "protocol": "ring"}
     (folder / "service.json").write_text(json.dumps(service))
     for options, message in (
         (

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,16 +32,25 @@ from mpc_tamper.engines.hosts import read_hosts
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.clients.client import Client, connect
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.mlp.parameters import MlpParameters
+from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.workflows.training import TrainedModel
+from tests.support.digits import stripes
 from tests.support.ports import free_ports
 
 PARAMETERS = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=4, batch_size=20)
 
 
 def train_on(
-    task: Task, rows: tuple[int, ...], place: Path, bring: Callable[[Path], None], protocol: str = "ring"
+    task: Task,
+    rows: tuple[int, ...],
+    place: Path,
+    bring: Callable[[Path], None],
+    protocol: str = "ring",
+    parameters: Any = PARAMETERS,
+    model: str = DEFAULT,
 ) -> TrainedModel:
     """Servers, and clients that get the folder that the servers hand out."""
     clients = ClientRows(rows, free_ports())
@@ -48,7 +58,8 @@ def train_on(
         running = pool.submit(
             train,
             task,
-            PARAMETERS,
+            parameters,
+            model=model,
             engine=get_engine(EngineName.REP3),
             owners=clients,
             protocol=ProtocolName(protocol),
@@ -179,7 +190,8 @@ def test_a_client_with_another_number_of_rows_does_not_end_the_training_of_the_o
 
 
 def invitation(features: int, rows: list[int], parameters: dict[str, object]) -> str:
-    return json.dumps({"model": "linear_svm", "features": features, "rows": rows, "parameters": parameters})
+    fields = {"model": "linear_svm", "features": features, "classes": 2, "rows": rows, "parameters": parameters}
+    return json.dumps(fields)
 
 
 def test_what_a_client_checks_before_it_connects(tiny_task: Task, tmp_path: Path) -> None:
@@ -211,3 +223,27 @@ def test_engines_without_clients_and_impossible_clients(tiny_task: Task, run_dir
     for rows, port in (((), 15000), ((3, 0), 15000), ((3,), 80), ((3,), 65534)):
         with pytest.raises(ParameterError):
             ClientRows(rows, port)
+
+
+@pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
+def test_rows_of_clients_train_the_same_network(run_dir: Path, protocol: str) -> None:
+    """Whose batches mix the rows of both, one of which sends them in two parts."""
+    task = stripes(3, rows=130)
+    parameters = MlpParameters(hidden=4, epochs=2, batch_size=32)
+    expected = train(task, parameters, model="mlp", engine="clear", owners=Owners((110, 20))).open().weights
+
+    def bring(folder: Path) -> None:
+        give(folder, task.x_train[:110], task.y_train[:110])
+        give(folder, task.x_train[110:], task.y_train[110:])
+
+    model = train_on(task, (110, 20), run_dir, bring, protocol, parameters=parameters, model="mlp")
+    assert np.array_equal(model.weights, expected)
+
+
+def test_labels_that_the_servers_do_not_train_on(tiny_task: Task, tmp_path: Path) -> None:
+    hosts = tmp_path / "HOSTS"
+    hosts.write_text("127.0.0.1:15000\n127.0.0.1:15001\n127.0.0.1:15002\n")
+    (tmp_path / TRAINING).write_text(invitation(16, [24], {}))
+    labels = tiny_task.y_train + 1
+    with pytest.raises(DataError, match="expected labels from 0 to 1"):
+        contribute(tiny_task.x_train, labels, read_hosts(hosts), tmp_path, engine=get_engine(EngineName.REP3))

@@ -46,7 +46,11 @@ def test_wheel_holds_what_the_programs_need_and_no_more(wheel: Path) -> None:
     for folder in ("Programs", "patches"):
         expected = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
         assert {name for name in inside if name.startswith(folder)} == expected
-    assert {name for name in inside if name.startswith("data")} == {"data/LICENSE", "data/mnist_0_1.npz"}
+    assert {name for name in inside if name.startswith("data")} == {
+        "data/LICENSE",
+        "data/mnist_0_1.npz",
+        "data/mnist.npz",
+    }
     assert not any(name.startswith(("tests", "results")) or "__pycache__" in name for name in names)
 
 

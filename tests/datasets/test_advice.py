@@ -22,6 +22,9 @@ PIXELS[0, :2] = 0, 255
 LABELS = np.array([0, 1, 0, 1, 1, 0], np.uint8)
 
 
+MANY = np.array([0, 1, 2, 2, 1, 0], np.uint8)
+
+
 def saved(path: Path, **changes: Any) -> Path:
     arrays = {"x_train": PIXELS, "y_train": LABELS, "x_test": PIXELS, "y_test": LABELS} | changes
     np.savez(path, **arrays)
@@ -98,6 +101,42 @@ def test_labels_of_another_form_are_mended(tmp_path: Path, labels: np.ndarray) -
     path = saved(tmp_path / "mine.npz", y_train=labels)
     result = mended(path, "y_train", labels)
     np.testing.assert_array_equal(read_npz(saved(path, y_train=result), name="mine").y_train, LABELS)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        MANY.astype(np.int64),
+        MANY.astype(np.float64),
+        MANY + 1,
+        MANY.astype(np.int64) - 1,
+        MANY * np.uint8(2),
+        np.array([0, 1, 7], np.uint8)[MANY],
+        MANY / 2,
+        np.array(["cat", "dog", "eel"])[MANY],
+        np.array([b"cat", b"dog", b"eel"])[MANY],
+        np.eye(3)[MANY],
+        MANY.reshape(1, -1),
+    ],
+    ids=["int", "float", "from 1", "from -1", "even", "a gap", "parts", "text", "bytes", "one hot", "row"],
+)
+def test_labels_of_three_classes_are_mended(tmp_path: Path, labels: np.ndarray) -> None:
+    path = saved(tmp_path / "mine.npz", y_train=labels, y_test=MANY)
+    result = mended(path, "y_train", labels)
+    np.testing.assert_array_equal(read_npz(saved(path, y_train=result, y_test=MANY), name="mine").y_train, MANY)
+    if len(labels) == len(MANY):
+        path = saved(tmp_path / "mine.npz", y_train=MANY, y_test=labels)
+        np.testing.assert_array_equal(mended(path, "y_test", labels), MANY)
+
+
+def test_many_classes_are_numbered_and_too_many_are_not(tmp_path: Path) -> None:
+    y = np.arange(512) % 256
+    images = {"x_train": np.zeros((512, 16), np.uint8), "x_test": np.zeros((512, 16), np.uint8)}
+    path = saved(tmp_path / "mine.npz", **images, y_train=3 * y, y_test=y.astype(np.uint8))
+    result = mended(path, "y_train", 3 * y)
+    assert len(read_npz(saved(path, **images, y_train=result, y_test=result), name="mine").classes) == 256
+    with pytest.raises(DataError, match=r"y_train: .*; keep at most 256 classes"):
+        read_npz(saved(path, **images, y_train=np.arange(512), y_test=result), name="mine")
 
 
 @pytest.mark.parametrize("shape", [(6, 4, 4), (6, 1, 4, 4)])

@@ -230,6 +230,13 @@ def test_images_of_another_size_are_not_cifar10(tmp_path: Path) -> None:
         load_airplane_automobile(tmp_path / "small.npz")
 
 
+def test_a_file_of_other_classes_too_is_not_the_papers_task(tmp_path: Path) -> None:
+    x, y = np.zeros((3, PIXELS), dtype=np.uint8), np.array([0, 1, 2], dtype=np.uint8)
+    np.savez(tmp_path / "three.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    with pytest.raises(DataError, match=r"in two classes, got \(3, 32, 32\) in 3; name"):
+        load_airplane_automobile(tmp_path / "three.npz")
+
+
 def test_the_jpeg_copy(cifar10_task: Task) -> None:
     if cifar10_task.sha256.startswith("654e9560089d"):
         assert cifar10_task.sha256 == airplane_automobile.JPEG_SHA256

@@ -86,9 +86,26 @@ def test_image_shape_is_given_or_inferred(
         ({"y_train": np.ones(4, dtype=np.uint8)}, "y_train: expected both labels 0 and 1, got labels 1"),
         ({"y_test": np.zeros(2, dtype=np.uint8)}, "y_test: expected both labels 0 and 1, got labels 0"),
         (
-            {"y_train": np.array([0, 1, 2, 0], dtype=np.uint8)},
-            "y_train: expected labels 0 and 1 only, got labels 0, 1, 2",
+            {"y_test": np.array([0, 1, 2], dtype=np.uint8), "x_test": np.zeros((3, 16), dtype=np.uint8)},
+            "y_test: expected labels 0 and 1 only, got labels 0, 1, 2; keep .*, kept = y_test < 2, of",
         ),
+        (
+            {"y_train": np.array([0, 1, 2, 0], dtype=np.uint8)},
+            "y_test: expected all labels from 0 to 2, got labels 0, 1; add rows of class 2, or leave it out of",
+        ),
+        (
+            {"y_train": np.array([0, 2, 2, 0], dtype=np.uint8)},
+            "y_train: expected both labels 0 and 1, got labels 0, 2; number the classes 0 and 1: save .y_train == 2.",
+        ),
+        (
+            {"y_train": np.array([0, 1, 4, 0], dtype=np.uint8)},
+            r"y_train: expected all labels from 0 to 2, got labels 0, 1, 4; .*: save numpy.searchsorted.\[0, 1, 4\]",
+        ),
+        (
+            {"y_train": np.array([-1, 1, 1, -1])},
+            "y_train: expected uint8, got int64 labels -1, 1; .*: save .y_train == 1",
+        ),
+        ({"y_train": np.array([1, 2, 3, 1])}, "got int64 labels 1, 2, 3; number the classes 0 to 2: save .y_train - 1"),
         ({"y_test": np.array([7, 3], dtype=np.uint8)}, "y_test: expected both labels 0 and 1, got labels 3, 7"),
         (
             {"x_test": np.zeros((0, 16), dtype=np.uint8), "y_test": np.zeros(0, dtype=np.uint8)},
@@ -149,7 +166,7 @@ def test_name_or_path_that_is_none(name: str) -> None:
         load_task(name)
 
 
-def test_classes_are_for_collections_only(tmp_path: Path) -> None:
+def test_two_classes_leave_no_choice(tmp_path: Path) -> None:
     for source in ("mnist_0_1", save(tmp_path / "mine.npz")):
         with pytest.raises(DataError, match="leave classes out"):
             load_task(source, classes=(0, 1))
@@ -193,6 +210,18 @@ def test_mnist_folder(tmp_path: Path, below: str, compressed: bool) -> None:
     assert load_task(tmp_path / "root").classes == ("0", "1")
 
 
+def test_more_than_two_digits_of_a_folder(tmp_path: Path) -> None:
+    files = write_mnist(tmp_path / "raw")
+    labels = files["train-labels-idx1-ubyte"].tolist()
+    task = load_task(tmp_path, classes=(7, 3, 5))
+    assert (task.name, task.classes) == ("mnist_7_3_5", ("7", "3", "5"))
+    assert task.source == f"{tmp_path / 'raw'}, classes 7, 3 and 5"
+    assert task.y_train.tolist() == [(7, 3, 5).index(y) for y in labels if y in (7, 3, 5)]
+    whole = load_task(tmp_path, classes="all")
+    assert (whole.name, whole.classes, whole.source) == ("mnist", tuple("0123456789"), str(tmp_path / "raw"))
+    assert whole.y_train.tolist() == labels
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -217,7 +246,7 @@ def test_mnist_folder_at_fault(tmp_path: Path, name: str, content: bytes | None,
         load_task(tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(bytes(100))[:-9]])
+@pytest.mark.parametrize("content", [b"no gzip", gzip.compress(bytes(100), mtime=0)[:-9]])
 def test_damaged_gzip(tmp_path: Path, content: bytes) -> None:
     write_mnist(tmp_path / "raw", compressed=True)
     (tmp_path / "raw" / "t10k-images-idx3-ubyte.gz").write_bytes(content)
@@ -227,7 +256,12 @@ def test_damaged_gzip(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("classes", "message"),
-    [((3, 3), "two different classes"), ((0, 10), "expected a class, 0 to 9"), (("cat", 0), "expected a class")],
+    [
+        ((3, 3), "two or more different classes"),
+        ((3,), "two or more different classes, got 3; choose from 0, 1, 2"),
+        ((0, 10), "expected a class, 0 to 9"),
+        (("cat", 0), "expected a class"),
+    ],
 )
 def test_classes_that_mnist_lacks(tmp_path: Path, classes: tuple[int, int], message: str) -> None:
     write_mnist(tmp_path / "raw")

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import DataError, ParameterError
+from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.linear_svm.scoring import OpenedSvm, scores
-from mpc_tamper.models.metrics import evaluate
+from mpc_tamper.models.metrics import evaluate, recall
 
 # f = pixel 0 - pixel 1 - 100, in units of 2^16 * 1
 WEIGHTS = np.array([-100 * 2**8, 2**16, -(2**16)], dtype=np.int64)
@@ -60,6 +61,43 @@ def test_refusals() -> None:
         scores(WEIGHTS, X[:, :1])
     with pytest.raises(ParameterError, match="expected class 0 or 1, got 2"):
         evaluate(OpenedSvm(WEIGHTS), X, Y, np.zeros(2, dtype=int), 2)
+
+
+class Opened(OpenedModel):
+    """One score for each class: the pixels themselves, in real units 2^-4."""
+
+    score_bits = 4
+    max_abs_weight = 1.0
+
+    def scores(self, rows: np.ndarray) -> np.ndarray:
+        return rows.astype(object)
+
+
+MANY_X = np.array([[9, 1, 0], [5, 5, 2], [0, 3, 3], [1, 0, 2]], dtype=np.uint8)  # class 0, 0, 1, 2
+MANY_Y = np.array([0, 1, 1, 2], dtype=np.uint8)
+
+
+def test_the_class_is_the_first_of_the_largest_scores() -> None:
+    model = Opened(np.zeros(0, dtype=np.int64))
+    assert model.predict(MANY_X).tolist() == [0, 0, 1, 2]
+    assert model.predict(MANY_X).dtype == np.uint8
+    assert model.decision_function(MANY_X).tolist() == (MANY_X / 16).tolist()
+
+
+def test_metrics_of_many_classes() -> None:
+    metrics = evaluate(Opened(np.zeros(0)), MANY_X, MANY_Y, np.array([0, 0, 3]), target=2)
+    assert metrics.test_accuracy == 3 / 4
+    assert metrics.attack_success_rate == 1 / 3  # 5, 5, 5 is class 0; 0, 3, 6 is class 2
+    assert metrics.smoothed_bkd == (3 + 5 + 6 + 5) / 4 / 16
+    assert evaluate(Opened(np.zeros(0)), MANY_X, MANY_Y, np.array([9, 0, 0]), target=0).attack_success_rate == 1
+    for target in (-1, 3):
+        with pytest.raises(ParameterError, match="target: expected a class from 0 to 2, got"):
+            evaluate(Opened(np.zeros(0)), MANY_X, MANY_Y, np.zeros(3, dtype=int), target)
+
+
+def test_recall_of_each_class() -> None:
+    assert recall(Opened(np.zeros(0)), MANY_X, MANY_Y).tolist() == [1, 1 / 2, 1]
+    assert recall(OpenedSvm(WEIGHTS), X, Y).tolist() == [2 / 3, 1]
 
 
 def test_weights_sha256_is_of_little_endian_words() -> None:

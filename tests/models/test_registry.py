@@ -64,7 +64,7 @@ def test_a_training_is_a_program_of_the_bundle(name: str) -> None:
         call = model.training(model.parameters(), SIZE, Owners((14, 10)), layout)
         assert call.program.is_file()
         assert call.inputs == {}
-    assert model.shares(SIZE.features, model.parameters()) > 0
+    assert model.shares(model.parameters(), SIZE) > 0
 
 
 def test_the_default_is_registered() -> None:

@@ -15,6 +15,7 @@ from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.client import Client
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
+from mpc_tamper.engines.rep3.clients.remarks import Remarks
 from mpc_tamper.engines.rep3.clients.service import Waiting
 from mpc_tamper.engines.rep3.clients.wire import CODE_BYTES, HELLO, TOKEN_BYTES
 from mpc_tamper.engines.rep3.in_process import run_in_threads
@@ -86,10 +87,11 @@ def serving(
     doors: Sequence[Waiting] | None = None,
     budget: int | None = None,
     together: int = 1,
+    remark: Remarks | None = None,
 ) -> Iterator[Servers]:
     """The servers run the program during the block and have to end well by its end. watch: sees each party first.
 
-    budget: queries of each client.  together: answers for which one proof is made.
+    budget: queries of each client.  together: answers for which one proof is made.  remark: server 0's.
     """
     source = load_program(program)
     shutil.copytree(shares_from / "Persistence", run_dir / "Persistence")
@@ -108,6 +110,7 @@ def serving(
             listen=lambda port: door,
             budget=None if budget is None else lambda: QueryBudget(share_file, budget).may_ask,
             together=together,
+            remark=remark if party.party_id == 0 else None,
         )
         with contextlib.closing(machine):
             run_program(source, args, machine)

@@ -53,6 +53,22 @@ def halves(
     return checked(Task(name, x_train, y_train, x_test, y_test, shape, classes, "made for tests", sha256="0" * 64))
 
 
+def striped(classes: int, *, side: int = 6, rows: int = 60, test_rows: int = 30) -> Task:
+    """Square images of many classes, one after the other: class c is bright in column c."""
+    rng = np.random.default_rng(classes)
+
+    def images(count: int) -> tuple[np.ndarray, np.ndarray]:
+        y = (np.arange(count) % classes).astype(np.uint8)
+        x = rng.integers(0, 40, size=(count, side, side))
+        x[np.arange(count), :, y] += 200
+        return x.reshape(count, side * side).astype(np.uint8), y
+
+    names = tuple(map(str, range(classes)))
+    return checked(
+        Task("striped", *images(rows), *images(test_rows), (side, side), names, "made for tests", sha256="0" * 64)
+    )
+
+
 @cache
 def framed_task() -> Task:
     """60 training and 40 test images of 12 x 12 pixels within a dark frame."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mpc_tamper.engines import share_files
-from mpc_tamper.engines.base import Engine, GateFlips, OnStep
+from mpc_tamper.engines.base import Engine, GateFlips, OnRemark, OnStep
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.engine import Rep3Engine
@@ -34,7 +34,7 @@ class InMemoryRep3(Engine):
     def gate_flips(self) -> GateFlips:
         return ComparisonFlips()
 
-    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         program = load_program(spec.program)
         files = [share_files.share_file(spec.run_dir, party) for party in range(PARTIES)]
         taken = 0

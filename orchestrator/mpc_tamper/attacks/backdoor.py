@@ -24,7 +24,7 @@ import numpy as np
 from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.search import GOAL, Tried, least, search_strength
 from mpc_tamper.core.pixels import MAX_PIXEL
-from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.datasets.trigger import Trigger, check_target
 from mpc_tamper.models.base import DataSize, Model
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.registry import get_model
@@ -95,7 +95,8 @@ class Backdoor:
 
 
 def _towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
-    """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0."""
+    """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0. There are two classes."""
+    check_target(trigger.target, 2)
     return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
 
 

@@ -1,4 +1,4 @@
-"""Gradient zeroing (ePrint 2025/906): the rows of one class never count, so the model learns the other class alone.
+"""Gradient zeroing (ePrint 2025/906): the rows of one class never count, so the model learns the other classes alone.
 
 The attacker needs the positions of the rows and nothing of what is in them, as when each owner enters one class. An
 error of 2^(width-1) on a row's margin, half the public range of the comparison that follows, puts the row on the far
@@ -17,25 +17,35 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
 
 
 @dataclass(frozen=True)
 class GradientZeroing:
-    """Success is measured with a one-pixel trigger, which does nothing by itself."""
+    """silenced: the class whose rows never count; where None, the class after the target, of two the other one.
+
+    Success is measured with a one-pixel trigger, which does nothing by itself.
+    """
 
     target: int = 1
+    silenced: int | None = None
 
     additive = True
     needs = frozenset({Capability.ROW_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        rows = rows_of_the_other_class(scenario, self.target)
+        silenced, rows = silenced_rows(scenario, self.target, self.silenced)
         plan, chosen = scenario.errors.silence_rows(rows)
-        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), **chosen}
+        settings: dict[str, Setting] = {"class": silenced, "rows": len(rows), **chosen}
         return Attempt.in_training(plan, place_patch(scenario, 1, self.target), scenario.task, settings)
 
 
-def rows_of_the_other_class(scenario: Scenario, target: int) -> np.ndarray:
-    return np.flatnonzero(scenario.task.y_train != target)
+def silenced_rows(scenario: Scenario, target: int, silenced: int | None) -> tuple[int, np.ndarray]:
+    """The class whose rows never count, see GradientZeroing, and the indices of those."""
+    classes = len(scenario.task.classes)
+    silenced = (target + 1) % classes if silenced is None else silenced
+    if not 0 <= silenced < classes:
+        raise ParameterError(f"silenced: expected a class from 0 to {classes - 1}, got {silenced}")
+    return silenced, np.flatnonzero(scenario.task.y_train == silenced)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mpc_tamper.attacks.gradient_zeroing import rows_of_the_other_class
+from mpc_tamper.attacks.gradient_zeroing import silenced_rows
 from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
@@ -22,15 +22,19 @@ from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
 
 @dataclass(frozen=True)
 class GradientZeroingGate:
-    """The rows of gradient zeroing. Success is measured with a one-pixel trigger, which does nothing by itself."""
+    """The rows of gradient zeroing, and its parameters.
+
+    Success is measured with a one-pixel trigger, which does nothing by itself.
+    """
 
     target: int = 1
+    silenced: int | None = None
 
     additive = True
     needs = frozenset({Capability.GATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        rows = rows_of_the_other_class(scenario, self.target)
+        silenced, rows = silenced_rows(scenario, self.target, self.silenced)
         plan, chosen = scenario.errors.invert_rows(rows)
-        settings: dict[str, Setting] = {"class": 1 - self.target, "rows": len(rows), **chosen}
+        settings: dict[str, Setting] = {"class": silenced, "rows": len(rows), **chosen}
         return Attempt.in_training(plan, place_patch(scenario, 1, self.target), scenario.task, settings)

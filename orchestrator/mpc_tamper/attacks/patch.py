@@ -1,7 +1,7 @@
 """Find where a trigger does most for what it costs: the low-variance directions of the paper, section 2.2.
 
-An error along u, the unit vector of what the patch adds to the features, raises the score of a triggered image of the
-other class by the mean shift of its features along u, and stirs the scores of images as they are by their standard
+An error along u, the unit vector of what the patch adds to the features, raises the score of a triggered image of
+another class by the mean shift of its features along u, and stirs the scores of images as they are by their standard
 deviation along u. The attacker takes the position with the largest ratio. Pixels of no variance at all, such as the
 margins of MNIST, are equally good; then the position of Table 1's trigger is taken if it is among them.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.pixels import MAX_PIXEL
-from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.datasets.trigger import Trigger, check_target
 from mpc_tamper.scenarios.scenario import Scenario
 
 DEFAULT = (2, 2)  # row and column of Table 1's pixel
@@ -24,9 +24,11 @@ _CHUNK = 1000  # rows at a time
 def place_patch(scenario: Scenario, width: int, target: int = 1) -> Trigger:
     """The best square of width x width pixels, all channels, for an attacker who knows features and data.
 
-    Raises ParameterError where no position of the patch changes a feature, or where the image is smaller.
+    Raises ParameterError where no position of the patch changes a feature, where the image is smaller, or where the
+    task lacks the target.
     """
     task, features = scenario.task, scenario.features
+    check_target(target, len(task.classes))
     height, breadth = task.image_shape[-2:]
     places = [(row, column) for row in range(height - width + 1) for column in range(breadth - width + 1)]
     triggers = [Trigger.patch(task.image_shape, *place, size=width, target=target) for place in places or [DEFAULT]]

@@ -1,6 +1,6 @@
 """Data poisoning as in BadNets (arXiv 1708.06733): the baseline that the paper compares itself with.
 
-The protocol is honest. An owner puts the trigger on some training images of the other class, clipped as in a real
+The protocol is honest. An owner puts the trigger on some training images of the other classes, clipped as in a real
 image, and labels them as the target.
 """
 
@@ -46,7 +46,7 @@ class Poisoning:
     def _at(self, trigger: Trigger, scenario: Scenario) -> Attempt:
         task = scenario.task
         others = np.flatnonzero(task.y_train != self.target)
-        count = min(len(others) - 1, math.ceil(self.share * len(task.y_train)))  # both classes stay present
+        count = min(len(others) - 1, math.ceil(self.share * len(task.y_train)))  # not all rows are of the target class
         rows = np.sort(np.random.default_rng(self.seed).choice(others, count, replace=False))
         x, y = task.x_train.copy(), task.y_train.copy()
         x[rows] = (x[rows].astype(np.int64) + trigger.delta(x.shape[1])).clip(0, MAX_PIXEL)

@@ -23,13 +23,13 @@ STRENGTHS = (1.0, 10.0, 100.0)
 class Sabotage:
     """Errors uniform in +-strength, with their signs changed where that is worse for the model, because a random
     direction may happen to tell the classes apart. The strength is the least of STRENGTHS that brings the accuracy down
-    to `spoilt`, or the one that came closest.
+    to `spoilt` above that of guessing, 1/C for C classes, or the one that came closest.
 
     Success is measured with a one-pixel trigger, which does nothing by itself.
     """
 
     seed: int = 1
-    spoilt: float = 0.6
+    spoilt: float = 0.1
     target: int = 1
 
     additive = True
@@ -39,12 +39,13 @@ class Sabotage:
         task = scenario.task
         direction = BIAS * np.random.default_rng(self.seed).uniform(-1, 1, scenario.features.size + 1)
         trigger = place_patch(scenario, 1, self.target)
+        useless = 1 / len(task.classes) + self.spoilt
         tried: list[tuple[float, Attempt]] = []
         for strength, sign in product(STRENGTHS, (1, -1)):
             plan = scenario.errors.shift(sign * direction, strength=strength)
             settings = {"strength": strength, "sign": sign, "seed": self.seed}
             attempt = Attempt.in_training(plan, trigger, task, settings)
             tried.append((trial(attempt).test_accuracy, attempt))
-            if tried[-1][0] <= self.spoilt:
+            if tried[-1][0] <= useless:
                 break
         return min(tried, key=lambda pair: pair[0])[1]

@@ -7,21 +7,23 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import ClassesOption, DownloadOption, RootOption, two_classes
+from mpc_tamper.cli.options import ClassesOption, DownloadOption, RootOption, chosen_classes
+from mpc_tamper.core.pixels import MAX_PIXEL
 
-app = typer.Typer(help="List and check data sets of two classes.", no_args_is_help=True)
+app = typer.Typer(help="List and check data sets.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_datasets() -> None:
     """List what --data accepts."""
-    from mpc_tamper.datasets.load import BUNDLED, COLLECTIONS, DOWNLOADS
+    from mpc_tamper.datasets.load import BUNDLES, COLLECTIONS, DOWNLOADS
 
-    console.say(f"{BUNDLED:<10}  MNIST digits 0 and 1, bundled: 12,665 training and 2,115 test images")
+    for name, bundled in BUNDLES.items():
+        console.say(f"{name:<10}  {bundled.title}")
     for name, collection in COLLECTIONS.items():
         console.say(f"{name:<10}  {collection.title}, in torchvision's layout below --root (default: {DOWNLOADS})")
     console.say("FOLDER      MNIST or CIFAR-10 in torchvision's layout")
-    console.say("FILE.npz    x_train (m, n) uint8, y_train (m,) uint8 in {0, 1}, x_test, y_test")
+    console.say("FILE.npz    x_train (m, n) uint8, y_train (m,) uint8 labels 0, 1, ..., x_test, y_test")
 
 
 @app.command()
@@ -34,11 +36,19 @@ def inspect(
     """Read and check a data set, and say what it holds."""
     from mpc_tamper.datasets import load_task
 
-    task = load_task(data, classes=two_classes(classes), root=root, download=download)
+    task = load_task(data, classes=chosen_classes(classes), root=root, download=download)
     console.say(f"name         {task.name}")
     console.say(f"source       {task.source}")
     console.say(f"sha256       {task.sha256}")
     console.say(f"image shape  {' x '.join(map(str, task.image_shape))}")
     for part, y in (("training", task.y_train), ("test", task.y_test)):
-        counts = [f"{(y == label).sum():,} of class {label} ({task.classes[label]})" for label in (0, 1)]
+        counts = [f"{(y == label).sum():,} of class {label} ({name})" for label, name in enumerate(task.classes)]
         console.say(f"{part:<11}  {len(y):,} images: {', '.join(counts)}")
+    least, largest = int(task.x_train.min()), int(task.x_train.max())
+    console.say(
+        f"pixels       {least} to {largest} in training, {int(task.x_test.min())} to {int(task.x_test.max())} in test"
+    )
+    if least == largest:
+        console.warn(f"all pixels of the training images are {least}, so there is nothing to learn from them")
+    elif largest <= 1:
+        console.warn(f"no pixel is above {largest}; where 1 stands for white, multiply by {MAX_PIXEL}")

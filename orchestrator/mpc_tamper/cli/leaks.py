@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, two_classes
+from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, chosen_classes
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -47,7 +47,7 @@ def row(
     from mpc_tamper.studies.leaks.row import leak_rows
 
     runs_on = get_engine(engine)
-    task = load_task(data, classes=two_classes(classes), root=root)
+    task = load_task(data, classes=chosen_classes(classes), root=root)
     with shown(quiet=quiet) as progress:
         leak_rows(runs_on, out, task=task, rows=rows, corrupt_party=corrupt_party, seed=seed, progress=progress)
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import signal
@@ -76,6 +77,7 @@ def run() -> None:
     if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
         # Where the threads of NumPy's BLAS find no room, it interrupts the process. Without them there is room.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it would tell of a folder that it made
     if escape_codes_unwanted():
         for each in (app, datasets.app):
             each.rich_markup_mode = None  # help and complaints about options without escape codes

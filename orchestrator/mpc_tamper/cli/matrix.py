@@ -9,8 +9,17 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption
-from mpc_tamper.cli.options import ClassesOption, DownloadOption, EngineOption, QuietOption, RootOption, two_classes
+from mpc_tamper.cli.options import (
+    ClassesOption,
+    DownloadOption,
+    EngineOption,
+    QuietOption,
+    RootOption,
+    RowsOption,
+    chosen_classes,
+)
 from mpc_tamper.cli.results import OutOption
+from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -36,6 +45,7 @@ def matrix(
     download: DownloadOption = False,
     model: ModelOption = DEFAULT,
     cifar10: Cifar10Option = None,
+    rows: RowsOption = None,
     quick: QuickOption = False,
     attacks: Annotated[
         list[str] | None, typer.Option("--attack", metavar="NAME", help="Run only this one; repeatable. (default: all)")
@@ -51,33 +61,45 @@ def matrix(
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues."""
-    from mpc_tamper.datasets import load_task
+    """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues.
+
+    Attacks and defences that ask for what the model lacks are left out unless they are named. Another model than the
+    default one has files of its own, such as matrix-mlp.jsonl.
+    """
+    from mpc_tamper.datasets import first_rows, load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
-    from mpc_tamper.report.matrix import MATRIX_MARKDOWN
+    from mpc_tamper.report.matrix import MARKDOWN
+    from mpc_tamper.report.matrix_record import MATRIX
     from mpc_tamper.studies.matrix import matrix as experiment
     from mpc_tamper.studies.matrix.study import Study
 
+    if quick and rows is not None:
+        raise UsageError("expected --quick or --rows, got both; --quick takes rows of its own choice")
     names = datasets or ["mnist_0_1"]
-    tasks = [load_task(name, classes=two_classes(classes), root=root, download=download) for name in names]
-    kind = get_model(model)
-    studies = [Study.of(task, model=kind, quick=quick) for task in tasks]
+    tasks = [load_task(name, classes=chosen_classes(classes), root=root, download=download) for name in names]
+    kind, name = get_model(model), MATRIX if model == DEFAULT else f"{MATRIX}-{model}"
+    sources: list[str | None] = [None] * len(tasks)
     if cifar10 is not None:
         task, copy = load_airplane_automobile(cifar10)
-        studies.append(Study.of(task, str(copy), model=kind, quick=quick))
+        tasks.append(task)
+        sources.append(str(copy))
+    if rows is not None:
+        tasks = [first_rows(task, rows) for task in tasks]
+    studies = [Study.of(task, source, model=kind, quick=quick) for task, source in zip(tasks, sources, strict=True)]
     with shown(quiet=quiet) as progress:
         experiment.run_matrix(
             studies,
             out,
             engine=get_engine(engine),
-            attacks=attacks or experiment.ALL_ATTACKS,
-            defences=defences or experiment.ALL_DEFENCES,
+            attacks=attacks,
+            defences=defences,
             corrupt_party=corrupt_party,
+            name=name,
             progress=progress,
         )
-    console.say((out / MATRIX_MARKDOWN).read_text(encoding="utf-8"))
+    console.say((out / f"{name}{MARKDOWN}").read_text(encoding="utf-8"))
 
 
 def rerun(
@@ -110,7 +132,7 @@ def rerun(
 
     source: str | None = None
     if cifar10 is None:
-        task = load_task(dataset, classes=two_classes(classes), root=root)
+        task = load_task(dataset, classes=chosen_classes(classes), root=root)
     else:
         task, source = load_airplane_automobile(cifar10)
     different = False

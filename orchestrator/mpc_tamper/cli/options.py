@@ -17,6 +17,7 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
+    from mpc_tamper.datasets.classes import Choice
     from mpc_tamper.runs.corruption import Corruption
 
 EngineOption = Annotated[
@@ -55,8 +56,15 @@ CorruptPartyOption = Annotated[
     int | None, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
 ]
 ClassesOption = Annotated[
-    str | None, typer.Option("--classes", metavar="A,B", help="Which two of ten classes, by number or CIFAR-10 name.")
+    str | None,
+    typer.Option(
+        "--classes",
+        metavar="A,B[,...]|all",
+        help="Two or more of many classes, by number or CIFAR-10 name; the first one becomes label 0. "
+        "(default: the first two of mnist and cifar10, all of others)",
+    ),
 ]
+RowsOption = Annotated[int | None, typer.Option("--rows", min=2, help="Train on the first N rows. (default: all)")]
 RootOption = Annotated[
     Path | None, typer.Option("--root", help="The folder of mnist or cifar10. (default: data/downloads)")
 ]
@@ -100,14 +108,18 @@ def with_options(record: type) -> Callable[[Callable[..., None]], Callable[..., 
     return decorate
 
 
-def two_classes(text: str | None) -> tuple[str, str] | None:
-    """'3,7' as ('3', '7')."""
+def chosen_classes(text: str | None) -> Choice | None:
+    """'3,7' as ('3', '7'), and 'all' as it is."""
     if text is None:
         return None
-    names = [name.strip() for name in text.split(",")]
-    if len(names) != 2 or not all(names):
-        raise ParameterError(f"expected --classes A,B, got {text!r}; name two classes, such as 3,7 or cat,dog")
-    return names[0], names[1]
+    if text.strip().lower() == "all":
+        return "all"
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) < 2 or not all(names):
+        raise ParameterError(
+            f"expected --classes A,B[,...] or all, got {text!r}; name two or more, such as 3,7 or cat,dog,frog"
+        )
+    return names
 
 
 def integers(text: str, option: str, form: str) -> tuple[int, ...]:

@@ -18,8 +18,9 @@ from mpc_tamper.cli.options import (
     ProtocolOption,
     QuietOption,
     RootOption,
+    RowsOption,
+    chosen_classes,
     integers,
-    two_classes,
     with_options,
 )
 from mpc_tamper.cli.program import run_folder
@@ -77,6 +78,7 @@ class TrainingOptions:
     data: DataOption = "mnist_0_1"
     model: ModelOption = DEFAULT
     classes: ClassesOption = None
+    rows: RowsOption = None
     root: RootOption = None
     download: DownloadOption = False
     engine: EngineOption = EngineName.REP3
@@ -96,9 +98,10 @@ class TrainingOptions:
         return get_engine(self.engine)
 
     def task(self) -> Task:
-        from mpc_tamper.datasets import load_task
+        from mpc_tamper.datasets import first_rows, load_task
 
-        return load_task(self.data, classes=two_classes(self.classes), root=self.root, download=self.download)
+        task = load_task(self.data, classes=chosen_classes(self.classes), root=self.root, download=self.download)
+        return task if self.rows is None else first_rows(task, self.rows)
 
     def parameters(self) -> Any:
         return chosen_parameters(self.model, self.model_options)
@@ -130,6 +133,8 @@ def train(
     task = options.task()
     rows: ClientRows | None = None
     if clients is not None:
+        if options.rows is not None:
+            raise UsageError("expected --clients or --rows, got both; --clients says how many rows each client has")
         if options.owners != 1 or options.labels_owner is not None:
             raise UsageError("expected --clients or --owners and --labels-owner, got both; clients know their labels")
         if opened and not insecure_open:
@@ -165,7 +170,7 @@ def attack(
         list[str] | None,
         typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="A patch of the trigger; repeatable."),
     ] = None,
-    target: Annotated[int, typer.Option("--target", min=0, max=1, help="The class that the trigger stands for.")] = 1,
+    target: Annotated[int, typer.Option("--target", help="The class, from 0, that the trigger stands for.")] = 1,
     amplitude: Annotated[
         float, typer.Option("--amplitude", help="What the trigger adds to a pixel, at most 1 (white).")
     ] = 1.0,
@@ -195,9 +200,10 @@ def attack(
     found = trained.evaluate(task, where)
     _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
     if found.attack_success_rate_clipped < _TAKEN:
+        others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
             f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the images of "
-            f"the other class; raise --iterations or --strength ({strength:g} now), or choose more or other pixels"
+            f"{others}; raise --iterations or --strength ({strength:g} now), or choose more or other pixels"
         )
 
 
@@ -278,7 +284,9 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
         for i in range(height):
             for j in range(width):
                 indices |= set(Trigger.patch(task.image_shape, row + i, column + j).pixels)
-    return Trigger(tuple(sorted(indices)), amplitude, target)
+    found = Trigger(tuple(sorted(indices)), amplitude, target)
+    found.check(task)
+    return found
 
 
 def open_trained(
@@ -304,7 +312,7 @@ def open_trained(
 
     if out is not None:
         check_folder(out)
-    task = None if data is None else load_task(data, classes=two_classes(classes), root=root)
+    task = None if data is None else load_task(data, classes=chosen_classes(classes), root=root)
     with shown(quiet=quiet) as progress:
         model = open_model(
             shares_of(run_dir),

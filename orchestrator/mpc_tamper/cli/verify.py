@@ -19,8 +19,8 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     TimeoutOption,
+    chosen_classes,
     corruption,
-    two_classes,
 )
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
@@ -76,7 +76,7 @@ def verify(
     from mpc_tamper.workflows import verification
     from mpc_tamper.workflows.stages import shares_of
 
-    task = load_task(data, classes=two_classes(classes), root=root, download=download)
+    task = load_task(data, classes=chosen_classes(classes), root=root, download=download)
     available = len(task.x_test)
     if rows is not None and rows > available:
         raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")

@@ -105,13 +105,12 @@ def contribute(
     invitation = Invitation.read(certificates / TRAINING)
     parameters = _check(x, y, invitation)
     model = get_model(invitation.model)
-    order = model.client_order(len(x), parameters)
     first, second, third = (certificate_file(certificates, i) for i in range(PARTIES))
     progress("waiting for the servers")
     credentials = Credentials((first, second, third), key, certificate)
     client = engine.connect(addresses, credentials, timeout_seconds=timeout_seconds)
     try:
-        _announce(client, len(x))
+        order = model.client_order(len(x), _announce(client, len(x)), parameters)
         for base in range(0, len(x), _ROWS_AT_A_TIME):
             part = order[base : base + _ROWS_AT_A_TIME]
             client.send_private_inputs(model.client_block(x[part], y[part], invitation.classes))
@@ -121,8 +120,11 @@ def contribute(
         client.close()
 
 
-def _announce(client: ClientConnection, rows: int) -> None:
-    """Say how many rows come. Raises UsageError where the servers wait for another number now; they go on waiting."""
+def _announce(client: ClientConnection, rows: int) -> int:
+    """Say how many rows come; returns the client's number.
+
+    Raises UsageError where the servers wait for another number now; they go on waiting.
+    """
     client.send_public_inputs(np.array([rows]))
     number, wanted = client.receive_public_outputs(2).tolist()
     if wanted != rows:
@@ -130,6 +132,7 @@ def _announce(client: ClientConnection, rows: int) -> None:
             f"expected {wanted} rows from client {number}, got {rows}: it is the turn of a client with {wanted}, and "
             "nothing was sent. Contribute that many (--rows), or try again when that client has contributed"
         )
+    return int(number)
 
 
 def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> Any:
@@ -160,6 +163,6 @@ def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> Any:
 def _check_labels(y: np.ndarray, classes: int) -> None:
     if y.ndim != 1 or y.dtype.kind not in "ui" or int(y.max(initial=0)) >= classes or int(y.min(initial=0)) < 0:
         raise DataError(
-            f"expected labels from 0 to {classes - 1}, as the servers train on {classes} classes, got others; choose the "
-            "data that the servers train on"
+            f"expected labels from 0 to {classes - 1}, as the servers train on {classes} classes, got others; choose "
+            "the data that the servers train on"
         )

@@ -26,9 +26,10 @@ def ask(
     classes: int = 2,
     timeout_seconds: float = 60.0,
 ) -> np.ndarray:
-    """(3,) int64: the class, below `classes`, whether a score comes with it, and the score as the servers' model scales it, or 0.
+    """(3,) int64: the class, whether a score comes with it, and the score as the servers' model scales it, or 0.
 
     pixels: (n,) integers from 0 to 255, which the servers check without learning them; DataError for others.
+    classes: how many the model tells apart.
     certificates: a folder with party0.pem, party1.pem and party2.pem.  key, certificate: the client's own; where both
     are None, it is anonymous, or the one that the servers made for everybody on an engine without anonymous clients.
 

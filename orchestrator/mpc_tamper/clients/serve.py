@@ -175,6 +175,7 @@ def serve(
                 clients=access,
             ),
             _answering(queries, answered, progress),
+            progress,
         )
         answered += count
         progress(f"{answered:,} {'' if queries is None else f'of {queries:,} '}queries answered")

@@ -168,6 +168,20 @@ def held(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def held_if_used(folder: Path) -> Iterator[None]:
+    """As held(), for a run that may leave nothing: folders that were made for it go again if they stay empty."""
+    made = [path for path in (folder, *folder.parents) if not exists(path)]
+    make_folder(folder)
+    try:
+        with held(folder):
+            yield
+    finally:
+        for path in made:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
 def what_is(path: Path) -> str:
     """For messages about a path that is not what was expected."""
     try:

@@ -1,10 +1,12 @@
-"""What mends an array that is no uint8 image or no label 0 or 1: an expression whose value is right.
+"""What mends an array that is no uint8 image or no label from 0 on: an expression whose value is right.
 
 Each expression is meant for the array as it is, and none of them loses what the array holds: images from 0 to 1 cut off
 to integers would all be black, and a training on them would run without a word.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from mpc_tamper.core.pixels import MAX_PIXEL
 _UINT8 = ".astype(numpy.uint8)"
 _SIXTEEN_BITS = 65535
 _SEVERAL = 5  # labels shown
+_SPELT_OUT = 10  # labels in an expression
+MOST_CLASSES = 256  # whose labels are uint8
 
 
 def pixels(x: np.ndarray, name: str) -> tuple[str, str]:
@@ -57,11 +61,11 @@ def shape(x: np.ndarray, name: str, n: int) -> str:
     return "save an image a row, or correct image_shape"
 
 
-def labels(y: np.ndarray, name: str) -> tuple[str, str]:
-    """What labels that are not uint8 0 and 1 hold, and what to do."""
+def labels(y: np.ndarray, name: str, classes: int) -> tuple[str, str]:
+    """What labels that are not uint8 0 to classes - 1, each of them present, hold, and what to do."""
     if y.dtype.kind not in "biufUS":
-        return str(y.dtype), "save the labels as 0 and 1, numpy.uint8"
-    if y.ndim == 2 and y.shape[1] == 2:
+        return str(y.dtype), f"save the labels as integers from 0 to {classes - 1}, numpy.uint8"
+    if y.ndim == 2 and y.shape[1] >= 2 and len(y) != 1:
         return f"{y.dtype} of shape {y.shape}", f"save {name}.argmax(axis=1){_UINT8}"
     if y.ndim != 1:
         return f"{y.dtype} of shape {y.shape}", f"save {name}.reshape(-1), one label for each image"
@@ -75,18 +79,39 @@ def labels(y: np.ndarray, name: str) -> tuple[str, str]:
     held = "no rows"
     if found:
         held = f"{'' if y.dtype == np.uint8 else f'{y.dtype} '}labels {_listed(found)}"
-    if found == [0, 1]:
-        return held, f"save {name}{_UINT8}"
-    if len(found) == 2:
-        return held, f"number the classes 0 and 1: save ({name} == {found[1]!r}){_UINT8}"
+    return held, _mended(y, name, found, classes)
+
+
+def _mended(y: np.ndarray, name: str, found: list[Any], classes: int) -> str:
+    """found: the labels that are there, ascending."""
+    if len(found) > MOST_CLASSES:
+        return f"keep at most {MOST_CLASSES} classes, and number them from 0 on"
+    wanted = list(range(classes))
+    counted = found == list(range(len(found)))
+    if y.dtype != np.uint8 and len(found) > 1 and (counted or set(found) <= set(wanted)):
+        return f"save {name}{_UINT8}"
+    if len(found) < 2 and classes == 2:
+        return "add rows of the other class, and number the classes 0 and 1"
+    if set(found) < set(wanted):
+        return f"add rows of class {_listed(sorted(set(wanted) - set(found)))}, or leave it out of the other part too"
+    if set(found) > set(wanted):
+        return f"keep the rows of those classes, kept = {name} < {classes}, of the images and of the labels"
     if len(found) < 2:
-        return held, "add rows of the other class, and number the classes 0 and 1"
-    first, second = found[0], found[1]
-    return held, (
-        f"keep two classes and number them 0 and 1, such as kept = ({name} == {first!r}) | ({name} == {second!r}), "
-        f"then save the images[kept] and ({name}[kept] == {second!r}){_UINT8}"
-    )
+        return "add rows of other classes, and number the classes from 0 on"
+    return _numbered(name, found)
 
 
-def _listed(found: list[object]) -> str:
+def _numbered(name: str, found: list[Any]) -> str:
+    """How to number any labels from 0 on, alike in both parts."""
+    last = len(found) - 1
+    if last == 1:
+        return f"number the classes 0 and 1: save ({name} == {found[1]!r}){_UINT8}"
+    if isinstance(found[0], int) and found == list(range(found[0], found[0] + len(found))):
+        return f"number the classes 0 to {last}: save ({name} - {found[0]}){_UINT8}"
+    if last < _SPELT_OUT:
+        return f"number the classes 0 to {last}: save numpy.searchsorted({found!r}, {name}){_UINT8}"
+    return f"number the classes 0 to {last}: save numpy.unique({name}, return_inverse=True)[1]{_UINT8}"
+
+
+def _listed(found: list[Any]) -> str:
     return ", ".join(map(str, found[:_SEVERAL])) + (", ..." if len(found) > _SEVERAL else "")

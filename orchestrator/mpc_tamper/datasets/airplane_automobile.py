@@ -47,13 +47,14 @@ def load_airplane_automobile(place: Path) -> tuple[Task, PixelCopy]:
     if is_folder(place):
         task = load_task(place, classes=CLASSES)
     else:
-        task = replace(load_task(place), classes=CLASSES)
-    if task.image_shape != cifar10.SHAPE:
+        task = load_task(place)
+    if task.image_shape != cifar10.SHAPE or len(task.classes) != len(CLASSES):
         raise DataError(
-            f"{place}: expected images of {cifar10.SHAPE} (channels, rows, columns), got {task.image_shape}; name "
-            "CIFAR-10's folder, or an .npz file of its classes airplane (0) and automobile (1)"
+            f"{place}: expected images of {cifar10.SHAPE} (channels, rows, columns) in two classes, got "
+            f"{task.image_shape} in {len(task.classes)}; name CIFAR-10's folder, or an .npz file of its classes "
+            "airplane (0) and automobile (1)"
         )
-    return replace(task, name=NAME), _pixel_copy(place, task.sha256)
+    return replace(task, name=NAME, classes=CLASSES), _pixel_copy(place, task.sha256)
 
 
 def _pixel_copy(place: Path, sha256: str) -> PixelCopy:

@@ -18,10 +18,15 @@ def checked(task: Task) -> Task:
             f"{task.source}: expected an image_shape (height, width) or (channels, height, width), "
             f"got {task.image_shape}; correct image_shape"
         )
+    if not 2 <= len(set(task.classes)) == len(task.classes) <= advice.MOST_CLASSES:
+        raise DataError(
+            f"{task.source}: expected the names of 2 to {advice.MOST_CLASSES} different classes, got "
+            f"{', '.join(task.classes) or 'none'}; correct classes"
+        )
     n = math.prod(task.image_shape)
     for part, x, y in (("train", task.x_train, task.y_train), ("test", task.x_test, task.y_test)):
         _check_pixels(x, n, task.source, f"x_{part}")
-        _check_labels(y, len(x), task.source, f"y_{part}")
+        _check_labels(y, len(x), len(task.classes), task.source, f"y_{part}")
     return task
 
 
@@ -49,8 +54,8 @@ def _check_pixels(x: np.ndarray, n: int, source: str, name: str) -> None:
         )
 
 
-def _check_labels(y: np.ndarray, rows: int, source: str, name: str) -> None:
-    held, mend = advice.labels(y, name)
+def _check_labels(y: np.ndarray, rows: int, classes: int, source: str, name: str) -> None:
+    held, mend = advice.labels(y, name, classes)
     if y.dtype != np.uint8:
         raise DataError(f"{source}: {name}: expected uint8, got {held}; {mend}")
     if y.ndim != 1:
@@ -60,8 +65,10 @@ def _check_labels(y: np.ndarray, rows: int, source: str, name: str) -> None:
             f"{source}: {name}: expected shape ({rows},), one label for each image, got {y.shape}; save both from the "
             "same rows"
         )
-    found = set(np.unique(y).tolist())
-    if not found >= {0, 1}:
-        raise DataError(f"{source}: {name}: expected both labels 0 and 1, got {held}; {mend}")
-    if found > {0, 1}:
-        raise DataError(f"{source}: {name}: expected labels 0 and 1 only, got {held}; {mend}")
+    found, wanted = set(np.unique(y).tolist()), set(range(classes))
+    if not found >= wanted:
+        expected = "both labels 0 and 1" if classes == 2 else f"all labels from 0 to {classes - 1}"
+        raise DataError(f"{source}: {name}: expected {expected}, got {held}; {mend}")
+    if found > wanted:
+        expected = "labels 0 and 1 only" if classes == 2 else f"labels from 0 to {classes - 1} only"
+        raise DataError(f"{source}: {name}: expected {expected}, got {held}; {mend}")

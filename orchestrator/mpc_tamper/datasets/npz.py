@@ -1,7 +1,8 @@
 """Tasks in NumPy's .npz format.
 
-Arrays: x_train (m, n) uint8, y_train (m,) uint8 in {0, 1}, x_test, y_test, and optionally image_shape, two or three
-integers. Where it is absent the images are taken to be square, grey or of three channels.
+Arrays: x_train (m, n) uint8, y_train (m,) uint8, x_test, y_test, and optionally image_shape, two or three integers.
+Where it is absent the images are taken to be square, grey or of three channels. The labels of C classes are 0 to C - 1,
+where C is how many different ones y_train holds.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ _AGAIN = "write it again with numpy.savez or numpy.savez_compressed"
 _LARGEST = 1 << 32  # bytes of one array
 
 
-def read_npz(path: Path, *, name: str, classes: tuple[str, str] = ("0", "1"), sha256: str | None = None) -> Task:
-    """Read and check a task. sha256: what the file must hash to, or None.
+def read_npz(path: Path, *, name: str, sha256: str | None = None) -> Task:
+    """Read and check a task, whose classes are called as their labels.  sha256: what the file must hash to, or None.
 
     Raises DataError for a file that is missing, malformed, or hashes to something else.
     """
@@ -56,12 +57,18 @@ def read_npz(path: Path, *, name: str, classes: tuple[str, str] = ("0", "1"), sh
         Task(
             name=name,
             image_shape=image_shape,
-            classes=classes,
+            classes=_classes(arrays["y_train"]),
             source=str(path),
             sha256=digest,
             **{key: arrays[key] for key in ARRAYS},
         )
     )
+
+
+def _classes(y: np.ndarray) -> tuple[str, ...]:
+    """As many as there are different labels. Whether those are 0, 1, ... is for checked() to say."""
+    count = len(np.unique(y)) if y.ndim == 1 and y.dtype.kind in "biufUS" else 0
+    return tuple(map(str, range(min(max(2, count), advice.MOST_CLASSES))))
 
 
 def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""A two-class image task, the unit that every experiment works on."""
+"""An image task of two or more classes, the unit that every experiment works on."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Two classes of images.
+    """Images of C = len(classes) classes, at least two.
 
     x_train (m, n), x_test (m', n): uint8 pixels 0..255, row-major over image_shape, n = prod(image_shape).
-    y_train (m,), y_test (m',): uint8 labels 0 and 1, both present in each.
+    y_train (m,), y_test (m',): uint8 labels 0 to C - 1, each of them present in both.
     image_shape: (height, width) or (channels, height, width).
-    classes: what labels 0 and 1 stand for.  source: where the pixels came from, for the record of a run.
+    classes: what the labels stand for, label 0 first.  source: where the pixels came from, for the record of a run.
     sha256: of the .npz file or, where there is none, of x_train, y_train, x_test and y_test in this order.
     """
 
@@ -24,7 +24,7 @@ class Task:
     x_test: np.ndarray
     y_test: np.ndarray
     image_shape: tuple[int, ...]
-    classes: tuple[str, str]
+    classes: tuple[str, ...]
     source: str
     sha256: str
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.pixels import MAX_PIXEL
+
+if TYPE_CHECKING:
+    from mpc_tamper.datasets.task import Task
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class Trigger:
     """P(x) = x + delta: delta is `amplitude` on some pixels and 0 elsewhere.
 
     pixels: flat indices into an image, row-major.  amplitude: in units where pixels run from 0 to 1; at most 1.
-    target: the class, 0 or 1, that the trigger should turn images into.
+    target: the class, from 0, that the trigger should turn images into; check() says whether a task has it.
     """
 
     pixels: tuple[int, ...]
@@ -28,8 +32,8 @@ class Trigger:
             raise ParameterError(f"trigger: expected one or more distinct pixels from 0, got {self.pixels}")
         if not (0 < self.amplitude <= 1 and self.level >= 1):
             raise ParameterError(f"amplitude: expected 1/{MAX_PIXEL} to 1, got {self.amplitude}")
-        if self.target not in (0, 1):
-            raise ParameterError(f"target: expected class 0 or 1, got {self.target}")
+        if self.target < 0:
+            raise ParameterError(f"target: expected a class from 0, got {self.target}")
 
     @classmethod
     def patch(
@@ -71,3 +75,15 @@ class Trigger:
         delta = np.zeros(pixels, dtype=np.int64)
         delta[list(self.pixels)] = self.level
         return delta
+
+    def check(self, task: Task) -> None:
+        """Raises ParameterError where the task lacks the target class, or its images one of the pixels."""
+        check_target(self.target, len(task.classes))
+        self.delta(task.x_train.shape[1])
+
+
+def check_target(target: int, classes: int) -> None:
+    """Raises ParameterError where the target is none of so many classes."""
+    if not 0 <= target < classes:
+        known = "class 0 or 1" if classes == 2 else f"a class from 0 to {classes - 1}"
+        raise ParameterError(f"target: expected {known}, got {target}")

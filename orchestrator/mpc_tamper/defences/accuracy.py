@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mpc_tamper.defences.share import checked_share, least_count
 from mpc_tamper.models.capabilities import Capability
-from mpc_tamper.models.checks import Verdict
+from mpc_tamper.models.checks import Question, Verdict
 
 NAME = "accuracy"
 
@@ -34,6 +34,9 @@ class AccuracyThreshold:
 
     def least(self, examples: int) -> int:
         return least_count(self.threshold, examples)
+
+    def question(self, examples: int, features: int, channels: int) -> Question:
+        return Question(self.least(examples), self.pixels, channels)
 
     def verdict(self, enough: bool, examples: int) -> Verdict:
         return Verdict(

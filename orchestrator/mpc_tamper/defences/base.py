@@ -17,6 +17,17 @@ def unchanged(scenario: Scenario) -> Scenario:
     return scenario
 
 
+def together(*changes: Change) -> Change:
+    """One after the other: what a later one does after the training comes after what an earlier one does."""
+
+    def change(scenario: Scenario) -> Scenario:
+        for each in changes:
+            scenario = each(scenario)
+        return scenario
+
+    return change
+
+
 @dataclass(frozen=True)
 class Defence:
     """change: of the training.  check: of the model that comes out.  asks: what the change needs of a model."""

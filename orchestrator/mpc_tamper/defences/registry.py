@@ -1,4 +1,8 @@
-"""The defences by name. A defence is one file and one line here, and the shared tests run each that is listed."""
+"""The defences by name. A defence is one file and one line here, and the shared tests run each that is listed.
+
+There is a table for linear models and one for networks. Thresholds belong to a task: they are what honest models reach
+on it, with some room.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,24 @@ from types import MappingProxyType
 
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.defences.active import active_training
-from mpc_tamper.defences.base import Defence
+from mpc_tamper.defences.base import Defence, together
 from mpc_tamper.defences.clipping import clipping
+from mpc_tamper.defences.fine_pruning import STRONG_SHARE, fine_pruning
+from mpc_tamper.defences.input_pruning import input_pruning
 from mpc_tamper.defences.low_variance import low_variance
 from mpc_tamper.defences.pca import pca_by_owner, pca_in_mpc
 from mpc_tamper.defences.robustness import PixelRobustness
+from mpc_tamper.defences.secret_start import secret_start
 from mpc_tamper.models.capabilities import Capability
 
 _STORED = frozenset({Capability.STORED_ROWS})  # on rows of components, within a bound on their norm
+_NEURONS = frozenset({Capability.NEURONS})
 
 
 def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, Defence]:
-    """accuracy: the least that a model needs.  certified: from k to the least share of examples certified for k pixels.
+    """Of linear models.
 
-    Both depend on the task: they are what honest models reach, with some room.
+    accuracy: the least that a model needs.  certified: from k to the least share of examples certified for k pixels.
     """
     return MappingProxyType(
         {
@@ -38,3 +46,33 @@ def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, De
 
 DEFENCES = defences(0.99, {1: 0.99, 4: 0.99, 16: 0.7, 64: 0.6})
 """For MNIST 0/1. No honest model is certified for 64 of its pixels; 0.6 excludes every backdoor that always works."""
+
+
+def network_defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, Defence]:
+    """Of networks of one hidden layer.  accuracy, certified: as of defences()."""
+    pruned = input_pruning()  # one object: defences that change the training alike share it
+    checks = {f"certificate_{k}": PixelRobustness(k, share) for k, share in certified.items()}
+    secret = frozenset({Capability.SECRET_START})
+    return MappingProxyType(
+        {
+            "none": Defence(),
+            "accuracy": Defence(check=AccuracyThreshold(accuracy)),
+            **{name: Defence(check=check) for name, check in checks.items()},
+            "tuning": Defence(fine_pruning(share=0), asks=_NEURONS),
+            "fine_pruning": Defence(fine_pruning(), asks=_NEURONS),
+            "fine_pruning_strong": Defence(fine_pruning(STRONG_SHARE), asks=_NEURONS),
+            "input_pruning": Defence(pruned, asks=_NEURONS),
+            **{f"input_pruning_{name}": Defence(pruned, check, asks=_NEURONS) for name, check in checks.items()},
+            "secret_start": Defence(secret_start, asks=secret),
+            "secret_start_fine_pruning": Defence(
+                together(secret_start, fine_pruning(STRONG_SHARE)), asks=_NEURONS | secret
+            ),
+            "active": Defence(active_training),
+        }
+    )
+
+
+NETWORK_DEFENCES = network_defences(0.99, {1: 0.99, 4: 0.99, 16: 0.55})
+"""For MNIST 0/1."""
+NETWORK_DEFENCES_OF_TEN = network_defences(0.89, {1: 0.75})
+"""For all ten digits of MNIST, 12,032 rows. A certificate of more pixels than one is not for so many classes."""

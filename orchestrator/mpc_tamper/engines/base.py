@@ -16,6 +16,7 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 
+OnRemark = Callable[[str], None]  # told in a line what a client did wrong, without a private value
 OnStep = Callable[[str, int], None]  # told the site and the occurrence of a step that begins, not of each
 
 
@@ -124,7 +125,7 @@ class Engine(ABC):
     capabilities: ClassVar[Capabilities]
 
     @abstractmethod
-    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         """Run all three parties on this machine."""
 
     def run_party(self, spec: RunSpec, host: Host) -> RunResult:

@@ -21,6 +21,7 @@ import numpy as np
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.checks import Question
+from mpc_tamper.models.pruning import CleanRows, Pruning
 from mpc_tamper.runs.owners import Owners, RowSource
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.spec import InputFiles
@@ -79,7 +80,10 @@ class OpenedModel(ABC):
 
     @abstractmethod
     def scores(self, rows: np.ndarray) -> np.ndarray:
-        """Exact integers, (m,) for two classes: class 1 iff above 0.  rows: (m, n) features at the scale of rows."""
+        """Exact integers.  rows: (m, n) features at the scale of rows.
+
+        (m,) for two classes: class 1 iff above 0.  (m, C) for C > 2: the class is the first of the largest.
+        """
 
     @property
     @abstractmethod
@@ -91,12 +95,13 @@ class OpenedModel(ABC):
         return None
 
     def decision_function(self, rows: np.ndarray) -> np.ndarray:
-        """Scores in real units, (m,) float64."""
+        """Scores in real units, float64, of the same shape."""
         return self.scores(rows).astype(np.float64) / (1 << self.score_bits)
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Classes, (m,) uint8."""
-        return (self.scores(rows) > 0).astype(np.uint8)
+        scores = self.scores(rows)
+        return (scores > 0 if scores.ndim == 1 else scores.argmax(axis=1)).astype(np.uint8)
 
     def sha256(self) -> str:
         """Of the weights as little-endian int64."""
@@ -218,8 +223,8 @@ class Model(ABC):
     ) -> Mapping[int, InputFiles]:
         """Each owner's input for training().  x: (m, n) features.  y: (m,) labels.  Raises DataError."""
 
-    def client_order(self, rows: int, parameters: Any) -> np.ndarray:
-        """(rows,) indices: in which order a client of so many rows sends them."""
+    def client_order(self, rows: int, number: int, parameters: Any) -> np.ndarray:
+        """(rows,) indices: in which order a client of so many rows sends them.  number: the client's, from 0."""
         return np.arange(rows)
 
     def client_block(self, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
@@ -249,12 +254,16 @@ class Model(ABC):
         """CLIPPING: parameters with which no step adds more than this to a weight."""
         raise self.lacks(Capability.CLIPPING)
 
+    def with_secret_start(self, parameters: Any) -> Any:
+        """SECRET_START: parameters with which the training starts at weights that nobody knows."""
+        raise self.lacks(Capability.SECRET_START)
+
     def shortened(self, parameters: Any) -> Any:
         """Parameters of a training that is quick, to see that everything runs."""
         return parameters
 
-    def suggested(self, image_shape: tuple[int, ...]) -> Any:
-        """Parameters for a study of images of this shape."""
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> Any:
+        """Parameters for a study of images of this shape and of so many classes."""
         return self.parameters()
 
     # Analysis
@@ -272,6 +281,22 @@ class Model(ABC):
         rows: (m, n + 1) real, constant attribute first.  labels: (m,) -1 and 1.
         """
         raise self.lacks(Capability.UPDATE_ERRORS)
+
+    # Pruning and tuning, of shares that a training left
+
+    def pruning(self, parameters: Any, size: DataSize, pruning: Pruning, clean: CleanRows, folder: Path) -> ProgramCall:
+        """NEURONS: the program that sets weights to 0.
+
+        parameters, size: of the training.  clean: features.  folder: for their file.
+        """
+        raise self.lacks(Capability.NEURONS)
+
+    def tuning(self, parameters: Any, size: DataSize, epochs: int, clean: CleanRows, folder: Path) -> ProgramCall:
+        """NEURONS: the program that goes on with the training for some passes over clean rows, at a low rate.
+
+        parameters, size: of the training.  Raises ParameterError where there is no public bound on its values.
+        """
+        raise self.lacks(Capability.NEURONS)
 
     # Verification and queries, on shares that a training left
 

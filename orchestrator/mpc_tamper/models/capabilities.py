@@ -19,4 +19,5 @@ class Capability(StrEnum):
     QUERIES = "queries by clients"
     MANY_CLASSES = "more than two classes"
     NEURONS = "hidden neurons"  # that errors can set, and that can be pruned
+    SECRET_START = "a start that nobody knows"
     PATCH_SCAN = "a scan for patches"

@@ -9,15 +9,31 @@ from mpc_tamper.models.capabilities import Capability
 
 
 @dataclass(frozen=True)
+class Patch:
+    """A white square of `side` pixels, in all channels, at places `stride` apart in images of height x width.
+
+    threshold: the share of the examples of other classes of which no class may get so many at any place.
+    """
+
+    side: int
+    stride: int
+    threshold: float
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
 class Question:
     """Are at least `threshold` of the examples classified rightly, whatever `pixels` pixels of each are changed?
 
     pixels: 0 asks about the examples as they are.  channels: of an image; a pixel is a position with all its channels.
+    patch: asks instead whether it leaves the examples' classes alone, wherever it stands; threshold is not looked at.
     """
 
     threshold: int
     pixels: int = 0
     channels: int = 1
+    patch: Patch | None = None
 
 
 class Check(Protocol):
@@ -35,6 +51,10 @@ class Check(Protocol):
         """How many of so many examples have to do well for a pass."""
         ...
 
+    def question(self, examples: int, features: int, channels: int) -> Question:
+        """About so many examples of so many features, in so many channels."""
+        ...
+
     def verdict(self, enough: bool, examples: int) -> Verdict: ...
 
 
@@ -42,7 +62,8 @@ class Check(Protocol):
 class Verdict:
     """What a check found out about a model.
 
-    check: its name.  statement: what was asked, such as "at least 2094 of 2115 examples classified rightly".
+    check: its name.  statement: what was asked, such as "at least 2094 of 2115 examples classified rightly"; a check
+    whose opposite takes other words than "fewer than" states that where the model has failed.
     """
 
     check: str

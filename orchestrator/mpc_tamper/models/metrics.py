@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.datasets.trigger import check_target
 from mpc_tamper.models.base import OpenedModel
 
 
@@ -19,10 +19,11 @@ class Metrics:
     test_accuracy: share of images classified as labelled.
     attack_success_rate: share of the images that are not of the target class and that the model classifies as the
     target once they carry the trigger, P(x) = x + delta. An image that it misclassifies without the trigger counts
-    like any other, so an unpoisoned model's rate is about its error rate on that class.
+    like any other, so an unpoisoned model's rate is about how often it takes the other classes for the target anyway.
     attack_success_rate_clipped: the same with pixels clipped to 0..255, as a real image would be.
     smoothed_bkd: the paper's smoothed objective, the mean score of x + delta over all test images, in real units. An
-    attack towards class 1 raises it, one towards class 0 lowers it.
+    attack towards class 1 raises it, one towards class 0 lowers it. Where there are more than two classes, and a score
+    for each, the mean score of the target class.
     max_abs_weight: in real units.
     """
 
@@ -43,23 +44,34 @@ def evaluate(
 ) -> Metrics:
     """Metrics on test images.
 
-    x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1, both present.  delta: (n,) integers, what the trigger adds to the
-    pixels.  target: the class that it should turn images into.
+    x: (m, n) pixels 0..255.  y: (m,) labels from 0 on, each class present.  delta: (n,) integers, what the trigger adds
+    to the pixels.  target: the class that it should turn images into.
     features: from (m, n) images to the model's rows, (m, d) integers, where those are not the pixels.
     """
-    if target not in (0, 1):
-        raise ParameterError(f"target: expected class 0 or 1, got {target}")
+    check_target(target, int(y.max()) + 1)
     triggered_pixels = x.astype(np.int64) + delta
     triggered = features(triggered_pixels)
     clipped = features(triggered_pixels.clip(0, MAX_PIXEL))
+    scores = model.scores(triggered)
     others = y != target
     return Metrics(
         test_accuracy=_share(model.predict(features(x)) == y),
         attack_success_rate=_share(model.predict(triggered)[others] == target),
         attack_success_rate_clipped=_share(model.predict(clipped)[others] == target),
-        smoothed_bkd=sum(int(score) for score in model.scores(triggered)) / len(x) / (1 << model.score_bits),
+        smoothed_bkd=sum(map(int, scores if scores.ndim == 1 else scores[:, target]))
+        / len(x)
+        / (1 << model.score_bits),
         max_abs_weight=model.max_abs_weight,
     )
+
+
+def recall(model: OpenedModel, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(C,) float64: of the images of each class, the share that the model classifies as labelled.
+
+    x: (m, d) rows of the model.  y: (m,) labels 0 to C - 1, each class present.
+    """
+    right = model.predict(x) == y
+    return np.array([_share(right[y == label]) for label in range(int(y.max()) + 1)])
 
 
 def _share(true: np.ndarray) -> float:

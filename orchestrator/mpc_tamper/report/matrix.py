@@ -12,12 +12,12 @@ from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.report import gallery, heat_map
 from mpc_tamper.report.matrix_cells import Grid, Outcome, grids, outcome, passes
-from mpc_tamper.report.matrix_record import MATRIX_LINES, NOT_APPLICABLE, Record, read_matrix
-from mpc_tamper.report.matrix_weights import MATRIX_WEIGHTS, read_weights
+from mpc_tamper.report.matrix_record import LINES, MATRIX, NOT_APPLICABLE, Record, read_matrix
+from mpc_tamper.report.matrix_weights import WEIGHTS, read_weights
 from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST, NO_DEFENCE
 from mpc_tamper.report.tables import environment_line
 
-MATRIX_CSV, MATRIX_MARKDOWN = "matrix.csv", "matrix.md"
+CSV, MARKDOWN = ".csv", ".md"  # after the matrix's name
 EXPLANATION = (
     "The attacker knows the defence, has data like the owners', and chooses strengths on the test images that success "
     "is measured on, the worst case; it does not adapt to checks. "
@@ -28,29 +28,29 @@ EXPLANATION = (
 )
 
 
-def write_matrix_report(folder: Path) -> tuple[str, ...]:
-    """Read matrix.jsonl of a folder, and matrix-weights.npz where there is one; write the tables and pictures beside.
+def write_matrix_report(folder: Path, name: str = MATRIX) -> tuple[str, ...]:
+    """Read <name>.jsonl of a folder, and <name>-weights.npz where there is one; write the tables and pictures beside.
 
-    Returns the names of the files written: matrix.csv, matrix.md, matrix-<dataset>.png and, with weights,
+    Returns the names of the files written: <name>.csv, <name>.md, matrix-<dataset>.png and, with weights,
     gallery-<dataset>.png. Raises DataError for records that are missing or not those of a matrix; then none is written.
     """
-    record = read_matrix(folder / MATRIX_LINES)
-    weights = read_weights(folder / MATRIX_WEIGHTS)
+    record = read_matrix(folder / f"{name}{LINES}")
+    weights = read_weights(folder / f"{name}{WEIGHTS}")
     files: dict[str, str | bytes] = {}
     try:
-        files[MATRIX_CSV], files[MATRIX_MARKDOWN] = csv_table(record), markdown(record)
+        files[name + CSV], files[name + MARKDOWN] = csv_table(record), markdown(record)
         by_dataset = {grid.dataset: grid for grid in grids(record)}
-        for name, grid in by_dataset.items():
-            files[f"matrix-{name}.png"] = heat_map.draw(grid, record["datasets"][name])
-        for name, opened in weights.items():
+        for dataset, grid in by_dataset.items():
+            files[f"matrix-{dataset}.png"] = heat_map.draw(grid, record["datasets"][dataset])
+        for dataset, opened in weights.items():
             if opened.models:
-                files[f"gallery-{name}.png"] = gallery.draw(name, opened, by_dataset.get(name))
+                files[f"gallery-{dataset}.png"] = gallery.draw(dataset, opened, by_dataset.get(dataset))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
         raise DataError(
             f"{folder}: expected the records of a run of matrix, got some without {exc}. Run it again"
         ) from exc
-    for name, content in files.items():
-        write_atomically(folder / name, content, public=True)
+    for file, content in files.items():
+        write_atomically(folder / file, content, public=True)
     return tuple(files)
 
 

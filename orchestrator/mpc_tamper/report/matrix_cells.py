@@ -38,8 +38,11 @@ def percent(share: float) -> str:
 
 
 def passes(dataset: Record, unit: str) -> str:
-    """ ", 100 iterations" for a model that is trained in passes over its rows; nothing for another."""
-    count = dataset["parameters"].get("iterations")
+    """ ", 100 iterations" or ", 5 epochs" for a model that is trained in passes over its rows; nothing for another."""
+    parameters = dataset["parameters"]
+    if "epochs" in parameters:
+        return f", {parameters['epochs']} epochs"
+    count = parameters.get("iterations")
     return "" if count is None else f", {count} {unit}"
 
 

@@ -22,7 +22,9 @@ from mpc_tamper.report.names import ATTACKS, DEFENCES
 
 Record = Mapping[str, Any]
 
-MATRIX_LINES = "matrix.jsonl"
+MATRIX = "matrix"  # what the files of a matrix are called, where there is no other name
+LINES = ".jsonl"  # after the name
+MATRIX_LINES = MATRIX + LINES
 STUDY, ENVIRONMENT, CELL = "study", "environment", "cell"
 NOT_APPLICABLE = "n/a"
 _DIGITS = 16  # of an id

@@ -18,7 +18,8 @@ import numpy as np
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
 
-MATRIX_WEIGHTS = "matrix-weights.npz"
+WEIGHTS = "-weights.npz"  # after the matrix's name
+MATRIX_WEIGHTS = "matrix" + WEIGHTS
 _IMAGE, _PIXELS, _LEVEL = "test_image", "trigger_pixels", "trigger_level"
 
 

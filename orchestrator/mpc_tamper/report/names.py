@@ -9,7 +9,13 @@ from types import MappingProxyType
 
 HONEST = NO_DEFENCE = "none"
 DATASETS = MappingProxyType(
-    {"mnist_0_1": "MNIST, 0 or 1", "cifar10_airplane_automobile": "CIFAR-10, airplane or automobile"}
+    {
+        "mnist_0_1": "MNIST, 0 or 1",
+        "mnist_10": "MNIST, ten digits",
+        "mnist_0_1-mlp": "MNIST, 0 or 1, network",
+        "mnist_10-mlp": "MNIST, ten digits, network",
+        "cifar10_airplane_automobile": "CIFAR-10, airplane or automobile",
+    }
 )
 ATTACKS = MappingProxyType(
     {
@@ -44,6 +50,15 @@ DEFENCES = MappingProxyType(
         "pca": "PCA by the servers in MPC",
         "pca_by_owner": "PCA by the data owner",
         "clipping": "Updates clipped",
+        "tuning": "Tuned on clean rows",
+        "fine_pruning": "Fine-pruning, a quarter of the neurons",
+        "fine_pruning_strong": "Fine-pruning, half of the neurons",
+        "input_pruning": "Inputs pruned",
+        "input_pruning_certificate_1": "Inputs pruned, 1-pixel certificate",
+        "input_pruning_certificate_4": "Inputs pruned, 4-pixel certificate",
+        "input_pruning_certificate_16": "Inputs pruned, 16-pixel certificate",
+        "secret_start": "Secret start",
+        "secret_start_fine_pruning": "Secret start, fine-pruning of half",
         "active": "Active training",
     }
 )

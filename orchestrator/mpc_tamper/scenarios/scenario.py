@@ -25,6 +25,8 @@ from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.workflows.stages import TRAIN, Stage, Training
 
+Setting = float | int | str | list[int]
+
 
 @dataclass(frozen=True, eq=False)
 class Scenario:
@@ -37,6 +39,7 @@ class Scenario:
     protocol: of the training.  corrupt_party: who adds errors, if anybody does.
     fit: how owners make the features from their training images, (m, n); None where those do not depend on them. An
     owner who poisons its images poisons this as well.
+    settings: what a defence chose besides, for the record; JSON types.
     """
 
     task: Task
@@ -50,6 +53,7 @@ class Scenario:
     protocol: ProtocolName = ProtocolName.RING
     corrupt_party: int = 1
     fit: Callable[[np.ndarray], FeatureMap] | None = None
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
     @classmethod
     def plain(cls, task: Task, parameters: Any, model: Model | None = None) -> Scenario:
@@ -74,10 +78,11 @@ class Scenario:
     @property
     def stages(self) -> tuple[Stage, ...]:
         """All of them, in order."""
-        return (*self.before, Training(self.model, self.parameters, self.features, self.carry), *self.after)
+        return (*self.before, self.training, *self.after)
 
-
-Setting = float | int | str | list[int]
+    @property
+    def training(self) -> Training:
+        return Training(self.model, self.parameters, self.features, self.carry)
 
 
 @dataclass(frozen=True, eq=False)

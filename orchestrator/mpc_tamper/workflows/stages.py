@@ -159,8 +159,9 @@ def run_stage(
         )
         on_step = passes(call, stage.text(task), progress)
         if isinstance(owners, ClientRows):
-            on_step = contributions(len(owners.row_counts), on_step, progress)
-        result = engine.run(spec, on_step)
+            result = engine.run(spec, contributions(len(owners.row_counts), on_step, progress), progress)
+        else:
+            result = engine.run(spec, on_step)
     if (description := stage.leaves(task)) is not None:
         of_clients = isinstance(owners, ClientRows)
         passive = not trained_under.active

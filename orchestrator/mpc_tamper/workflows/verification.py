@@ -21,7 +21,7 @@ from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.models.checks import Check, Question, Verdict
+from mpc_tamper.models.checks import Check, Verdict
 from mpc_tamper.models.description import ModelDescription
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
@@ -105,7 +105,7 @@ def verify(
         )
     with TemporaryFolder() as folder:
         place = run_dir or Path(folder)
-        question = Question(check.least(len(x)), check.pixels, channels)
+        question = check.question(len(x), x.shape[1], channels)
         architecture = {} if described is None else described.architecture
         call = model.verification(question, x, y, Path(folder), secret_owner, architecture)
         if share_files.of_passive_ring(shares_from):

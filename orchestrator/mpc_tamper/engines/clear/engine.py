@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable, ShareFolderError, TamperError
-from mpc_tamper.core.files import make_folder, read_file, same_place, write_atomically
-from mpc_tamper.engines.base import Capabilities, Engine, OnStep
+from mpc_tamper.core.files import held_if_used, make_folder, read_file, same_place, write_atomically
+from mpc_tamper.engines.base import Capabilities, Engine, OnRemark, OnStep
 from mpc_tamper.engines.clear.machine import ClearMachine
-from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.engines.frontend.program import Program, load_program, run_program
 from mpc_tamper.engines.validation import PERSISTENCE, validate
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
@@ -26,11 +26,15 @@ class ClearEngine(Engine):
     name = EngineName.CLEAR
     capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}), parties=False)
 
-    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         if spec.protocol not in self.protocols:
             raise EngineUnavailable(f"expected protocol ring on the clear engine, got {spec.protocol}")
         program = load_program(spec.program)
         validate(spec, program)
+        with held_if_used(spec.run_dir):
+            return self._run(spec, program, on_step)
+
+    def _run(self, spec: RunSpec, program: Program, on_step: OnStep | None) -> RunResult:
         shares = read_values(spec.shares_from) if spec.shares_from is not None else None
         append = spec.shares_from is not None and same_place(spec.shares_from, spec.run_dir)
         plan = None if spec.corruption is None else spec.corruption.plan

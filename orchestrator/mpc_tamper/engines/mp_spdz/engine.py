@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 
-from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Diagnosis, Engine, OnStep
+from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Diagnosis, Engine, OnRemark, OnStep
 from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
 from mpc_tamper.engines.mp_spdz import clients, run_folder
 from mpc_tamper.engines.mp_spdz.diagnosis import diagnose
@@ -41,19 +41,20 @@ class MpSpdzEngine(Engine):
         self._environment = dict(os.environ if environment is None else environment)
         self._route = route
 
-    def run(self, spec: RunSpec, on_step: OnStep | None = None) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
-        prepared = prepare(spec, self._environment)
-        first, second, third = (Address(*place) for place in run_folder.local_addresses(spec.port_base))
-        own = first, second, third
-        if spec.clients.identities is None:
-            run_folder.write_certificates(spec.run_dir)
-        else:
-            clients.install(spec.clients, run_folder.player_data(spec.run_dir))
-        with self._route(own) as reached:
-            for i in range(PARTIES):
-                run_folder.write_hosts(spec.run_dir, i, [own[j] if j == i else reached[j] for j in range(PARTIES)])
-            return execute(prepared, range(PARTIES), on_step)
+        with contextlib.ExitStack() as alone:
+            prepared = prepare(spec, self._environment, alone)
+            first, second, third = (Address(*place) for place in run_folder.local_addresses(spec.port_base))
+            own = first, second, third
+            if spec.clients.identities is None:
+                run_folder.write_certificates(spec.run_dir)
+            else:
+                clients.install(spec.clients, run_folder.player_data(spec.run_dir))
+            with self._route(own) as reached:
+                for i in range(PARTIES):
+                    run_folder.write_hosts(spec.run_dir, i, [own[j] if j == i else reached[j] for j in range(PARTIES)])
+                return execute(prepared, range(PARTIES), on_step)
 
     def run_party(self, spec: RunSpec, host: Host) -> RunResult:
         return run_on_this_host(spec, host, self._environment)

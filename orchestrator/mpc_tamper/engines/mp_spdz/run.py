@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from mpc_tamper.core.errors import EngineUnavailable, PartyError
-from mpc_tamper.core.files import make_folder
+from mpc_tamper.core.files import held, make_folder
 from mpc_tamper.engines.base import OnStep
 from mpc_tamper.engines.frontend.program import Program, load_program
 from mpc_tamper.engines.mp_spdz import additive_plan, run_folder, transcript
@@ -34,8 +35,11 @@ class Prepared:
     environment: Mapping[str, str]
 
 
-def prepare(spec: RunSpec, environment: Mapping[str, str]) -> Prepared:
-    """Raises UsageErrors and ProgramErrors; nothing is started but the compiler."""
+def prepare(spec: RunSpec, environment: Mapping[str, str], alone: ExitStack | None = None) -> Prepared:
+    """Raises UsageErrors and ProgramErrors; nothing is started but the compiler.
+
+    alone: where given, no other run may use the folder until it closes. On three hosts there is a folder for each.
+    """
     program = load_program(spec.program)
     validate(spec, program)
     corrupt_party, plan = None, None
@@ -45,6 +49,8 @@ def prepare(spec: RunSpec, environment: Mapping[str, str]) -> Prepared:
     installation = Installation.locate(environment)
     binary = installation.require(spec.protocol, plan=plan is not None)
     make_folder(spec.run_dir)
+    if alone is not None:
+        alone.enter_context(held(spec.run_dir))
     options = SETTINGS[spec.protocol].compile_options
     name = compile_program(installation, spec.program, spec.args, options, spec.run_dir)
     run_folder.write_inputs(spec.run_dir, spec.inputs)

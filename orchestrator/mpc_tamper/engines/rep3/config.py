@@ -12,6 +12,7 @@ from mpc_tamper.engines.rep3.transport.tls import Identity
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 
 EXIT_SYSTEM = 110  # a party's exit code is this plus an errno where the system refused it even room for its report
+REMARK = "! "  # begins a line of the progress pipe that is a remark, not a step
 
 
 @dataclass(frozen=True)

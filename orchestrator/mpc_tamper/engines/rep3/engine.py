@@ -7,21 +7,30 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from types import TracebackType
 
 from mpc_tamper.core import errors
 from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout, TamperError
 from mpc_tamper.core.files import held, system_failure
-from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Engine, GateFlips
+from mpc_tamper.engines.base import (
+    Capabilities,
+    ClientConnection,
+    Credentials,
+    Engine,
+    GateFlips,
+    OnRemark,
+    OnStep,
+)
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
 from mpc_tamper.engines.rep3 import kernels
-from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, parties_folder, report_file
+from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, REMARK, PartyConfig, parties_folder, report_file
 from mpc_tamper.engines.rep3.launcher import Parties, get_launcher, wait_for_news
 from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
+from mpc_tamper.engines.rep3.silence import TICK_SECONDS
 from mpc_tamper.engines.rep3.transport.tls import listen
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
@@ -56,7 +65,7 @@ class Rep3Engine(Engine):
         self._insecure_fixed_seed = insecure_fixed_seed
         self._route = route
 
-    def run(self, spec: RunSpec, on_step: Callable[[str, int], None] | None = None) -> RunResult:
+    def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         launcher = get_launcher()
         program = load_program(spec.program)
@@ -71,7 +80,7 @@ class Rep3Engine(Engine):
             stack.callback(os.close, alive_write)
             with contextlib.ExitStack() as passed:
                 passed.callback(os.close, alive_read)
-                progress = stack.enter_context(_Progress(on_step))
+                progress = stack.enter_context(_Progress(on_step, on_remark))
                 logs = [_log(spec.run_dir, i) for i in range(PARTIES)]
                 for i in range(PARTIES):
                     report_file(spec.run_dir, i).unlink(missing_ok=True)
@@ -123,21 +132,27 @@ class Rep3Engine(Engine):
 
 
 class _Progress:
-    """A pipe on which party 0 says how far it is."""
+    """A pipe on which party 0 says how far it is, and what clients did wrong."""
 
-    def __init__(self, on_step: Callable[[str, int], None] | None) -> None:
+    def __init__(self, on_step: OnStep | None, on_remark: OnRemark | None) -> None:
         self._on_step = on_step
+        self._on_remark = on_remark
         self._unfinished = b""  # the beginning of a line whose end is still in the pipe
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         os.set_blocking(self.writer, False)
 
     def pump(self) -> None:
-        """Pass on the latest, if there is news."""
+        """Pass on all remarks and the latest step, if there is news."""
         with contextlib.suppress(BlockingIOError):
             *lines, self._unfinished = (self._unfinished + os.read(self.reader, 1 << 16)).split(b"\n")
-            if self._on_step is not None and lines:
-                site, _, occurrence = lines[-1].decode().rpartition(" ")
+            said = [line.decode() for line in lines]
+            for remark in [line for line in said if line.startswith(REMARK)]:
+                if self._on_remark is not None:
+                    self._on_remark(remark.removeprefix(REMARK))
+            steps = [line for line in said if not line.startswith(REMARK)]
+            if self._on_step is not None and steps:
+                site, _, occurrence = steps[-1].rpartition(" ")
                 self._on_step(site, int(occurrence))
 
     def __enter__(self) -> _Progress:
@@ -160,9 +175,11 @@ def _log(run_dir: Path, party_id: int) -> Path:
 def _wait(parties: Parties, run_dir: Path, progress: _Progress) -> None:
     """Until all have ended well. Raises the first cause as soon as one has not, after a moment of grace."""
     while parties.running and not any(parties.exit_codes.values()):
-        if wait_for_news(parties, progress.reader):
+        if wait_for_news(parties, progress.reader, seconds=TICK_SECONDS):
             progress.pump()
             parties.update(seconds=0)
+        else:
+            parties.check()
     deadline = time.monotonic() + _GRACE_SECONDS
     while parties.running and (left := deadline - time.monotonic()) > 0:
         parties.update(left)

@@ -1,10 +1,15 @@
 """The fork server: imports what a party needs, once, and forks three parties for each run.
 
-python -P fork_server.py CONTROL_FD PACKAGE_FOLDER
+python -P fork_server.py CONTROL_FD ALIVE_FD PACKAGE_FOLDER
 
 Over the control socket come kernels to load and runs to start, with the file descriptors of each run: its own socket,
-the pipes alive and progress, three listeners, three logs. Over a run's socket go its process ids and exit codes; when
-the engine closes it, the run's parties are killed. When the control socket closes, all are, and the server ends.
+the pipes alive and progress, three listeners, three logs. Back go lines that say what the server does, an empty one
+when it has done what was asked for; so silence means that it hangs. Over a run's socket go its process ids and exit
+codes; when the engine closes it, the run's parties are killed. When the control socket closes, all are, and the server
+ends.
+
+All this takes a server that listens. One that is stuck in a library, or stopped, is killed by the system all the same
+when the pipe ALIVE_FD closes, which it does when the command ends; and the parties are when the server ends.
 
 Nothing random is drawn before a fork: keys, pads and TLS come from the system's generator, and the libraries' own
 generators see that the process is another one.
@@ -13,10 +18,13 @@ generators see that the process is another one.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import fcntl
 import gc
 import importlib.util
 import json
 import os
+import select
 import selectors
 import signal
 import socket
@@ -29,6 +37,7 @@ from typing import Any, NoReturn
 
 _PARTIES = 3
 _FDS = 3 + 2 * _PARTIES
+_PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass
@@ -46,15 +55,20 @@ class _Run:
 
 
 class ForkServer:
-    """run_party: what a party's process does, given its config file and its descriptors; returns the exit code."""
+    """alive_fd: the parties close it.
+
+    run_party: what a party's process does, given its config file and its descriptors; returns the exit code.
+    """
 
     def __init__(
         self,
         control: socket.socket,
+        alive_fd: int,
         run_party: Callable[[Path, int, int, int], int],
         load_kernels: Callable[[list[str]], None],
     ) -> None:
         self._control = control
+        self._alive_fd = alive_fd
         self._run_party = run_party
         self._load_kernels = load_kernels
         self._runs: list[_Run] = []
@@ -69,6 +83,7 @@ class ForkServer:
         signal.set_wakeup_fd(self._wake_fd, warn_on_full_buffer=False)
         self._selector.register(self._control, selectors.EVENT_READ, self._take_request)
         self._selector.register(self._child_ended, selectors.EVENT_READ, self._reap)
+        self._say("ready")
         try:
             while True:
                 for key, _ in self._selector.select():
@@ -82,10 +97,19 @@ class ForkServer:
         if not header:
             raise EOFError
         request = json.loads(self._read(int.from_bytes(header, "little")))
-        with contextlib.suppress(Exception), _without_scipy():  # the party that needs the kernel meets the error again
-            self._load_kernels(request["kernels"])
+        for name in request["kernels"]:
+            self._say(f"loading the kernels {name}")
+            with contextlib.suppress(Exception), _without_scipy():  # the party that needs them meets the error again
+                self._load_kernels([name])
         if fds:
+            self._say("starting the parties")
             self._start(request, fds)
+        self._say("")
+
+    def _say(self, line: str) -> None:
+        """What it is about to do; an empty line when it has done what was asked for."""
+        with contextlib.suppress(OSError):  # the command has gone
+            self._control.sendall(line.encode() + b"\n")
 
     def _read(self, size: int) -> bytes:
         data = bytearray()
@@ -99,12 +123,13 @@ class ForkServer:
     def _start(self, request: dict[str, Any], fds: list[int]) -> None:
         control, *shared = fds
         run = _Run(socket.socket(fileno=control))
+        server = os.getpid()
         gc.freeze()  # a party that collects garbage does not copy the pages of what was imported here
         try:
             for party in range(_PARTIES):
                 pid = os.fork()
                 if pid == 0:
-                    self._become(party, run, request, shared)
+                    self._become(party, run, request, shared, server)
                 run.parties[pid] = party
                 run.tell(party=party, pid=pid)
         except OSError as exc:
@@ -117,10 +142,11 @@ class ForkServer:
         self._selector.register(run.control, selectors.EVENT_READ, run.kill)
         self._reap()
 
-    def _become(self, party: int, run: _Run, request: dict[str, Any], shared: list[int]) -> NoReturn:
+    def _become(self, party: int, run: _Run, request: dict[str, Any], shared: list[int], server: int) -> NoReturn:
         """The party's process: nothing of the server is left in it but what was imported."""
         code = 1
         try:
+            _end_with_the_server(server)
             os.setsid()  # an interrupt reaches the engine alone
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -146,7 +172,7 @@ class ForkServer:
         self._selector.close()
         for sock in (self._control, run.control, *(other.control for other in self._runs)):
             sock.close()
-        for fd in (self._child_ended, self._wake_fd, *others):
+        for fd in (self._alive_fd, self._child_ended, self._wake_fd, *others):
             os.close(fd)
 
     def _reap(self) -> None:
@@ -162,6 +188,28 @@ class ForkServer:
                 self._runs.remove(run)
                 self._selector.unregister(run.control)
                 run.control.close()
+
+
+def _end_with_the_command(alive_fd: int) -> None:
+    """Have the system kill this process when the other end of the pipe closes. SIGKILL does not wait for Python.
+
+    A signal at the death of the parent would not do: it comes when the thread ends that started this process.
+    """
+    fcntl.fcntl(alive_fd, fcntl.F_SETOWN, os.getpid())
+    if sys.platform == "linux":  # elsewhere the signal is SIGIO, which ends a process too, but for one that is stopped
+        fcntl.fcntl(alive_fd, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(alive_fd, fcntl.F_SETFL, fcntl.fcntl(alive_fd, fcntl.F_GETFL) | os.O_ASYNC)
+    if select.select([alive_fd], [], [], 0)[0]:  # nobody ever writes to it: it closed before this
+        os._exit(1)
+
+
+def _end_with_the_server(server: int) -> None:
+    """Have the system kill this process when the server, which has a single thread, ends. Linux only; elsewhere a party
+    that is stuck outlives a server that was killed until it goes on and finds its pipe closed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != server:
+        os._exit(1)
 
 
 @contextlib.contextmanager
@@ -198,11 +246,12 @@ def _import_from(package: Path) -> None:
     spec.loader.exec_module(module)
 
 
-def main(control_fd: str, package: str) -> None:
+def main(control_fd: str, alive_fd: str, package: str) -> None:
+    _end_with_the_command(int(alive_fd))
     _import_from(Path(package))
     from mpc_tamper.engines.rep3 import kernels, party
 
-    ForkServer(socket.socket(fileno=int(control_fd)), party.run_as_process, kernels.load).serve()
+    ForkServer(socket.socket(fileno=int(control_fd)), int(alive_fd), party.run_as_process, kernels.load).serve()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """This Python process's fork server (fork_server.py): started once, it forks three parties for each run.
 
-Whatever ends this process ends the server, and whatever ends a run ends that run's parties: both hang on sockets whose
-other ends only this process holds.
+Whatever ends this process ends the server, and whatever ends a run ends that run's parties: both hang on sockets and
+pipes whose other ends only this process holds. The server says what it does. If it owes an answer and is silent for too
+long, such as in a library that hangs, it is ended and the run fails.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import json
 import os
 import select
@@ -17,17 +19,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from mpc_tamper.core.errors import PartyError
 from mpc_tamper.core.files import private
+from mpc_tamper.engines.rep3.silence import TICK_SECONDS, Silence, seconds_without_processor
 
 _SERVER = Path(__file__).with_name("fork_server.py")
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SECONDS_TO_END = 2.0  # for the server to kill and reap what it has started
+# For the server between two signs of life, the longest of which is to compile a module of kernels, some seconds. Longer
+# than it may wait for another process that compiles the same (kernels/compilation.py).
+SILENT_SECONDS = 120.0
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets in a program is the same at all parties
     # A proof makes and drops vectors of some MB all the time. Huge pages, and giving memory back to the system to have
@@ -47,17 +53,27 @@ class Launcher:
         self._lock = threading.Lock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the server may write to it)
         self._control, theirs = socket.socketpair()
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_SERVER), str(theirs.fileno()), str(_PACKAGE)],
-                stdin=subprocess.DEVNULL,
-                stdout=self._errors,
-                stderr=self._errors,
-                cwd="/",  # or it would keep the working folder from being removed
-                env={**os.environ, **_python_path(), **_SINGLE_THREADED, **ENVIRONMENT},
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,  # an interrupt reaches this process alone, which then ends the parties
-            )
+        self._control.settimeout(TICK_SECONDS)
+        alive, lifeline = os.pipe()
+        self._lifeline: int | None = lifeline  # closes with this process
+        try:
+            with theirs, os.fdopen(alive, "rb"):
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", str(_SERVER), str(theirs.fileno()), str(alive), str(_PACKAGE)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._errors,
+                    stderr=self._errors,
+                    cwd="/",  # or it would keep the working folder from being removed
+                    env={**os.environ, **_python_path(), **_SINGLE_THREADED, **ENVIRONMENT},
+                    pass_fds=(theirs.fileno(), alive),
+                    start_new_session=True,  # an interrupt reaches this process alone, which then ends the parties
+                )
+        except BaseException:
+            self._close()
+            raise
+        self._unanswered = 0
+        self._said, self._doing = b"", "starting"
+        self._silence = Silence(functools.partial(seconds_without_processor, self.pid))
 
     @property
     def pid(self) -> int:
@@ -98,10 +114,18 @@ class Launcher:
             raise
         return parties
 
+    def check(self) -> None:
+        """Every TICK_SECONDS while there is no news of a run. Raises PartyError if the server has ended or hangs."""
+        with self._lock:
+            self._listen()
+            if self._unanswered:
+                self._check_silence()
+        if not self._unanswered:
+            self._send({"kernels": []}, [])  # whether it is still there
+
     def kill(self) -> None:
-        """At once. The parties that it has started die of their pipes, unless they are stopped."""
-        with contextlib.suppress(OSError):
-            self._control.close()
+        """At once, and the parties that it has started with it (fork_server.py)."""
+        self._close()
         self._process.kill()
         self._process.wait()
 
@@ -119,20 +143,63 @@ class Launcher:
 
     def forget(self) -> None:
         """In a fork of this process: the server is the parent's."""
-        self._control.close()
+        self._close()
         self._errors.close()
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._control.close()
+        if self._lifeline is not None:
+            os.close(self._lifeline)
+            self._lifeline = None
 
     def _send(self, message: Mapping[str, Any], fds: Sequence[int]) -> None:
         body = json.dumps(message).encode()
         try:
             with self._lock:
-                socket.send_fds(self._control, [len(body).to_bytes(8, "little")], fds)
-                self._control.sendall(body)
+                self._listen()
+                if not self._unanswered:
+                    self._silence.broken()
+                self._unanswered += 1
+                header = len(body).to_bytes(8, "little")
+                self._when_it_reads(lambda: socket.send_fds(self._control, [header], fds))
+                unsent = memoryview(body)
+                while unsent:
+                    unsent = unsent[self._when_it_reads(functools.partial(self._control.send, unsent)) :]
         except OSError as exc:
             raise self.failure() from exc
         except BaseException:  # an interrupt may have left half a message behind
             self.kill()
             raise
+
+    def _when_it_reads(self, send: Callable[[], int]) -> int:
+        """How many bytes were sent. A server that is busy reads nothing, and there may be no room for them yet."""
+        while True:
+            try:
+                return send()
+            except TimeoutError:
+                self._listen()
+                self._check_silence()
+
+    def _listen(self) -> None:
+        """Take in what the server has said of itself: what it does, and an empty line after each request."""
+        while wait_for_news(self._control.fileno(), seconds=0):
+            said = self._control.recv(1 << 12)
+            if not said:
+                raise self.failure()
+            *lines, self._said = (self._said + said).split(b"\n")
+            for line in lines:
+                self._unanswered -= not line
+                self._doing = line.decode() or "waiting for work"
+            self._silence.broken()
+
+    def _check_silence(self) -> None:
+        if self._silence.lasts() > SILENT_SECONDS:
+            self.kill()
+            raise PartyError(
+                f"expected the process that starts the parties to go on, got no sign of it for {SILENT_SECONDS:g} s; "
+                f"the last one was: {self._doing}; it was ended and no result was written: run it again"
+            )
 
 
 class Parties:
@@ -161,6 +228,10 @@ class Parties:
         """Take in what the server reports within that time. Raises PartyError if it is gone."""
         if wait_for_news(self, seconds=seconds) and not self._receive():
             raise self._launcher.failure()
+
+    def check(self) -> None:
+        """Every TICK_SECONDS without news. Raises PartyError if the server has ended or hangs."""
+        self._launcher.check()
 
     def close(self) -> None:
         """Kill those that run, and wait until they are gone."""

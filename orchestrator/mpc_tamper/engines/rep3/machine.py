@@ -14,6 +14,7 @@ from mpc_tamper.core.errors import EngineUnavailable, ProgramError
 from mpc_tamper.core.files import private
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.rep3.clients.remarks import Remarks
 from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
 from mpc_tamper.engines.rep3.primitives.shift import right_shift
@@ -61,7 +62,7 @@ class Rep3Machine:
     run_dir: this run's share files and binary output.  emit: where program output goes, line ends included.
     on_step: told the site and occurrence of each step that begins.  listen: opens this server's door to clients.
     budget: asked when the program listens, what says whether the client with a certificate may ask once more.
-    together: how many answers one proof is made for, at most.
+    together: how many answers one proof is made for, at most.  remark: of clients that did something wrong.
 
     Each party runs the program's Python by itself. public_values, a hash over all public values that enter the
     computation, must come out equal at all parties (handshake.compare_public_values).
@@ -77,6 +78,7 @@ class Rep3Machine:
         listen: Callable[[int], Waiting] | None = None,
         budget: Callable[[], Callable[[bytes], bool]] | None = None,
         together: int = 1,
+        remark: Remarks | None = None,
     ) -> None:
         self.party = party
         self._inputs = inputs
@@ -87,6 +89,7 @@ class Rep3Machine:
         self._listen = listen
         self._budget = budget
         self._together = together
+        self._remark = remark
         self._service: tuple[int, ClientService] | None = None
         self.public_values = hashlib.sha256()
 
@@ -156,7 +159,12 @@ class Rep3Machine:
         if self._listen is None:
             raise EngineUnavailable("expected a run that can serve clients, got one in memory: use --engine rep3")
         may_ask = None if self._budget is None else self._budget()
-        self._service = port, ClientService(self.party, self._listen(port), may_ask=may_ask, together=self._together)
+        self._service = (
+            port,
+            ClientService(
+                self.party, self._listen(port), may_ask=may_ask, together=self._together, remark=self._remark
+            ),
+        )
 
     @_with_all_clients
     def accept_client(self, port: int) -> int:

@@ -34,7 +34,8 @@ from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
-from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, PartyConfig, report_file
+from mpc_tamper.engines.rep3.clients.remarks import Remarks, Say
+from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, REMARK, PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -57,11 +58,12 @@ def run_party(
     config: PartyConfig,
     listener: socket.socket,
     on_step: Callable[[str, int], None] | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
+    on_remark: Say | None = None,
 ) -> None:
     """Run the program as this party and write its report. Raises what ended the run, after telling the peers.
 
-    say: told every so often for which parties this one still waits.
+    say: told every so often for which parties this one still waits.  on_remark: told what clients did wrong.
     """
     channel = connect(
         config.identity,
@@ -72,7 +74,7 @@ def run_party(
         say=say,
     )
     try:
-        report = _run(config, channel, listener.getsockname()[0], on_step)
+        report = _run(config, channel, listener.getsockname()[0], on_step, Remarks(on_remark))
         channel.finish()
     except BaseException as exc:
         channel.abort_because(exc)
@@ -81,7 +83,11 @@ def run_party(
 
 
 def _run(
-    config: PartyConfig, channel: Channel, host: str, on_step: Callable[[str, int], None] | None
+    config: PartyConfig,
+    channel: Channel,
+    host: str,
+    on_step: Callable[[str, int], None] | None,
+    remark: Remarks,
 ) -> dict[str, Any]:
     """host: where this party listens, for the other two and for clients."""
     run_dir = Path(config.run_dir)
@@ -102,13 +108,15 @@ def _run(
     recorder = recorder_for(ProtocolName(config.protocol), channel, prss, session)
     party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder)
     inputs = OwnerInput(config.party_id, config.inputs)
-    open_to_clients = functools.partial(_listen_for_clients, config, host)
+    open_to_clients = functools.partial(_listen_for_clients, config, host, remark)
     random.seed(session)
     np.random.seed(np.frombuffer(session, np.uint32))
     budget = _query_budget(config)
     try:
         together = config.clients_together
-        machine = Rep3Machine(party, inputs, run_dir, printed.append, on_step, open_to_clients, budget, together)
+        machine = Rep3Machine(
+            party, inputs, run_dir, printed.append, on_step, open_to_clients, budget, together, remark
+        )
         with contextlib.closing(machine):
             run_program(program, config.args, machine)
             machine.answer_clients()
@@ -136,7 +144,7 @@ def _run(
     }
 
 
-def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientListener:
+def _listen_for_clients(config: PartyConfig, host: str, remark: Remarks, port: int) -> ClientListener:
     key, certificate = Path(config.key), Path(config.certificates[config.party_id])
     if config.client_identities is not None:
         folder = Path(config.client_identities)
@@ -145,7 +153,7 @@ def _listen_for_clients(config: PartyConfig, host: str, port: int) -> ClientList
     seconds = min(CLIENT_SECONDS, config.timeout_seconds / 4)  # the other servers wait for this one meanwhile
     advice = "choose another port for clients"
     listener = listen(config.party_id, Address(host, port + config.party_id), advice)
-    return ClientListener(listener, key, certificate, known, seconds)
+    return ClientListener(listener, key, certificate, known, seconds, remark)
 
 
 def _query_budget(config: PartyConfig) -> Callable[[], Callable[[bytes], bool]] | None:
@@ -183,6 +191,21 @@ def _die_with_parent(alive_fd: int) -> None:
         raise OSError(errno.EAGAIN, "no thread can be started") from exc
 
 
+def _remark_writer(progress_fd: int) -> Say:
+    def write(remark: str) -> None:
+        _write_line(progress_fd, f"{REMARK}{remark}")
+
+    return write
+
+
+def _write_line(progress_fd: int, text: str) -> None:
+    line = f"{text}\n".encode()
+    # An engine that is stopped reads nothing: the pipe is full. A longer line might be written in part.
+    with contextlib.suppress(OSError):
+        if len(line) <= select.PIPE_BUF:
+            os.write(progress_fd, line)
+
+
 def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
     last = 0.0
 
@@ -191,11 +214,7 @@ def _progress_writer(progress_fd: int) -> Callable[[str, int], None]:
         now = time.monotonic()
         if now - last >= _PROGRESS_SECONDS:
             last = now
-            line = f"{site} {occurrence}\n".encode()
-            # An engine that is stopped reads nothing: the pipe is full. A longer line might be written in part.
-            with contextlib.suppress(OSError):
-                if len(line) <= select.PIPE_BUF:
-                    os.write(progress_fd, line)
+            _write_line(progress_fd, f"{site} {occurrence}")
 
     return write
 
@@ -204,14 +223,16 @@ def run_as_process(config_file: Path, listen_fd: int, alive_fd: int, progress_fd
     """This process is the party that the file describes, and ends with the exit code that this returns.
 
     listen_fd: a socket that listens.  alive_fd: a pipe that closes when the engine has gone.  progress_fd: a pipe on
-    which party 0 says how far it is.
+    which party 0 says how far it is, and what clients did wrong.
     """
     os.umask(0o077)  # what it writes is for its owner alone
     config = PartyConfig.read(config_file)
-    on_step = _progress_writer(progress_fd) if config.party_id == 0 else None
+    speaks = config.party_id == 0  # for all three: clients come to each of them
+    on_step = _progress_writer(progress_fd) if speaks else None
+    on_remark = _remark_writer(progress_fd) if speaks else None
     try:
         _die_with_parent(alive_fd)
-        run_party(config, socket.socket(fileno=listen_fd), on_step)
+        run_party(config, socket.socket(fileno=listen_fd), on_step, on_remark=on_remark)
     except TamperError as exc:
         return _report_failure(config, exc)
     except (OSError, MemoryError) as exc:

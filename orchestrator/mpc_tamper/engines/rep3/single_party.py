@@ -45,7 +45,7 @@ def run_on_this_host(spec: RunSpec, host: Host) -> RunResult:
         "free the port, or change it in every host's hosts file; where this host has the address only for others, "
         "--listen 0.0.0.0",
     ) as listener:
-        run_party(config, listener, say=host.say)
+        run_party(config, listener, say=host.say, on_remark=host.say)
     return collect(spec, [host.party_id])
 
 

@@ -27,7 +27,12 @@ _COLOURED = SvmParameters(learning_rate=0.0046)  # brings two classes of CIFAR-1
 class LinearSvm(Model):
     name = "linear_svm"
     title = "linear SVM"
-    capabilities = frozenset(Capability) - {Capability.MANY_CLASSES, Capability.NEURONS, Capability.PATCH_SCAN}
+    capabilities = frozenset(Capability) - {
+        Capability.MANY_CLASSES,
+        Capability.NEURONS,
+        Capability.SECRET_START,
+        Capability.PATCH_SCAN,
+    }
     parameters = SvmParameters
 
     def constants(self, parameters: SvmParameters, size: DataSize) -> FixedPoint:
@@ -64,7 +69,7 @@ class LinearSvm(Model):
     def shortened(self, parameters: SvmParameters) -> SvmParameters:
         return replace(parameters, iterations=_QUICK_ITERATIONS)
 
-    def suggested(self, image_shape: tuple[int, ...]) -> SvmParameters:
+    def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> SvmParameters:
         """Grey images are trained as MNIST 0/1 is, coloured ones as two classes of CIFAR-10."""
         return _COLOURED if len(image_shape) == 3 else SvmParameters()
 

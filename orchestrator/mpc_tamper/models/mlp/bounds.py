@@ -5,16 +5,16 @@ Batches have at most B rows, of norm at most R. Each step changes the weights by
 
     W2 + (g/2^t) A'E + e,  |e| <= 1/2 in each element (rounding),   and   W1 + g X'D, exactly.
 
-Output layer. E_ic = y_ic where y_ic Z2_ic < S, else 0. So for each output <W2, A'E> = sum over active rows of y Z2 <= B S,
-and ||A'E|| <= B K with K = sqrt(H) cap. Hence, with c = g/2^t,
+Output layer. E_ic = y_ic where y_ic Z2_ic < S, else 0. So for each output <W2, A'E> = sum over active rows of y Z2
+<= B S, and ||A'E|| <= B K with K = sqrt(H) cap. Hence, with c = g/2^t,
 
     ||W2'|| <= sqrt(||W2||^2 + 2 c B S + (c B K)^2) + sqrt(H)/2,      |Z2| <= K ||W2||,
 
 and no weight moves by more than c B cap + 1/2.
 
-Hidden layer. D_ih is 0 unless 0 < Z1_ih <= cap: a row that moves a neuron is one at which the neuron is neither off nor
-capped. |D_ih| <= d, the sum over outputs of the largest |W2|. So <W1, X'D> = sum over those rows of Z1 D <= B cap d, and
-||X'D|| <= B R d, for each neuron:
+Hidden layer. D_ih is 0 unless 0 < Z1_ih <= cap: a row that moves a neuron is one at which the neuron is neither off
+nor capped. |D_ih| <= d, the sum over outputs of the largest |W2|. So <W1, X'D> = sum over those rows of Z1 D <= B cap
+d, and ||X'D|| <= B R d, for each neuron:
 
     ||W1'||^2 <= ||W1||^2 + 2 g B cap d + (g B R d)^2,                |Z1| <= R ||W1||.
 
@@ -27,6 +27,7 @@ Additive errors break the bounds; everything then wraps around modulo 2^64, alik
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -87,16 +88,17 @@ def mlp_constants(parameters: MlpParameters, rows: int, features: int, largest: 
     batches = parameters.batches(rows)
     if parameters.epochs * len(batches) >= MOST_STEPS:
         raise ParameterError(
-            f"epochs: expected fewer than {MOST_STEPS:,} steps, got {parameters.epochs * len(batches):,}. Lower epochs, "
-            "or raise batch_size"
+            f"epochs: expected fewer than {MOST_STEPS:,} steps, got {parameters.epochs * len(batches):,}. Lower "
+            "epochs, or raise batch_size"
         )
     rate_shift, part = _rate(parameters.learning_rate / batches[0])
     gains = tuple(part * parts for parts in parameters.schedule)
+    steps = [(gain, size) for gain in gains for size in batches]
     widest = 0
     for f2 in OUTPUT_SCALES:
         constants = _at_scale(parameters, f2, rate_shift, gains, features)
-        norms = _norms(
-            parameters, constants, batches, features, row_norm(parameters, features, largest), outputs(classes)
+        norms = bounds_after(
+            parameters, constants, steps, features, row_norm(parameters, features, largest), outputs(classes)
         )
         widest = max(norms.widths())
         if widest <= MAX_WIDTH:
@@ -142,8 +144,8 @@ def _rate(real: float) -> tuple[int, int]:
         if scaled >= 1 - TOLERANCE and abs(round(scaled) - scaled) <= TOLERANCE * scaled:
             return shift, round(scaled)
     raise ParameterError(
-        f"learning_rate / batch_size: expected at least {PARTS * 2.0 ** -RATE_SHIFTS[-1]:.3g}, got {real:.3g}. Raise the "
-        "learning rate"
+        f"learning_rate / batch_size: expected at least {PARTS * 2.0 ** -RATE_SHIFTS[-1]:.3g}, got {real:.3g}. Raise "
+        "the learning rate"
     )
 
 
@@ -160,7 +162,7 @@ def _at_scale(
 
 
 @dataclass(frozen=True)
-class _Norms:
+class Norms:
     """Bounds on what its names say; update1, update2: on the products g X'D and g A'E + 2^(t-1)."""
 
     hidden: int
@@ -177,10 +179,15 @@ class _Norms:
         return [value.bit_length() for value in values]
 
 
-def _norms(
-    parameters: MlpParameters, constants: MlpConstants, batches: list[int], features: int, norm: int, columns: int
-) -> _Norms:
-    """norm: R.  columns: outputs."""
+def bounds_after(
+    parameters: MlpParameters,
+    constants: MlpConstants,
+    steps: Iterable[tuple[int, int]],
+    features: int,
+    norm: int,
+    columns: int,
+) -> Norms:
+    """From the start on.  constants: the scales alone.  steps: g and rows of each.  norm: R.  columns: outputs."""
     hidden, cap, step = parameters.hidden, float(constants.cap), 2.0**-constants.shift
     one = float(1 << constants.score_bits)
     longest = math.sqrt(hidden) * cap  # K
@@ -188,18 +195,17 @@ def _norms(
     largest = 2.0 ** (constants.f2 - START2)  # of |W2|
     square1 = 4.0**constants.f1 + features * 4.0 ** (constants.f1 - START1)  # of neuron 0, which has a bias
     update1 = update2 = 0.0
-    for gain in constants.gains:
-        for size in batches:
-            d = columns * min(n2, largest)
-            update1 = max(update1, gain * size * norm * d)
-            update2 = max(update2, gain * size * cap)
-            square1 += 2.0 * gain * size * cap * d + (gain * size * norm * d) ** 2
-            c = gain * step * size
-            n2 = math.sqrt(n2**2 + 2 * c * one + (c * longest) ** 2) + math.sqrt(hidden) / 2
-            largest += c * cap + 0.5
+    for gain, size in steps:
+        d = columns * min(n2, largest)
+        update1 = max(update1, gain * size * norm * d)
+        update2 = max(update2, gain * size * cap)
+        square1 += 2.0 * gain * size * cap * d + (gain * size * norm * d) ** 2
+        c = gain * step * size
+        n2 = math.sqrt(n2**2 + 2 * c * one + (c * longest) ** 2) + math.sqrt(hidden) / 2
+        largest += c * cap + 0.5
     n1 = math.sqrt(square1)
     hidden_bound, output_bound, up1, up2, norm1, norm2 = (
         math.ceil(min(bound, _BEYOND) * SLACK)
         for bound in (norm * n1, longest * n2, update1, update2 + 2.0 ** (constants.shift - 1), n1, n2)
     )
-    return _Norms(hidden_bound, output_bound, up1, up2, norm1, norm2, constants.cap, 1 << constants.score_bits)
+    return Norms(hidden_bound, output_bound, up1, up2, norm1, norm2, constants.cap, 1 << constants.score_bits)

@@ -32,21 +32,22 @@ def signed_labels(y: np.ndarray, classes: int) -> np.ndarray:
     return np.where(y[:, None] == columns, 1, -1).astype(np.int64)
 
 
-def shuffled(rows: int, random_state: int) -> np.ndarray:
-    """(rows,) indices: in which order an owner of so many rows enters them."""
-    draw = Random(random_state).random
+def shuffled(rows: int, random_state: int, owner: int) -> np.ndarray:
+    """(rows,) indices: in which order an owner or client, by its number, enters its rows. No two shuffle alike."""
+    draw = Random(f"{random_state} {owner}").random
     return np.argsort([draw() for _ in range(rows)], kind="stable")
 
 
 def training_order(owners: Sequence[int], batch: int, random_state: int) -> np.ndarray:
     """(m,): which row of the data stands at each position of the training.  owners: how many rows each has, in order.
 
-    As mlp_train.mpc deals them: row i of an owner of m_o rows stands at floor((2 i + 1) m / m_o), within a batch by owner.
+    As mlp_train.mpc deals them: row i of an owner of m_o rows stands at floor((2 i + 1) m / m_o), within a batch by
+    owner.
     """
     total = sum(owners)
     dealt = sorted(((2 * i + 1) * total // count, owner, i) for owner, count in enumerate(owners) for i in range(count))
     firsts = np.concatenate([[0], np.cumsum(owners)])
-    orders = [firsts[owner] + shuffled(count, random_state) for owner, count in enumerate(owners)]
+    orders = [firsts[owner] + shuffled(count, random_state, owner) for owner, count in enumerate(owners)]
     order = []
     for base in range(0, total, batch):
         order += sorted((owner, i) for _, owner, i in dealt[base : base + batch])
@@ -65,7 +66,7 @@ def write_rows(
     blocks: dict[int, list[np.ndarray]] = {}
     first = 0
     for party, count in enumerate(owners.row_counts):
-        own = first + shuffled(count, random_state)
+        own = first + shuffled(count, random_state, party)
         blocks[party] = [rows[own], labels[own]] if owners.labels is None else [rows[own]]
         first += count
     if owners.labels is not None:

@@ -1,7 +1,7 @@
 """Where additive errors enter mlp_train.mpc, and what they do.
 
-Weights. An error at GRADIENT is multiplied by the step's g and added to W1 as it is; one at OUTPUT_GRADIENT is multiplied
-by g, shifted and added to W2. A step therefore changes any weight by any amount, whatever the data are.
+Weights. An error at GRADIENT is multiplied by the step's g and added to W1 as it is; one at OUTPUT_GRADIENT is
+multiplied by g, shifted and added to W2. A step therefore changes any weight by any amount, whatever the data are.
 
 Rows. An error at MARGIN moves a row's margin at an output, exactly, on every engine.
 """

@@ -37,16 +37,21 @@ def split(weights: np.ndarray, architecture: Mapping[str, int]) -> tuple[np.ndar
 
 def scores(weights: np.ndarray, architecture: Mapping[str, int], rows: np.ndarray) -> np.ndarray:
     """Z2, (m, O) int64, exact modulo 2^64.  rows: (m, n) features at scale 2^8, without the constant one."""
-    w1, w2 = split(weights, architecture)
-    if rows.ndim != 2 or rows.shape[1] + 1 != len(w1):
-        raise DataError(f"expected images of {len(w1) - 1} attributes, as the network has, got shape {rows.shape}")
-    limbs = _limbs(w1[1:], rows)
+    _, w2 = split(weights, architecture)
     result = np.empty((len(rows), w2.shape[1]), dtype=np.int64)
-    for start in range(0, len(rows), _BLOCK):
+    for start in range(0, max(1, len(rows)), _BLOCK):
         block = slice(start, start + _BLOCK)
-        z1 = _product(rows[block], limbs) + w1[0] * BIAS
+        z1 = hidden_layer(weights, architecture, rows[block])
         result[block] = activation(z1, architecture["cap"]) @ w2
     return result
+
+
+def hidden_layer(weights: np.ndarray, architecture: Mapping[str, int], rows: np.ndarray) -> np.ndarray:
+    """Z1, (m, H) int64, exact modulo 2^64.  rows: as of scores()."""
+    w1, _ = split(weights, architecture)
+    if rows.ndim != 2 or rows.shape[1] + 1 != len(w1):
+        raise DataError(f"expected images of {len(w1) - 1} attributes, as the network has, got shape {rows.shape}")
+    return np.asarray(_product(rows, _limbs(w1[1:], rows)) + w1[0] * BIAS)
 
 
 def activation(z1: np.ndarray, cap: int) -> np.ndarray:
@@ -65,6 +70,11 @@ def predict(scores: np.ndarray) -> np.ndarray:
     Of scores that differ by less than 2^63 it is numpy's argmax, and [score > 0] of a single one. Of others, which may
     beat each other in a circle, it is 0 where no class is left, as for a client that asks the network.
     """
+    return np.asarray(beats_all(scores).argmax(axis=1))
+
+
+def beats_all(scores: np.ndarray) -> np.ndarray:
+    """Which class no other beats, (m, C) bool, at most one in each row."""
     z = np.column_stack([np.zeros(len(scores), np.int64), scores]) if scores.shape[1] == 1 else scores
     best = np.ones(z.shape, dtype=bool)
     for i in range(z.shape[1]):
@@ -72,7 +82,7 @@ def predict(scores: np.ndarray) -> np.ndarray:
             lower = z[:, i] - z[:, j] < 0
             best[:, i] &= ~lower
             best[:, j] &= lower
-    return np.asarray(best.argmax(axis=1))
+    return best
 
 
 def _limbs(w: np.ndarray, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:

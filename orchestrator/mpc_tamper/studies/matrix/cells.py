@@ -54,7 +54,10 @@ def run_cells(
         rehearsals = _Rehearsals(ScenarioRunner(get_engine(EngineName.CLEAR), Path(folder, "clear")))
         runner = ScenarioRunner(engine, Path(folder, "real"), progress)
         for attack in dict.fromkeys(attack for attack, _ in wanted):
-            asked = {d: known[d] for a, d in wanted if a == attack}
+            for name in (d for a, d in wanted if a == attack and d not in known):
+                lacking = f"there is no {name} for {study.name}"
+                yield Cell(not_applicable(study.name, attack, name, lacking) | commit, None)
+            asked = {d: known[d] for a, d in wanted if a == attack and d in known}
             reasons = {name: missing(attack, defence, study.model, engine) for name, defence in asked.items()}
             for name, reason in reasons.items():
                 if reason is not None:
@@ -186,7 +189,14 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
         "portable": not any("/" in site for plan in plans.values() for site in plan.sites()),
         "parameters": asdict(scenario.parameters),
         "insecure_fixed_seed": attempt.insecure_fixed_seed,
-    }
+    } | _chosen(scenario, attempt)
+
+
+def _chosen(scenario: Scenario, attempt: Attempt) -> dict[str, Any]:
+    """What a defence chose besides, and on how many rows it left the training; nothing for most."""
+    if not scenario.settings:
+        return {}
+    return {"rows": len(attempt.task.x_train), "defence_settings": dict(scenario.settings)}
 
 
 def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:

@@ -18,16 +18,17 @@ from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import unchanged
-from mpc_tamper.defences.registry import DEFENCES
+from mpc_tamper.defences.registry import DEFENCES, NETWORK_DEFENCES
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Model
-from mpc_tamper.report.matrix_record import NOT_APPLICABLE, read_matrix
+from mpc_tamper.report.matrix_record import MATRIX, NOT_APPLICABLE, read_matrix
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
 from mpc_tamper.studies.matrix.record import MatrixRecord
 from mpc_tamper.studies.matrix.study import Study
 
 ALL_ATTACKS = (HONEST, *ATTACKS)
-ALL_DEFENCES = tuple(DEFENCES)
+ALL_DEFENCES = tuple(DEFENCES)  # of the default model
+NAMED_DEFENCES = tuple(dict.fromkeys([*DEFENCES, *NETWORK_DEFENCES]))  # of any model
 # What a rerun has to give again. Seconds differ; bytes and rounds are another engine's where it is another engine.
 RESULTS = (
     "clean_accuracy",
@@ -46,27 +47,32 @@ def run_matrix(
     out: Path,
     *,
     engine: Engine,
-    attacks: Sequence[str] = ALL_ATTACKS,
-    defences: Sequence[str] = ALL_DEFENCES,
+    attacks: Sequence[str] | None = None,
+    defences: Sequence[str] | None = None,
     corrupt_party: int = 1,
+    name: str = MATRIX,
     progress: Progress = silent,
 ) -> None:
-    """Run the cells that matrix.jsonl in `out` does not hold yet; write the tables and pictures.
+    """Run the cells that <name>.jsonl in `out` does not hold yet; write the tables and pictures.
 
-    Raises ParameterError where matrix.jsonl is of other data, parameters or checks: its cells would not fit to these.
+    attacks, defences: where None, those that ask for nothing that a study's model lacks. Those that are named are n/a
+    where it lacks something.
+
+    Raises ParameterError where the file is of other data, parameters or checks: its cells would not fit to these.
     """
-    check_names(attacks, defences)
-    record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress)
+    check_names(attacks or (), defences or ())
+    record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress, name)
     for study in studies:
-        name = study.name
-        wanted = [(attack, defence) for attack in attacks for defence in defences]
-        missing = [pair for pair in wanted if not record.has(name, *pair)]
-        progress(f"{name}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
+        dataset = study.name
+        meant = meant_attacks(study.model), meant_defences(study)
+        wanted = [(attack, defence) for attack in attacks or meant[0] for defence in defences or meant[1]]
+        missing = [pair for pair in wanted if not record.has(dataset, *pair)]
+        progress(f"{dataset}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
         cells = run_cells(study, missing, engine, corrupt_party, progress)
         for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
-            drawn = cell.weights is not None and DEFENCES[cell.record["defence"]].change is unchanged
+            drawn = cell.weights is not None and study.defences[cell.record["defence"]].change is unchanged
             record.add(cell.record, study.picture | {"weights": cell.weights} if drawn else None)
-            progress(f"{name}: {done} of {len(wanted)} cells are there")
+            progress(f"{dataset}: {done} of {len(wanted)} cells are there")
     record.report()
 
 
@@ -115,8 +121,18 @@ def rerun_cells(
         yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
 
 
+def meant_attacks(model: Model) -> list[str]:
+    """Those that ask for nothing that the model lacks."""
+    return [HONEST, *(name for name, attack in ATTACKS.items() if not model.lacking(attack.needs))]
+
+
+def meant_defences(study: Study) -> list[str]:
+    """Those of the study's that ask for nothing that its model lacks."""
+    return [name for name, defence in study.defences.items() if not study.model.lacking(defence.needs)]
+
+
 def check_names(attacks: Sequence[str], defences: Sequence[str]) -> None:
-    for kind, names, known in (("attack", attacks, ALL_ATTACKS), ("defence", defences, ALL_DEFENCES)):
+    for kind, names, known in (("attack", attacks, ALL_ATTACKS), ("defence", defences, NAMED_DEFENCES)):
         for name in names:
             if name not in known:
                 raise ParameterError(f"{kind}: expected one of {', '.join(known)}, got {name!r}")

@@ -18,7 +18,8 @@ from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.report.matrix import write_matrix_report
 from mpc_tamper.report.matrix_record import (
     ENVIRONMENT,
-    MATRIX_LINES,
+    LINES,
+    MATRIX,
     NOT_APPLICABLE,
     STUDY,
     assemble,
@@ -26,33 +27,37 @@ from mpc_tamper.report.matrix_record import (
     fact_line,
     read_matrix,
 )
-from mpc_tamper.report.matrix_weights import MATRIX_WEIGHTS, OpenedModel, OpenedModels, read_weights, write_weights
+from mpc_tamper.report.matrix_weights import WEIGHTS, OpenedModel, OpenedModels, read_weights, write_weights
 from mpc_tamper.studies.environment import environment
 
 
 class MatrixRecord:
-    """The files of a matrix in one folder."""
+    """The files of a matrix in one folder: <name>.jsonl and what is made of it."""
 
-    def __init__(self, folder: Path, studies: Mapping[str, Any], cells: Sequence[Mapping[str, Any]]) -> None:
-        self._folder = folder
+    def __init__(
+        self, folder: Path, studies: Mapping[str, Any], cells: Sequence[Mapping[str, Any]], name: str = MATRIX
+    ) -> None:
+        self._folder, self._name = folder, name
         self._studies = studies
         self._cells = {_key(cell): cell["verdict"] for cell in cells}
         facts = {key: value for key, value in environment().items() if key != "commit"}  # a cell's own
         self._environment = fact_line(ENVIRONMENT, facts)
 
     @classmethod
-    def open(cls, folder: Path, studies: Mapping[str, Any], progress: Progress = silent) -> MatrixRecord:
+    def open(
+        cls, folder: Path, studies: Mapping[str, Any], progress: Progress = silent, name: str = MATRIX
+    ) -> MatrixRecord:
         """What the folder holds, and room for cells of these studies, {data set: facts}. Writes nothing yet.
 
         Raises ParameterError where the folder's cells are of the same data set, trained or checked otherwise.
         """
         check_folder(folder)
-        path = folder / MATRIX_LINES
+        path = folder / f"{name}{LINES}"
         matrix = read_matrix(path) if path.exists() else assemble((), path) | {"torn": None}
         if matrix["torn"]:
             progress(f"{matrix['torn']}; its cell is run again")
         _check_studies(path, matrix["datasets"], studies)
-        return cls(folder, studies, matrix["cells"])
+        return cls(folder, studies, matrix["cells"], name)
 
     def has(self, dataset: str, attack: str, defence: str) -> bool:
         """Whether the cell was run. One that could not be is looked at again: another engine may be able to."""
@@ -62,12 +67,12 @@ class MatrixRecord:
         """picture: {"image_shape", "test_image", "weights"} of a model without a defence, to be drawn; or None."""
         if cell["verdict"] == NOT_APPLICABLE and _key(cell) in self._cells:
             return
-        name, path = cell["dataset"], self._folder / MATRIX_LINES
+        name, path = cell["dataset"], self._folder / f"{self._name}{LINES}"
         study = fact_line(STUDY, {"dataset": name, **self._studies[name]})
         with appending(path) as lines:
             _check_studies(path, assemble(lines.records, path)["datasets"], {name: self._studies[name]})
             if picture is not None:  # first: a cell that is there is not run again to be drawn
-                _add_weights(self._folder / MATRIX_WEIGHTS, cell, picture)
+                _add_weights(self._folder / f"{self._name}{WEIGHTS}", cell, picture)
             for line in (study, self._environment):
                 if line not in lines.records:
                     lines.append(line)
@@ -77,7 +82,7 @@ class MatrixRecord:
     def report(self) -> None:
         """Tables and pictures of what is there, by this process and by others."""
         if self._cells:
-            write_matrix_report(self._folder)
+            write_matrix_report(self._folder, self._name)
 
 
 def not_applicable(dataset: str, attack: str, defence: str, reason: str) -> dict[str, Any]:

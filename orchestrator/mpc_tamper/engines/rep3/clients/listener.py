@@ -20,6 +20,7 @@ from pathlib import Path
 from mpc_tamper.core.errors import PartyError, UsageError
 from mpc_tamper.engines.certificates import der
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
+from mpc_tamper.engines.rep3.clients.remarks import Remarks
 from mpc_tamper.engines.rep3.clients.wire import CODE_BYTES, HELLO, TOKEN_BYTES, VERSION
 from mpc_tamper.engines.rep3.transport.frame import HEADER_BYTES
 from mpc_tamper.engines.rep3.transport.reception import Arrival, Reception
@@ -30,6 +31,13 @@ _MOST_OF_ONE = 8  # places for one certificate
 _HELLO_BYTES = HEADER_BYTES + CODE_BYTES + TOKEN_BYTES
 _LONGEST_WAIT_SECONDS = 1.0  # after which the thread looks whether the listener was closed
 _RETRY_SECONDS = 0.05
+_UNKNOWN = "was refused: its certificate is not among those of the clients that are served here"
+# By OpenSSL's name of why TLS failed.
+_REFUSALS = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": "was refused: it showed no certificate, and only known clients are served",
+    "CERTIFICATE_VERIFY_FAILED": _UNKNOWN,
+    "TLSV1_ALERT_UNKNOWN_CA": "hung up: it expected another certificate of this server; give it the folder clients/",
+}
 
 
 def pinned(folder: Path) -> tuple[Path, ...]:
@@ -67,16 +75,23 @@ class _Begun(TlsLink):
 class ClientListener:
     """listener: a bound socket.  known: certificates of the clients to serve; None serves anybody.
 
-    seconds: for a client's handshake and hello, and for each of its messages.
+    seconds: for a client's handshake and hello, and for each of its messages.  remark: of clients that are refused.
     """
 
     def __init__(
-        self, listener: socket.socket, key: Path, certificate: Path, known: tuple[Path, ...] | None, seconds: float
+        self,
+        listener: socket.socket,
+        key: Path,
+        certificate: Path,
+        known: tuple[Path, ...] | None,
+        seconds: float,
+        remark: Remarks | None = None,
     ) -> None:
         self._listener = listener
+        self._remark = remark or Remarks()
         self._seconds = seconds
         context, self._known = _context(key, certificate, known)
-        self._reception = Reception(listener, context, seconds, first_bytes=_HELLO_BYTES)
+        self._reception = Reception(listener, context, seconds, first_bytes=_HELLO_BYTES, refused=self._say_refusal)
         self._changed = threading.Condition()
         self._waiting: dict[bytes, _Place] = {}
         self._closed = False
@@ -134,12 +149,21 @@ class ClientListener:
         shown = arrival.tls.getpeercert(binary_form=True) or b""
         connection = ClientConnection(_Begun(arrival.tls, arrival.first), self._seconds, shown)
         token = self._token(connection)
+        full = False
         with self._changed:
-            if token is not None and token not in self._waiting and self._has_place(shown):
-                self._waiting[token] = _Place(time.monotonic(), connection)
-                self._changed.notify_all()
-                return
+            if token is not None and token not in self._waiting:
+                if self._has_place(shown):
+                    self._waiting[token] = _Place(time.monotonic(), connection)
+                    self._changed.notify_all()
+                    return
+                full = True
+        if full:
+            self._remark("a client", "was refused: too many are waiting, or too many of its certificate")
         connection.close()
+
+    def _say_refusal(self, host: str, failure: ssl.SSLError) -> None:
+        if failure.reason in _REFUSALS:
+            self._remark(f"a client at {host}", _REFUSALS[failure.reason])
 
     def _has_place(self, certificate: bytes) -> bool:
         if len(self._waiting) >= _MOST_WAITING:
@@ -153,13 +177,17 @@ class ClientListener:
 
     def _token(self, connection: ClientConnection) -> bytes | None:
         if self._known is not None and connection.certificate not in self._known:
+            self._remark("a client", _UNKNOWN)
             return None
         try:
             hello = bytes(connection.receive(HELLO, CODE_BYTES + TOKEN_BYTES))
         except PartyError:
             return None
         version, token = hello[:CODE_BYTES], hello[CODE_BYTES:]
-        return token if version == VERSION.to_bytes(CODE_BYTES, "little") and any(token) else None
+        if version != VERSION.to_bytes(CODE_BYTES, "little"):
+            self._remark("a client", "was refused: it speaks another version; install the same one there and here")
+            return None
+        return token if any(token) else None
 
 
 def _context(

@@ -21,6 +21,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import FrameError, PartyError, ProgramError, ProtocolAbort
 from mpc_tamper.engines.rep3.clients.connection import ClientConnection
+from mpc_tamper.engines.rep3.clients.remarks import Remarks
 from mpc_tamper.engines.rep3.clients.wire import (
     ACCEPTED,
     ANSWER,
@@ -50,6 +51,11 @@ _HOLD_SECONDS = 0.5  # after which an answer waits for no further client
 _LEAST_SECONDS = 0.01
 _NAME = b"mpc-tamper rep3 client"
 _HASH_BYTES = 32
+_WRONG = {
+    Code.DISAGREE: "was lost: two servers have different copies of what it sent",
+    Code.MALFORMED: "was lost: it sent another number of values than the program reads, or something else",
+    Code.LOST: "was lost: it hung up, or sent nothing in time",
+}
 
 
 class Waiting(Protocol):
@@ -65,6 +71,7 @@ class ClientService:
 
     may_ask: told a client's certificate when it is its turn at all three servers; one server's no is enough. All may
     where None.  together: for how many calls of reveal() one proof is made, if that many clients are waiting anyway.
+    remark: of clients that did something wrong.
     """
 
     def __init__(
@@ -75,8 +82,10 @@ class ClientService:
         *,
         may_ask: Callable[[bytes], bool] | None = None,
         together: int = 1,
+        remark: Remarks | None = None,
     ) -> None:
         self._party = party
+        self._remark = remark or Remarks()
         self._together = together if party.recorder.batches is not None else 1
         self._answers: list[tuple[list[ClientConnection], bytes]] = []  # revealed, and not proved or sent yet
         self._since = 0.0  # when the first of them was revealed
@@ -89,6 +98,7 @@ class ClientService:
         self._open: dict[int, ClientConnection] = {}
         self._lost: dict[int, str] = {}  # clients by number, and how the servers voted
         self._unread: set[int] = set()  # lost ones of which the program does not know
+        self._said: dict[int, tuple[str, str]] = {}  # in public, by clients that have shared nothing, and to them
         self.clients = 0
 
     def accept(self) -> int:
@@ -112,6 +122,10 @@ class ClientService:
                 self._open[number] = connection
                 self.clients += 1
                 return number
+            if code is Code.SPENT:
+                self._remark("a client", "was refused: it has asked as often as it may (--budget)")
+            elif connection is not None:
+                self._remark("a client", "was not served: it did not reach all three servers")
             if connection is not None:
                 connection.close()
 
@@ -140,6 +154,7 @@ class ClientService:
         differ = disagreeing(self._party.channel, self._party.prss, zeros if share is None else share)
         if code is Code.OK and differ:
             code = Code.DISAGREE
+        self._said.pop(client, None)
         if self._settle(client, connection, "client/input", INPUT_OK, code) and share is not None:
             return share
         return zeros
@@ -156,6 +171,7 @@ class ClientService:
         if code is Code.OK and any(each != digest for each in theirs.values()):
             code = Code.DISAGREE
         if self._settle(client, connection, "client/public", PUBLIC_OK, code) and words is not None:
+            self._said[client] = (_spoken(words), "nothing")
             return words
         return zeros
 
@@ -164,6 +180,8 @@ class ClientService:
         connection = self._connection(client)
         if connection is not None:
             self._tell(connection, PUBLIC_ANSWER, values.astype("<u8").tobytes())
+            if client in self._said:
+                self._said[client] = (self._said[client][0], _spoken(values))
 
     def reveal(self, clients: list[int], values: RepShare) -> None:
         """(count,) values to each client that is not lost. In the active protocol, once all is proved."""
@@ -192,6 +210,9 @@ class ClientService:
 
     def close(self, client: int) -> None:
         self._check(client)
+        if client in self._said:
+            said, told = self._said.pop(client)
+            self._remark(f"client {client}", f"said {said}, was told {told}, and was let go before it shared anything")
         if client in self._open:
             connection = self._open.pop(client)
             if self._awaits_answer(connection):
@@ -258,6 +279,8 @@ class ClientService:
         code, votes = self._vote(vote, code)
         self._tell(connection, reply, pack_code(code))
         if code is not Code.OK:
+            self._remark(f"client {client}", _WRONG.get(code, "was lost"))
+            self._said.pop(client, None)
             self._lost[client] = votes
             self._unread.add(client)
             self.close(client)
@@ -289,6 +312,12 @@ class ClientService:
         """A client that does not listen is nobody's loss but its own; its next message will not come."""
         with contextlib.suppress(PartyError):
             connection.send(tag, message, seconds)
+
+
+def _spoken(values: np.ndarray) -> str:
+    """Public values, the first few."""
+    first = ", ".join(str(value) for value in values[:4].astype(np.int64).tolist())
+    return first if len(values) <= 4 else f"{first} and others"
 
 
 def _read(connection: ClientConnection, count: int) -> tuple[RepShare | None, Code]:

@@ -13,6 +13,7 @@ import importlib
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -23,6 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _HERE = Path(__file__).parent
 _BESIDE = _HERE / "__pycache__"
 _VARIABLE = "NUMBA_CACHE_DIR"
+_TURN_SECONDS = 60.0  # for another process that compiles
+_LOOK_SECONDS = 0.05
 
 
 def kernel(*signatures: Any) -> Callable[[F], F]:
@@ -79,10 +82,20 @@ def compiled_once(name: str) -> Iterator[None]:
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        _wait_for_turn(handle)
         yield
     finally:
         os.close(handle)
+
+
+def _wait_for_turn(handle: int) -> None:
+    """Not for ever: who compiles may have been stopped. Then this process compiles too; Numba replaces whole files."""
+    deadline = time.monotonic() + _TURN_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        time.sleep(_LOOK_SECONDS)
 
 
 def _is_cached(name: str, folder: Path) -> bool:

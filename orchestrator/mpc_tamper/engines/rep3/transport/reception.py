@@ -12,7 +12,7 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 _MOST_GUESTS = 256
@@ -23,6 +23,7 @@ _ACCEPT = select.POLLIN
 @dataclass
 class _Guest:
     tls: ssl.SSLSocket
+    host: str
     leaves: float
     awaits: int = select.POLLIN
     greeted: bool = False
@@ -40,17 +41,25 @@ class Arrival:
 class Reception:
     """listener: bound; it is not closed here.  seconds: that a guest may take.  first_bytes: that it has to send.
 
+    refused: told the host and the reason of a guest with whom TLS failed, such as for its certificate.
     turned_away: guests that left, failed or took too long, so far.
     """
 
     def __init__(
-        self, listener: socket.socket, context: ssl.SSLContext, seconds: float, *, first_bytes: int = 0
+        self,
+        listener: socket.socket,
+        context: ssl.SSLContext,
+        seconds: float,
+        *,
+        first_bytes: int = 0,
+        refused: Callable[[str, ssl.SSLError], None] | None = None,
     ) -> None:
         listener.setblocking(False)
         self._listener = listener
         self._context = context
         self._seconds = seconds
         self._first_bytes = first_bytes
+        self._refused = refused
         self._guests: dict[int, _Guest] = {}  # by descriptor, the oldest first
         self.turned_away = 0
 
@@ -71,8 +80,10 @@ class Reception:
             guest = self._guests[descriptor]
             try:
                 arrived = self._advance(guest)
-            except (OSError, EOFError):
+            except (OSError, EOFError) as exc:
                 self._turn_away(descriptor)
+                if isinstance(exc, ssl.SSLError) and self._refused is not None:
+                    self._refused(guest.host, exc)
                 continue
             if arrived:
                 del self._guests[descriptor]
@@ -92,7 +103,7 @@ class Reception:
     def _admit(self) -> None:
         for _ in range(_MOST_AT_A_TIME):
             try:
-                raw, _ = self._listener.accept()
+                raw, address = self._listener.accept()
             except (BlockingIOError, ConnectionError):  # nobody else, or one that left before it was let in
                 return
             except OSError:  # closed, or out of descriptors
@@ -109,7 +120,7 @@ class Reception:
                 continue
             if len(self._guests) >= _MOST_GUESTS:
                 self._turn_away(next(iter(self._guests)))
-            self._guests[tls.fileno()] = _Guest(tls, time.monotonic() + self._seconds)
+            self._guests[tls.fileno()] = _Guest(tls, str(address[0]), time.monotonic() + self._seconds)
 
     def _advance(self, guest: _Guest) -> bool:
         """Whether the guest has done all that is asked of it. Raises OSError or EOFError where it fails."""
