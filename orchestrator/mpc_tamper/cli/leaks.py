@@ -16,7 +16,9 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName
 if TYPE_CHECKING:
     from mpc_tamper.models.mlp.parameters import MlpParameters
 
-NetworkDataOption = Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")]
+NetworkDataOption = Annotated[
+    str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")
+]
 RowsOption = Annotated[
     int, typer.Option("--rows", min=2, help="How many rows the owners have: the first. The attacker has others.")
 ]
@@ -128,7 +130,8 @@ def membership(
     epochs: EpochsOption = 5,
     start: StartOption = "public",
     count: Annotated[
-        int, typer.Option("--count", min=1, help="Of members, and of others, that are asked about, drawn with the seed.")
+        int,
+        typer.Option("--count", min=1, help="Of members, and of others, that are asked about, drawn with the seed."),
     ] = 50,
     defence: DefenceOption = None,
     no_defences: NoDefencesOption = False,

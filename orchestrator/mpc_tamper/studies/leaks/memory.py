@@ -2,7 +2,8 @@
 
 A step adds g X'D to W1, and D = (E W2') * between is the output of a multiplication. So one error e at BACK_ACTIVE, at
 row i of the batch and neuron h, adds g e x_i to the weights of that neuron, whatever they are. Where that is much more
-than training moves a weight, dividing by g e and rounding gives every pixel exactly; nobody has to know the start.
+than training moves a weight, dividing by g e and rounding gives every pixel exactly; nobody has to know the start. How
+much it may be is public too: x W1 has to stay within what the comparison holds.
 
 The same error fixes the neuron for the rest of the training. Pixels are not negative, so with e < 0 its x W1 is below 0
 for every image: it is off. With e > 0 it is above the cap for every image. Either way no gradient passes.
@@ -28,11 +29,11 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.mlp.errors import MlpErrors
-from mpc_tamper.models.mlp.parameters import outputs
+from mpc_tamper.models.mlp.parameters import Start, outputs
 from mpc_tamper.models.mlp.scoring import split
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 
-LEVEL = 1.0  # what a level of a pixel adds to a weight, in real units; honest training moves weights by less than half
+LEVEL = 1.0  # the most that a level of a pixel adds to a weight, in real units; training moves them by less than half
 LABEL = 2.0  # what a label moves an output weight by; these stay well within 1
 PACKED = 3  # rows in a quiet neuron: the largest digit is then still small beside the weights of an honest neuron
 BIAS = 200.0  # of a quiet neuron, in real units: more than x W1 is without it
@@ -62,12 +63,16 @@ class Memory(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class MemoryNeurons:
-    """rows: of the training data.  neurons: kind.neurons(len(rows)) of them; not 0, the constant one."""
+    """rows: of the training data.  neurons: kind.neurons(len(rows)) of them; not 0, the constant one.
+
+    longest: the largest squared norm of an image, the constant attribute included, as in the attacker's own data.
+    """
 
     errors: MlpErrors
     kind: Memory
     rows: Sequence[int]
     neurons: Sequence[int]
+    longest: int
 
     def __post_init__(self) -> None:
         hidden, needed = self.errors.parameters.hidden, self.kind.neurons(len(self.rows))
@@ -93,7 +98,7 @@ class MemoryNeurons:
     def images(self, weights: np.ndarray) -> np.ndarray:
         """(rows, n) int64: what an opened network, in the order of its shares, holds."""
         w1 = self._layers(weights)[0][1:]
-        if self.kind.quiet:
+        if self.errors.parameters.start is Start.PUBLIC:
             w1 = w1 - np.rint(self.errors.start()[0][1:] * 2.0**self.errors.constants.f1).astype(np.int64)
         found = []
         for number in range(len(self.rows)):
@@ -130,22 +135,20 @@ class MemoryNeurons:
 
     def _kept_still(self) -> AdditiveErrorPlan:
         """Off for the rows of step 0, then by the bias; output weights 0."""
-        errors, hidden = self.errors, self.errors.parameters.hidden
-        batch = errors.parameters.batches(errors.size.rows)[0]
-        away = -(1 << (errors.constants.width1 - 1))
-        off = [AdditiveError("HIDDEN", 0, row * hidden + h, away) for row in range(batch) for h in self.neurons]
+        errors = self.errors
         w1, w2 = errors.start()
         change1, change2 = np.zeros_like(w1), np.zeros_like(w2)
         change1[0, self.neurons] = self.kind.sign * BIAS
         change2[self.neurons] = -w2[self.neurons]
-        return AdditiveErrorPlan.from_errors(off) + errors.change_neurons(change1, change2)
+        return off_in_first_step(errors, self.neurons) + errors.change_neurons(change1, change2)
 
     def _place(self, number: int) -> tuple[int, int]:
         """Which neuron remembers a row, and the size of its error."""
         if self.kind.quiet:
             neuron, digit = divmod(number, PACKED)
             return self.neurons[neuron], _BASE**digit
-        return self.neurons[number], round(LEVEL * 2.0**self.errors.constants.f1 / self._gain)
+        c = self.errors.constants
+        return self.neurons[number], int(min(LEVEL * 2.0**c.f1, 2.0 ** (c.width1 - 1) / self.longest) / self._gain)
 
     @property
     def _gain(self) -> int:
@@ -163,6 +166,19 @@ class MemoryNeurons:
     def _layers(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sizes = {"hidden": self.errors.parameters.hidden, "outputs": outputs(self.errors.size.classes)}
         return split(weights, sizes)
+
+
+def off_in_first_step(errors: MlpErrors, neurons: Sequence[int]) -> AdditiveErrorPlan:
+    """These neurons are off for all rows of step 0, so that what is planted in it is what is there afterwards."""
+    hidden, batch = errors.parameters.hidden, errors.parameters.batches(errors.size.rows)[0]
+    away = -(1 << (errors.constants.width1 - 1))
+    places = [row * hidden + neuron for row in range(batch) for neuron in neurons]
+    return AdditiveErrorPlan.from_errors(AdditiveError("HIDDEN", 0, place, away) for place in places)
+
+
+def longest(x: np.ndarray) -> int:
+    """The largest squared norm of an image at the scale of rows, with the constant attribute.  x: (m, n) pixels."""
+    return _BASE**2 + int((x.astype(np.int64) ** 2).sum(axis=1).max())
 
 
 def least_useful(layers: tuple[np.ndarray, np.ndarray], cap: float, x: np.ndarray, count: int) -> list[int]:

@@ -64,7 +64,9 @@ class Sides:
             x, y = task.x_test, task.y_test
         count = len(x) - min(len(x) // 3, 2 * rows)
         if not count:
-            raise ParameterError(f"{task.name}: expected images besides the training rows, got {len(x)}; take fewer rows")
+            raise ParameterError(
+                f"{task.name}: expected images besides the training rows, got {len(x)}; take fewer rows"
+            )
         return cls(owners, replace(owners, x_train=x[:count], y_train=y[:count]), (x[count:], y[count:]))
 
 

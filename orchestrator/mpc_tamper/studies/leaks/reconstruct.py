@@ -34,7 +34,7 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
-from mpc_tamper.studies.leaks.memory import Memory, MemoryNeurons, least_useful
+from mpc_tamper.studies.leaks.memory import Memory, MemoryNeurons, least_useful, longest
 from mpc_tamper.studies.leaks.network import (
     DATASET,
     DEFENCES,
@@ -86,7 +86,9 @@ def reconstruct_rows(
     if not 0 < count <= min(rows, parameters.hidden - 1):
         raise ParameterError(f"count: expected 1 to {min(rows, parameters.hidden - 1)} rows to read, got {count}")
     note(progress, sides.task, "a rehearsal on the attacker's own data")
-    rehearsal = train_and_open(sides.own, parameters, model=get_model(MODEL), engine=get_engine(EngineName.CLEAR)).opened
+    rehearsal = train_and_open(
+        sides.own, parameters, model=get_model(MODEL), engine=get_engine(EngineName.CLEAR)
+    ).opened
     with TemporaryFolder() as folder:
         trainings = NetworkTrainings(sides, parameters, engine, ScenarioRunner(engine, Path(folder), progress))
         note(progress, sides.task, "an honest training")
@@ -139,7 +141,7 @@ def _memory(
         raise ParameterError(f"expected a network, got a {scenario.model.title}")
     rows = np.sort(np.random.default_rng(seed).choice(len(scenario.task.x_train), count, replace=False)).tolist()
     neurons = least_useful(layers, parameters.cap, own, kind.neurons(count))
-    return MemoryNeurons(errors, kind, rows, neurons)
+    return MemoryNeurons(errors, kind, rows, neurons, longest(own))
 
 
 def _read(memory: MemoryNeurons, weights: np.ndarray, task: Task) -> list[dict[str, Any]]:
