@@ -43,8 +43,8 @@ def leak_reconstruct_table(record: Mapping[str, Any]) -> str:
         "# Training rows, read off one opened network",
         "",
         f"{DATASETS.get(record['dataset'], record['dataset'])}, {record['rows']:,} rows, engine {record['engine']}, "
-        f"protocol {record['protocol']}: party {record['corrupt_party']} adds {record['errors']} errors to a training of "
-        f"{parameters['hidden']} neurons and {parameters['epochs']} epochs, and the network is opened. "
+        f"protocol {record['protocol']}: party {record['corrupt_party']} adds {record['errors']} errors to a training "
+        f"of {parameters['hidden']} neurons and {parameters['epochs']} epochs, and the network is opened. "
         f"{whole} of {len(found)} chosen rows are exact in every pixel, {labelled} labels are right. Test accuracy "
         f"{record['accuracy']:.2%}, honest {record['honest_accuracy']:.2%}.",
         "",

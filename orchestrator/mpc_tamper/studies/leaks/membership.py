@@ -30,6 +30,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_JSON, write_leak_membership
+from mpc_tamper.report.leaks import write_leaks
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
@@ -119,6 +120,7 @@ def ask_membership(
     }
     write_atomically(out / LEAK_MEMBERSHIP_JSON, json.dumps(record) + "\n", public=True)
     write_leak_membership(out)
+    write_leaks(out)
     return record
 
 

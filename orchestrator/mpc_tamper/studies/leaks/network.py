@@ -92,7 +92,7 @@ class NetworkTrainings:
         self._defences = MappingProxyType({name: table[name] for name in DEFENCES})
 
     def scenarios(self, names: tuple[str, ...]) -> list[tuple[Scenario, dict[str, Defence]]]:
-        """Each training that these defences make, and the defences that make it. What the engine cannot run is left out."""
+        """Each training that these defences make, and who makes it. What the engine cannot run is left out."""
         found: dict[Callable[[Scenario], Scenario], tuple[Scenario, dict[str, Defence]]] = {}
         for name in names:
             if name not in self._defences:

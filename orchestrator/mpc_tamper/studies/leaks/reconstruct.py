@@ -4,7 +4,7 @@ One additive error for each row, and one for its label, makes a neuron remember 
 those that hardly vary in a rehearsal on the attacker's own data, so the network does not miss them.
 
 out = Path("results")
-reconstruct_rows(get_engine(EngineName.REP3), out)   # writes leak-reconstruct.json, .md and .png
+reconstruct_rows(get_engine(EngineName.REP3), out)   # writes leak-reconstruct.json, .md and .png, and leaks.md
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.mlp.errors import MlpErrors
+from mpc_tamper.models.mlp.opened import OpenedMlp
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_JSON, write_leak_reconstruct
+from mpc_tamper.report.leaks import write_leaks
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
@@ -76,8 +78,8 @@ def reconstruct_rows(
 ) -> dict[str, Any]:
     """Read `count` rows, drawn with the seed, off an opened network; then once more for each defence.
 
-    task: all ten digits of MNIST where None.  rows: the first of them are the owners'.  parameters: PARAMETERS where None.
-    Writes leak-reconstruct.json, .md and .png to `out`, and returns the record.
+    task: all ten digits of MNIST where None.  rows: the first of them are the owners'.  parameters: PARAMETERS where
+    None. Writes leak-reconstruct.json, .md and .png to `out`, and returns the record.
     """
     check_folder(out)
     check_party(corrupt_party)
@@ -86,9 +88,7 @@ def reconstruct_rows(
     if not 0 < count <= min(rows, parameters.hidden - 1):
         raise ParameterError(f"count: expected 1 to {min(rows, parameters.hidden - 1)} rows to read, got {count}")
     note(progress, sides.task, "a rehearsal on the attacker's own data")
-    rehearsal = train_and_open(
-        sides.own, parameters, model=get_model(MODEL), engine=get_engine(EngineName.CLEAR)
-    ).opened
+    layers = _rehearsed(sides, parameters)
     with TemporaryFolder() as folder:
         trainings = NetworkTrainings(sides, parameters, engine, ScenarioRunner(engine, Path(folder), progress))
         note(progress, sides.task, "an honest training")
@@ -101,7 +101,7 @@ def reconstruct_rows(
             for kind in dict.fromkeys(kind for kinds in wanted.values() for kind in kinds):
                 asked = {name: defence for name, defence in alike.items() if kind in wanted[name]}
                 note(progress, sides.task, f"{kind} against {', '.join(asked)}")
-                memory = _memory(scenario, kind, rehearsal.layers, sides.own.x_train, count, seed)
+                memory = _memory(scenario, kind, layers, sides.own.x_train, count, seed)
                 plan = memory.plan()
                 trained = trainings.run(scenario, plan, corrupt_party, asked)
                 read = [] if trained is None else _read(memory, trained.opened.weights, scenario.task)
@@ -130,7 +130,17 @@ def reconstruct_rows(
     }
     write_atomically(out / LEAK_RECONSTRUCT_JSON, json.dumps(record) + "\n", public=True)
     write_leak_reconstruct(out)
+    write_leaks(out)
     return record
+
+
+def _rehearsed(sides: Sides, parameters: MlpParameters) -> tuple[np.ndarray, np.ndarray]:
+    """W1 and W2, real, of an honest training on the attacker's own data."""
+    clear = get_engine(EngineName.CLEAR)
+    opened = train_and_open(sides.own, parameters, model=get_model(MODEL), engine=clear).opened
+    if not isinstance(opened, OpenedMlp):
+        raise ParameterError(f"expected a network, got a {MODEL}")
+    return opened.layers
 
 
 def _memory(
