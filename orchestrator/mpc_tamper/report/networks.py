@@ -55,8 +55,8 @@ def markdown_table(record: Record) -> str:
         *(_line(row) for row in rows),
         "",
         "ASR, attack success rate: the share of test images of other classes that the network takes for the target "
-        "once the trigger, a white patch of 2 x 2 pixels, is added; clipped: with pixels kept within [0, 1]. Errors: how "
-        "many one server added to outputs of multiplications in the first step, to plant a dormant neuron.",
+        "once the trigger, a white patch of 2 x 2 pixels, is added; clipped: with pixels kept within [0, 1]. Errors: "
+        "how many one server added to outputs of multiplications in the first step, to plant a dormant neuron.",
         "",
         *(
             f"- {_subject(row)}, {row['hidden']} neurons, {row['model']}: {sum(row['rows_of_owners']):,} rows, engine "
