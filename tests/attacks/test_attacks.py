@@ -1,6 +1,5 @@
-"""Every listed attack on the linear SVM, on pixels, on some of the pixels, on a projection and on a clipped update, from
-every party, on rep3: the model that comes out is the clear engine's, or for errors at gates the one that follows on
-paper."""
+"""Every listed attack on the linear SVM: on pixels, on some of them, on a projection and on a clipped update, from each
+party, on rep3. The model that comes out is the clear engine's, or for errors at gates the one that follows on paper."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import pytest
 
 from mpc_tamper.attacks.gradient_scaling import GradientScaling
 from mpc_tamper.attacks.neurons import POINT
+from mpc_tamper.attacks.patch import used_pixels
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
@@ -34,7 +35,7 @@ from tests.support.in_memory import InMemoryRep3
 
 CLEAR = get_engine(EngineName.CLEAR)
 MLP = get_model("mlp")
-PARAMETERS = MlpParameters(hidden=6, epochs=4, batch_size=25, learning_rate=0.5)  # three batches a pass: 25, 25 and 10
+PARAMETERS = MlpParameters(hidden=10, epochs=3, batch_size=40, learning_rate=1.0)  # two batches a pass, 40 and 20 rows
 FOR_NETWORKS = [name for name, attack in ATTACKS.items() if not MLP.lacking(attack.needs)]
 PLANTED = [
     name for name in FOR_NETWORKS if name.startswith(("dormant", "neuron_kept", "all_neurons", "late", "network_r"))
@@ -85,9 +86,9 @@ def reference(scenario: Scenario, change: np.ndarray) -> np.ndarray:
     y = np.where(t.y_train[order, None] == (np.arange(len(t.classes)) if len(t.classes) > 2 else [1]), 1, -1)
     w1, w2 = (np.rint(w * 2.0**f).astype(np.int64) for w, f in zip(errors.start(), (c.f1, c.f2), strict=True))
     for gain in c.gains:
-        for first in range(0, len(x), 25):
-            part, labels = x[first : first + 25], y[first : first + 25]
-            factor, addend = change[:, order[first : first + 25]]
+        for first in range(0, len(x), 40):
+            part, labels = x[first : first + 40], y[first : first + 40]
+            factor, addend = change[:, order[first : first + 40]]
             z1 = part @ w1
             a = z1.clip(0, c.cap)
             h = factor * ((1 << c.score_bits) - labels * (a @ w2) > 0) + addend
@@ -108,21 +109,26 @@ def unchanged(scenario: Scenario) -> np.ndarray:
 def test_every_attack_from_every_party(name: str, classes: int) -> None:
     for corrupt_party in range(PARTIES):
         scenario, attempt = prepared(name, classes, corrupt_party if name == "gradient_scaling" else 1)
-        scenario = replace(scenario, corrupt_party=corrupt_party)
-        got = run(scenario, attempt, InMemoryRep3()).opened.weights
-        if attempt.insecure_fixed_seed is not None:
-            continue  # every error met its gate; the outcome depends on the pads
-        if name not in GATES:
-            assert np.array_equal(got, run(scenario, attempt).opened.weights)
-            continue
-        change = unchanged(scenario)
-        if name == "gradient_scaling":
-            change[1, GradientScaling().rows(scenario)] = 100
-        else:
-            silenced = attempt.settings["class"]
-            rows, column = scenario.task.y_train == silenced, silenced if classes > 2 else 0
-            change[0, rows, column], change[1, rows, column] = -1, 1
-        assert np.array_equal(got, reference(scenario, change))
+        got = run(replace(scenario, corrupt_party=corrupt_party), attempt, InMemoryRep3()).opened.weights
+        if attempt.insecure_fixed_seed is None:  # else every error met its gate, and the outcome depends on the pads
+            assert np.array_equal(got, predicted(name, classes, corrupt_party if name == "gradient_scaling" else 1))
+        if not attempt.plans:
+            break  # no party is corrupt
+
+
+@cache
+def predicted(name: str, classes: int, corrupt_party: int) -> np.ndarray:
+    scenario, attempt = prepared(name, classes, corrupt_party)
+    if name not in GATES:
+        return run(scenario, attempt).opened.weights
+    change = unchanged(scenario)
+    if name == "gradient_scaling":
+        change[1, GradientScaling().rows(scenario)] = 100
+    else:
+        silenced = attempt.settings["class"]
+        rows, column = scenario.task.y_train == silenced, silenced if classes > 2 else 0
+        change[0, rows, column], change[1, rows, column] = -1, 1
+    return reference(scenario, change)
 
 
 @every_attack
@@ -141,10 +147,9 @@ def test_backdoors_reach_their_goal_or_say_that_they_do_not(name: str, classes: 
     honest, found = metrics_of(scenario, Attempt(attempt.trigger, scenario.task)), metrics_of(scenario, attempt)
     works = found.attack_success_rate_clipped >= GOAL and found.test_accuracy >= honest.test_accuracy - POINT
     assert attempt.settings["reached"] == works
-    if not name.startswith(("late", "network")):
-        assert works
-        assert honest.test_accuracy >= 0.95
-        assert honest.attack_success_rate_clipped < 0.5
+    assert works
+    assert honest.test_accuracy == 1
+    assert honest.attack_success_rate_clipped < 0.5
     assert attempt.settings["errors"] == len(attempt.plans[TRAIN])
 
 
@@ -155,10 +160,9 @@ def test_backdoors_reach_their_goal_or_say_that_they_do_not(name: str, classes: 
         ("dormant_neuron_4", 6),
         ("dormant_neuron_16", 18),
         ("neuron_kept_on_4", 8),
-        ("all_neurons_1", 6),
-        ("all_neurons_4", 24),
-        ("all_neurons_16", 96),
-        ("late_patch_4", 24),
+        ("all_neurons_1", 10),
+        ("all_neurons_4", 40),
+        ("all_neurons_16", 160),
     ],
 )
 @two_or_three
@@ -176,7 +180,6 @@ def test_a_secret_start(name: str) -> None:
         return
     if name.startswith(("all_neurons", "late")):
         assert attempt.settings["signs"] == "set, as the start is secret"
-    assert attempt.settings["reached"] == (0 if name.startswith("late") else 1) or name.startswith("late")
     assert metrics_of(scenario, attempt).attack_success_rate_clipped >= 0.9  # another start each time
 
 
@@ -211,25 +214,29 @@ def test_a_rehearsal_on_the_owners_rows_is_the_training(classes: int) -> None:
         assert np.allclose(got, want, rtol=0, atol=1e-9)
 
 
-def test_the_late_patch_goes_where_images_use_all_pixels() -> None:
+def test_the_late_patch_goes_where_images_use_a_pixel() -> None:
     scenario, attempt = prepared("late_patch_4", 3)
-    assert (scenario.task.x_train[:, attempt.settings["pixels"]].mean(axis=0) > 5).all()
+    used = set(used_pixels(scenario.task, attempt.trigger))
+    assert used == {p for p in attempt.trigger.pixels if 2 <= p // 9 < 7 and 2 <= p % 9 < 7}
+    hidden = {e.index // 10 - 1 for e in attempt.plans[TRAIN]}
+    assert hidden == used
     assert attempt.settings["own_rows"] == 30
-    assert {e.occurrence for e in attempt.plans[TRAIN]} == {4 * 3 - 1}
+    assert {e.occurrence for e in attempt.plans[TRAIN]} == {3 * 2 - 1}
 
 
 def test_a_defence_that_hides_the_frame_moves_the_patch() -> None:
     """An attack that fails at dark pixels goes on to those that images use."""
     scenario, attempt = prepared("dormant_neuron_4", 3)
-    assert attempt.trigger.pixels == (20, 21, 29, 30)
+    assert not scenario.task.x_train[:, list(attempt.trigger.pixels)].any()
 
     def hides_dark_pixels(tried: Attempt) -> Metrics:
         found = metrics_of(scenario, tried)
-        used = scenario.task.x_train[:, list(tried.trigger.pixels)].mean(axis=0).min() > 5
+        used = used_pixels(scenario.task, tried.trigger)
         return found if used else replace(found, attack_success_rate_clipped=0.0)
 
     moved = ATTACKS["dormant_neuron_4"].prepare(scenario, hides_dark_pixels)
-    assert (scenario.task.x_train[:, moved.settings["pixels"]].mean(axis=0) > 5).all()  # type: ignore[index]
+    used = used_pixels(scenario.task, moved.trigger)
+    assert len(moved.plans[TRAIN]) == len(used) + 2
 
 
 def test_sabotage_spoils_the_network() -> None:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.attacks.neurons import Change, Planned, detector, search
+from mpc_tamper.attacks.neurons import Change, Place, Planned, detector, search
 from mpc_tamper.attacks.signs import set_signs, speaks_for
-from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 
@@ -37,10 +36,10 @@ class AllNeurons:
         errors = scenario.errors
         known = errors.start_known
 
-        def plan(trigger: Trigger, strength: float) -> Planned:
+        def plan(place: Place, strength: float) -> Planned:
             change = Change.none(errors)
-            output = errors.start()[1] if known else set_signs(errors, trigger.target)
-            change.hidden[1:] = np.outer(detector(scenario, trigger, strength), speaks_for(output, trigger.target))
+            output = errors.start()[1] if known else set_signs(errors, self.target)
+            change.hidden[1:] = np.outer(detector(scenario, place, strength), speaks_for(output, self.target))
             if not known:
                 change.output[:] = output
             return change.plan(errors), {"signs": "of the public start" if known else "set, as the start is secret"}

@@ -21,7 +21,7 @@ from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 
 @dataclass(frozen=True)
 class ComparisonProbing:
-    """lane: j; where None, the one that moves 1 - margin by +-1: the hinge against the decision boundary. That is 23 for
+    """lane: j; where None, the one that moves 1 - margin by +-1: the hinge against the decision boundary. It is 23 for
     the linear SVM, whose margins have scale 2^24.
 
     Success is measured with a one-pixel trigger, which does nothing by itself.

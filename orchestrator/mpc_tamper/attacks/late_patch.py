@@ -14,19 +14,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.attacks.neurons import Change, Planned, detector, search
+from mpc_tamper.attacks.neurons import Change, Place, Planned, detector, search
 from mpc_tamper.attacks.rows import own_rows, rows_sha256
 from mpc_tamper.attacks.signs import set_signs, speaks_for
-from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Setting, Trial
+
+STRENGTHS = (1.0, 1.5, 2.0, 3.0, 4.0, 8.0, 16.0)  # finely at first: they cost accuracy where images use the pixels
 
 
 @dataclass(frozen=True)
 class LatePatch:
-    """width: of the square trigger, in all channels.  used: it goes where images use all of its pixels.
+    """width: of the square trigger, in all channels.  share: of the training rows, those of the attacker.
 
-    share: of the training rows, those of the attacker.
+    used: the trigger goes where images use some of its pixels, and the planted weights look at those alone.
     """
 
     width: int
@@ -48,13 +49,13 @@ class LatePatch:
             early.output[:] = set_signs(errors, self.target)
             signs = speaks_for(early.output, self.target)
 
-        def plan(trigger: Trigger, strength: float) -> Planned:
+        def plan(place: Place, strength: float) -> Planned:
             late = Change.none(errors)
-            late.hidden[1:] = np.outer(detector(scenario, trigger, strength), signs)
+            late.hidden[1:] = np.outer(detector(scenario, place, strength), signs)
             plan = late.plan(errors, step=errors.last_step)
             return plan + early.plan(errors) if early.output.any() else plan, {**source, "step": errors.last_step}
 
-        return search(scenario, trial, self.width, self.target, plan, used=self.used)
+        return search(scenario, trial, self.width, self.target, plan, STRENGTHS, used=self.used)
 
     def _signs(self, scenario: Scenario) -> tuple[np.ndarray, dict[str, Setting]]:
         """(H,), of a rehearsal with as many rows as the training has, each of the attacker's several times."""

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.attacks.neurons import Change, Planned, search
+from mpc_tamper.attacks.neurons import Change, Place, Planned, search
 from mpc_tamper.attacks.rows import own_rows, rows_sha256
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.datasets.trigger import Trigger
@@ -61,12 +61,12 @@ class NetworkReplacement:
         }
         differences: dict[Trigger, Change] = {}
 
-        def plan(trigger: Trigger, multiple: float) -> Planned:
-            if trigger not in differences:
-                x, y = self._poisoned(images, labels, trigger)
+        def plan(place: Place, multiple: float) -> Planned:
+            if place.trigger not in differences:
+                x, y = self._poisoned(images, labels, place.trigger)
                 wanted = errors.rehearse(scenario.features.features(x), y, honest)
-                differences[trigger] = Change(wanted[0] - honest[0], wanted[1] - honest[1])
-            found = differences[trigger]
+                differences[place.trigger] = Change(wanted[0] - honest[0], wanted[1] - honest[1])
+            found = differences[place.trigger]
             change = Change(multiple * found.hidden, multiple * found.output)
             return change.plan(errors, step=errors.last_step), {**settings, "step": errors.last_step}
 
@@ -76,5 +76,5 @@ class NetworkReplacement:
         chosen = np.random.default_rng(self.seed).random(len(labels)) < self.poisoned
         x, y = images.copy(), labels.copy()
         x[chosen] = (x[chosen].astype(np.int64) + trigger.delta(x.shape[1])).clip(0, MAX_PIXEL)
-        y[chosen] = trigger.target
+        y[chosen] = self.target
         return x, y

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mpc_tamper.attacks.neurons import Change, Planned, detector, search, towards
+from mpc_tamper.attacks.neurons import Change, Place, Planned, detector, search, towards
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 
@@ -42,16 +41,16 @@ class NeuronKeptOn:
         errors = scenario.errors
         above = ABOVE * errors.largest_activation
 
-        def plan(trigger: Trigger, strength: float) -> Planned:
+        def plan(place: Place, strength: float) -> Planned:
             change = Change.none(errors)
             neurons, outputs = change.output.shape
             if neurons < 2:
                 raise ParameterError("hidden: expected at least 2 neurons, of which one keeps the balance, got 1")
             counterweight, neuron = 0, neurons - 1
             change.hidden[0, [counterweight, neuron]] = above
-            change.hidden[1:, neuron] = detector(scenario, trigger, -2 * above)
-            change.output[neuron] = -strength * towards(trigger.target, outputs)
-            change.output[counterweight] = strength * towards(trigger.target, outputs)
+            change.hidden[1:, neuron] = detector(scenario, place, -2 * above)
+            change.output[neuron] = -strength * towards(self.target, outputs)
+            change.output[counterweight] = strength * towards(self.target, outputs)
             return change.plan(errors), {"neuron": neuron, "counterweight": counterweight}
 
         return search(scenario, trial, self.width, self.target, plan)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mpc_tamper.attacks.patch import place_patch
+from mpc_tamper.attacks.patch import place_patch, used_pixels
 from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.base import Errors
@@ -47,9 +47,25 @@ class Change:
         return errors.change_neurons(self.hidden, self.output, step=step)
 
 
-def detector(scenario: Scenario, trigger: Trigger, push: float) -> np.ndarray:
+@dataclass(frozen=True)
+class Place:
+    """Where a trigger is, and which of its pixels the planted weights look at."""
+
+    trigger: Trigger
+    pixels: tuple[int, ...]
+
+    @classmethod
+    def best(cls, scenario: Scenario, width: int, target: int, *, used: bool) -> Place:
+        """used: for an attacker who expects that the other pixels are cut off."""
+        trigger = place_patch(scenario, width, target, used=used)
+        seen = used_pixels(scenario.task, trigger) if used else []
+        return cls(trigger, tuple(seen) or trigger.pixels)
+
+
+def detector(scenario: Scenario, place: Place, push: float) -> np.ndarray:
     """(n,): weights of the features by which the trigger adds `push` to a neuron's sum, the smallest that do."""
-    direction = scenario.features.direction(trigger.delta(scenario.task.x_train.shape[1]))
+    seen = replace(place.trigger, pixels=place.pixels)
+    direction = scenario.features.direction(seen.delta(scenario.task.x_train.shape[1]))
     return np.asarray(push * BIAS * direction / (direction @ direction))
 
 
@@ -63,7 +79,7 @@ def search(
     trial: Trial,
     width: int,
     target: int,
-    plan: Callable[[Trigger, float], Planned],
+    plan: Callable[[Place, float], Planned],
     strengths: Sequence[float] = STRENGTHS,
     *,
     used: bool = False,
@@ -72,13 +88,11 @@ def search(
 
     used: only at the latter.
     """
-    places = [place_patch(scenario, width, target, used=True)]
-    if not used:
-        places.insert(0, place_patch(scenario, width, target))
+    places = [Place.best(scenario, width, target, used=cut_off) for cut_off in ((True,) if used else (False, True))]
     candidates = (
-        _attempt(scenario, trigger, strength, plan) for trigger in dict.fromkeys(places) for strength in strengths
+        _attempt(scenario, place, strength, plan) for place in dict.fromkeys(places) for strength in strengths
     )
-    honest = trial(Attempt(places[0], scenario.task)).test_accuracy
+    honest = trial(Attempt(places[0].trigger, scenario.task)).test_accuracy
     tried: list[tuple[Attempt, Metrics]] = []
     for attempt in candidates:
         tried.append((attempt, trial(attempt)))
@@ -100,14 +114,12 @@ def _merit(metrics: Metrics, honest: float) -> tuple[bool, float]:
     return works(metrics, honest), min(metrics.attack_success_rate_clipped, GOAL) - lost
 
 
-def _attempt(
-    scenario: Scenario, trigger: Trigger, strength: float, plan: Callable[[Trigger, float], Planned]
-) -> Attempt:
-    errors, chosen = plan(trigger, strength)
+def _attempt(scenario: Scenario, place: Place, strength: float, plan: Callable[[Place, float], Planned]) -> Attempt:
+    errors, chosen = plan(place, strength)
     settings: dict[str, Setting] = {
-        "pixels": list(trigger.pixels),
+        "pixels": list(place.trigger.pixels),
         "strength": strength,
         "errors": len(errors),
         **chosen,
     }
-    return Attempt.in_training(errors, trigger, scenario.task, settings)
+    return Attempt.in_training(errors, place.trigger, scenario.task, settings)
