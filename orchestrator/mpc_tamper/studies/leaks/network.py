@@ -27,7 +27,7 @@ from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
 from mpc_tamper.workflows.training import train_and_open
 
-DATASET = "mnist"
+DATASET = "mnist_10"
 ROWS = 12_032  # 94 batches
 MODEL = "mlp"
 NONE, ACTIVE = "none", "active"
