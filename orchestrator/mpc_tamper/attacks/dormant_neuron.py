@@ -34,15 +34,18 @@ class DormantNeuron:
     needs = frozenset({Capability.NEURONS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
-        errors = scenario.errors
-        sleep = DEPTH * errors.largest_activation
-
         def plan(place: Place, strength: float) -> Planned:
-            change = Change.none(errors)
-            neuron = change.output.shape[0] - 1
-            change.hidden[0, neuron] = -sleep
-            change.hidden[1:, neuron] = detector(scenario, place, 2 * sleep)
-            change.output[neuron] = strength * towards(self.target, change.output.shape[1])
-            return change.plan(errors), {"neuron": neuron}
+            return self.plan(scenario, place, strength)
 
         return search(scenario, trial, self.width, self.target, plan)
+
+    def plan(self, scenario: Scenario, place: Place, strength: float) -> Planned:
+        """For a patch at this place.  strength: of the weight to the target's output."""
+        errors = scenario.errors
+        sleep = DEPTH * errors.largest_activation
+        change = Change.none(errors)
+        neuron = change.output.shape[0] - 1
+        change.hidden[0, neuron] = -sleep
+        change.hidden[1:, neuron] = detector(scenario, place, 2 * sleep)
+        change.output[neuron] = strength * towards(self.target, change.output.shape[1])
+        return change.plan(errors), {"neuron": neuron}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,31 @@ from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, Roo
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
+
+if TYPE_CHECKING:
+    from mpc_tamper.models.mlp.parameters import MlpParameters
+
+NetworkDataOption = Annotated[
+    str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")
+]
+RowsOption = Annotated[
+    int, typer.Option("--rows", min=2, help="How many rows the owners have: the first. The attacker has others.")
+]
+HiddenOption = Annotated[int, typer.Option("--hidden", min=1, help="How many hidden neurons the network has.")]
+EpochsOption = Annotated[int, typer.Option("--epochs", min=1, help="How many passes over the rows the training makes.")]
+StartOption = Annotated[
+    str, typer.Option("--start", metavar="public|secret", help="Whether anybody knows where the weights start.")
+]
+DefenceOption = Annotated[
+    list[str] | None, typer.Option("--defence", help="To be tried as well; repeatable. (default: all)")
+]
+NoDefencesOption = Annotated[bool, typer.Option("--no-defences", help="The attack alone: one training.")]
+CorruptOption = Annotated[
+    int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, help="Of the rows that are chosen, and of the network's start.")
+]
 
 app = typer.Typer(help="What a cheating server can read of the training data.", no_args_is_help=True)
 
@@ -51,3 +76,105 @@ def row(
     with shown(quiet=quiet) as progress:
         leak_rows(runs_on, out, task=task, rows=rows, corrupt_party=corrupt_party, seed=seed, progress=progress)
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
+
+
+@app.command("reconstruct")
+def reconstruct(
+    data: NetworkDataOption = "mnist_10",
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    rows: RowsOption = 12_032,
+    hidden: HiddenOption = 64,
+    epochs: EpochsOption = 5,
+    start: StartOption = "public",
+    count: Annotated[int, typer.Option("--count", min=1, help="How many rows are read, drawn with the seed.")] = 32,
+    defence: DefenceOption = None,
+    no_defences: NoDefencesOption = False,
+    engine: EngineOption = EngineName.REP3,
+    corrupt_party: CorruptOption = 1,
+    seed: SeedOption = 1,
+    out: OutOption = Path("results"),
+    quiet: QuietOption = False,
+) -> None:
+    """Read many training rows off one opened network that stays accurate, and try defences against it."""
+    from mpc_tamper.datasets import load_task
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_MARKDOWN
+    from mpc_tamper.studies.leaks.reconstruct import reconstruct_rows
+
+    runs_on, parameters = get_engine(engine), _parameters(hidden, epochs, start, seed)
+    task = load_task(data, classes=chosen_classes(classes), root=root)
+    with shown(quiet=quiet) as progress:
+        reconstruct_rows(
+            runs_on,
+            out,
+            task=task,
+            rows=rows,
+            parameters=parameters,
+            count=count,
+            defences=_defences(defence, no_defences),
+            corrupt_party=corrupt_party,
+            seed=seed,
+            progress=progress,
+        )
+    console.say((out / LEAK_RECONSTRUCT_MARKDOWN).read_text(encoding="utf-8"))
+
+
+@app.command("membership")
+def membership(
+    data: NetworkDataOption = "mnist_10",
+    classes: ClassesOption = None,
+    root: RootOption = None,
+    rows: RowsOption = 12_032,
+    hidden: HiddenOption = 132,
+    epochs: EpochsOption = 5,
+    start: StartOption = "public",
+    count: Annotated[
+        int,
+        typer.Option("--count", min=1, help="Of members, and of others, that are asked about, drawn with the seed."),
+    ] = 50,
+    defence: DefenceOption = None,
+    no_defences: NoDefencesOption = False,
+    engine: EngineOption = EngineName.REP3,
+    corrupt_party: CorruptOption = 1,
+    seed: SeedOption = 1,
+    out: OutOption = Path("results"),
+    quiet: QuietOption = False,
+) -> None:
+    """Ask a secret network for the class of an image, and learn whether it was among the training rows."""
+    from mpc_tamper.datasets import load_task
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_MARKDOWN
+    from mpc_tamper.studies.leaks.membership import ask_membership
+
+    runs_on, parameters = get_engine(engine), _parameters(hidden, epochs, start, seed)
+    task = load_task(data, classes=chosen_classes(classes), root=root)
+    with shown(quiet=quiet) as progress:
+        ask_membership(
+            runs_on,
+            out,
+            task=task,
+            rows=rows,
+            parameters=parameters,
+            count=count,
+            defences=_defences(defence, no_defences),
+            corrupt_party=corrupt_party,
+            seed=seed,
+            progress=progress,
+        )
+    console.say((out / LEAK_MEMBERSHIP_MARKDOWN).read_text(encoding="utf-8"))
+
+
+def _parameters(hidden: int, epochs: int, start: str, seed: int) -> MlpParameters:
+    from mpc_tamper.core.errors import ParameterError
+    from mpc_tamper.models.mlp.parameters import MlpParameters, Start
+
+    if start not in set(Start):
+        raise ParameterError(f"--start: expected {' or '.join(Start)}, got {start}")
+    return MlpParameters(hidden=hidden, epochs=epochs, start=Start(start), random_state=seed)
+
+
+def _defences(chosen: list[str] | None, none: bool) -> tuple[str, ...]:
+    from mpc_tamper.studies.leaks.network import DEFENCES
+
+    return () if none else DEFENCES if chosen is None else tuple(chosen)

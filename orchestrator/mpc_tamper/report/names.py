@@ -60,6 +60,7 @@ DEFENCES = MappingProxyType(
         "pca": "PCA by the servers in MPC",
         "pca_by_owner": "PCA by the data owner",
         "clipping": "Updates clipped",
+        "patch_scan_2": "Patch scan, 2 x 2",
         "tuning": "Tuned on clean rows",
         "fine_pruning": "Fine-pruning, a quarter of the neurons",
         "fine_pruning_strong": "Fine-pruning, half of the neurons",

@@ -13,7 +13,7 @@ full batches and alpha = 0.1, a white pixel moves a weight by half a unit; the f
 class 0, and nothing of one of class 1.
 
 out = Path("results")
-leak_rows(get_engine(EngineName.REP3), out)   # writes leak-row.json, .md and .png
+leak_rows(get_engine(EngineName.REP3), out)   # writes leak-row.json, .md and .png, and leaks.md
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.rehearsal import single_row_weights
 from mpc_tamper.report.leak_row import LEAK_ROW_JSON, write_leak_row
+from mpc_tamper.report.leaks import write_leaks
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.scenarios.scenario import Scenario
@@ -99,6 +100,7 @@ def leak_rows(
     }
     write_atomically(out / LEAK_ROW_JSON, json.dumps(record) + "\n", public=True)
     write_leak_row(out)
+    write_leaks(out)
     return record
 
 

@@ -1,0 +1,83 @@
+"""Rows that were read off one opened network: a table, and each row beside its reconstruction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.report.leak_row import draw
+from mpc_tamper.report.names import DATASETS, DEFENCES
+
+LEAK_RECONSTRUCT_JSON, LEAK_RECONSTRUCT_MARKDOWN = "leak-reconstruct.json", "leak-reconstruct.md"
+LEAK_RECONSTRUCT_PICTURE = "leak-reconstruct.png"
+ADVERSARIES = {
+    "off": "plain: neurons that go off",
+    "capped": "knows of pruning: neurons that are always on",
+    "quiet_off": "knows of the certificate: small weights, alike for all classes",
+    "quiet_capped": "knows of both: small weights, always on",
+}
+
+
+def write_leak_reconstruct(folder: Path) -> None:
+    """Read leak-reconstruct.json of a folder; write the table and the picture beside it. Raises DataError."""
+    path = folder / LEAK_RECONSTRUCT_JSON
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        table, png = leak_reconstruct_table(record), draw(record)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as exc:
+        message = f"{path}: expected a record of mpc-tamper leak reconstruct, got none: {exc!r}; run it again"
+        raise DataError(message) from exc
+    write_atomically(folder / LEAK_RECONSTRUCT_MARKDOWN, table, public=True)
+    write_atomically(folder / LEAK_RECONSTRUCT_PICTURE, png, public=True)
+
+
+def leak_reconstruct_table(record: Mapping[str, Any]) -> str:
+    parameters, found = record["parameters"], record["found"]
+    whole = sum(row["exact"] == row["pixels"] for row in found)
+    labelled = sum(row["label"] == row["true_label"] for row in found)
+    lines = [
+        "# Training rows, read off one opened network",
+        "",
+        f"{DATASETS.get(record['dataset'], record['dataset'])}, {record['rows']:,} rows, engine {record['engine']}, "
+        f"protocol {record['protocol']}: party {record['corrupt_party']} adds {record['errors']} errors to a training "
+        f"of {parameters['hidden']} neurons and {parameters['epochs']} epochs, and the network is opened. "
+        f"{whole} of {len(found)} chosen rows are exact in every pixel, {labelled} labels are right. Test accuracy "
+        f"{record['accuracy']:.2%}, honest {record['honest_accuracy']:.2%}.",
+        "",
+        "| row | label | read as | pixels exact | largest difference, levels |",
+        "|---:|---:|---:|---:|---:|",
+        *(
+            f"| {row['row']} | {row['true_label']} | {row['label']} | {row['exact']} of {row['pixels']} "
+            f"| {row['largest_difference']} |"
+            for row in found
+        ),
+        "",
+        "## Against defences",
+        "",
+        "| defence | attacker | errors | accuracy | the check | rows exact, if the model is opened |",
+        "|---|---|---:|---:|---|---:|",
+        *(_line(row) for row in record["defences"]),
+        "",
+        "A model that is never opened shows no weights, and a model that fails its check is not opened.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    name, adversary = DEFENCES.get(row["defence"], row["defence"]), ADVERSARIES.get(row["adversary"], row["adversary"])
+    if row["aborted"]:
+        return f"| {name} | {adversary} | | | aborts | nothing to open |"
+    return (
+        f"| {name} | {adversary} | {row['errors']:,} | {row['accuracy']:.2%} | {said(row['passed'])} "
+        f"| {row['exact']} of {row['rows']} |"
+    )
+
+
+def said(passed: bool | None) -> str:
+    """A check's verdict in a table."""
+    return "-" if passed is None else "passes" if passed else "fails"
