@@ -157,4 +157,4 @@ def test_a_secret_start_is_tuned_with_the_same_arguments() -> None:
             for start in (Start.PUBLIC, Start.SECRET)
         ]
     assert calls[0] == calls[1]
-    assert {"start=shares", "source=known", "batch=4"} <= set(calls[0])
+    assert {"rows=4", "batch=4"} <= set(calls[0])
