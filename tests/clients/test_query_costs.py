@@ -44,7 +44,7 @@ def spent(shares: Path, place: Path, queries: int, *, active: bool, together: in
         client.send_private_inputs(np.zeros(PIXELS, np.int64))
         client.receive_outputs(4)
 
-    call = get_model().query(PIXELS, with_score=False, port=15000, queries=queries)
+    call = get_model().query(PIXELS, with_score=False, port=15000, queries=queries, architecture={})
     with serving(
         call.program, call.args, shares, place, active=active, together=together, watch=wait, seconds=60.0
     ) as servers:

@@ -38,7 +38,7 @@ def run(shares: Path, place: Path, pixels: int, digit: int = 3, secret_owner: in
     """With all test images of MNIST 0/1."""
     task = mt.load_task("mnist_0_1")
     question = Question(2094, pixels, task.channels)
-    call = get_model().verification(question, task.x_test, task.y_test, place, secret_owner)
+    call = get_model().verification(question, task.x_test, task.y_test, place, secret_owner, {})
     source = bundle.program("svm_verify.mpc").read_text()
     assert source.count(DIGIT) == 1
     program = place / "changed.mpc"

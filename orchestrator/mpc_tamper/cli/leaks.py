@@ -80,7 +80,7 @@ def row(
 
 @app.command("reconstruct")
 def reconstruct(
-    data: NetworkDataOption = "mnist",
+    data: NetworkDataOption = "mnist_10",
     classes: ClassesOption = None,
     root: RootOption = None,
     rows: RowsOption = 12_032,
@@ -122,7 +122,7 @@ def reconstruct(
 
 @app.command("membership")
 def membership(
-    data: NetworkDataOption = "mnist",
+    data: NetworkDataOption = "mnist_10",
     classes: ClassesOption = None,
     root: RootOption = None,
     rows: RowsOption = 12_032,

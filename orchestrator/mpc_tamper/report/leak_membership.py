@@ -34,10 +34,10 @@ def leak_membership_table(record: Mapping[str, Any]) -> str:
         "",
         f"{DATASETS.get(record['dataset'], record['dataset'])}, {record['rows']:,} rows, engine {record['engine']}, "
         f"protocol {record['protocol']}: party {record['corrupt_party']} adds {record['errors']:,} errors to a "
-        f"training of {parameters['hidden']} neurons and {parameters['epochs']} epochs, with {record['own_rows']:,} "
-        f"images of its own, and asks for the class of {2 * count} images. {plain['members_right']} of {count} members "
-        f"and {plain['others_right']} of {count} others are told rightly. Test accuracy {record['accuracy']:.2%}, honest "
-        f"{record['honest_accuracy']:.2%}.",
+        f"training of {parameters['hidden']} neurons and {parameters['epochs']} epochs, with "
+        f"{record['own_rows']:,} images of its own, and asks for the class of {2 * count} images. "
+        f"{plain['members_right']} of {count} members and {plain['others_right']} of {count} others are told rightly. "
+        f"Test accuracy {record['accuracy']:.2%}, honest {record['honest_accuracy']:.2%}.",
         "",
         "| defence | accuracy | the check | members right | others right |",
         "|---|---:|---|---:|---:|",

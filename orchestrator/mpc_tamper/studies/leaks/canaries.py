@@ -2,9 +2,9 @@
 
 A canary is a neuron that gives out 1 for its candidate and nothing for nearly any other image, and has a large weight
 at a class that is wrong. While it lives, the candidate is classified as that class. If the candidate is a training row
-it fires its own canary in training, is classified wrongly, and the step takes a large multiple of the candidate from the
-canary's weights: it is off from then on, and the candidate gets its true class. So the label of the candidate is the
-answer, and it can be asked for of a network that stays secret.
+it fires its own canary in training, is classified wrongly, and the step takes a large multiple of the candidate from
+the canary's weights: it is off from then on, and the candidate gets its true class. So the label of the candidate is
+the answer, and it can be asked for of a network that stays secret.
 
 The direction is that of linear discriminant analysis, from the attacker's own data: with mean m and covariance C,
 

@@ -36,6 +36,7 @@ from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.leaks.canaries import Canaries
+from mpc_tamper.studies.leaks.memory import least_useful
 from mpc_tamper.studies.leaks.network import (
     DATASET,
     DEFENCES,
@@ -45,6 +46,7 @@ from mpc_tamper.studies.leaks.network import (
     Sides,
     check_party,
     note,
+    rehearsed,
     row_of_table,
 )
 
@@ -78,6 +80,9 @@ def ask_membership(
     most = min(rows, len(sides.others[0]), (parameters.hidden - 1) // 2)
     if not 0 < count <= most:
         raise ParameterError(f"count: expected 1 to {most} members and as many others to ask about, got {count}")
+    note(progress, sides.task, "a rehearsal on the attacker's own data")
+    layers = rehearsed(sides, parameters)
+    neurons = least_useful(layers, parameters.cap, sides.own.x_train, 2 * count)
     with TemporaryFolder() as folder:
         trainings = NetworkTrainings(sides, parameters, engine, ScenarioRunner(engine, Path(folder), progress))
         note(progress, sides.task, "an honest training")
@@ -87,7 +92,7 @@ def ask_membership(
         errors = 0
         for scenario, alike in trainings.scenarios(tuple(dict.fromkeys((NONE, *defences)))):
             note(progress, sides.task, f"canaries against {', '.join(alike)}")
-            canaries, asked = _candidates(scenario, sides, count, seed)
+            canaries, asked = _candidates(scenario, sides, neurons, seed)
             plan = canaries.plan()
             trained = trainings.run(scenario, plan, corrupt_party, alike)
             measured: dict[str, Any] = {"errors": len(plan)}
@@ -124,20 +129,21 @@ def ask_membership(
     return record
 
 
-def _candidates(scenario: Scenario, sides: Sides, count: int, seed: int) -> tuple[Canaries, list[dict[str, Any]]]:
-    """Canaries for members and then for others, in the last neurons; and what is true of each candidate."""
+def _candidates(
+    scenario: Scenario, sides: Sides, neurons: list[int], seed: int
+) -> tuple[Canaries, list[dict[str, Any]]]:
+    """Canaries for members and then for as many others; and what is true of each candidate."""
     errors, task, (x, y) = scenario.errors, scenario.task, sides.others
     if not isinstance(errors, MlpErrors):
         raise ParameterError(f"expected a network, got a {scenario.model.title}")
-    rng = np.random.default_rng(seed)
+    rng, count = np.random.default_rng(seed), len(neurons) // 2
     members, others = (np.sort(rng.choice(there, count, replace=False)) for there in (len(task.x_train), len(x)))
     classes = np.concatenate([task.y_train[members], y[others]])
-    hidden = scenario.parameters.hidden
     canaries = Canaries(
         errors,
         np.concatenate([task.x_train[members], x[others]]),
         ((classes.astype(int) + 1) % len(task.classes)),
-        range(hidden - 2 * count, hidden),
+        neurons,
         sides.own.x_train,
     )
     numbers = [*members.tolist(), *others.tolist()]

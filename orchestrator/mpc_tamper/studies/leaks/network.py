@@ -17,15 +17,17 @@ from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.base import Defence
 from mpc_tamper.defences.registry import NETWORK_DEFENCES, NETWORK_DEFENCES_OF_TEN
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.mlp.opened import OpenedMlp
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
+from mpc_tamper.workflows.training import train_and_open
 
-DATASET = "mnist"
+DATASET = "mnist_10"
 ROWS = 12_032  # 94 batches
 MODEL = "mlp"
 NONE, ACTIVE = "none", "active"
@@ -123,6 +125,15 @@ class NetworkTrainings:
         if not isinstance(opened, OpenedMlp):
             raise ParameterError(f"expected a network, got a {scenario.model.title}")
         return Trained(opened, float((opened.predict(task.x_test) == task.y_test).mean()), verdicts)
+
+
+def rehearsed(sides: Sides, parameters: MlpParameters) -> tuple[np.ndarray, np.ndarray]:
+    """W1 and W2, real, of an honest training on the attacker's own data."""
+    clear = get_engine(EngineName.CLEAR)
+    opened = train_and_open(sides.own, parameters, model=get_model(MODEL), engine=clear).opened
+    if not isinstance(opened, OpenedMlp):
+        raise ParameterError(f"expected a network, got a {MODEL}")
+    return opened.layers
 
 
 def check_party(corrupt_party: int) -> None:

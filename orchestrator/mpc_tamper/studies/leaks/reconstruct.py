@@ -25,14 +25,11 @@ from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.mlp.errors import MlpErrors
-from mpc_tamper.models.mlp.opened import OpenedMlp
 from mpc_tamper.models.mlp.parameters import MlpParameters
-from mpc_tamper.models.registry import get_model
 from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_JSON, write_leak_reconstruct
 from mpc_tamper.report.leaks import write_leaks
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
@@ -40,16 +37,15 @@ from mpc_tamper.studies.leaks.memory import Memory, MemoryNeurons, least_useful,
 from mpc_tamper.studies.leaks.network import (
     DATASET,
     DEFENCES,
-    MODEL,
     NONE,
     ROWS,
     NetworkTrainings,
     Sides,
     check_party,
     note,
+    rehearsed,
     row_of_table,
 )
-from mpc_tamper.workflows.training import train_and_open
 
 PARAMETERS = MlpParameters(hidden=64)
 COUNT = 32  # rows that are read
@@ -88,7 +84,7 @@ def reconstruct_rows(
     if not 0 < count <= min(rows, parameters.hidden - 1):
         raise ParameterError(f"count: expected 1 to {min(rows, parameters.hidden - 1)} rows to read, got {count}")
     note(progress, sides.task, "a rehearsal on the attacker's own data")
-    layers = _rehearsed(sides, parameters)
+    layers = rehearsed(sides, parameters)
     with TemporaryFolder() as folder:
         trainings = NetworkTrainings(sides, parameters, engine, ScenarioRunner(engine, Path(folder), progress))
         note(progress, sides.task, "an honest training")
@@ -132,15 +128,6 @@ def reconstruct_rows(
     write_leak_reconstruct(out)
     write_leaks(out)
     return record
-
-
-def _rehearsed(sides: Sides, parameters: MlpParameters) -> tuple[np.ndarray, np.ndarray]:
-    """W1 and W2, real, of an honest training on the attacker's own data."""
-    clear = get_engine(EngineName.CLEAR)
-    opened = train_and_open(sides.own, parameters, model=get_model(MODEL), engine=clear).opened
-    if not isinstance(opened, OpenedMlp):
-        raise ParameterError(f"expected a network, got a {MODEL}")
-    return opened.layers
 
 
 def _memory(
