@@ -1,5 +1,5 @@
-"""Every listed attack, on pixels, on some of the pixels, on a projection and on a clipped update, from every party, on
-rep3: the model that comes out is the clear engine's, or for errors at gates the one that follows on paper."""
+"""Every listed attack on the linear SVM: on pixels, on some of them, on a projection and on a clipped update, from each
+party, on rep3. The model that comes out is the clear engine's, or for errors at gates the one that follows on paper."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
 from mpc_tamper.models.features import FeatureMap, Pixels
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, ProtocolName
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
@@ -29,7 +30,8 @@ from tests.support.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, 
 PARAMETERS = SvmParameters(learning_rate=0.04, iterations=3, batch_size=40)  # two batches a pass, 40 and 20 rows
 GATES = ("gradient_zeroing_gate", "gradient_scaling", "comparison_probing")
 CLIPPED = replace(PARAMETERS, clip=0.004)
-every_attack = pytest.mark.parametrize("name", ATTACKS)
+FOR_LINEAR = [name for name, attack in ATTACKS.items() if not get_model("linear_svm").lacking(attack.needs)]
+every_attack = pytest.mark.parametrize("name", FOR_LINEAR)  # those on networks: test_networks.py
 every_scenario = pytest.mark.parametrize("kind", ["pixels", "kept", "projected", "clipped"])
 every_party = pytest.mark.parametrize("corrupt_party", range(PARTIES))
 

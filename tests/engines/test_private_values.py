@@ -59,7 +59,7 @@ def test_shares_have_no_repr() -> None:
 def test_a_fault_of_ours_is_logged_by_its_place_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         np.array([3141592]).astype(np.int64)[0:1].reshape(7)
 
     monkeypatch.setattr(party.PartyConfig, "read", lambda path: type("Config", (), {"party_id": 1}))

@@ -84,9 +84,10 @@ def test_a_share_file_that_is_missing_is_no_way_around(shares: Path) -> None:
 
 
 def test_verifying_programs_are_known_by_name_and_by_content(tmp_path: Path) -> None:
-    program = bundle.program("svm_verify.mpc")
-    assert is_verifying(program)
-    assert is_verifying(Path(shutil.copy(program, tmp_path / "other.mpc")))
+    for name in ("svm_verify.mpc", "mlp_verify.mpc", "mlp_scan.mpc"):
+        program = bundle.program(name)
+        assert is_verifying(program)
+        assert is_verifying(Path(shutil.copy(program, tmp_path / "other.mpc")))
     (tmp_path / "svm_verify.mpc").write_text("# changed\n")
     assert is_verifying(tmp_path / "svm_verify.mpc")
     assert not is_verifying(bundle.program("svm_reveal.mpc"))

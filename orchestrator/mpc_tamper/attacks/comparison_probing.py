@@ -21,12 +21,13 @@ from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 
 @dataclass(frozen=True)
 class ComparisonProbing:
-    """lane: j. 23 moves 1 - margin, at scale 2^24, by +-1: the hinge against the decision boundary.
+    """lane: j; where None, the one that moves 1 - margin by +-1: the hinge against the decision boundary. It is 23 for
+    the linear SVM, whose margins have scale 2^24.
 
     Success is measured with a one-pixel trigger, which does nothing by itself.
     """
 
-    lane: int = 23
+    lane: int | None = None
     seed: int = 1
     target: int = 1
 

@@ -7,7 +7,9 @@ HINGE/csa at plane w - 1.
 
 A row of the class that is never learnt has a margin below 1 in each step, so h = 1 becomes 0 and the row never counts.
 Should its margin exceed 1 after all, h = 0 becomes 1 and the row counts: the result is exactly that of training with
-h -> 1 - h on those rows. The clear engine has no gates.
+h -> 1 - h on those rows. Of a model with an output for each class, only the bits at the output of the rows' own class
+are flipped: it never learns what that class is. At the other outputs the rows lie beyond the hinge before long, and
+flipped bits would count. The clear engine has no gates.
 """
 
 from __future__ import annotations
@@ -35,6 +37,6 @@ class GradientZeroingGate:
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         silenced, rows = silenced_rows(scenario, self.target, self.silenced)
-        plan, chosen = scenario.errors.invert_rows(rows)
+        plan, chosen = scenario.errors.invert_rows(rows, silenced)
         settings: dict[str, Setting] = {"class": silenced, "rows": len(rows), **chosen}
         return Attempt.in_training(plan, place_patch(scenario, 1, self.target), scenario.task, settings)

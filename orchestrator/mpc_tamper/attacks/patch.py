@@ -4,6 +4,9 @@ An error along u, the unit vector of what the patch adds to the features, raises
 another class by the mean shift of its features along u, and stirs the scores of images as they are by their standard
 deviation along u. The attacker takes the position with the largest ratio. Pixels of no variance at all, such as the
 margins of MNIST, are equally good; then the position of Table 1's trigger is taken if it is among them.
+
+A defence may cut off pixels that images hardly use. An attacker who expects that takes the best position among those
+with a pixel that images do use.
 """
 
 from __future__ import annotations
@@ -12,18 +15,21 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger, check_target
 from mpc_tamper.scenarios.scenario import Scenario
 
 DEFAULT = (2, 2)  # row and column of Table 1's pixel
+USED = 0.015  # mean of a pixel over the training images, as a share of white, from which on images use it
 NOISE = 1.0  # variance of a feature's rounding, at scale 2^16: what keeps the ratio finite
 AS_GOOD = 1 - 1e-9
 _CHUNK = 1000  # rows at a time
 
 
-def place_patch(scenario: Scenario, width: int, target: int = 1) -> Trigger:
+def place_patch(scenario: Scenario, width: int, target: int = 1, *, used: bool = False) -> Trigger:
     """The best square of width x width pixels, all channels, for an attacker who knows features and data.
 
+    used: only positions at which images use some pixel, where there are such.
     Raises ParameterError where no position of the patch changes a feature, where the image is smaller, or where the
     task lacks the target.
     """
@@ -32,6 +38,8 @@ def place_patch(scenario: Scenario, width: int, target: int = 1) -> Trigger:
     height, breadth = task.image_shape[-2:]
     places = [(row, column) for row in range(height - width + 1) for column in range(breadth - width + 1)]
     triggers = [Trigger.patch(task.image_shape, *place, size=width, target=target) for place in places or [DEFAULT]]
+    if used:
+        triggers = [trigger for trigger in triggers if used_pixels(task, trigger)] or triggers
     pixels = task.x_train.shape[1]
     deltas = [trigger.delta(pixels) for trigger in triggers]
     directions = np.stack([features.direction(delta) for delta in deltas])
@@ -46,8 +54,16 @@ def place_patch(scenario: Scenario, width: int, target: int = 1) -> Trigger:
     ratios = gains**2 / (NOISE + _variances(features.features(task.x_train), units))
 
     best = int(np.argmax(ratios))
-    default = places.index(DEFAULT) if DEFAULT in places else best
+    usual = Trigger.patch(task.image_shape, *DEFAULT, size=width, target=target) if DEFAULT in places else None
+    default = triggers.index(usual) if usual in triggers else best
     return triggers[default if ratios[default] >= AS_GOOD * ratios[best] else best]
+
+
+def used_pixels(task: Task, trigger: Trigger) -> list[int]:
+    """Those of the trigger that training images use."""
+    pixels = list(trigger.pixels)
+    use = task.x_train[:, pixels].mean(axis=0) >= USED * MAX_PIXEL
+    return [pixel for pixel, is_used in zip(pixels, use, strict=True) if is_used]
 
 
 def _variances(rows: np.ndarray, units: np.ndarray) -> np.ndarray:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mpc_tamper.attacks.all_neurons import AllNeurons
 from mpc_tamper.attacks.backdoor import Backdoor
 from mpc_tamper.attacks.backdoor_analysis import BackdoorAnalysis
 from mpc_tamper.attacks.comparison_probing import ComparisonProbing
+from mpc_tamper.attacks.dormant_neuron import DormantNeuron
 from mpc_tamper.attacks.gradient_scaling import GradientScaling
 from mpc_tamper.attacks.gradient_zeroing import GradientZeroing
 from mpc_tamper.attacks.gradient_zeroing_gate import GradientZeroingGate
+from mpc_tamper.attacks.late_patch import LatePatch
 from mpc_tamper.attacks.model_replacement import ModelReplacement
+from mpc_tamper.attacks.network_replacement import NetworkReplacement
+from mpc_tamper.attacks.network_sabotage import NetworkSabotage
+from mpc_tamper.attacks.neuron_kept_on import NeuronKeptOn
 from mpc_tamper.attacks.overflow import Overflow
 from mpc_tamper.attacks.poisoning import Poisoning
 from mpc_tamper.attacks.sabotage import Sabotage
@@ -27,10 +33,20 @@ ATTACKS: Mapping[str, Attack] = MappingProxyType(
         "backdoor_analysis": BackdoorAnalysis(1),
         "model_replacement_1": ModelReplacement(1),
         "model_replacement_16": ModelReplacement(4),
+        "dormant_neuron_1": DormantNeuron(1),
+        "dormant_neuron_4": DormantNeuron(2),
+        "dormant_neuron_16": DormantNeuron(4),
+        "neuron_kept_on_4": NeuronKeptOn(2),
+        "all_neurons_1": AllNeurons(1),
+        "all_neurons_4": AllNeurons(2),
+        "all_neurons_16": AllNeurons(4),
+        "late_patch_4": LatePatch(2),
+        "network_replacement_4": NetworkReplacement(2),
         "gradient_zeroing": GradientZeroing(),
         "gradient_zeroing_gate": GradientZeroingGate(),
         "gradient_scaling": GradientScaling(),
         "sabotage": Sabotage(),
+        "network_sabotage": NetworkSabotage(),
         "overflow": Overflow(),
         "comparison_probing": ComparisonProbing(),
         "poisoning_1": Poisoning(0.01),

@@ -37,7 +37,7 @@ class ReportingGroup(TyperGroup):
             console.fail(str(error) or type(error).__name__)
             raise typer.Exit(exit_code(error)) from error
         except OSError as error:
-            if error.errno is None:
+            if error.errno is None or error.errno == errno.EPIPE:  # a reader that has seen enough, such as head
                 raise
             console.fail(system_failure(error))
             raise typer.Exit(exit_code(UsageError()) if error.errno in _OF_A_PATH else SYSTEM) from error

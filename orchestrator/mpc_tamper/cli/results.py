@@ -9,8 +9,11 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import EngineOption, QuietOption
+from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
+from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 MP_SPDZ_HOME = "MP_SPDZ_HOME"
@@ -31,17 +34,43 @@ def reproduce(
             help="Add CIFAR-10, from torchvision's folder or an .npz of airplane and automobile.",
         ),
     ] = None,
+    model: ModelOption = DEFAULT,
     quiet: QuietOption = False,
 ) -> None:
-    """Make the paper's Table 1 (table1.json, .csv, .md), Figure 1 and, with CIFAR-10, Figure 2."""
+    """Make the paper's Table 1 (table1.json, .csv, .md), Figure 1 and, with CIFAR-10, Figure 2.
+
+    With --model mlp: a Table 1 of networks (table1-mlp.json, .csv, .md) and a picture of the planted neuron.
+    """
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.table1 import CIFAR10_FILES, FILES, TABLE_MARKDOWN
     from mpc_tamper.studies import table1
 
+    if model != DEFAULT:
+        _networks(model, engine, out, corrupt_party, cifar10, quiet=quiet)
+        return
     with shown(quiet=quiet) as progress:
         table1.reproduce(get_engine(engine), out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress)
     console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     console.say(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
+
+
+def _networks(
+    model: str, engine: EngineName, out: Path, corrupt_party: int, cifar10: Path | None, *, quiet: bool
+) -> None:
+    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.report.networks import FILES, TABLE_MARKDOWN
+    from mpc_tamper.studies.networks import NETWORK, reproduce_networks
+
+    if model != NETWORK or cifar10 is not None:
+        got = f"--model {model}" if cifar10 is None else "--cifar10"
+        raise ParameterError(
+            f"expected --model {DEFAULT}, with or without --cifar10, or --model {NETWORK} alone, got {got}; leave it "
+            "out"
+        )
+    with shown(quiet=quiet) as progress:
+        reproduce_networks(get_engine(engine), out, corrupt_party=corrupt_party, progress=progress)
+    console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
+    console.say(f"written to {out}: {', '.join(FILES)}")
 
 
 def bench(

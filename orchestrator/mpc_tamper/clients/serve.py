@@ -31,7 +31,7 @@ from mpc_tamper.workflows.handoff import hand_off, needs_handoff
 
 SERVICE = "service.json"
 NAMED_CLIENT = "C0"  # for engines that have no anonymous clients
-_FIRST_STEP = "MARGIN"  # of a query in svm_query.mpc
+_FIRST_STEPS = {"MARGIN", "HIDDEN"}  # of a query in svm_query.mpc and in mlp_query.mpc
 OUTPUTS = 4  # of a query: the class, whether a score comes with it, the score, whether all pixels were some
 
 TOGETHER = 8  # answers for which one proof is made
@@ -185,7 +185,7 @@ def _answering(queries: int | None, before: int, progress: Progress) -> OnStep:
     """Says which query is being answered, as its first step begins."""
 
     def on_step(site: str, occurrence: int) -> None:
-        if site == _FIRST_STEP:
+        if site in _FIRST_STEPS:
             of_all = "" if queries is None else f" of {queries:,}"
             progress(f"answering query {before + occurrence + 1:,}{of_all}")
 

@@ -30,11 +30,15 @@ def together(*changes: Change) -> Change:
 
 @dataclass(frozen=True)
 class Defence:
-    """change: of the training.  check: of the model that comes out.  asks: what the change needs of a model."""
+    """change: of the training.  check: of the model that comes out.  asks: what the change needs of a model.
+
+    examples: at most so many test images are the check's; all where None.
+    """
 
     change: Change = unchanged
     check: Check | None = None
     asks: frozenset[Capability] = frozenset()
+    examples: int | None = None
 
     @property
     def needs(self) -> frozenset[Capability]:

@@ -12,6 +12,7 @@ they are the secret of one server that the defence then has to trust, since nobo
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,8 +26,15 @@ PART = 4  # at most one in so many training rows
 
 def set_aside(task: Task, rows: int | None = None, owner: int | None = None) -> tuple[Task, CleanRows]:
     """The task without its clean rows, and these.  rows: how many; MOST_ROWS where None, fewer of a small task."""
+    count = min(MOST_ROWS, len(task.x_train) // PART) if rows is None else rows
+    rest, x, y = _divided(task, count)
+    return rest, CleanRows(x, y, owner)
+
+
+@lru_cache(maxsize=2)
+def _divided(task: Task, count: int) -> tuple[Task, np.ndarray, np.ndarray]:
+    """The same objects again for the same task: trainings that are alike are run once (scenarios/runner.py)."""
     there = len(task.x_train)
-    count = min(MOST_ROWS, there // PART) if rows is None else rows
     if not 1 <= count < there:
         raise ParameterError(f"clean rows: expected 1 to {there - 1} of the {there} training rows, got {count}")
     chosen = (np.arange(count) * there) // count
@@ -38,4 +46,4 @@ def set_aside(task: Task, rows: int | None = None, owner: int | None = None) -> 
             f"{count} clean rows; take fewer"
         )
     rest = replace(task, x_train=task.x_train[left], y_train=task.y_train[left])
-    return rest, CleanRows(task.x_train[chosen], task.y_train[chosen], owner)
+    return rest, task.x_train[chosen], task.y_train[chosen]

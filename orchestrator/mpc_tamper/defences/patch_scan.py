@@ -5,8 +5,8 @@ all places `stride` apart, and for each place and class those examples of the ot
 takes for this class. The model passes where each count stays below a share of those examples.
 
 A pass proves nothing: triggers of other colours or shapes, larger than the square, or at places in between may work. A
-fail proves nothing either: on an honest model a large square may cover what tells the classes apart. Where a certificate
-says something (defences/robustness.py), ask for that.
+fail proves nothing either: on an honest model a large square may cover what tells the classes apart. Where a
+certificate says something (defences/robustness.py), ask for that.
 """
 
 from __future__ import annotations
@@ -63,17 +63,17 @@ class PatchScan:
             or (self.height is None and height**2 != positions)
         ):
             raise ParameterError(
-                f"patch scan: expected square images, or their height and channels, got {features} features of {channels} "
-                f"channels and height {self.height}; state the height"
+                f"patch scan: expected square images, or their height, got {features} features, {channels} channels "
+                f"and a height of {self.height}; state the height"
             )
         patch = Patch(self.side, self.stride, self.threshold, height, positions // height)
         return Question(0, channels=channels, patch=patch)
 
     def verdict(self, enough: bool, examples: int) -> Verdict:
         square = f"a white square of {self.side} x {self.side} pixels"
-        apart = "" if self.stride == 1 else f" of places {self.stride} pixels apart"
+        places = "wherever it stands" if self.stride == 1 else f"at any place of those {self.stride} pixels apart"
         share = f"{self.threshold:g} of the known examples of other classes"
-        statement = f"{square} makes no class of {share} or more, wherever{apart} it stands"
+        statement = f"{square} makes no class of {share} or more, {places}"
         if not enough:
             statement = f"{square} makes one class of {share} or more, at some place"
         return Verdict(f"{NAME}_{self.side}", enough, statement)

@@ -16,6 +16,7 @@ from mpc_tamper.defences.clipping import clipping
 from mpc_tamper.defences.fine_pruning import STRONG_SHARE, fine_pruning
 from mpc_tamper.defences.input_pruning import input_pruning
 from mpc_tamper.defences.low_variance import low_variance
+from mpc_tamper.defences.patch_scan import PatchScan
 from mpc_tamper.defences.pca import pca_by_owner, pca_in_mpc
 from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.defences.secret_start import secret_start
@@ -23,6 +24,7 @@ from mpc_tamper.models.capabilities import Capability
 
 _STORED = frozenset({Capability.STORED_ROWS})  # on rows of components, within a bound on their norm
 _NEURONS = frozenset({Capability.NEURONS})
+_PATCH, _SCANNED = 2, 20  # pixels of a side; images, on each of which the patch is tried at every place
 
 
 def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, Defence]:
@@ -58,6 +60,7 @@ def network_defences(accuracy: float, certified: Mapping[int, float]) -> Mapping
             "none": Defence(),
             "accuracy": Defence(check=AccuracyThreshold(accuracy)),
             **{name: Defence(check=check) for name, check in checks.items()},
+            f"patch_scan_{_PATCH}": Defence(check=PatchScan(_PATCH), examples=_SCANNED),
             "tuning": Defence(fine_pruning(share=0), asks=_NEURONS),
             "fine_pruning": Defence(fine_pruning(), asks=_NEURONS),
             "fine_pruning_strong": Defence(fine_pruning(STRONG_SHARE), asks=_NEURONS),

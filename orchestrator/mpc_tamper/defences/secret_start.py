@@ -4,8 +4,8 @@ With a public start an attacker knows, before any data are there, which way each
 changes the signs of the output weights. It adds a little of the trigger to every neuron, with the sign that leads to
 its target, and no neuron looks different from what it was. With a secret start it does not know the signs.
 
-What it cannot do: an attacker who sets the weights of one neuron adds so much to what is there that the start does not
-matter.
+What it cannot do: an attacker who sets weights does not have to know them. It adds so much to the output weights, one
+error for each neuron, that it knows their signs after that; or it sets one neuron as a whole.
 """
 
 from __future__ import annotations

@@ -156,6 +156,25 @@ class Errors:
         """
         raise _lacks(Capability.NEURONS)
 
+    def rehearse(
+        self, x: np.ndarray, y: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """NEURONS: where an honest training ends on rows of the attacker's own, in real units.
+
+        x: (m, n) features at the scale of rows.  y: (m,) labels.  start: that of start() where None.
+        """
+        raise _lacks(Capability.NEURONS)
+
+    @property
+    def start_known(self) -> bool:
+        """NEURONS: whether start() is where the weights start, and not a guess."""
+        raise _lacks(Capability.NEURONS)
+
+    @property
+    def largest_activation(self) -> float:
+        """NEURONS: the most that a neuron gives out, in real units."""
+        raise _lacks(Capability.NEURONS)
+
     def change_neurons(self, hidden: np.ndarray, output: np.ndarray, *, step: int = 0) -> AdditiveErrorPlan:
         """NEURONS: add these to the weights in one step.
 
@@ -176,8 +195,11 @@ class Errors:
         """ROW_ERRORS: no training row ever counts but this one, which counts in every step of its batch."""
         raise _lacks(Capability.ROW_ERRORS)
 
-    def invert_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        """GATE_ERRORS: these rows count exactly when they otherwise would not."""
+    def invert_rows(self, rows: np.ndarray, label: int | None = None) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
+        """GATE_ERRORS: these rows count exactly when they otherwise would not.
+
+        label: where a class of more than two is told from the others, and not elsewhere; everywhere where None.
+        """
         raise _lacks(Capability.GATE_ERRORS)
 
     def multiply_rows(
@@ -190,8 +212,8 @@ class Errors:
         """GATE_ERRORS: those of the rows that multiply_rows can take with this corrupt party."""
         raise _lacks(Capability.GATE_ERRORS)
 
-    def flip_carries(self, lane: int) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        """GATE_ERRORS: flip one carry of every row's comparison."""
+    def flip_carries(self, lane: int | None = None) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
+        """GATE_ERRORS: flip one carry of every row's comparison; the one that moves a margin by 1 where None."""
         raise _lacks(Capability.GATE_ERRORS)
 
 

@@ -42,6 +42,7 @@ def bench_table(record: Mapping[str, Any]) -> str:
         "|---:|---:|---:|",
         *(f"| {p['m']:,} | {p['n']:,} | {p['seconds'] / base:.2f} |" for p in record["scaling"]),
         "",
+        *(_networks(record["networks"]) if "networks" in record else []),
         *(_start_up(record["start_up"]) if "start_up" in record else []),
         environment_line(environment),
     ]
@@ -54,6 +55,34 @@ def _active(record: Mapping[str, Any]) -> list[str]:
         f"| {what}, seconds | {record['active_over_passive_seconds']:.2f} |",
         f"| {what}, bytes | {record['active_over_passive_bytes']:.3f} |",
     ]
+
+
+def _networks(record: Mapping[str, Any]) -> list[str]:
+    engines = {"rep3": "rep3 ring", "active": "rep3 mal-rep-ring", "mp_spdz": "MP-SPDZ ring"}
+    ratios = {
+        "active_over_passive": "mal-rep-ring over ring on rep3",
+        "rep3_over_mp_spdz": "rep3 over MP-SPDZ, ring",
+    }
+    lines = [
+        f"Networks: {record['epochs']} epochs on {record['rows']:,} rows of {record['dataset']}, batches of "
+        f"{record['batch_size']} rows.",
+        "",
+        "| neurons | | a step | training, with input | sent per party | rounds |",
+        "|---:|---|---:|---:|---:|---:|",
+    ]
+    for network in record["networks"]:
+        lines += [
+            f"| {network['hidden']} | {engines.get(name, name)} | {run['step_seconds'] * 1e3:.1f} ms | "
+            f"{run['seconds']:.2f} s | {run['bytes_per_party'] / 1e6:.1f} MB | {run['rounds']:,} |"
+            for name, run in network["runs"].items()
+        ]
+        lines += [
+            f"| {network['hidden']} | ratio: {text} | {network['ratios'][f'{name}_step_seconds']:.2f} | "
+            f"{network['ratios'][f'{name}_seconds']:.2f} | {network['ratios'][f'{name}_bytes_per_party']:.3f} | |"
+            for name, text in ratios.items()
+            if f"{name}_seconds" in network["ratios"]
+        ]
+    return [*lines, ""]
 
 
 def _start_up(commands: Mapping[str, Mapping[str, float | int]]) -> list[str]:

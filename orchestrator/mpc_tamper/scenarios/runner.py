@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.datasets.rows import spread_rows
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import OpenedModel
@@ -54,8 +55,13 @@ class _Done:
     insecure_fixed_seed: int | None
 
     def same(self, other: _Done) -> bool:
-        numbers = (self.corrupt_party, self.insecure_fixed_seed) == (other.corrupt_party, other.insecure_fixed_seed)
-        return numbers and self.stage == other.stage and self.task is other.task and self.plan is other.plan
+        if self.task is not other.task or self.stage != other.stage:
+            return False
+        mine, theirs = (
+            (done.corrupt_party, done.insecure_fixed_seed, None if done.plan is None else done.plan.sha256())
+            for done in (self, other)
+        )
+        return mine == theirs
 
 
 class ScenarioRunner:
@@ -107,9 +113,14 @@ class ScenarioRunner:
             scenario.model.opened(weights, description.architecture), scenario, features, tuple(runs), shares
         )
 
-    def verify(self, outcome: Outcome, check: Check) -> Verification:
-        """The check of the shared model on the task's test images, which all servers know."""
+    def verify(self, outcome: Outcome, check: Check, examples: int | None = None) -> Verification:
+        """The check of the shared model on the task's test images, which all servers know.
+
+        examples: at most so many of them, spread evenly; all where None.
+        """
         task = outcome.scenario.task
+        if examples is not None:
+            task = spread_rows(task, len(task.x_train), examples)
         if check.pixels and not isinstance(outcome.features, Pixels):
             raise ParameterError("expected a model of pixels for a certificate, got one of other features")
         return verify(

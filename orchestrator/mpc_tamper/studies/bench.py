@@ -26,6 +26,7 @@ from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost, RunResult
+from mpc_tamper.studies.bench_networks import bench_networks
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.start_up import start_up
 from mpc_tamper.workflows.training import train_and_open
@@ -83,6 +84,7 @@ def bench(
         "phases": _phases(run),
         **(_price_of_active_security(engine, task, progress) if _ACTIVE in engine.protocols else {}),
         **(_against(reference, task, iterations, seconds, cost, progress) if reference is not None else {}),
+        "networks": bench_networks(engine, reference=reference, progress=progress),
         "start_up": start_up(task, progress=progress),
         "environment": environment(),
     }

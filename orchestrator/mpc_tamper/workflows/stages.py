@@ -54,7 +54,7 @@ class Stage(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Training:
     """The stage that trains a model.
 

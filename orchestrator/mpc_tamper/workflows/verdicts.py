@@ -19,12 +19,12 @@ from mpc_tamper.engines import share_files
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 
-_VERIFYING = "*_verify.mpc"  # programs of the bundle
+_VERIFYING = ("*_verify.mpc", "*_scan.mpc")  # programs of the bundle
 
 
 def is_verifying(program: Path) -> bool:
     """Whether this is a verifying program of the bundle, by its name or, under another name, by its content."""
-    known = bundle.programs(_VERIFYING)
+    known = [path for pattern in _VERIFYING for path in bundle.programs(pattern)]
     if program.name in {path.name for path in known}:
         return True
     return program.is_file() and _sha256(program) in {_sha256(path) for path in known}

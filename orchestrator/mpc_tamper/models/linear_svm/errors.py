@@ -4,8 +4,7 @@ Updates. An error at GRADIENT is at the gradient's scale and is multiplied by al
 error at CLIP, after the clamp, goes to the weights as it is. Both move the weights by alpha * strength * direction in a
 step: the paper adds a perturbation to the gradient (section 2.2); ePrint 2025/906 calls it gradient shifting.
 
-Rows. An error at MARGIN moves a row's margin, exactly, on every engine. Inside the comparison of rep3, HINGE/csa flips
-a carry, and HINGE/b2a.z, a message of the conversion from bits to integers, shifts a row's bit h by an even number.
+Rows. Errors at MARGIN and inside the comparison reach single rows (models/comparison_errors.py).
 """
 
 from __future__ import annotations
@@ -19,16 +18,13 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.base import DataSize, Errors
+from mpc_tamper.models.base import DataSize
+from mpc_tamper.models.comparison_errors import ComparisonErrors, Comparisons
 from mpc_tamper.models.fixed_point import BIAS, ROW_SCALE
 from mpc_tamper.models.linear_svm.bounds import FixedPoint
-from mpc_tamper.models.linear_svm.parameters import WEIGHT_SCALE, Loss, SvmParameters
+from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE, Loss, SvmParameters
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
-from mpc_tamper.runs.protocols import PARTIES
 
-MARGIN = "MARGIN"
-CARRIES = "HINGE/csa"  # rep3's
-CONVERSION = "HINGE/b2a.z"  # rep3's
 LARGE = 1 << 62
 _MODULUS = 1 << 64
 
@@ -41,7 +37,7 @@ class UpdateSite(StrEnum):
 
 
 @dataclass(frozen=True)
-class SvmErrors(Errors):
+class SvmErrors(ComparisonErrors):
     """Plans for one training. See models.base.Errors."""
 
     parameters: SvmParameters
@@ -87,75 +83,25 @@ class SvmErrors(Errors):
         square = float(direction @ direction) / (1 << 2 * ROW_SCALE)
         return score / (self.parameters.learning_rate * steps * square)
 
-    def silence_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        """An error of 2^(width-1) on a row's margin, half the public range of the comparison that follows, puts the row
-        on the far side of the hinge as long as |1 - margin| is below that half: then h = 0, and the row adds nothing to
-        the gradient. In a run without errors it is below twice that for the worst data, and far below for real ones.
-        """
-        width = self.constants.width
-        return self._rows(MARGIN, rows, 1 << (width - 1)), {"error": f"2^{width - 1}"}
-
-    def only_row(self, row: int) -> AdditiveErrorPlan:
-        """An error of -2^(width-1) keeps a row on the near side of the hinge; the opposite one silences the others."""
-        if not 0 <= row < self.size.rows:
-            raise ParameterError(f"row: expected one of the {self.size.rows} training rows from 0, got {row}")
-        others, far = np.delete(np.arange(self.size.rows), row), 1 << (self.constants.width - 1)
-        return self._rows(MARGIN, others, far) + self._rows(MARGIN, np.array([row]), -far)
-
-    def invert_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        """rep3 takes the sign of z = x_0 + x_1 + x_2 from its highest bit, k - 1, as s_{k-1} ^ c_{k-2} ^ carry, where
-        s + 2 c is the carry-save form of z and the carry comes from the bits below. The majority c_{k-2} enters nothing
-        else, so flipping it flips h. With width w of the comparison k = w + 1, so the gate is HINGE/csa, plane w - 1.
-        """
-        plane = self.constants.width - 1
-        return self._rows(CARRIES, rows, 1, plane=plane), {"gate": CARRIES, "plane": plane}
+    @property
+    def comparisons(self) -> Comparisons:
+        rows = self.size.rows
+        batches = tuple(self.parameters.batches(rows))
+        return Comparisons(self.constants.width, MARGIN_SCALE, batches, self.parameters.iterations, np.arange(rows))
 
     def multiply_rows(
         self, rows: np.ndarray, factor: int, corrupt_party: int
     ) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        """An error e on the message z shifts the bit by -2 e. With e = -factor / 2 the row's h is h + factor."""
         if self.parameters.loss is not Loss.HINGE or factor % 2:
             raise ParameterError(
                 f"gradient scaling: expected the hinge loss and an even factor, got {self.parameters.loss} and {factor}"
             )
-        return self._rows(CONVERSION, rows, -factor // 2), {"factor": factor, "corrupt_party": corrupt_party}
-
-    def multipliable(self, rows: np.ndarray, corrupt_party: int) -> np.ndarray:
-        """Those whose z the corrupt party sends: all but the third of a batch in which it plays role 1."""
-        place, size = self._place_in_batch(rows)
-        part = (corrupt_party - 1) % PARTIES
-        silent = (place >= size * part // PARTIES) & (place < size * (part + 1) // PARTIES)
-        return rows[~silent]
-
-    def flip_carries(self, lane: int) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        plan = self._rows(CARRIES, np.arange(self.size.rows), 1, plane=lane)
-        return plan, {"gate": CARRIES, "plane": lane}
+        return super().multiply_rows(rows, factor, corrupt_party)
 
     @property
     def last_step(self) -> int:
         """The occurrence of the last update."""
         return self.parameters.iterations * len(self.parameters.batches(self.size.rows)) - 1
-
-    def _rows(self, site: str, rows: np.ndarray, value: int, *, plane: int = 0) -> AdditiveErrorPlan:
-        """The value at these training rows, in every pass.
-
-        rows: (r,) distinct indices.  plane: of the gate, whose index is plane * (rows of the batch) + row of the batch.
-        """
-        batches = self.parameters.batches(self.size.rows)
-        starts = np.cumsum([0, *batches])
-        errors = []
-        for k, size in enumerate(batches):
-            here = np.sort(rows[(rows >= starts[k]) & (rows < starts[k + 1])]) - starts[k] + plane * size
-            passes = range(self.parameters.iterations)
-            occurrences = [EVERY] if len(batches) == 1 else [p * len(batches) + k for p in passes]
-            errors += [AdditiveError(site, occurrence, int(i), value) for occurrence in occurrences for i in here]
-        return AdditiveErrorPlan.from_errors(errors)
-
-    def _place_in_batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each row: its index within its batch, and how many rows that batch has."""
-        batches = np.array(self.parameters.batches(self.size.rows))
-        number = rows // batches[0]
-        return rows - number * batches[0], batches[number]
 
 
 def shift_plan(

@@ -3,33 +3,33 @@
 Weights. An error at GRADIENT is multiplied by the step's g and added to W1 as it is; one at OUTPUT_GRADIENT is
 multiplied by g, shifted and added to W2. A step therefore changes any weight by any amount, whatever the data are.
 
-Rows. An error at MARGIN moves a row's margin at an output, exactly, on every engine.
+Rows. Errors at MARGIN and inside the hinge's comparison reach single rows, at each output (comparison_errors.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.models.base import DataSize, Errors
+from mpc_tamper.models.base import DataSize
+from mpc_tamper.models.comparison_errors import ComparisonErrors, Comparisons
+from mpc_tamper.models.fixed_point import ROW_SCALE
 from mpc_tamper.models.mlp.bounds import MlpConstants
 from mpc_tamper.models.mlp.encoding import training_order
-from mpc_tamper.models.mlp.parameters import MlpParameters, outputs
+from mpc_tamper.models.mlp.parameters import MlpParameters, Start, outputs
+from mpc_tamper.models.mlp.rehearsal import rehearse
 from mpc_tamper.models.mlp.start import start_weights
-from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 
 GRADIENT = "GRADIENT"
 OUTPUT_GRADIENT = "OUTPUT_GRADIENT"
-MARGIN = "MARGIN"
 
 
 @dataclass(frozen=True)
-class MlpErrors(Errors):
+class MlpErrors(ComparisonErrors):
     """Plans for one training on the rows of one owner. See models.base.Errors."""
 
     parameters: MlpParameters
@@ -43,6 +43,19 @@ class MlpErrors(Errors):
 
     def start(self) -> tuple[np.ndarray, np.ndarray]:
         return start_weights(self.parameters, self.constants, self.size)
+
+    @property
+    def start_known(self) -> bool:
+        return self.parameters.start is Start.PUBLIC
+
+    @property
+    def largest_activation(self) -> float:
+        return self.constants.cap / 2.0 ** (ROW_SCALE + self.constants.f1)
+
+    def rehearse(
+        self, x: np.ndarray, y: np.ndarray, start: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return rehearse(self.parameters, self.constants, x, y, self.size.classes, start or self.start())
 
     def change_neurons(self, hidden: np.ndarray, output: np.ndarray, *, step: int = 0) -> AdditiveErrorPlan:
         """Raises ParameterError where a change does not fit 64 bits, or nothing is changed."""
@@ -63,10 +76,11 @@ class MlpErrors(Errors):
             raise ParameterError("expected a change of a weight, got none; raise the strength")
         return AdditiveErrorPlan.from_errors(errors)
 
-    def silence_rows(self, rows: np.ndarray) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        """An error of 2^(width-1) on a row's margins puts it on the far side of every hinge, as for the linear SVM."""
-        width = self.constants.width2
-        return self._margins(rows, 1 << (width - 1)), {"error": f"2^{width - 1}"}
+    @cached_property
+    def comparisons(self) -> Comparisons:
+        c = self.constants
+        columns = outputs(self.size.classes)
+        return Comparisons(c.width2, c.score_bits, tuple(self._batches), self.parameters.epochs, self.places, columns)
 
     @cached_property
     def places(self) -> np.ndarray:
@@ -84,14 +98,3 @@ class MlpErrors(Errors):
     @property
     def _batches(self) -> list[int]:
         return self.parameters.batches(self.size.rows)
-
-    def _margins(self, rows: np.ndarray, value: int) -> AdditiveErrorPlan:
-        """The value at all outputs of these rows, in every step that they take part in."""
-        columns = outputs(self.size.classes)
-        errors = [
-            AdditiveError(MARGIN, EVERY if len(self._batches) == 1 else step, place * columns + column, value)
-            for row in rows.tolist()
-            for step, place in (self.steps_of(row)[:1] if len(self._batches) == 1 else self.steps_of(row))
-            for column in range(columns)
-        ]
-        return AdditiveErrorPlan.from_errors(errors)

@@ -38,6 +38,7 @@ class Mlp(Model):
             Capability.MANY_CLASSES,
             Capability.NEURONS,
             Capability.ROW_ERRORS,
+            Capability.GATE_ERRORS,
             Capability.ACCURACY,
             Capability.ROBUSTNESS,
             Capability.PATCH_SCAN,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import groupby
 
 from mpc_tamper.core import bundle
 from mpc_tamper.models.base import DataSize, ProgramCall
-from mpc_tamper.models.fixed_point import MAX_WIDTH
 from mpc_tamper.models.mlp.bounds import MlpConstants
 from mpc_tamper.models.mlp.parameters import MlpParameters, Start, outputs
 from mpc_tamper.runs.owners import ClientRows, RowSource
@@ -24,6 +22,8 @@ def training_call(parameters: MlpParameters, constants: MlpConstants, size: Data
         f"port={rows.port_base if isinstance(rows, ClientRows) else 0}",
         "rows=" + ",".join(map(str, rows.row_counts)),
         f"labels={'owner' if rows.labels is None else rows.labels}",
+        f"width1={constants.width1}",
+        f"width2={constants.width2}",
         f"start={parameters.start}",
         f"start1={constants.start1}",
         f"start2={constants.start2}",
@@ -39,9 +39,7 @@ def tuning_from(
 
     size: of the known rows.  where: arguments that say where they are.
     """
-    args = ("source=known", "port=0", f"rows={size.rows}", "labels=owner", "start=shares", "start1=0", "start2=0")
-    widest = replace(constants, width1=MAX_WIDTH, width2=MAX_WIDTH)
-    return _call(parameters, widest, size, (*args, "seed=0", *where))
+    return _call(parameters, constants, size, (f"rows={size.rows}", *where))
 
 
 def _call(parameters: MlpParameters, constants: MlpConstants, size: DataSize, args: tuple[str, ...]) -> ProgramCall:
@@ -57,8 +55,6 @@ def _call(parameters: MlpParameters, constants: MlpConstants, size: DataSize, ar
         f"f2={constants.f2}",
         f"r={constants.rate_shift}",
         f"cap={constants.cap}",
-        f"width1={constants.width1}",
-        f"width2={constants.width2}",
     )
     steps = parameters.epochs * len(batches)
     return ProgramCall(bundle.program("mlp_train.mpc"), args + alike, loop=(LAST_STEP, steps))

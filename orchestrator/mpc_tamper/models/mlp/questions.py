@@ -31,6 +31,8 @@ def verification_call(
     x: (m, n) features.  y: (m,) classes, two different ones at least: a network of one class only is right on all of
     that.  folder: for their file.  secret_owner: the party whose secret they are.
     """
+    if not architecture:
+        raise _no_architecture()
     if question.patch is not None:
         return scan_call(question.patch, x, y, folder, secret_owner, architecture)
     check_pixels(question.pixels, question.channels, x.shape[1], architecture["outputs"])
@@ -88,9 +90,13 @@ def query_call(
 
 def _sizes(features: int, architecture: Mapping[str, int]) -> tuple[str, ...]:
     if not architecture:
-        raise ParameterError("expected what the network's training left beside its shares, got nothing")
+        raise _no_architecture()
     sizes = tuple(f"{name}={architecture[name]}" for name in ("hidden", "outputs", "cap"))
     return (f"columns={features + 1}", *sizes)
+
+
+def _no_architecture() -> ParameterError:
+    return ParameterError("expected what the network's training left beside its shares, got nothing")
 
 
 def _examples(

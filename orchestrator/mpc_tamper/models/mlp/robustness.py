@@ -55,8 +55,8 @@ def certified(
 ) -> np.ndarray:
     """Which examples a known network certifies, (m,) bool: exactly what mlp_verify.mpc counts.
 
-    x: (m, n) pixels.  y: (m,) classes.  pixels: k; 0 asks for the right class alone, and values wrap around modulo 2^64.
-    With k > 0 a network beyond one of its limits certifies nothing.
+    x: (m, n) pixels.  y: (m,) classes.  pixels: k; 0 asks for the right class alone, and values wrap around modulo
+    2^64. With k > 0 a network beyond one of its limits certifies nothing.
     """
     z, y = _pair(scores(weights, architecture, x)), y.astype(np.int64)
     check_pixels(pixels, channels, x.shape[1], architecture["outputs"])
@@ -81,8 +81,8 @@ def check_pixels(pixels: int, channels: int, features: int, outputs: int) -> Non
         )
     if pixels > 1 and outputs > 1:
         raise ParameterError(
-            f"pixels: expected 1 for a network of more than two classes, got {pixels}: the largest of each pair of classes "
-            "is found, and not more of them. Ask for a certificate of 1 pixel"
+            f"pixels: expected 1 for a network of more than two classes, got {pixels}: for each pair of classes "
+            "the pixel that can do most is found, and not several. Ask for a certificate of 1 pixel"
         )
 
 

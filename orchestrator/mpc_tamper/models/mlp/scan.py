@@ -47,7 +47,7 @@ def counts(
 def largest_share(
     weights: np.ndarray, architecture: Mapping[str, int], x: np.ndarray, y: np.ndarray, patch: Patch
 ) -> float:
-    """Of all places and classes with examples of others: the largest part of these that the network takes for the class."""
+    """Of all places and classes: the largest part of the examples of others that the network takes for the class."""
     others = _others(y, max(2, architecture["outputs"]))
     found = counts(weights, architecture, x, y, patch)[:, others > 0] / others[others > 0]
     return float(found.max(initial=0))

@@ -103,7 +103,7 @@ def _run(
     picture = outcome.opened.picture()
     weights = None if picture is None else picture.tolist()
     for name, defence in defences.items():
-        verification = None if defence.check is None else runner.verify(outcome, defence.check)
+        verification = None if defence.check is None else runner.verify(outcome, defence.check, defence.examples)
         yield Cell(about | _measured(name, outcome, attempt) | _cost(outcome, verification), weights)
 
 

@@ -68,24 +68,50 @@ def trans_matvec(x: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 @kernel(*_MATRIX_MATRIX)
 def matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x (a, b) times y (b, c): (a, c)."""
-    out = np.zeros((x.shape[0], y.shape[1]), np.uint64)
-    for i in range(x.shape[0]):
-        for k in range(x.shape[1]):
+    """x (a, b) times y (b, c): (a, c). Each row of y is read once for four rows of x."""
+    rows, inner = x.shape
+    columns = y.shape[1]
+    out = np.zeros((rows, columns), np.uint64)
+    blocked = rows - rows % _ROWS
+    for i in range(0, blocked, _ROWS):
+        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
+        o0, o1, o2, o3 = out[i], out[i + 1], out[i + 2], out[i + 3]
+        for k in range(inner):
+            a0, a1, a2, a3 = np.uint64(x0[k]), np.uint64(x1[k]), np.uint64(x2[k]), np.uint64(x3[k])
+            yk = y[k]
+            for j in range(columns):
+                v = yk[j]
+                o0[j] += a0 * v
+                o1[j] += a1 * v
+                o2[j] += a2 * v
+                o3[j] += a3 * v
+    for i in range(blocked, rows):
+        for k in range(inner):
             xik = np.uint64(x[i, k])
-            for j in range(y.shape[1]):
+            for j in range(columns):
                 out[i, j] += xik * y[k, j]
     return out
 
 
 @kernel(*_MATRIX_MATRIX)
 def trans_matmat(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The transpose of x (b, a) times y (b, c): (a, c)."""
-    out = np.zeros((x.shape[1], y.shape[1]), np.uint64)
-    for k in range(x.shape[0]):
-        for i in range(x.shape[1]):
+    """The transpose of x (b, a) times y (b, c): (a, c). Each row of the product is read once for four rows of x."""
+    inner, rows = x.shape
+    columns = y.shape[1]
+    out = np.zeros((rows, columns), np.uint64)
+    blocked = inner - inner % _ROWS
+    for k in range(0, blocked, _ROWS):
+        x0, x1, x2, x3 = x[k], x[k + 1], x[k + 2], x[k + 3]
+        y0, y1, y2, y3 = y[k], y[k + 1], y[k + 2], y[k + 3]
+        for i in range(rows):
+            a0, a1, a2, a3 = np.uint64(x0[i]), np.uint64(x1[i]), np.uint64(x2[i]), np.uint64(x3[i])
+            oi = out[i]
+            for j in range(columns):
+                oi[j] += a0 * y0[j] + a1 * y1[j] + a2 * y2[j] + a3 * y3[j]
+    for k in range(blocked, inner):
+        for i in range(rows):
             xki = np.uint64(x[k, i])
-            for j in range(y.shape[1]):
+            for j in range(columns):
                 out[i, j] += xki * y[k, j]
     return out
 

@@ -1,0 +1,125 @@
+"""The Table 1 of networks as text, and a picture of what the planted neuron sees, from the records of a run."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mpc_tamper.core.files import write_atomically
+from mpc_tamper.report.images import DIVERGING, encircle, picture, plane, weight_bar, weight_scale
+from mpc_tamper.report.names import DATASETS
+from mpc_tamper.report.table1 import read_record
+from mpc_tamper.report.tables import environment_line
+
+TABLE_JSON, TABLE_CSV, TABLE_MARKDOWN = "table1-mlp.json", "table1-mlp.csv", "table1-mlp.md"
+FIGURE_JSON, FIGURE_PNG = "figure1-mlp.json", "figure1-mlp.png"
+FILES = (TABLE_JSON, TABLE_CSV, TABLE_MARKDOWN, FIGURE_JSON, FIGURE_PNG)
+
+Record = Mapping[str, Any]
+
+
+def write_networks(folder: Path) -> tuple[str, ...]:
+    """Read table1-mlp.json and figure1-mlp.json of a folder; write table1-mlp.csv, .md and figure1-mlp.png beside them.
+
+    Returns the names of what was written.
+    """
+    table = read_record(folder / TABLE_JSON)
+    files: dict[str, str | bytes] = {
+        TABLE_CSV: csv_table(table),
+        TABLE_MARKDOWN: markdown_table(table),
+        FIGURE_PNG: draw(read_record(folder / FIGURE_JSON)),
+    }
+    for name, content in files.items():
+        write_atomically(folder / name, content, public=True)
+    return tuple(files)
+
+
+def csv_table(record: Record) -> str:
+    """A line per row; single values only, so that a spreadsheet reads it."""
+    rows = [{key: value for key, value in row.items() if not isinstance(value, (dict, list))} for row in record["rows"]]
+    return pd.DataFrame(rows, dtype=object).to_csv(index=False, lineterminator="\n")
+
+
+def markdown_table(record: Record) -> str:
+    rows = record["rows"]
+    lines = [
+        "| data | neurons | epochs | network | test accuracy | backdoor: ASR | clipped | errors | largest weight |",
+        "|---|---:|---:|---|---:|---:|---:|---:|---:|",
+        *(_line(row) for row in rows),
+        "",
+        "ASR, attack success rate: the share of test images of other classes that the network takes for the target "
+        "once the trigger, a white patch of 2 x 2 pixels, is added; clipped: with pixels kept within [0, 1]. Errors: "
+        "how many one server added to outputs of multiplications in the first step, to plant a dormant neuron.",
+        "",
+        *(
+            f"- {_subject(row)}, {row['hidden']} neurons, {row['model']}: {sum(row['rows_of_owners']):,} rows, engine "
+            f"{row['engine']}, protocol {row['protocol']}, {row['seconds']:.0f} s, {row['bytes_per_party'] / 1e6:,.0f} "
+            f"MB and {row['rounds']:,} rounds per party, weights {row['weights_sha256'][:16]}."
+            for row in rows
+        ),
+        "",
+        environment_line(record["environment"]),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def draw(record: Record) -> bytes:
+    """A PNG of figure1-mlp.json."""
+    shape = tuple(record["image_shape"])
+    neurons = {name: np.array(weights) for name, weights in record["neurons"].items()}
+    largest = max(float(np.abs(weights).max()) for weights in neurons.values()) or 1.0
+    norm = weight_scale(neurons["honest"], largest)
+
+    figure = Figure(figsize=(13, 3.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 4)
+    for axis, name, title in zip(
+        axes, ("honest", "planted"), ("A neuron of the training", "The planted neuron"), strict=False
+    ):
+        heat = axis.imshow(plane(neurons[name], shape), cmap=DIVERGING, norm=norm, interpolation="nearest")
+        axis.set_title(f"{title}\nlargest |w| = {np.abs(neurons[name]).max():.2f}")
+    weight_bar(figure, heat, norm, axes[:2], shrink=0.85)
+
+    names = record["classes"]
+    for axis, key, title in zip(
+        axes[2:],
+        ("without_trigger", "with_trigger"),
+        ("Poisoned network on a test image", "The same image with the trigger"),
+        strict=True,
+    ):
+        axis.imshow(picture(np.array(record["images"][key]), shape), cmap="gray", vmin=0, vmax=255)
+        axis.set_title(f"{title}\nclass {names[record['found'][key]]}")
+    for axis in (axes[1], axes[3]):
+        encircle(axis, record["trigger_pixels"], shape)
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
+    return png.getvalue()
+
+
+def _line(row: Record) -> str:
+    cells = [
+        _subject(row),
+        str(row["hidden"]),
+        str(row["epochs"]),
+        row["model"],
+        f"{row['test_accuracy']:.2%}",
+        f"{row['attack_success_rate']:.2%}",
+        f"{row['attack_success_rate_clipped']:.2%}",
+        str(row["errors"]),
+        f"{row['max_abs_weight']:.3f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _subject(row: Record) -> str:
+    return DATASETS.get(row["dataset"], row["dataset"])
