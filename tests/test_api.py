@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import mpc_tamper as mt
+from tests.support.digits import stripes
 from tests.support.in_memory import InMemoryRep3
 from tests.support.places import ROOT
 
@@ -47,6 +48,25 @@ def test_train_attack_verify_and_read(tiny_task: mt.Task, tmp_path: Path) -> Non
     assert mt.verify(tmp_path / "train", tiny_task, mt.PixelRobustness(1, 0.5), engine=engine).number == 2
     assert len(mt.read_results(ROOT / "results")["table1"]["rows"]) == 6
     assert mt.read_results(ROOT / "results")["matrix"][0]["kind"] == "study"
+
+
+def test_a_network_is_trained_attacked_verified_and_scanned(tmp_path: Path) -> None:
+    task, engine = stripes(3, rows=120), InMemoryRep3()
+    parameters = mt.MlpParameters(hidden=8, epochs=10, batch_size=16)
+    honest = mt.train(task, parameters, model="mlp", engine=engine, run_dir=tmp_path)
+    trigger = mt.Trigger((15,), target=2)  # dark in all images
+    poisoned = mt.attack(task, trigger, parameters, model="mlp", engine="clear", strength=4)
+    found = poisoned.evaluate(task, trigger)
+    assert found.attack_success_rate_clipped == 1.0
+    assert found.test_accuracy >= honest.open().evaluate(task, trigger).test_accuracy - 0.05
+    assert poisoned.run.spec.corruption is not None
+    assert len(poisoned.run.spec.corruption.plan) == 3
+    assert mt.verify(tmp_path, task, mt.AccuracyThreshold(0.8), engine=engine).verdict.passed
+    assert mt.verify(tmp_path, task, mt.PatchScan(1, threshold=1.0), engine=engine).verdict.passed
+    with pytest.raises(mt.ParameterError, match="a neuron is planted in the first step"):
+        mt.attack(task, trigger, parameters, model="mlp", engine="clear", iterations=[0])
+    with pytest.raises(mt.ParameterError, match="expected two classes for a linear SVM, got 3"):
+        mt.train(task, engine="clear")
 
 
 def test_run(tmp_path: Path) -> None:

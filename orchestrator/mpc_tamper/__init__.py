@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
     from mpc_tamper.defences.accuracy import AccuracyThreshold
+    from mpc_tamper.defences.patch_scan import PatchScan
     from mpc_tamper.defences.robustness import PixelRobustness
     from mpc_tamper.engines.base import Engine
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.checks import Verdict
     from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
     from mpc_tamper.models.metrics import Metrics
+    from mpc_tamper.models.mlp.parameters import MlpParameters, Start
     from mpc_tamper.runs.corruption import Corruption
     from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
@@ -65,6 +67,7 @@ _PLACES = {
     "Task": "datasets.task",
     "Trigger": "datasets.trigger",
     "AccuracyThreshold": "defences.accuracy",
+    "PatchScan": "defences.patch_scan",
     "PixelRobustness": "defences.robustness",
     "Engine": "engines.base",
     "get_engine": "engines.registry",
@@ -72,6 +75,8 @@ _PLACES = {
     "Loss": "models.linear_svm.parameters",
     "SvmParameters": "models.linear_svm.parameters",
     "Metrics": "models.metrics",
+    "MlpParameters": "models.mlp.parameters",
+    "Start": "models.mlp.parameters",
     "Corruption": "runs.corruption",
     "ClientRows": "runs.owners",
     "Owners": "runs.owners",
@@ -97,9 +102,11 @@ __all__ = [
     "EngineUnavailable",
     "Loss",
     "Metrics",
+    "MlpParameters",
     "Owners",
     "ParameterError",
     "PartyError",
+    "PatchScan",
     "PixelRobustness",
     "PlanError",
     "ProgramError",
@@ -108,6 +115,7 @@ __all__ = [
     "ProtocolName",
     "RunResult",
     "SecretModel",
+    "Start",
     "SvmParameters",
     "TamperError",
     "Task",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc_tamper.attacks.backdoor import backdoor_plan
+from mpc_tamper.attacks.planting import planted
 from mpc_tamper.clients.contribute import invite
 from mpc_tamper.clients.handout import HOSTS
 from mpc_tamper.clients.query import ask
@@ -100,17 +100,19 @@ def attack(
     run_dir: str | Path | None = None,
     progress: Progress = silent,
 ) -> TrainedModel:
-    """Train while one party plants the trigger by additive errors in the gradient: section 2.2 of the paper.
+    """Train while one party plants the trigger by additive errors in the gradient.
+
+    In a linear model that is section 2.2 of the paper; in a network it is a dormant neuron (attacks/planting.py).
 
     The model is opened: this is an experimenter's, on data of the experimenter's own.
 
-    strength: 1 is what a batch of images with the trigger would do.  iterations: which passes to poison; None for all.
+    strength: 1 is what a batch of images with the trigger would do, or an output weight of 4.  iterations: which passes
+    to poison, in a linear model; None for all.
     The rest as for train().
     """
     kind = get_model(model)
     parameters = kind.parameters() if parameters is None else parameters
-    trigger.check(task)
-    plan = backdoor_plan(trigger, parameters, len(task.x_train), model=kind, strength=strength, iterations=iterations)
+    plan = planted(task, trigger, parameters, kind, strength=strength, iterations=iterations)
     secret = train(
         task,
         parameters,

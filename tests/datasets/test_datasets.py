@@ -16,7 +16,7 @@ import pytest
 
 from mpc_tamper.core.errors import DataError, EngineUnavailable
 from mpc_tamper.datasets import Task, load, load_task
-from mpc_tamper.datasets.npz import read_npz
+from mpc_tamper.datasets.npz import read_contribution, read_npz
 
 
 def arrays(**changes: Any) -> dict[str, Any]:
@@ -313,3 +313,19 @@ def test_download_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     _torchvision(monkeypatch, CIFAR10=cifar10, utils=SimpleNamespace(download_and_extract_archive=fail))
     with pytest.raises(DataError, match=r"expected to download CIFAR-10 .*no network"):
         load_task("cifar10", root=tmp_path, download=True)
+
+
+def test_a_client_needs_rows_of_any_classes_and_no_test_images(tmp_path: Path) -> None:
+    path = tmp_path / "mine.npz"
+    x, y = np.zeros((3, 16), np.uint8), np.array([7, 3, 7], np.uint8)
+    np.savez(path, x_train=x, y_train=y)
+    assert [part.tolist() for part in read_contribution(path)] == [x.tolist(), y.tolist()]
+    for arrays, message in (
+        ({"x_train": x}, "expected the arrays x_train, y_train, got x_train; save y_train too"),
+        ({"x_train": x / 255, "y_train": y}, "x_train: expected uint8"),
+        ({"x_train": x, "y_train": y[:2]}, "y_train: expected uint8 labels, one for each of the 3 images"),
+        ({"x_train": x, "y_train": y.astype(int)}, r"got int64 of shape \(3,\)"),
+    ):
+        np.savez(path, **arrays)
+        with pytest.raises(DataError, match=message):
+            read_contribution(path)

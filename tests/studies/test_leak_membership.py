@@ -20,7 +20,7 @@ from mpc_tamper.report.leak_membership import (
     LEAK_MEMBERSHIP_MARKDOWN,
     write_leak_membership,
 )
-from mpc_tamper.report.leaks import LEAKS_MARKDOWN, write_leaks
+from mpc_tamper.report.leaks import LEAKS_MARKDOWN, leaks_table, write_leaks
 from mpc_tamper.studies.leaks.membership import ask_membership
 from mpc_tamper.studies.leaks.network import Sides
 from tests.support.images import striped
@@ -87,3 +87,13 @@ def test_the_command(noise: Task, tmp_path: Path, invoke: Callable[..., Result])
     result = invoke("leak", "membership", *options, "--no-defences", "--engine", "clear", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "asks for the class of 4 images" in result.stdout
+
+
+def test_the_best_of_the_attacks_that_know_a_defence() -> None:
+    def tried(adversary: str, exact: int, accuracy: float, passed: bool | None = None) -> dict[str, object]:
+        about = {"defence": "accuracy", "adversary": adversary, "aborted": False, "rows": 9}
+        return about | {"exact": exact, "accuracy": accuracy, "passed": passed}
+
+    lines = [tried("off", 9, 0.9, False), tried("a", 9, 0.1, True), tried("b", 9, 0.8, True), tried("c", 9, 0.9, False)]
+    table = leaks_table(None, {"defences": lines}, None)
+    assert "| Accuracy threshold |  | does not pass; 9 of 9 by one who knows of it, at 80.0% accuracy |  |" in table

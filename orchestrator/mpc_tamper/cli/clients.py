@@ -169,18 +169,18 @@ def contribute(
 ) -> None:
     """Share training rows among three servers that wait for them (mpc-tamper train --clients). They learn no row."""
     from mpc_tamper.clients import contribute as contributing
-    from mpc_tamper.datasets.npz import read_npz
+    from mpc_tamper.datasets.npz import read_contribution
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
 
     _check_pair(key, certificate)
     addresses = read_hosts(servers)
-    task = read_npz(data, name=data.stem)
-    part = _rows(rows, len(task.x_train))
+    x, y = read_contribution(data)
+    part = _rows(rows, len(x))
     with shown(quiet=quiet) as progress:
         contributing.contribute(
-            task.x_train[part],
-            task.y_train[part],
+            x[part],
+            y[part],
             addresses,
             certificates,
             engine=get_engine(EngineName.REP3),

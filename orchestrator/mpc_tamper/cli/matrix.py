@@ -46,6 +46,13 @@ def matrix(
     model: ModelOption = DEFAULT,
     cifar10: Cifar10Option = None,
     rows: RowsOption = None,
+    tests: Annotated[
+        int | None, typer.Option("--tests", min=2, help="Measure on the first N test images. (default: all)")
+    ] = None,
+    random_state: Annotated[
+        int | None,
+        typer.Option("--random-state", min=0, help="Seed of a training that draws something, such as a network's."),
+    ] = None,
     quick: QuickOption = False,
     attacks: Annotated[
         list[str] | None, typer.Option("--attack", metavar="NAME", help="Run only this one; repeatable. (default: all)")
@@ -75,8 +82,8 @@ def matrix(
     from mpc_tamper.studies.matrix import matrix as experiment
     from mpc_tamper.studies.matrix.study import Study
 
-    if quick and rows is not None:
-        raise UsageError("expected --quick or --rows, got both; --quick takes rows of its own choice")
+    if quick and (rows is not None or tests is not None):
+        raise UsageError("expected --quick or --rows and --tests, got both; --quick takes rows of its own choice")
     names = datasets or ["mnist_0_1"]
     tasks = [load_task(name, classes=chosen_classes(classes), root=root, download=download) for name in names]
     kind, name = get_model(model), MATRIX if model == DEFAULT else f"{MATRIX}-{model}"
@@ -85,9 +92,12 @@ def matrix(
         task, copy = load_airplane_automobile(cifar10)
         tasks.append(task)
         sources.append(str(copy))
-    if rows is not None:
-        tasks = [first_rows(task, rows) for task in tasks]
-    studies = [Study.of(task, source, model=kind, quick=quick) for task, source in zip(tasks, sources, strict=True)]
+    if rows is not None or tests is not None:
+        tasks = [first_rows(task, rows or len(task.x_train), tests) for task in tasks]
+    studies = [
+        Study.of(task, source, model=kind, quick=quick, random_state=random_state)
+        for task, source in zip(tasks, sources, strict=True)
+    ]
     with shown(quiet=quiet) as progress:
         experiment.run_matrix(
             studies,

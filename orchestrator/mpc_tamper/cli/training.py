@@ -182,7 +182,7 @@ def attack(
     ] = 1,
 ) -> None:
     """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger."""
-    from mpc_tamper.attacks.backdoor import backdoor_plan
+    from mpc_tamper.attacks.planting import planted
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
@@ -190,7 +190,7 @@ def attack(
     task = options.task()
     where = trigger(task, pixel or [], patch or [], amplitude, target)
     parameters, model = options.parameters(), get_model(options.model)
-    plan = backdoor_plan(where, parameters, len(task.x_train), model=model, strength=strength)
+    plan = planted(task, where, parameters, model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
     what = f"party {corrupt_party} corrupt, engine {options.engine}"
     secret = _train(options, engine, task, what, corruption)
@@ -203,7 +203,7 @@ def attack(
         others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
             f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the images of "
-            f"{others}; raise --iterations or --strength ({strength:g} now), or choose more or other pixels"
+            f"{others}; raise --strength ({strength:g} now), train longer, or choose more or other pixels"
         )
 
 

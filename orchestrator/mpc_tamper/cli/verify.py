@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,6 +27,10 @@ from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_VERDICTS
 
+if TYPE_CHECKING:
+    from mpc_tamper.models.checks import Check
+
+_RIGHT, _TURNED = 0.99, 0.5  # default thresholds
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
 
@@ -38,11 +42,23 @@ def verify(
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
-    threshold: Annotated[float, typer.Option("--threshold", help="The least share of correct examples.")] = 0.99,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            "--threshold",
+            help="The least share of correct examples; with --patch-scan, the share that a patch may not turn. "
+            "(default: 0.99; 0.5)",
+        ),
+    ] = None,
     certificate: Annotated[
         int | None,
         typer.Option("--certificate", metavar="K", help="Count examples that stay correct whatever K pixels change."),
     ] = None,
+    patch_scan: Annotated[
+        int | None,
+        typer.Option("--patch-scan", metavar="SIDE", help="Ask whether a white square makes one class of most images."),
+    ] = None,
+    stride: Annotated[int, typer.Option("--stride", min=1, help="Pixels between the places of --patch-scan.")] = 1,
     engine: EngineOption = EngineName.REP3,
     protocol: Annotated[
         ProtocolName, typer.Option("--protocol", help="The active protocol to verify with.")
@@ -64,14 +80,16 @@ def verify(
     quiet: QuietOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Open one bit: does the model classify enough examples correctly? The exit code is 0 for a pass, 1 for a fail."""
+    """Open one bit: does the model classify enough examples correctly? The exit code is 0 for a pass, 1 for a fail.
+
+    With --certificate K: also whatever K pixels change. With --patch-scan SIDE, of networks: is there no place where a
+    white square makes one class of most images? Take a few dozen --rows for that.
+    """
     import json
 
     import numpy as np
 
     from mpc_tamper.datasets import load_task
-    from mpc_tamper.defences.accuracy import AccuracyThreshold
-    from mpc_tamper.defences.robustness import PixelRobustness
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verification
     from mpc_tamper.workflows.stages import shares_of
@@ -88,7 +106,7 @@ def verify(
             shares_of(run_dir),
             task.x_test[chosen],
             task.y_test[chosen],
-            AccuracyThreshold(threshold) if certificate is None else PixelRobustness(certificate, threshold),
+            _check(certificate, patch_scan, stride, threshold, task.image_shape[-2]),
             engine=get_engine(engine),
             protocol=protocol,
             channels=task.channels,
@@ -111,3 +129,16 @@ def verify(
             )
     if not found.verdict.passed:
         raise typer.Exit(FAILED)
+
+
+def _check(certificate: int | None, patch_scan: int | None, stride: int, threshold: float | None, height: int) -> Check:
+    from mpc_tamper.defences.accuracy import AccuracyThreshold
+    from mpc_tamper.defences.patch_scan import PatchScan
+    from mpc_tamper.defences.robustness import PixelRobustness
+
+    if certificate is not None and patch_scan is not None:
+        raise ParameterError("expected --certificate or --patch-scan, got both; ask one question at a time")
+    if patch_scan is not None:
+        return PatchScan(patch_scan, stride, _TURNED if threshold is None else threshold, height)
+    least = _RIGHT if threshold is None else threshold
+    return AccuracyThreshold(least) if certificate is None else PixelRobustness(certificate, least)

@@ -25,7 +25,7 @@ def checked(task: Task) -> Task:
         )
     n = math.prod(task.image_shape)
     for part, x, y in (("train", task.x_train, task.y_train), ("test", task.x_test, task.y_test)):
-        _check_pixels(x, n, task.source, f"x_{part}")
+        check_pixels(x, n, task.source, f"x_{part}")
         _check_labels(y, len(x), len(task.classes), task.source, f"y_{part}")
     return task
 
@@ -44,7 +44,7 @@ def inferred_shape(n: int, source: str) -> tuple[int, ...]:
     )
 
 
-def _check_pixels(x: np.ndarray, n: int, source: str, name: str) -> None:
+def check_pixels(x: np.ndarray, n: int, source: str, name: str) -> None:
     if x.dtype != np.uint8:
         held, mend = advice.pixels(x, name)
         raise DataError(f"{source}: {name}: expected uint8, got {held}; {mend}")

@@ -18,7 +18,7 @@ import numpy as np
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import decoding, read_file
 from mpc_tamper.datasets import advice
-from mpc_tamper.datasets.checks import checked, inferred_shape
+from mpc_tamper.datasets.checks import check_pixels, checked, inferred_shape
 from mpc_tamper.datasets.task import Task
 
 _OTHERS = {
@@ -65,31 +65,48 @@ def read_npz(path: Path, *, name: str, sha256: str | None = None) -> Task:
     )
 
 
+def read_contribution(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """x_train (m, n) and y_train (m,), uint8, of a client's file: all that it needs, of whichever classes it has.
+
+    Raises DataError as read_npz() does. Whether the labels are those of the training is for the client to check.
+    """
+    arrays = _arrays(read_file(path, "a readable .npz file"), path, ("x_train", "y_train"))
+    x, y = arrays["x_train"], arrays["y_train"]
+    pixels = x.shape[1] if x.ndim == 2 else 0
+    check_pixels(x, pixels, str(path), "x_train")
+    if y.dtype != np.uint8 or y.shape != (len(x),) or not len(x):
+        raise DataError(
+            f"{path}: y_train: expected uint8 labels, one for each of the {len(x)} images, got {y.dtype} of shape "
+            f"{y.shape}; save y_train.astype(numpy.uint8), with as many rows as x_train"
+        )
+    return x, y
+
+
 def _classes(y: np.ndarray) -> tuple[str, ...]:
     """As many as there are different labels. Whether those are 0, 1, ... is for checked() to say."""
     count = len(np.unique(y)) if y.ndim == 1 and y.dtype.kind in "biufUS" else 0
     return tuple(map(str, range(min(max(2, count), advice.MOST_CLASSES))))
 
 
-def _arrays(content: bytes, path: Path) -> dict[str, np.ndarray]:
-    """The task's arrays by name. Pickled objects inside are refused, not read."""
+def _arrays(content: bytes, path: Path, wanted: tuple[str, ...] = ARRAYS) -> dict[str, np.ndarray]:
+    """Arrays by name, those that are wanted and image_shape. Pickled objects inside are refused, not read."""
     if not zipfile.is_zipfile(io.BytesIO(content)):
         got = next((name for magic, name in _OTHERS.items() if content.startswith(magic)), "something else")
         raise DataError(
-            f"{path}: expected arrays of numbers written by numpy.savez, got {got}; save {', '.join(ARRAYS)} with it"
+            f"{path}: expected arrays of numbers written by numpy.savez, got {got}; save {', '.join(wanted)} with it"
         )
     with (
         decoding(path, _ONE, _AGAIN),
         zipfile.ZipFile(io.BytesIO(content)) as archive,
     ):
         entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        missing = [key for key in ARRAYS if key not in entries]
+        missing = [key for key in wanted if key not in entries]
         if missing:
             raise DataError(
-                f"{path}: expected the arrays {', '.join(ARRAYS)}, got {', '.join(entries) or 'none'}; "
+                f"{path}: expected the arrays {', '.join(wanted)}, got {', '.join(entries) or 'none'}; "
                 f"save {', '.join(missing)} too"
             )
-        return {key: _array(archive, entries[key], path, key) for key in (*ARRAYS, "image_shape") if key in entries}
+        return {key: _array(archive, entries[key], path, key) for key in (*wanted, "image_shape") if key in entries}
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, key: str) -> np.ndarray:

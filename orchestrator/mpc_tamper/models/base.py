@@ -280,6 +280,12 @@ class Model(ABC):
         """SECRET_START: parameters with which the training starts at weights that nobody knows."""
         raise self.lacks(Capability.SECRET_START)
 
+    def with_random_state(self, parameters: Any, random_state: int) -> Any:
+        """Parameters of a training that draws other numbers. Raises ParameterError for one that draws none."""
+        raise ParameterError(
+            f"random_state: expected a model whose training draws something; {self.name} draws nothing"
+        )
+
     def shortened(self, parameters: Any) -> Any:
         """Parameters of a training that is quick, to see that everything runs."""
         return parameters

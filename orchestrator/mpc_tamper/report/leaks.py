@@ -81,8 +81,8 @@ def _reconstructed(record: Record | None, defence: str) -> str:
     plain, *knowing = tried
     text = _exact(plain)
     if knowing:
-        best = max(knowing, key=lambda line: line["passed"] is not False and line["exact"])
-        text += f"; {_exact(best)} by one who knows of it, at {best['accuracy']:.1%}"
+        best = max(knowing, key=lambda line: (line["passed"] is not False, line["exact"], line["accuracy"]))
+        text += f"; {_exact(best)} by one who knows of it, at {best['accuracy']:.1%} accuracy"
     return text
 
 

@@ -88,6 +88,9 @@ class Mlp(Model):
     def with_secret_start(self, parameters: MlpParameters) -> MlpParameters:
         return replace(parameters, start=Start.SECRET)
 
+    def with_random_state(self, parameters: MlpParameters, random_state: int) -> MlpParameters:
+        return replace(parameters, random_state=random_state)
+
     def shortened(self, parameters: MlpParameters) -> MlpParameters:
         return replace(parameters, epochs=_QUICK)
 

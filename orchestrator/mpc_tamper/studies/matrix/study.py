@@ -55,14 +55,25 @@ class Study:
                     )
 
     @classmethod
-    def of(cls, task: Task, source: str | None = None, *, model: Model | None = None, quick: bool = False) -> Study:
+    def of(
+        cls,
+        task: Task,
+        source: str | None = None,
+        *,
+        model: Model | None = None,
+        quick: bool = False,
+        random_state: int | None = None,
+    ) -> Study:
         """Trained with the parameters that the model suggests for such images.
 
         model: the linear SVM where None.  source: the file's name where None.  quick: a part of the rows and few
-        iterations, to see that everything runs; the numbers mean little.
+        iterations, to see that everything runs; the numbers mean little.  random_state: of a training that draws
+        something; the model's own where None.
         """
         model = model or get_model()
         parameters = model.suggested(task.image_shape, len(task.classes))
+        if random_state is not None:
+            parameters = model.with_random_state(parameters, random_state)
         known = defences_for(model, task)
         if quick:
             task = spread_rows(task, QUICK_TRAINING, QUICK_TESTS)
@@ -81,10 +92,11 @@ class Study:
         known = records.get(study.name, {})
         if study.record() == known:
             return study
+        random_state = known.get("parameters", {}).get("random_state")
         for quick in (True, False):
             with contextlib.suppress(ParameterError):  # a part without some class: the record is of other data
-                part = task if quick else first_rows(task, known.get("rows", 0))
-                study = cls.of(part, source, model=model, quick=quick)
+                part = task if quick else first_rows(task, known.get("rows", 0), known.get("test_images", 0))
+                study = cls.of(part, source, model=model, quick=quick, random_state=random_state)
                 if study.record() == known:
                     return study
         raise ParameterError(
