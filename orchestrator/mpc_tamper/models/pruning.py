@@ -32,7 +32,7 @@ class CleanRows:
 class NeuronPruning:
     """Fine-pruning: the neurons of the least mean activation lose all their weights.
 
-    share: of all neurons, from 0 to 1, rounded to a number of them.
+    share: of all neurons, from 0 to 1, rounded to a number of them. Those that are as low as the last of these go too.
     """
 
     share: float

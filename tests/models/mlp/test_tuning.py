@@ -96,7 +96,7 @@ def test_engines_and_the_reference_agree(tmp_path: Path, classes: int, owner: in
     assert tuned.tolist() == tuned_slowly(pruned, task, PARAMETERS, clean, 3)
     assert tuned.tolist() != pruned.tolist()
     w1, w2 = split(tuned, architecture)
-    assert [(~w1.any(axis=0)).sum(), (~w2.any(axis=1)).sum()] == [3, 3]  # pruned neurons stay dead
+    assert (~w1.any(axis=0)).sum() == (~w2.any(axis=1)).sum() >= 3  # pruned neurons stay dead
     assert [w.tolist() for w in run(task, REP3, tmp_path / "rep3", pruning, clean, 3)] == [
         w.tolist() for w in (trained, pruned, tuned)
     ]

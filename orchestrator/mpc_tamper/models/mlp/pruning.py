@@ -47,8 +47,9 @@ def pruned_weights(weights: np.ndarray, architecture: Mapping[str, int], pruning
     """What the program leaves of such weights, in the order of the share file.  x: (m, n) clean rows."""
     w1, w2 = (layer.copy() for layer in split(weights, architecture))
     if isinstance(pruning, NeuronPruning):
-        least = np.argsort(activation_sums(weights, architecture, x), kind="stable")
-        gone = least[: pruning.count(architecture["hidden"])]
+        sums = activation_sums(weights, architecture, x)
+        smaller = np.searchsorted(np.sort(sums), sums)  # how many there are
+        gone = smaller < pruning.count(architecture["hidden"])
         w1[:, gone] = 0
         w2[gone] = 0
     else:

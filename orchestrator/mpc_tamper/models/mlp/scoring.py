@@ -51,7 +51,9 @@ def hidden_layer(weights: np.ndarray, architecture: Mapping[str, int], rows: np.
     w1, _ = split(weights, architecture)
     if rows.ndim != 2 or rows.shape[1] + 1 != len(w1):
         raise DataError(f"expected images of {len(w1) - 1} attributes, as the network has, got shape {rows.shape}")
-    return np.asarray(_product(rows, _limbs(w1[1:], rows)) + w1[0] * BIAS)
+    result = np.empty((len(rows), w1.shape[1]), dtype=np.int64)
+    result[:] = _product(rows, _limbs(w1[1:], rows)) + w1[0] * BIAS  # of no pixels at all where their weights are 0
+    return result
 
 
 def activation(z1: np.ndarray, cap: int) -> np.ndarray:
