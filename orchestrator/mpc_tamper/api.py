@@ -106,7 +106,7 @@ def attack(
 
     The model is opened: this is an experimenter's, on data of the experimenter's own.
 
-    strength: 1 is what a batch of images with the trigger would do, or an output weight of 4.  iterations: which passes
+    strength: 1 is what a batch of images with the trigger would do, or an output weight of 8.  iterations: which passes
     to poison, in a linear model; None for all.
     The rest as for train().
     """

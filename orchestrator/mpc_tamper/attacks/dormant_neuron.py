@@ -25,10 +25,15 @@ DEPTH = 2  # of the sleep, in caps
 
 @dataclass(frozen=True)
 class DormantNeuron:
-    """width: of the square trigger, in all channels.  The neuron is the last."""
+    """width: of the square trigger, in all channels.  depth: of the sleep, in caps.  The neuron is the last.
+
+    The first step's honest gradient moves the neuron too, by up to two caps on MNIST. What it sleeps and what wakes it
+    have to be more than that.
+    """
 
     width: int
     target: int = 1
+    depth: float = DEPTH
 
     additive = True
     needs = frozenset({Capability.NEURONS})
@@ -42,7 +47,7 @@ class DormantNeuron:
     def plan(self, scenario: Scenario, place: Place, strength: float) -> Planned:
         """For a patch at this place.  strength: of the weight to the target's output."""
         errors = scenario.errors
-        sleep = DEPTH * errors.largest_activation
+        sleep = self.depth * errors.largest_activation
         change = Change.none(errors)
         neuron = change.output.shape[0] - 1
         change.hidden[0, neuron] = -sleep

@@ -16,7 +16,7 @@ from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.scenarios.scenario import Scenario
 
-_NEURON_STRENGTH = 4.0  # of the planted neuron's output weight, at strength 1
+_NEURON_STRENGTH, _DEPTH = 8.0, 4.0  # the planted neuron's output weight at strength 1; its sleep, in caps
 
 
 def planted(
@@ -31,7 +31,7 @@ def planted(
     """Errors that plant the trigger: a shift of the gradient in a linear model, a dormant neuron in a network.
 
     strength: 1 is, in a linear model, what a batch of images with the trigger would do, and in a network an output
-    weight of 4.  iterations: which passes over the data to poison, in a linear model; all where None. A neuron is
+    weight of 8.  iterations: which passes over the data to poison, in a linear model; all where None. A neuron is
     planted in the first step.  Raises ParameterError.
     """
     trigger.check(task)
@@ -48,5 +48,5 @@ def planted(
     trigger.delta(task.x_train.shape[1])  # refuses a trigger outside the image
     scenario = Scenario.plain(task, parameters, model)
     place = Place(trigger, trigger.pixels)
-    plan, _ = DormantNeuron(1, trigger.target).plan(scenario, place, _NEURON_STRENGTH * strength)
+    plan, _ = DormantNeuron(1, trigger.target, _DEPTH).plan(scenario, place, _NEURON_STRENGTH * strength)
     return plan

@@ -40,6 +40,13 @@ def spread_rows(task: Task, rows: int, tests: int) -> Task:
     return _with_rows(task, train, test)
 
 
+def tests_of_each_class(task: Task, tests: int) -> Task:
+    """Test images of each class, as many, at least one, and together about so many; of each class the first ones."""
+    each = max(1, tests // len(task.classes))
+    chosen = [np.flatnonzero(task.y_test == label)[:each] for label in range(len(task.classes))]
+    return _with_rows(task, np.arange(len(task.x_train)), np.sort(np.concatenate(chosen)))
+
+
 def _with_rows(task: Task, train: np.ndarray, test: np.ndarray) -> Task:
     for part, y, chosen in (("training rows", task.y_train, train), ("test images", task.y_test, test)):
         missing = sorted(set(range(len(task.classes))) - set(np.unique(y[chosen]).tolist()))

@@ -32,7 +32,7 @@ def together(*changes: Change) -> Change:
 class Defence:
     """change: of the training.  check: of the model that comes out.  asks: what the change needs of a model.
 
-    examples: at most so many test images are the check's; all where None.
+    examples: about so many test images are the check's; all where None.
     """
 
     change: Change = unchanged

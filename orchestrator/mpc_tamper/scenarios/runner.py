@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
-from mpc_tamper.datasets.rows import spread_rows
+from mpc_tamper.datasets.rows import tests_of_each_class
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import OpenedModel
@@ -116,11 +116,11 @@ class ScenarioRunner:
     def verify(self, outcome: Outcome, check: Check, examples: int | None = None) -> Verification:
         """The check of the shared model on the task's test images, which all servers know.
 
-        examples: at most so many of them, spread evenly; all where None.
+        examples: about so many of them, as many of each class; all where None.
         """
         task = outcome.scenario.task
         if examples is not None:
-            task = spread_rows(task, len(task.x_train), examples)
+            task = tests_of_each_class(task, examples)
         if check.pixels and not isinstance(outcome.features, Pixels):
             raise ParameterError("expected a model of pixels for a certificate, got one of other features")
         return verify(

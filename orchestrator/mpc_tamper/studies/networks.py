@@ -34,7 +34,7 @@ from mpc_tamper.studies.environment import environment
 from mpc_tamper.workflows.training import TrainedModel, train_and_open
 
 NETWORK = "mlp"
-CORNER, WIDTH, STRENGTH, TARGET = (2, 2), 2, 4.0, 1
+CORNER, WIDTH, STRENGTH, DEPTH, TARGET = (2, 2), 2, 8.0, 4.0, 1
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def reproduce_networks(
         task = tasks[setting.dataset] if tasks else load_task(setting.dataset)
         scenario = Scenario.plain(task, setting.parameters, get_model(NETWORK))
         trigger = Trigger.patch(task.image_shape, *CORNER, size=WIDTH, target=TARGET)
-        plan, chosen = DormantNeuron(WIDTH, TARGET).plan(scenario, Place(trigger, trigger.pixels), STRENGTH)
+        plan, chosen = DormantNeuron(WIDTH, TARGET, DEPTH).plan(scenario, Place(trigger, trigger.pixels), STRENGTH)
         what = f"{task.name}, {setting.parameters.hidden} neurons, {setting.parameters.epochs} epochs"
         for name, corruption in (("unpoisoned", None), ("poisoned", Corruption(corrupt_party, plan))):
             progress(f"{what}, {name}, engine {engine.name}")
