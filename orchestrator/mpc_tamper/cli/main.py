@@ -21,6 +21,7 @@ from mpc_tamper.cli import (
     leaks,
     matrix,
     program,
+    pruning,
     results,
     training,
     verify,
@@ -54,6 +55,7 @@ app.command("costs")(costs.costs)
 app.command("matrix")(matrix.matrix)
 app.command("rerun")(matrix.rerun)
 app.command("probe")(matrix.probe)
+app.command("pruning")(pruning.pruning)
 app.command("faults")(faults.faults)
 app.command("serve")(clients.serve)
 app.command("query")(clients.query)
