@@ -28,8 +28,8 @@ def pruning_table(record: Mapping[str, Any]) -> str:
     errors = {e["attack"]: e["errors"] for e in found}
     parameters, seeds = record["parameters"], ", ".join(map(str, record["seeds"]))
     lines = [
-        f"Test accuracy / success rate in percent, for the seeds {seeds}. Each attack was prepared against the training "
-        "alone; the pixels of the patch are kept within their range.",
+        f"Test accuracy / success rate in percent, for the seeds {seeds}. Each attack was prepared against the "
+        "training alone; the pixels of the patch are kept within their range.",
         "",
         "| defence | " + " | ".join(f"{ATTACKS[a]} ({errors[a]} errors)" for a in attacks) + " |",
         "|---|" + "---|" * len(attacks),

@@ -1,8 +1,9 @@
 """Pruning and tuning against backdoors whose attacker does not know of them, over several seeds.
 
 In the matrix every attacker knows the defence and rehearses against it. Here each attack is prepared against the
-training alone and then meets the defence: what the literature on fine-pruning measures, and what an attacker that learns
-of the defence afterwards is left with. Attacks, seeds and defences share the rows: clean rows are set aside everywhere.
+training alone and then meets the defence: what the literature on fine-pruning measures, and what an attacker that
+learns of the defence afterwards is left with. Attacks, seeds and defences share the rows: clean rows are set aside
+everywhere.
 """
 
 from __future__ import annotations
