@@ -12,7 +12,7 @@ from typer.testing import Result
 
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.datasets import first_rows
+from mpc_tamper.datasets.rows import part_of
 from mpc_tamper.defences.registry import DEFENCES, NETWORK_DEFENCES, NETWORK_DEFENCES_OF_TEN, network_defences
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.mlp.parameters import MlpParameters
@@ -108,7 +108,7 @@ def test_the_command_leaves_the_files_of_the_default_model_alone(tmp_path: Path,
 
 def test_a_study_of_another_seed_and_fewer_tests_is_found_again_from_its_record() -> None:
     task = stripes(3, 60, 30)
-    study = Study.of(first_rows(task, 48, 24), "made for tests", model=MLP, random_state=5)
+    study = Study.of(part_of(task, 48, 24), "made for tests", model=MLP, random_state=5)
     assert study.parameters == replace(MLP.suggested((4, 4), 3), random_state=5)
     again = Study.again(task, {study.name: study.record()}, "made for tests", MLP)
     assert again.record() == study.record()

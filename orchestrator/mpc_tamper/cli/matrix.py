@@ -47,7 +47,7 @@ def matrix(
     cifar10: Cifar10Option = None,
     rows: RowsOption = None,
     tests: Annotated[
-        int | None, typer.Option("--tests", min=2, help="Measure on the first N test images. (default: all)")
+        int | None, typer.Option("--tests", min=2, help="Measure on N test images, evenly spread. (default: all)")
     ] = None,
     random_state: Annotated[
         int | None,
@@ -73,8 +73,9 @@ def matrix(
     Attacks and defences that ask for what the model lacks are left out unless they are named. Another model than the
     default one has files of its own, such as matrix-mlp.jsonl.
     """
-    from mpc_tamper.datasets import first_rows, load_task
+    from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
+    from mpc_tamper.datasets.rows import part_of
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.report.matrix import MARKDOWN
@@ -93,7 +94,7 @@ def matrix(
         tasks.append(task)
         sources.append(str(copy))
     if rows is not None or tests is not None:
-        tasks = [first_rows(task, rows or len(task.x_train), tests) for task in tasks]
+        tasks = [part_of(task, rows, tests) for task in tasks]
     studies = [
         Study.of(task, source, model=kind, quick=quick, random_state=random_state)
         for task, source in zip(tasks, sources, strict=True)

@@ -40,6 +40,22 @@ def spread_rows(task: Task, rows: int, tests: int) -> Task:
     return _with_rows(task, train, test)
 
 
+def part_of(task: Task, rows: int | None, tests: int | None) -> Task:
+    """The first training rows, and test images spread evenly over all; all of them where None.
+
+    Raises ParameterError as first_rows() does.
+    """
+    part = first_rows(task, len(task.x_train) if rows is None else rows)
+    if tests is None:
+        return part
+    if not 2 <= tests <= len(task.x_test):
+        raise ParameterError(
+            f"expected 2 to {len(task.x_test)} test images of {task.name}, got {tests}; choose a number in between"
+        )
+    chosen = np.linspace(0, len(task.x_test) - 1, tests).astype(int)
+    return _with_rows(part, np.arange(len(part.x_train)), chosen)
+
+
 def tests_of_each_class(task: Task, tests: int) -> Task:
     """Test images of each class, as many, at least one, and together about so many; of each class the first ones."""
     each = max(1, tests // len(task.classes))

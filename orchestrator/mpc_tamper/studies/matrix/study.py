@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.datasets.rows import first_rows, spread_rows
+from mpc_tamper.datasets.rows import part_of, spread_rows
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import Defence
 from mpc_tamper.defences.registry import (
@@ -95,7 +95,7 @@ class Study:
         random_state = known.get("parameters", {}).get("random_state")
         for quick in (True, False):
             with contextlib.suppress(ParameterError):  # a part without some class: the record is of other data
-                part = task if quick else first_rows(task, known.get("rows", 0), known.get("test_images", 0))
+                part = task if quick else part_of(task, known.get("rows", 0), known.get("test_images", 0))
                 study = cls.of(part, source, model=model, quick=quick, random_state=random_state)
                 if study.record() == known:
                     return study
