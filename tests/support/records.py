@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 MNIST, CIFAR10 = "mnist_0_1", "cifar10_airplane_automobile"
+NETWORK = "mnist_0_1-mlp"
 
 
 class Records:
@@ -55,6 +56,33 @@ class Records:
 
     def cifar10(self, attack: str = "none", defence: str = "none") -> dict[str, Any]:
         return self.cells[CIFAR10, attack, defence]
+
+    @cached_property
+    def network_cells(self) -> Mapping[tuple[str, str, str], dict[str, Any]]:
+        """By data set, attack and defence."""
+        lines = (self._folder / "matrix-mlp.jsonl").read_text(encoding="utf-8").splitlines()
+        cells = [line for line in map(json.loads, lines) if line["kind"] == "cell"]
+        return {(c["dataset"], c["attack"], c["defence"]): c for c in cells}
+
+    def network(self, attack: str = "none", defence: str = "none") -> dict[str, Any]:
+        return self.network_cells[NETWORK, attack, defence]
+
+    @cached_property
+    def _pruning(self) -> list[dict[str, Any]]:
+        return self._read("pruning.json")["found"]
+
+    def pruned(self, attack: str, defence: str) -> list[float]:
+        """Success rates, clipped, of each seed."""
+        found = [e for e in self._pruning if (e["attack"], e["defence"]) == (attack, defence)]
+        return [e["attack_success_rate_clipped"] for e in found]
+
+    def accuracies(self) -> tuple[list[float], list[float]]:
+        """Of each seed: honest, and with a dormant neuron after fine-pruning of a quarter."""
+        pairs = (("none", "none"), ("dormant_neuron_4", "fine_pruning_25"))
+        honest, left = (
+            [e["test_accuracy"] for e in self._pruning if (e["attack"], e["defence"]) == pair] for pair in pairs
+        )
+        return honest, left
 
     def table1(self, dataset: str, model: str, training: str = "full") -> dict[str, Any]:
         rows = self._read("table1.json")["rows"]

@@ -218,6 +218,51 @@ FINDINGS: list[tuple[str, Figures]] = [
             percent(max(c["honest_success_rate"] for (data, _, _), c in r.cells.items() if data == CIFAR10), 0),
         ),
     ),
+    (
+        "with a quarter of the neurons pruned and the rest tuned, its success falls from {} to at most {}, in all three "
+        "seeds, at an accuracy at most {} points below an honest training's.",
+        lambda r: (
+            whole(min(r.pruned("dormant_neuron_4", "none"))),
+            percent(max(r.pruned("dormant_neuron_4", "fine_pruning_25"))),
+            max(
+                (difference(honest, left) for honest, left in zip(*r.accuracies(), strict=True)),
+                key=float,
+            ),
+        ),
+    ),
+    (
+        "keeps at least {} of its success after fine-pruning of a quarter or half of the neurons",
+        lambda r: (
+            percent(
+                min(
+                    share
+                    for attack in ("neuron_kept_on_4", "all_neurons_4")
+                    for defence in ("fine_pruning_25", "fine_pruning_50")
+                    for share in r.pruned(attack, defence)
+                )
+            ),
+        ),
+    ),
+    (
+        "and all three attacks fall to at most {}.",
+        lambda r: (
+            percent(
+                max(
+                    share
+                    for attack in ("dormant_neuron_4", "neuron_kept_on_4", "all_neurons_4")
+                    for share in r.pruned(attack, "input_pruning")
+                )
+            ),
+        ),
+    ),
+    (
+        "the patch on all neurons still works ({} at an accuracy of {}), and a dormant neuron reaches {}.",
+        lambda r: (
+            whole(r.network("all_neurons_4", "input_pruning")[ASR]),
+            percent(r.network("all_neurons_4", "input_pruning")[ACC]),
+            percent(r.network("dormant_neuron_4", "input_pruning")[ASR], 0),
+        ),
+    ),
 ]
 FINDINGS += [
     (
