@@ -219,8 +219,8 @@ FINDINGS: list[tuple[str, Figures]] = [
         ),
     ),
     (
-        "with a quarter of the neurons pruned and the rest tuned, its success falls from {} to at most {}, in all three "
-        "seeds, at an accuracy at most {} points below an honest training's.",
+        "with a quarter of the neurons pruned and the rest tuned, its success falls from {} to at most {}, in all "
+        "three seeds, at an accuracy at most {} points below an honest training's.",
         lambda r: (
             whole(min(r.pruned("dormant_neuron_4", "none"))),
             percent(max(r.pruned("dormant_neuron_4", "fine_pruning_25"))),
