@@ -49,7 +49,7 @@ def test_the_record(noise: Task, tmp_path: Path, engine: Engine) -> None:
     text = (tmp_path / LEAK_MEMBERSHIP_MARKDOWN).read_text()
     assert "4 of 4 members and 4 of 4 others are told rightly" in text
     table = (tmp_path / LEAKS_MARKDOWN).read_text()
-    assert "| The model is never opened | nothing | nothing | 4 and 4 of 4 each |" in table
+    assert "| The model is never opened | no weights | no weights | 4 and 4 of 4 each |" in table
     if engine.active_protocol() is not None:
         assert record["defences"][-1]["aborted"]
         assert "| Active training | | aborts | nothing to ask | |" in text

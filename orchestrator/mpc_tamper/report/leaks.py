@@ -52,11 +52,12 @@ def leaks_table(row: Record | None, reconstruct: Record | None, membership: Reco
         cells = (_row(row, name), _reconstructed(reconstruct, name), _members(membership, name))
         lines.append(f"| {DEFENCES.get(name, name)} | {' | '.join(cells)} |")
         if name == _NONE:
-            lines.append(f"| The model is never opened | nothing | nothing | {_members(membership, name)} |")
+            lines.append(f"| The model is never opened | no weights | no weights | {_members(membership, name)} |")
     lines += [
         "",
         "Rows: exact in every pixel, of those that were chosen, if a model that passes is opened. "
-        "Members: those told rightly, and others told rightly.",
+        "Members: those told rightly, and others told rightly. A model that is never opened shows no weights; what its "
+        "labels could tell of pixels was not tried.",
         "",
     ]
     return "\n".join(lines)
