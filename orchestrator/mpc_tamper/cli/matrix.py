@@ -84,7 +84,8 @@ def matrix(
     from mpc_tamper.studies.matrix.study import Study
 
     if quick and (rows is not None or tests is not None):
-        raise UsageError("expected --quick or --rows and --tests, got both; --quick takes rows of its own choice")
+        got = "--rows" if rows is not None else "--tests"
+        raise UsageError(f"expected --quick or {got}, got both; --quick takes rows of its own choice")
     names = datasets or ["mnist_0_1"]
     tasks = [load_task(name, classes=chosen_classes(classes), root=root, download=download) for name in names]
     kind, name = get_model(model), MATRIX if model == DEFAULT else f"{MATRIX}-{model}"

@@ -93,6 +93,8 @@ class PartyError(TamperError):
 class PeerLost(PartyError):
     """A connection to another party closed, or the party died."""
 
+    accuser: int | None = None  # the party that has said so, where it was another one that said it of `party`
+
 
 class PeerTimeout(PartyError):
     """A party sent nothing for too long."""

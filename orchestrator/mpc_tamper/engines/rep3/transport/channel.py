@@ -148,8 +148,14 @@ class Channel:
         self.close()
 
     def abort_because(self, exc: BaseException) -> None:
-        """Abort: the party that the exception names is at fault, or else this one."""
-        self.abort(exc.party if isinstance(exc, PartyError) and exc.party is not None else self.party_id)
+        """Abort: the party that the exception names is at fault, or else this one.
+
+        If a peer has accused this party, the third is told of that peer: this party knows nothing against itself.
+        """
+        culprit = exc.party if isinstance(exc, PartyError) and exc.party is not None else self.party_id
+        if culprit == self.party_id and isinstance(exc, PeerLost) and exc.accuser is not None:
+            culprit = exc.accuser
+        self.abort(culprit)
 
     def abort(self, culprit: int) -> None:
         """Tell the peers whose fault ends this run, as far as the links still carry it, and close."""

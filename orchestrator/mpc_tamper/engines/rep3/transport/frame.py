@@ -56,4 +56,6 @@ def check_abort(header: bytes, sender: int) -> None:
     if tag == tag_bytes(ABORT):
         if culprit == sender or culprit not in range(PARTIES):
             raise PeerLost(f"party {sender} gave up", sender)
-        raise PeerLost(f"party {sender} gave up because of party {culprit}", culprit)
+        accusation = PeerLost(f"party {sender} gave up because of party {culprit}", culprit)
+        accusation.accuser = sender
+        raise accusation
