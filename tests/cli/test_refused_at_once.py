@@ -70,3 +70,16 @@ def test_clients_are_counted_as_they_contribute() -> None:
     for site, occurrence in (("MARGIN", 0), ("SIGNS", 0), ("MARGIN", 1)):
         _answering(3, 1, progress)(site, occurrence)
     assert said == ["answering query 2 of 3", "answering query 3 of 3"]
+
+
+def test_the_advice_names_what_a_model_has() -> None:
+    """Another model may have neither iterations nor epochs."""
+    from mpc_tamper.cli.training import _longer
+    from mpc_tamper.models.linear_svm.parameters import SvmParameters
+    from mpc_tamper.models.mlp.parameters import MlpParameters
+
+    assert [_longer(each) for each in (SvmParameters(), MlpParameters(), object())] == [
+        "--iterations or ",
+        "--epochs or ",
+        "",
+    ]

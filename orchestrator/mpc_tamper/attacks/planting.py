@@ -45,7 +45,6 @@ def planted(
         )
     if not 0 < strength < float("inf"):
         raise ParameterError(f"strength: expected a finite number above 0, got {strength}")
-    trigger.delta(task.x_train.shape[1])  # refuses a trigger outside the image
     scenario = Scenario.plain(task, parameters, model)
     place = Place(trigger, trigger.pixels)
     plan, _ = DormantNeuron(1, trigger.target, _DEPTH).plan(scenario, place, _NEURON_STRENGTH * strength)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, chosen_classes
+from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, chosen_classes, with_options
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -16,9 +18,7 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName
 if TYPE_CHECKING:
     from mpc_tamper.models.mlp.parameters import MlpParameters
 
-NetworkDataOption = Annotated[
-    str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")
-]
+LeakDataOption = Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")]
 RowsOption = Annotated[
     int, typer.Option("--rows", min=2, help="How many rows the owners have: the first. The attacker has others.")
 ]
@@ -52,15 +52,11 @@ def row(
         list[int] | None,
         typer.Option("--row", min=0, help="Index of a training row to read; repeatable. (default: 8, by the seed)"),
     ] = None,
-    data: Annotated[
-        str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")
-    ] = "mnist_0_1",
+    data: LeakDataOption = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
-    corrupt_party: Annotated[
-        int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
-    ] = 1,
+    corrupt_party: CorruptOption = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the rows that are chosen.")] = 1,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
@@ -78,91 +74,76 @@ def row(
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
 
 
+@dataclass(frozen=True)
+class NetworkLeakOptions:
+    """What the leaks of a network have in common."""
+
+    data: LeakDataOption = "mnist_10"
+    classes: ClassesOption = None
+    root: RootOption = None
+    rows: RowsOption = 12_032
+    epochs: EpochsOption = 5
+    start: StartOption = "public"
+    defence: DefenceOption = None
+    no_defences: NoDefencesOption = False
+    engine: EngineOption = EngineName.REP3
+    corrupt_party: CorruptOption = 1
+    seed: SeedOption = 1
+    out: OutOption = Path("results")
+    quiet: QuietOption = False
+
+    def study(self, leak: Callable[..., Any], markdown: str, *, hidden: int, count: int) -> None:
+        """Run it, and print its table.  leak: reconstruct_rows or ask_membership.  markdown: the file of the table."""
+        from mpc_tamper.datasets import load_task
+        from mpc_tamper.engines.registry import get_engine
+
+        runs_on, parameters = get_engine(self.engine), _parameters(hidden, self.epochs, self.start, self.seed)
+        task = load_task(self.data, classes=chosen_classes(self.classes), root=self.root)
+        with shown(quiet=self.quiet) as progress:
+            leak(
+                runs_on,
+                self.out,
+                task=task,
+                rows=self.rows,
+                parameters=parameters,
+                count=count,
+                defences=_defences(self.defence, self.no_defences),
+                corrupt_party=self.corrupt_party,
+                seed=self.seed,
+                progress=progress,
+            )
+        console.say((self.out / markdown).read_text(encoding="utf-8"))
+
+
 @app.command("reconstruct")
+@with_options(NetworkLeakOptions)
 def reconstruct(
-    data: NetworkDataOption = "mnist_10",
-    classes: ClassesOption = None,
-    root: RootOption = None,
-    rows: RowsOption = 12_032,
+    options: NetworkLeakOptions,
     hidden: HiddenOption = 64,
-    epochs: EpochsOption = 5,
-    start: StartOption = "public",
     count: Annotated[int, typer.Option("--count", min=1, help="How many rows are read, drawn with the seed.")] = 32,
-    defence: DefenceOption = None,
-    no_defences: NoDefencesOption = False,
-    engine: EngineOption = EngineName.REP3,
-    corrupt_party: CorruptOption = 1,
-    seed: SeedOption = 1,
-    out: OutOption = Path("results"),
-    quiet: QuietOption = False,
 ) -> None:
     """Read many training rows off one opened network that stays accurate, and try defences against it."""
-    from mpc_tamper.datasets import load_task
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_MARKDOWN
     from mpc_tamper.studies.leaks.reconstruct import reconstruct_rows
 
-    runs_on, parameters = get_engine(engine), _parameters(hidden, epochs, start, seed)
-    task = load_task(data, classes=chosen_classes(classes), root=root)
-    with shown(quiet=quiet) as progress:
-        reconstruct_rows(
-            runs_on,
-            out,
-            task=task,
-            rows=rows,
-            parameters=parameters,
-            count=count,
-            defences=_defences(defence, no_defences),
-            corrupt_party=corrupt_party,
-            seed=seed,
-            progress=progress,
-        )
-    console.say((out / LEAK_RECONSTRUCT_MARKDOWN).read_text(encoding="utf-8"))
+    options.study(reconstruct_rows, LEAK_RECONSTRUCT_MARKDOWN, hidden=hidden, count=count)
 
 
 @app.command("membership")
+@with_options(NetworkLeakOptions)
 def membership(
-    data: NetworkDataOption = "mnist_10",
-    classes: ClassesOption = None,
-    root: RootOption = None,
-    rows: RowsOption = 12_032,
+    options: NetworkLeakOptions,
     hidden: HiddenOption = 132,
-    epochs: EpochsOption = 5,
-    start: StartOption = "public",
     count: Annotated[
         int,
         typer.Option("--count", min=1, help="Of members, and of others, that are asked about, drawn with the seed."),
     ] = 50,
-    defence: DefenceOption = None,
-    no_defences: NoDefencesOption = False,
-    engine: EngineOption = EngineName.REP3,
-    corrupt_party: CorruptOption = 1,
-    seed: SeedOption = 1,
-    out: OutOption = Path("results"),
-    quiet: QuietOption = False,
 ) -> None:
     """Ask a secret network for the class of an image, and learn whether it was among the training rows."""
-    from mpc_tamper.datasets import load_task
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_MARKDOWN
     from mpc_tamper.studies.leaks.membership import ask_membership
 
-    runs_on, parameters = get_engine(engine), _parameters(hidden, epochs, start, seed)
-    task = load_task(data, classes=chosen_classes(classes), root=root)
-    with shown(quiet=quiet) as progress:
-        ask_membership(
-            runs_on,
-            out,
-            task=task,
-            rows=rows,
-            parameters=parameters,
-            count=count,
-            defences=_defences(defence, no_defences),
-            corrupt_party=corrupt_party,
-            seed=seed,
-            progress=progress,
-        )
-    console.say((out / LEAK_MEMBERSHIP_MARKDOWN).read_text(encoding="utf-8"))
+    options.study(ask_membership, LEAK_MEMBERSHIP_MARKDOWN, hidden=hidden, count=count)
 
 
 def _parameters(hidden: int, epochs: int, start: str, seed: int) -> MlpParameters:

@@ -203,13 +203,13 @@ def attack(
         others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
             f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the images of "
-            f"{others}; raise {_longer(options)} or --strength ({strength:g} now), or choose more or other pixels"
+            f"{others}; raise {_longer(parameters)}--strength ({strength:g} now), or choose more or other pixels"
         )
 
 
-def _longer(options: TrainingOptions) -> str:
-    """The option that says how long the model is trained."""
-    return next(f"--{name}" for name in ("iterations", "epochs") if hasattr(options.parameters(), name))
+def _longer(parameters: Any) -> str:
+    """The options that say how long a model is trained, with an "or" after each."""
+    return "".join(f"--{name} or " for name in ("iterations", "epochs") if hasattr(parameters, name))
 
 
 def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:

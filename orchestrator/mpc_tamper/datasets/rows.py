@@ -20,11 +20,7 @@ def first_rows(task: Task, rows: int, tests: int | None = None) -> Task:
     Raises ParameterError where there are fewer, or where a class would be left without any.
     """
     tests = len(task.x_test) if tests is None else tests
-    for what, count, there in (("training rows", rows, len(task.x_train)), ("test images", tests, len(task.x_test))):
-        if not 2 <= count <= there:
-            raise ParameterError(
-                f"expected 2 to {there} {what} of {task.name}, got {count}; choose a number in between"
-            )
+    _check_counts(task, rows, tests)
     return _with_rows(task, np.arange(rows), np.arange(tests))
 
 
@@ -33,11 +29,7 @@ def spread_rows(task: Task, rows: int, tests: int) -> Task:
 
     Raises ParameterError where a class would be left without any.
     """
-    train, test = (
-        np.linspace(0, there - 1, min(count, there)).astype(int)
-        for count, there in ((rows, len(task.x_train)), (tests, len(task.x_test)))
-    )
-    return _with_rows(task, train, test)
+    return _with_rows(task, _spread(rows, len(task.x_train)), _spread(tests, len(task.x_test)))
 
 
 def part_of(task: Task, rows: int | None, tests: int | None) -> Task:
@@ -45,15 +37,9 @@ def part_of(task: Task, rows: int | None, tests: int | None) -> Task:
 
     Raises ParameterError as first_rows() does.
     """
-    part = first_rows(task, len(task.x_train) if rows is None else rows)
-    if tests is None:
-        return part
-    if not 2 <= tests <= len(task.x_test):
-        raise ParameterError(
-            f"expected 2 to {len(task.x_test)} test images of {task.name}, got {tests}; choose a number in between"
-        )
-    chosen = np.linspace(0, len(task.x_test) - 1, tests).astype(int)
-    return _with_rows(part, np.arange(len(part.x_train)), chosen)
+    rows, tests = (len(y) if count is None else count for count, y in ((rows, task.y_train), (tests, task.y_test)))
+    _check_counts(task, rows, tests)
+    return _with_rows(task, np.arange(rows), _spread(tests, len(task.x_test)))
 
 
 def tests_of_each_class(task: Task, tests: int) -> Task:
@@ -61,6 +47,19 @@ def tests_of_each_class(task: Task, tests: int) -> Task:
     each = max(1, tests // len(task.classes))
     chosen = [np.flatnonzero(task.y_test == label)[:each] for label in range(len(task.classes))]
     return _with_rows(task, np.arange(len(task.x_train)), np.sort(np.concatenate(chosen)))
+
+
+def _check_counts(task: Task, rows: int, tests: int) -> None:
+    for what, count, there in (("training rows", rows, len(task.x_train)), ("test images", tests, len(task.x_test))):
+        if not 2 <= count <= there:
+            raise ParameterError(
+                f"expected 2 to {there} {what} of {task.name}, got {count}; choose a number in between"
+            )
+
+
+def _spread(count: int, there: int) -> np.ndarray:
+    """(min(count, there),) indices, spread evenly."""
+    return np.linspace(0, there - 1, min(count, there)).astype(int)
 
 
 def _with_rows(task: Task, train: np.ndarray, test: np.ndarray) -> Task:

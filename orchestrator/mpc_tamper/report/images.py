@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
@@ -56,3 +58,32 @@ def encircle(axis: Axes, pixels: Sequence[int] | np.ndarray, shape: Sequence[int
     else:
         corner = (left - REACH / 2, top - REACH / 2)
         axis.add_patch(Rectangle(corner, width + REACH, height + REACH, **style))
+
+
+def weights_and_images(
+    weights: Mapping[str, np.ndarray], images: Mapping[str, Any], trigger: Sequence[int], shape: Sequence[int]
+) -> bytes:
+    """A PNG of two models' weights, the honest one's first, and of an image without and with the trigger.
+
+    weights, images: by title, (n,) each.
+    """
+    honest, _ = weights.values()
+    norm = weight_scale(honest, max(float(np.abs(each).max()) for each in weights.values()) or 1.0)
+    figure = Figure(figsize=(13, 3.9), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(1, 4)
+    for axis, (title, each) in zip(axes, weights.items(), strict=False):
+        heat = axis.imshow(plane(each, shape), cmap=DIVERGING, norm=norm, interpolation="nearest")
+        axis.set_title(f"{title}\nlargest |w| = {np.abs(each).max():.2f}")
+    weight_bar(figure, heat, norm, axes[:2], shrink=0.85)
+    for axis, (title, image) in zip(axes[2:], images.items(), strict=True):
+        axis.imshow(picture(np.array(image), shape), cmap="gray", vmin=0, vmax=255)
+        axis.set_title(title)
+    for axis in (axes[1], axes[3]):
+        encircle(axis, trigger, shape)
+    for axis in axes:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
+    return png.getvalue()

@@ -9,7 +9,7 @@ from typing import Any
 
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
-from mpc_tamper.report.leak_row import draw
+from mpc_tamper.report.leak_row import draw, rows_read
 from mpc_tamper.report.names import DATASETS, DEFENCES
 
 LEAK_RECONSTRUCT_JSON, LEAK_RECONSTRUCT_MARKDOWN = "leak-reconstruct.json", "leak-reconstruct.md"
@@ -48,13 +48,7 @@ def leak_reconstruct_table(record: Mapping[str, Any]) -> str:
         f"{whole} of {len(found)} chosen rows are exact in every pixel, {labelled} labels are right. Test accuracy "
         f"{record['accuracy']:.2%}, honest {record['honest_accuracy']:.2%}.",
         "",
-        "| row | label | read as | pixels exact | largest difference, levels |",
-        "|---:|---:|---:|---:|---:|",
-        *(
-            f"| {row['row']} | {row['true_label']} | {row['label']} | {row['exact']} of {row['pixels']} "
-            f"| {row['largest_difference']} |"
-            for row in found
-        ),
+        *rows_read(found),
         "",
         "## Against defences",
         "",

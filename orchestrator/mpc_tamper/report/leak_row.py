@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,18 @@ def leak_row_table(record: Mapping[str, Any]) -> str:
         f"{parameters['iterations']} passes; honest test accuracy {record['honest_accuracy']:.2%}. "
         f"In {within} of {len(found)} trainings every pixel of the chosen row was read to within one level of 255.",
         "",
+        *rows_read(found),
+        "",
+    ]
+    if active is not None:
+        ended = "aborts, and nothing is left to open" if active["aborted"] else "did not abort"
+        lines += [f"The first of these attacks under `{active['protocol']}`: the training {ended}.", ""]
+    return "\n".join(lines)
+
+
+def rows_read(found: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A table with a line for each row that was read."""
+    return [
         "| row | label | read as | pixels exact | largest difference, levels |",
         "|---:|---:|---:|---:|---:|",
         *(
@@ -53,12 +65,7 @@ def leak_row_table(record: Mapping[str, Any]) -> str:
             f"| {row['largest_difference']} |"
             for row in found
         ),
-        "",
     ]
-    if active is not None:
-        ended = "aborts, and nothing is left to open" if active["aborted"] else "did not abort"
-        lines += [f"The first of these attacks under `{active['protocol']}`: the training {ended}.", ""]
-    return "\n".join(lines)
 
 
 def draw(record: Mapping[str, Any]) -> bytes:

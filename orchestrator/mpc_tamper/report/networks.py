@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from mpc_tamper.core.files import write_atomically
-from mpc_tamper.report.images import DIVERGING, encircle, picture, plane, weight_bar, weight_scale
+from mpc_tamper.report.images import weights_and_images
 from mpc_tamper.report.names import DATASETS
 from mpc_tamper.report.table1 import read_record
 from mpc_tamper.report.tables import environment_line
@@ -21,6 +18,9 @@ from mpc_tamper.report.tables import environment_line
 TABLE_JSON, TABLE_CSV, TABLE_MARKDOWN = "table1-mlp.json", "table1-mlp.csv", "table1-mlp.md"
 FIGURE_JSON, FIGURE_PNG = "figure1-mlp.json", "figure1-mlp.png"
 FILES = (TABLE_JSON, TABLE_CSV, TABLE_MARKDOWN, FIGURE_JSON, FIGURE_PNG)
+
+_NEURONS = {"A neuron of the training": "honest", "The planted neuron": "planted"}
+_IMAGES = {"Poisoned network on a test image": "without_trigger", "The same image with the trigger": "with_trigger"}
 
 Record = Mapping[str, Any]
 
@@ -72,38 +72,12 @@ def markdown_table(record: Record) -> str:
 
 def draw(record: Record) -> bytes:
     """A PNG of figure1-mlp.json."""
-    shape = tuple(record["image_shape"])
-    neurons = {name: np.array(weights) for name, weights in record["neurons"].items()}
-    largest = max(float(np.abs(weights).max()) for weights in neurons.values()) or 1.0
-    norm = weight_scale(neurons["honest"], largest)
-
-    figure = Figure(figsize=(13, 3.9), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 4)
-    for axis, name, title in zip(
-        axes, ("honest", "planted"), ("A neuron of the training", "The planted neuron"), strict=False
-    ):
-        heat = axis.imshow(plane(neurons[name], shape), cmap=DIVERGING, norm=norm, interpolation="nearest")
-        axis.set_title(f"{title}\nlargest |w| = {np.abs(neurons[name]).max():.2f}")
-    weight_bar(figure, heat, norm, axes[:2], shrink=0.85)
-
-    names = record["classes"]
-    for axis, key, title in zip(
-        axes[2:],
-        ("without_trigger", "with_trigger"),
-        ("Poisoned network on a test image", "The same image with the trigger"),
-        strict=True,
-    ):
-        axis.imshow(picture(np.array(record["images"][key]), shape), cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"{title}\nclass {names[record['found'][key]]}")
-    for axis in (axes[1], axes[3]):
-        encircle(axis, record["trigger_pixels"], shape)
-    for axis in axes:
-        axis.set_xticks([])
-        axis.set_yticks([])
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=150, metadata={"Software": None})
-    return png.getvalue()
+    weights = {title: np.array(record["neurons"][name]) for title, name in _NEURONS.items()}
+    images = {
+        f"{title}\nclass {record['classes'][record['found'][key]]}": record["images"][key]
+        for title, key in _IMAGES.items()
+    }
+    return weights_and_images(weights, images, record["trigger_pixels"], tuple(record["image_shape"]))
 
 
 def _line(row: Record) -> str:

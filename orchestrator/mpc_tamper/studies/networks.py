@@ -6,8 +6,6 @@ searched for. The settings are those of the bars that the networks were built to
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ import numpy as np
 
 from mpc_tamper.attacks.dormant_neuron import DormantNeuron
 from mpc_tamper.attacks.neurons import Place
-from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
@@ -31,6 +29,7 @@ from mpc_tamper.report.networks import FIGURE_JSON, TABLE_JSON, write_networks
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
+from mpc_tamper.studies.publishing import publish
 from mpc_tamper.workflows.training import TrainedModel, train_and_open
 
 NETWORK = "mlp"
@@ -89,7 +88,7 @@ def reproduce_networks(
             if name == "poisoned":
                 figure = _figure(model, task, trigger, int(str(chosen["neuron"])))
     record = {"rows": rows, "environment": environment()}
-    _publish({TABLE_JSON: record, FIGURE_JSON: figure}, out)
+    publish({TABLE_JSON: record, FIGURE_JSON: figure}, write_networks, out, indented=TABLE_JSON)
     return record
 
 
@@ -130,13 +129,3 @@ def _figure(model: TrainedModel, task: Task, trigger: Trigger, planted: int) -> 
         "images": {"without_trigger": task.x_test[index].tolist(), "with_trigger": with_trigger[index].tolist()},
         "found": {"without_trigger": int(before[index]), "with_trigger": int(after[index])},
     }
-
-
-def _publish(records: Mapping[str, dict[str, Any]], out: Path) -> None:
-    """Make every file first, then put each in its place whole."""
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        staging = Path(folder)
-        for name, record in records.items():
-            (staging / name).write_text(json.dumps(record, indent=2 if name == TABLE_JSON else None) + "\n")
-        for name in (*records, *write_networks(staging)):
-            write_atomically(out / name, (staging / name).read_bytes(), public=True)

@@ -5,8 +5,6 @@ MNIST is always included; CIFAR-10, which is not bundled, where the user has it.
 
 from __future__ import annotations
 
-import json
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.attacks.backdoor import backdoor_plan
-from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import BUNDLED, load_task
@@ -27,6 +25,7 @@ from mpc_tamper.models.linear_svm.scoring import scores
 from mpc_tamper.report.table1 import FIGURE_2_JSON, FIGURE_JSON, TABLE_JSON, write_report
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.studies.environment import environment
+from mpc_tamper.studies.publishing import publish
 from mpc_tamper.workflows.training import TrainedModel, train_and_open
 
 FULL, UNDERTRAINED = "full", "under-trained"
@@ -94,7 +93,7 @@ def reproduce(
         if setting.figure is not None:
             figures[setting.figure] = _figure(models, task, trigger)
     record = {"rows": rows, "paper": PAPER, "environment": environment()}
-    _publish({TABLE_JSON: record} | figures, out)
+    publish({TABLE_JSON: record} | figures, write_report, out, indented=TABLE_JSON)
     return record
 
 
@@ -168,14 +167,3 @@ def _turned_image(weights: np.ndarray, task: Task, with_trigger: np.ndarray, tar
     turned = (scores(weights, with_trigger) > 0) == (target == 1)
     found = np.flatnonzero(other & right & turned)
     return int(found[0] if len(found) else np.flatnonzero(other)[0])
-
-
-def _publish(records: dict[str, dict[str, Any]], out: Path) -> None:
-    """Make every file first, then put each in its place whole."""
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
-        staging = Path(folder)
-        for name, record in records.items():
-            indent = 2 if name == TABLE_JSON else None
-            (staging / name).write_text(json.dumps(record, indent=indent) + "\n", encoding="utf-8")
-        for name in (*records, *write_report(staging)):
-            write_atomically(out / name, (staging / name).read_bytes(), public=True)

@@ -11,17 +11,12 @@ from mpc_tamper.models.mlp.bounds import START1, START2, MlpConstants
 from mpc_tamper.models.mlp.parameters import MlpParameters, Start, outputs
 
 
-def start_weights(
-    parameters: MlpParameters, constants: MlpConstants, size: DataSize, random_state: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """W1 (n + 1, H) and W2 (H, O), float64 in real units, exact for a public start.
-
-    random_state: the parameters' where None. With a secret start it is a guess, of the same distribution.
-    """
+def start_weights(parameters: MlpParameters, constants: MlpConstants, size: DataSize) -> tuple[np.ndarray, np.ndarray]:
+    """W1 (n + 1, H) and W2 (H, O), float64 in real units: exact for a public start, and for a secret one a guess."""
     bounds = (constants.start1, constants.start2)
     if parameters.start is Start.SECRET:
         bounds = (1 << constants.f1 - START1, 1 << constants.f2 - START2)
-    source = Random(parameters.random_state if random_state is None else random_state)
+    source = Random(parameters.random_state)
 
     def drawn(count: int, bound: int) -> list[int]:
         return [int((2 * source.random() - 1) * bound) for _ in range(count)]
