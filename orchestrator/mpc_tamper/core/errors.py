@@ -105,7 +105,12 @@ class HandshakeError(PartyError):
 
 
 class FrameError(PartyError):
-    """A frame that is truncated, oversized, out of order or wrongly tagged."""
+    """A frame that is truncated, oversized, out of order or wrongly tagged.
+
+    unread: bytes of its payload, as its header announces them, that have not been read.
+    """
+
+    unread: int = 0
 
 
 class ProtocolAbort(PartyError):

@@ -98,6 +98,20 @@ def oversized(client: Client) -> None:
         send(client, server, INPUT, bytes(1 << 16))
 
 
+def slowly_oversized(client: Client) -> None:
+    """Its servers know from the header that it is wrong, long before the client has sent it all."""
+    size = 1 << 19
+    for server in range(3):
+        send(client, server, INPUT, b"", length=size)
+    for channel in client._channels:
+        for _ in range(8):
+            time.sleep(0.02)
+            for server in channel._links:
+                left = memoryview(bytes(size // 8))
+                while left:
+                    left = left[channel._links[server].send(left) :]
+
+
 def enormous(client: Client) -> None:
     for server in range(3):
         send(client, server, INPUT, b"", length=frame.MAX_PAYLOAD)
@@ -126,7 +140,7 @@ def slow(client: Client) -> None:
     """A byte now and then: each is progress, the message is not."""
     for server in range(3):
         send(client, server, INPUT, b"", length=64)
-    for _ in range(30):
+    for _ in range(40):
         time.sleep(0.1)
         try:
             for channel in client._channels:
@@ -151,6 +165,7 @@ def holders_disagree(client: Client) -> None:
 FAULTS: list[tuple[Callable[[Client], None], type[PartyError]]] = [
     (truncated, FrameError),
     (oversized, FrameError),
+    (slowly_oversized, FrameError),
     (enormous, FrameError),
     (mistagged, FrameError),
     (cut_off, PartyError),
@@ -172,7 +187,8 @@ def test_servers_go_on_with_the_next_client(
     fault: Callable[[Client], None],
     error: type[PartyError],
 ) -> None:
-    with serving(squares(3), (), tmp_path / "none", run_dir, active=active, seconds=0.8) as servers:
+    seconds = 1.5 if error is PeerLost else 20.0  # where a fault is a silence, it has to end
+    with serving(squares(3), (), tmp_path / "none", run_dir, active=active, seconds=seconds) as servers:
         good_client(servers)
         client = servers.connect()
         client.wait_for_turn()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import time
 
+from mpc_tamper.core.errors import FrameError
 from mpc_tamper.engines.rep3.clients.wire import CLIENT
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
+
+
+_MOST_DISCARDED = 1 << 20  # bytes of a message that is not what was asked for
 
 
 class _Hurried:
@@ -49,10 +54,19 @@ class ClientConnection:
         self.certificate = certificate
 
     def receive(self, tag: str, size: int) -> bytearray:
-        """A message of exactly this size. Raises FrameError, PeerLost or PeerTimeout."""
+        """A message of exactly this size. Raises FrameError, PeerLost or PeerTimeout.
+
+        Another message is read to its end too, unless it is far too long: its sender, who may still be at it, shall
+        hear what was wrong, and a connection that is closed with bytes unread takes even the answer with it.
+        """
         buffer = bytearray(size)
         self._link.deadline = time.monotonic() + self._seconds
-        self._from_client.exchange(tag, {}, {CLIENT: memoryview(buffer)})
+        try:
+            self._from_client.exchange(tag, {}, {CLIENT: memoryview(buffer)})
+        except FrameError as exc:
+            if exc.unread <= _MOST_DISCARDED:
+                self._discard(exc.unread)
+            raise
         return buffer
 
     def send(self, tag: str, message: bytes, seconds: float | None = None) -> None:
@@ -69,3 +83,15 @@ class ClientConnection:
 
     def close(self) -> None:
         self._from_client.close()
+
+    def _discard(self, size: int) -> None:
+        """Read so many bytes, or as many as come before the deadline."""
+        buffer = memoryview(bytearray(size))
+        poll = select.poll()
+        poll.register(self._link.fileno(), select.POLLIN | PEER_CLOSED)
+        with contextlib.suppress(EOFError, OSError):
+            while buffer:
+                received = self._link.receive_into(buffer)
+                buffer = buffer[received:]
+                if not received:
+                    poll.poll(max(0.0, 1000 * (self._link.deadline - time.monotonic())))

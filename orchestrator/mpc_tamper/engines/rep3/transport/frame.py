@@ -40,14 +40,18 @@ def check_header(header: bytes, tag: str, sequence: int, length: int, sender: in
     """Raises FrameError unless the header is the one expected, PeerLost if the sender gives up."""
     check_abort(header, sender)
     got_tag, got_sequence, got_length = _HEADER.unpack(header)
-    name = f"party {sender}"
+    fault = ""
     if got_tag != tag_bytes(tag):
-        raise FrameError(f"{name} sent a message tagged {got_tag.hex()}, expected {tag!r}", sender)
-    if got_sequence != sequence & 0xFFFFFFFF:
-        raise FrameError(f"{name} sent message {got_sequence} ({tag!r}), expected number {sequence}", sender)
-    if got_length != length:
+        fault = f"a message tagged {got_tag.hex()}, expected {tag!r}"
+    elif got_sequence != sequence & 0xFFFFFFFF:
+        fault = f"message {got_sequence} ({tag!r}), expected number {sequence}"
+    elif got_length != length:
         kind = "oversized" if got_length > length else "truncated"
-        raise FrameError(f"{name} sent a {kind} message {tag!r}: {got_length} bytes, expected {length}", sender)
+        fault = f"a {kind} message {tag!r}: {got_length} bytes, expected {length}"
+    if fault:
+        error = FrameError(f"party {sender} sent {fault}", sender)
+        error.unread = got_length
+        raise error
 
 
 def check_abort(header: bytes, sender: int) -> None:
