@@ -11,7 +11,6 @@ from mpc_tamper.engines.rep3.clients.wire import CLIENT
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 
-
 _MOST_DISCARDED = 1 << 20  # bytes of a message that is not what was asked for
 
 
