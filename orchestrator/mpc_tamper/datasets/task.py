@@ -1,4 +1,4 @@
-"""An image task of two or more classes, the unit that every experiment works on."""
+"""A task of two or more classes, images or rows of a table: the unit that every experiment works on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Images of C = len(classes) classes, at least two.
+    """Images, or rows of a table, of C = len(classes) classes, at least two.
 
-    x_train (m, n), x_test (m', n): uint8 pixels 0..255, row-major over image_shape, n = prod(image_shape).
+    x_train (m, n), x_test (m', n): uint8 levels 0..255; pixels, row-major over image_shape, n = prod(image_shape), or
+    the columns of a table under its public scaling rule (scaling.py).
     y_train (m,), y_test (m',): uint8 labels 0 to C - 1, each of them present in both.
-    image_shape: (height, width) or (channels, height, width).
+    image_shape: (height, width) or (channels, height, width); () for a table.
     classes: what the labels stand for, label 0 first.  source: where the pixels came from, for the record of a run.
     sha256: of the .npz file or, where there is none, of x_train, y_train, x_test and y_test in this order.
+    feature_names: n names, each once, of a table's features; empty for images.
     """
 
     name: str
@@ -27,6 +29,11 @@ class Task:
     classes: tuple[str, ...]
     source: str
     sha256: str
+    feature_names: tuple[str, ...] = ()
+
+    @property
+    def is_table(self) -> bool:
+        return bool(self.feature_names)
 
     @property
     def channels(self) -> int:
