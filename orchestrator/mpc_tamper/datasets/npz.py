@@ -55,12 +55,12 @@ def read_npz(path: Path, *, name: str, sha256: str | None = None) -> Task:
         raise DataError(f"{path}: x_train: expected shape (rows, pixels), got {x_train.shape}; {mend}")
     return checked(
         Task(
-            name=name,
+            name,
+            *(arrays[key] for key in ARRAYS),
             image_shape=image_shape,
             classes=_classes(arrays["y_train"]),
             source=str(path),
             sha256=digest,
-            **{key: arrays[key] for key in ARRAYS},
         )
     )
 
