@@ -56,7 +56,10 @@ def read_npz(path: Path, *, name: str, sha256: str | None = None) -> Task:
     return checked(
         Task(
             name,
-            *(arrays[key] for key in ARRAYS),
+            x_train,
+            arrays["y_train"],
+            arrays["x_test"],
+            arrays["y_test"],
             image_shape=image_shape,
             classes=_classes(arrays["y_train"]),
             source=str(path),
