@@ -1,9 +1,12 @@
 """Scores of a linear model, exactly.
 
 f(x) = w.x with w at scale 2^16 and rows at 2^8, so scores are integers at scale 2^24. A row is of class 1 iff f(x) > 0.
+Of more than two classes each has a score of its own, and a row is of the first class of those with the largest.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,23 +16,44 @@ from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE
 
 
+@dataclass(frozen=True, eq=False)
 class OpenedSvm(OpenedModel):
-    """weights: (n + 1,) int64 at scale 2^16, bias first."""
+    """weights: ((n + 1) * outputs,) int64 at scale 2^16, attribute by attribute, bias first."""
+
+    outputs: int = 1
 
     @property
     def score_bits(self) -> int:
         return MARGIN_SCALE
 
     def scores(self, rows: np.ndarray) -> np.ndarray:
-        return scores(self.weights, rows)
+        if self.outputs == 1:
+            return scores(self.weights, rows)
+        return np.stack([scores(column, rows) for column in self.columns.T], axis=1)
+
+    @property
+    def columns(self) -> np.ndarray:
+        """(n + 1, outputs)."""
+        return split(self.weights, self.outputs)
 
     @property
     def max_abs_weight(self) -> float:
         return max(abs(int(w)) for w in self.weights) / (1 << WEIGHT_SCALE)
 
     def picture(self) -> np.ndarray:
-        """Without the bias."""
-        return self.weights[1:] / (1 << WEIGHT_SCALE)
+        """Without the bias; of more than two classes those of the class with the largest weight."""
+        pixels = self.columns[1:]
+        return pixels[:, int(np.abs(pixels).max(axis=0).argmax())] / (1 << WEIGHT_SCALE)
+
+
+def split(weights: np.ndarray, outputs: int) -> np.ndarray:
+    """A share file's order to (n + 1, outputs)."""
+    if weights.ndim != 1 or not len(weights) or len(weights) % outputs:
+        raise DataError(
+            f"expected {outputs} weights for each attribute, got weights of shape {weights.shape}: give the architecture "
+            "with which the model was trained"
+        )
+    return weights.reshape(-1, outputs)
 
 
 def scores(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
