@@ -97,7 +97,7 @@ def verify(
         )
     described = ModelDescription.read(shares_from)
     model = get_model() if described is None else get_model(described.model)
-    model.require(check.needs, "this check")
+    model.require(check.needs, "this check", 2 if described is None else described.classes)
     if check.pixels and not protocol.ring:
         raise ParameterError(
             f"expected a protocol modulo 2^64 for a certificate, got {protocol}: comparisons in a field are exact only "

@@ -175,9 +175,7 @@ def _plan(
     return AdditiveErrorPlan.from_errors(errors)
 
 
-def _steps(
-    parameters: SvmParameters, rows: int, site: UpdateSite, iterations: Iterable[int] | None
-) -> list[_Step]:
+def _steps(parameters: SvmParameters, rows: int, site: UpdateSite, iterations: Iterable[int] | None) -> list[_Step]:
     """Those of these passes over the data, from 0; one for all where they are alike.
 
     The same error at GRADIENT follows the step size by itself; at CLIP each pass takes its own.

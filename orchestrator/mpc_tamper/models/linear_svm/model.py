@@ -24,13 +24,12 @@ from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.models.linear_svm import program, rehearsal
 from mpc_tamper.models.linear_svm.bounds import FixedPoint, check_row_norm, fixed_point, row_norm2
 from mpc_tamper.models.linear_svm.errors import SvmErrors
-from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, OUTPUTS, SvmParameters, columns, outputs
+from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, OUTPUTS, PLAIN, SvmParameters, columns, outputs
 from mpc_tamper.models.linear_svm.scoring import OpenedSvm
 from mpc_tamper.runs.owners import Owners, RowSource, StoredRows
 from mpc_tamper.runs.spec import InputFiles
 
 _QUICK_ITERATIONS = 20
-_GREY = SvmParameters(learning_rate=0.1)  # the plain setting, in which the matrix and Table 1 are measured
 _COLOURED = SvmParameters(learning_rate=0.0046)  # brings two classes of CIFAR-10 well above 78%
 
 
@@ -97,7 +96,7 @@ class LinearSvm(Model):
 
     def suggested(self, image_shape: tuple[int, ...], classes: int = 2) -> SvmParameters:
         """Grey images are trained as MNIST 0/1 is, coloured ones as two classes of CIFAR-10."""
-        return _COLOURED if len(image_shape) == 3 else _GREY
+        return _COLOURED if len(image_shape) == 3 else PLAIN
 
     def opened(self, weights: np.ndarray, architecture: Architecture) -> OpenedSvm:
         return OpenedSvm(weights, columns(architecture))
@@ -105,9 +104,7 @@ class LinearSvm(Model):
     def errors(self, parameters: SvmParameters, size: DataSize) -> SvmErrors:
         return SvmErrors(parameters, size, self.constants(parameters, size))
 
-    def rehearse(
-        self, parameters: SvmParameters, size: DataSize, rows: np.ndarray, labels: np.ndarray
-    ) -> np.ndarray:
+    def rehearse(self, parameters: SvmParameters, size: DataSize, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
         norm2 = row_norm2(parameters, size.features, size.largest)
         return rehearsal.rehearse(rows, labels, parameters, math.sqrt(norm2) / BIAS)
 
@@ -125,6 +122,4 @@ class LinearSvm(Model):
     def query(
         self, features: int, *, with_score: bool, port: int, queries: int, architecture: Architecture
     ) -> ProgramCall:
-        return program.query_call(
-            features, columns(architecture), with_score=with_score, port=port, queries=queries
-        )
+        return program.query_call(features, columns(architecture), with_score=with_score, port=port, queries=queries)

@@ -86,10 +86,12 @@ class SvmParameters:
     )
     clip: float | None = option(None, "The most that a step may add to a weight, as a defence; unbounded by default.")
     schedule: Schedule = option(
-        None, "How the step size goes on from pass to pass. [default: linear; with --learning-rate constant]"
+        None,
+        "How the step size goes on from pass to pass. [default: linear; with --learning-rate constant]",
+        before=Schedule.CONSTANT,
     )
     momentum: float = option(
-        None, "What part of a step goes on in the next one. [default: 0.9 with the linear schedule, else 0]"
+        None, "What part of a step goes on in the next one. [default: 0.9 with the linear schedule, else 0]", before=0.0
     )
 
     def __post_init__(self) -> None:
@@ -172,6 +174,10 @@ class SvmParameters:
     def gradient_scale(self) -> int:
         """The program's gradients have scale 2^gradient_scale."""
         return ROW_SCALE if self.loss is Loss.HINGE else 2 * ROW_SCALE
+
+
+PLAIN = SvmParameters(learning_rate=0.1)
+"""The paper's training, 100 full steps of equation (1): what Table 1, the matrix and the costs are measured with."""
 
 
 def outputs(classes: int) -> int:

@@ -73,9 +73,7 @@ def verification_call(
     return ProgramCall(bundle.program(name), args, inputs)
 
 
-def query_call(
-    features: int, columns: int = 1, *, with_score: bool, port: int, queries: int
-) -> ProgramCall:
+def query_call(features: int, columns: int = 1, *, with_score: bool, port: int, queries: int) -> ProgramCall:
     """svm_query.mpc, or for more than two classes svm_classes_query.mpc.  columns: of the weights."""
     answer = "score" if with_score else "class"
     args = (f"columns={features + 1}", f"answer={answer}", f"port={port}", f"queries={queries}")
