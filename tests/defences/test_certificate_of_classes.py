@@ -1,4 +1,4 @@
-"""svm_classes_verify.mpc counts what its twin in NumPy counts, for all 64-bit weights, and that twin certifies rightly."""
+"""svm_classes_verify.mpc counts what its twin in NumPy counts, for all 64-bit weights; the twin certifies rightly."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ class LinearSvm(Model):
     ) -> ProgramCall:
         if isinstance(rows, StoredRows) and size.classes > 2:
             raise ParameterError(
-                f"expected two classes for a training on rows that stand as shares, got {size.classes}; choose two with "
-                "--classes A,B, or let owners enter the rows"
+                f"expected two classes for a training on rows that stand as shares, got {size.classes}; choose two "
+                "with --classes A,B, or let owners enter the rows"
             )
         return program.training_call(parameters, self.constants(parameters, size), size, rows, layout)
 

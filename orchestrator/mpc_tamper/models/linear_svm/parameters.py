@@ -8,8 +8,8 @@ sum: alpha_paper = alpha / m and lambda_paper = m * lambda (docs/training.md). I
 
     W <- W + clamp(floor((C * G - A * W) / 2^t), -c, c),  C = gain, A = decay, t = shift
 
-where c = clip, a countermeasure and off by default: then no clamp. The paper's step size alpha is constant. By default it
-comes from public bounds instead, falls in a straight line to 0, and the steps have momentum (heavy ball, Polyak 1964):
+where c = clip, a countermeasure and off by default: then no clamp. The paper's step size alpha is constant. By default
+it comes from public bounds instead, falls in a straight line to 0, and steps have momentum (heavy ball, Polyak 1964):
 
     V <- mu V + (C_p * G - A_p * W) / 2^t,   W <- W + V,   rounded to nearest;   C_p = (T - p) C, pass p of T
 """
@@ -31,8 +31,8 @@ MARGIN_SCALE = ROW_SCALE + WEIGHT_SCALE
 LARGEST = 2.0**MAX_WIDTH  # no step of that length has a public bound that fits
 MOST_MOMENTUM = 0.99
 
-# What was not given. A training with momentum mu covers alpha / (1 - mu) per step, and T / 2 such steps in all: 400 over
-# the square of a row's norm reaches what LinearSVC reaches on tables of 4 features as on images (results/accuracy.md).
+# What was not given. A step with momentum mu comes to alpha / (1 - mu). With 400 over the square of a row's norm for that,
+# a training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
 REACH = 400.0
 MOMENTUM = 0.9
 PASSES, PASSES_AT_CONSTANT_RATE = 200, 100

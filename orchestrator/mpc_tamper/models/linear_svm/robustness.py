@@ -6,8 +6,8 @@ import numpy as np
 
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.models.encoding import signs
-from mpc_tamper.models.linear_svm.program import check_pixels
 from mpc_tamper.models.fixed_point import BIAS
+from mpc_tamper.models.linear_svm.program import check_pixels
 from mpc_tamper.models.linear_svm.scoring import scores, split
 
 WEIGHT_BITS = 30  # of svm_verify.mpc and svm_classes_verify.mpc

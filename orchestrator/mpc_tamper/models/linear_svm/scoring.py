@@ -50,8 +50,8 @@ def split(weights: np.ndarray, outputs: int) -> np.ndarray:
     """A share file's order to (n + 1, outputs)."""
     if weights.ndim != 1 or not len(weights) or len(weights) % outputs:
         raise DataError(
-            f"expected {outputs} weights for each attribute, got weights of shape {weights.shape}: give the architecture "
-            "with which the model was trained"
+            f"expected {outputs} weights for each attribute, got weights of shape {weights.shape}: give the "
+            "architecture with which the model was trained"
         )
     return weights.reshape(-1, outputs)
 
