@@ -125,7 +125,8 @@ class Errors:
         """UPDATE_ERRORS: add learning rate * strength * direction to the weights in each step.
 
         direction: (n + 1,) float64 at the scale of rows, bias first; (n + 1, C) for C > 2 classes.
-        strength: 1 is what a batch of rows would do if all were active and carried the direction.  iterations: which passes over the data, from 0; all where None.
+        strength: 1 is what a batch of rows would do if all were active and carried the direction.
+        iterations: which passes over the data, from 0; all where None.
         in_gradient: the errors go to the gradient, as the paper has it, even where a defence changes it afterwards; by
         default they go where none does any more.
         """

@@ -31,8 +31,8 @@ MARGIN_SCALE = ROW_SCALE + WEIGHT_SCALE
 LARGEST = 2.0**MAX_WIDTH  # no step of that length has a public bound that fits
 MOST_MOMENTUM = 0.99
 
-# What was not given. A step with momentum mu comes to alpha / (1 - mu). With 400 over the square of a row's norm for that,
-# a training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
+# What was not given. A step with momentum mu comes to alpha / (1 - mu). With 400 over the square of a row's norm for
+# that, a training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
 REACH = 400.0
 MOMENTUM = 0.9
 PASSES, PASSES_AT_CONSTANT_RATE = 200, 100
@@ -74,10 +74,10 @@ class SvmParameters:
         None, "The step size alpha, for the mean loss; by default it comes from public bounds and falls to 0."
     )
     regularisation: float = option(
-        None, "The weight lambda of the regularisation, for the mean loss. [default: 1e-5; with --learning-rate 1e-4]"
+        None, "The weight lambda of the regularisation, for the mean loss; by default 1e-5, with --learning-rate 1e-4."
     )
     iterations: int = option(
-        None, "How many passes over all rows the training makes. [default: 200; with --learning-rate 100]"
+        None, "How many passes over all rows the training makes; by default 200, with --learning-rate 100."
     )
     batch_size: int | None = option(None, "How many rows a step takes; all of them by default.")
     loss: Loss = option(Loss.HINGE, "The loss function; hinge is the paper's equation (1).")
@@ -87,11 +87,11 @@ class SvmParameters:
     clip: float | None = option(None, "The most that a step may add to a weight, as a defence; unbounded by default.")
     schedule: Schedule = option(
         None,
-        "How the step size goes on from pass to pass. [default: linear; with --learning-rate constant]",
+        "How the step size goes on from pass to pass; by default linear, with --learning-rate constant.",
         before=Schedule.CONSTANT,
     )
     momentum: float = option(
-        None, "What part of a step goes on in the next one. [default: 0.9 with the linear schedule, else 0]", before=0.0
+        None, "What part of a step goes on in the next one; by default 0.9 with the linear schedule, else 0.", before=0.0
     )
 
     def __post_init__(self) -> None:
