@@ -16,17 +16,17 @@ from mpc_tamper.engines import share_files
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.clients.remarks import Remarks
 from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
-from mpc_tamper.engines.rep3.pending import Pending
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
 from mpc_tamper.engines.rep3.primitives.shift import right_shift
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.pending import Pending
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
 
-_WAITING = ("less_than_zero", "right_shift")  # operations that wait for others of their kind (pending.py)
+_WAITING = ("less_than_zero", "right_shift")  # operations that wait for others of their kind (protocol/pending.py)
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
