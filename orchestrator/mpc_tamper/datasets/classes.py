@@ -50,6 +50,7 @@ def with_classes(task: Task, classes: Choice | None) -> Task:
             classes=names,
             source=f"{task.source}, {in_words(names)}",
             sha256=sha256_of((x_train, y_train, x_test, y_test)),
+            schema=None if task.schema is None else replace(task.schema, classes=names),
         )
     )
 
@@ -89,9 +90,11 @@ def sha256_of(arrays: Iterable[np.ndarray]) -> str:
 
 
 def _class_number(value: ClassName, names: tuple[str, ...]) -> int:
-    text = str(value).strip().lower()
+    text = str(value).strip()
     if text in names:
         return names.index(text)
+    if text.lower() in names:
+        return names.index(text.lower())
     if text.isdecimal() and len(text) < _DIGITS and int(text) < len(names):
         return int(text)
     raise DataError(f"expected a class, 0 to {len(names) - 1} or {', '.join(names)}, got {value!r}")
