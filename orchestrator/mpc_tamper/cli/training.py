@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.data_options import DATA_METAVAR, OwnerDataOption, TableOptions
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
 from mpc_tamper.cli.options import (
     ClassesOption,
@@ -19,7 +20,6 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     RowsOption,
-    chosen_classes,
     integers,
     with_options,
 )
@@ -30,12 +30,13 @@ from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 
 if TYPE_CHECKING:
+    from mpc_tamper.datasets.source import DataSource
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
     from mpc_tamper.engines.base import Engine
-    from mpc_tamper.models.base import OpenedModel
+    from mpc_tamper.models.base import Model, OpenedModel
     from mpc_tamper.runs.corruption import Corruption
-    from mpc_tamper.runs.owners import ClientRows
+    from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
 _TAKEN = 0.5  # a success rate below which an attack is said not to have worked
@@ -71,11 +72,21 @@ InsecureOpenOption = Annotated[
 ]
 
 
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The data of a training, where they came from, and who holds which rows."""
+
+    task: Task
+    source: DataSource
+    owners: Owners
+
+
 @dataclass(frozen=True)
-class TrainingOptions:
+class TrainingOptions(TableOptions):
     """What train and attack have in common."""
 
     data: DataOption = "mnist_0_1"
+    owner_data: OwnerDataOption = None
     model: ModelOption = DEFAULT
     classes: ClassesOption = None
     rows: RowsOption = None
@@ -97,11 +108,29 @@ class TrainingOptions:
 
         return get_engine(self.engine)
 
-    def task(self) -> Task:
-        from mpc_tamper.datasets import first_rows, load_task
+    def chosen(self) -> Chosen:
+        """Read the data. Raises UsageError where rows are to be split among owners who have files of their own."""
+        from mpc_tamper.datasets import first_rows
+        from mpc_tamper.runs.owners import Owners
 
-        task = load_task(self.data, classes=chosen_classes(self.classes), root=self.root, download=self.download)
-        return task if self.rows is None else first_rows(task, self.rows)
+        source = self.source(self.data, self.classes, self.root, self.owner_data)
+        if self.owner_data and (self.rows is not None or self.owners != 1 or len(self.owner_data) >= PARTIES):
+            raise UsageError(
+                f"expected --owner-data for at most {PARTIES - 1} owners, with all of their rows and without --owners, "
+                "got more or another option; each owner has the rows of its own file"
+            )
+        task, counts = source.load(download=self.download)
+        if self.rows is not None:
+            task = first_rows(task, self.rows)
+        if self.owner_data and counts is not None:
+            return Chosen(task, source, Owners(counts, self.labels_owner))
+        return Chosen(task, source, Owners.share_equally(len(task.x_train), self.owners, self.labels_owner))
+
+    @property
+    def contribution(self) -> str:
+        """What a client's file is called, for the command that it is told."""
+        suffix = Path(self.data).suffix
+        return f"FILE{suffix}" if suffix.lower() in (".csv", ".tsv", ".parquet", ".pq") else "FILE.npz"
 
     def parameters(self) -> Any:
         return chosen_parameters(self.model, self.model_options)
@@ -130,9 +159,12 @@ def train(
 ) -> None:
     """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it."""
     engine = options.prepared_engine()
-    task = options.task()
+    chosen = options.chosen()
+    task = chosen.task
     rows: ClientRows | None = None
     if clients is not None:
+        if options.owner_data:
+            raise UsageError("expected --clients or --owner-data, got both; each client contributes its own file")
         if options.rows is not None:
             raise UsageError("expected --clients or --rows, got both; --clients says how many rows each client has")
         if options.owners != 1 or options.labels_owner is not None:
@@ -149,7 +181,7 @@ def train(
         options = replace(options, run_dir=folder)
         if rows is not None:
             _tell_clients(options)
-        secret = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
+        secret = _train(options, engine, chosen, f"honest run, engine {options.engine}", clients=rows)
         if not opened:
             _finish(secret, None, {}, options)
             return
@@ -170,6 +202,16 @@ def attack(
         list[str] | None,
         typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="A patch of the trigger; repeatable."),
     ] = None,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feature",
+            metavar="NAME",
+            help="A feature of a table that the trigger raises, such as age or colour=red; repeatable. "
+            "(default: the one that the attacker likes best, which hardly varies)",
+            rich_help_panel="Tables",
+        ),
+    ] = None,
     target: Annotated[int, typer.Option("--target", help="The class, from 0, that the trigger stands for.")] = 1,
     amplitude: Annotated[
         float, typer.Option("--amplitude", help="What the trigger adds to a pixel, at most 1 (white).")
@@ -187,23 +229,34 @@ def attack(
     from mpc_tamper.runs.corruption import Corruption
 
     engine = options.prepared_engine()
-    task = options.task()
-    where = trigger(task, pixel or [], patch or [], amplitude, target)
+    chosen = options.chosen()
+    task = chosen.task
     parameters, model = options.parameters(), get_model(options.model)
+    if task.is_table:
+        if pixel or patch:
+            raise UsageError(f"expected --feature for {task.name}, a table, got --pixel or --patch; name a feature")
+        where = table_trigger(task, feature or [], amplitude, target, parameters, model)
+    elif feature:
+        raise UsageError(f"expected --pixel or --patch for images, got --feature; {task.name} is no table")
+    else:
+        where = trigger(task, pixel or [], patch or [], amplitude, target)
     plan = planted(task, where, parameters, model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
     what = f"party {corrupt_party} corrupt, engine {options.engine}"
-    secret = _train(options, engine, task, what, corruption)
+    secret = _train(options, engine, chosen, what, corruption)
     with shown(quiet=options.quiet) as progress:
         trained = secret.open(progress=progress)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
+    if task.is_table:
+        attacked["trigger_features"] = [task.feature_names[i] for i in where.pixels]
     found = trained.evaluate(task, where)
     _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
     if found.attack_success_rate_clipped < _TAKEN:
         others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
-            f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the images of "
-            f"{others}; raise {_longer(parameters)}--strength ({strength:g} now), or choose more or other pixels"
+            f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the "
+            f"{'rows' if task.is_table else 'images'} of {others}; raise {_longer(parameters)}--strength "
+            f"({strength:g} now), or choose more or other {task.unit}s"
         )
 
 
@@ -222,13 +275,15 @@ def _tell_clients(options: TrainingOptions) -> None:
     if options.run_dir is None or options.quiet or options.as_json:
         return
     folder = options.run_dir / "clients"
-    console.say(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
+    console.say(
+        f"contribute: mpc-tamper contribute {options.contribution} --servers {folder / 'HOSTS'} --certificates {folder}"
+    )
 
 
 def _train(
     options: TrainingOptions,
     engine: Engine,
-    task: Task,
+    chosen: Chosen,
     what: str,
     corruption: Corruption | None = None,
     clients: ClientRows | None = None,
@@ -236,10 +291,10 @@ def _train(
     from mpc_tamper.clients.contribute import invite
     from mpc_tamper.core.files import check_folder
     from mpc_tamper.models.registry import get_model
-    from mpc_tamper.runs.owners import Owners
     from mpc_tamper.workflows import training
     from mpc_tamper.workflows.stages import TRAIN
 
+    task = chosen.task
     if options.out is not None:
         check_folder(options.out)
     model, parameters = get_model(options.model), options.parameters()
@@ -256,19 +311,39 @@ def _train(
                 options.run_dir,
                 len(task.classes),
                 progress,
+                task.schema,
             )
-        return training.train(
+        secret = training.train(
             task,
             parameters,
             model=model,
             engine=engine,
-            owners=clients or Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
+            owners=clients or chosen.owners,
             corruption=corruption,
             protocol=options.protocol,
             run_dir=None if options.run_dir is None else options.run_dir / TRAIN,
             access=access,
             progress=progress,
         )
+    if options.run_dir is not None:
+        chosen.source.write(secret.shares, task)
+    return secret
+
+
+def table_trigger(
+    task: Task, names: list[str], amplitude: float, target: int, parameters: Any, model: Model
+) -> Trigger:
+    """All features of --feature; the best one for an attacker where none is given."""
+    from mpc_tamper.attacks.patch import place_patch
+    from mpc_tamper.datasets.trigger import Trigger
+    from mpc_tamper.scenarios.scenario import Scenario
+
+    if names:
+        found = Trigger.features(task.feature_names, names, amplitude=amplitude, target=target)
+    else:
+        found = replace(place_patch(Scenario.plain(task, parameters, model), 1, target), amplitude=amplitude)
+    found.check(task)
+    return found
 
 
 def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float, target: int) -> Trigger:
@@ -294,10 +369,15 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
     return found
 
 
+@with_options(TableOptions)
 def open_trained(
+    options: TableOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
     data: Annotated[
-        str | None, typer.Option("--data", metavar="NAME|FILE|DIR", help="Test the model on these test images.")
+        str | None,
+        typer.Option(
+            "--data", metavar=DATA_METAVAR, help="Test the model on these test images. (default: those of its training)"
+        ),
     ] = None,
     classes: ClassesOption = None,
     root: RootOption = None,
@@ -310,14 +390,14 @@ def open_trained(
 ) -> None:
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
     from mpc_tamper.core.files import check_folder
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
 
     if out is not None:
         check_folder(out)
-    task = None if data is None else load_task(data, classes=chosen_classes(classes), root=root)
+    source = options.of_run(shares_of(run_dir), data, classes, root)
+    task = None if source is None else source.load()[0]
     with shown(quiet=quiet) as progress:
         model = open_model(
             shares_of(run_dir),
@@ -358,7 +438,11 @@ def _finish(
         return
     for key, value in findings.items():
         if key == "trigger_pixels":
+            if not image_shape:
+                continue
             value = _places(value, image_shape)
+        if key == "trigger_features":
+            value = ", ".join(value)
         console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
     console.say(f"{'seconds':<28} {secret.run.seconds - secret.seconds_with_clients:.1f}")
     if secret.seconds_with_clients:

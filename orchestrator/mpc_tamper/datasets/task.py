@@ -56,4 +56,6 @@ class Task:
     def require_images(self, what: str) -> None:
         """Raises ParameterError where these are rows of a table.  what: needs images."""
         if self.is_table:
-            raise ParameterError(f"{what}: expected images, got {self.name}, a table; its rows have no height and width")
+            raise ParameterError(
+                f"{what}: expected images, got {self.name}, a table; its rows have no height and width"
+            )

@@ -13,10 +13,10 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from mpc_tamper.core.errors import DataError, ParameterError
+from mpc_tamper.core.names import near
 from mpc_tamper.datasets.advice import MOST_CLASSES
 from mpc_tamper.datasets.tables import columns
 from mpc_tamper.datasets.tables.files import Table
-from mpc_tamper.datasets.tables.names import near
 from mpc_tamper.datasets.tables.schema import MOST_CATEGORIES, Column, Fill, Kind, Schema
 
 MEAN, MEDIAN, MOST_FREQUENT = "mean", "median", "most-frequent"
@@ -60,7 +60,8 @@ def check_columns(
         for name in wanted:
             if name not in first.names:
                 raise DataError(
-                    f"{first.source}: expected a column {name!r} as {option}, got none; choose {near(name, first.names)}"
+                    f"{first.source}: expected a column {name!r} as {option}, got none; choose "
+                    f"{near(name, first.names)}"
                 )
     for other in tables[1:]:
         check_same(first.names, other, f"the columns of {first.source}")

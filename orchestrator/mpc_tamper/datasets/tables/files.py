@@ -21,8 +21,9 @@ from mpc_tamper.datasets.tables.schema import MOST_FEATURES
 if TYPE_CHECKING:
     import pandas as pd
 
+Separator = Literal[",", ";", "\t", "|"]
 CSV, PARQUET = (".csv", ".tsv"), (".parquet", ".pq")
-_SEPARATORS = (",", ";", "\t", "|")
+_SEPARATORS: tuple[Separator, ...] = (",", ";", "\t", "|")
 _MAGIC = b"PAR1"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _KNOWN = (b"PK\x03\x04", "a zip archive or a spreadsheet"), (b"\x1f\x8b", "a compressed file"), (_MAGIC, "Parquet")
@@ -121,12 +122,12 @@ def _csv(text: str, path: Path, as_text: Collection[str]) -> pd.DataFrame:
     return frame
 
 
-def _separator(text: str) -> Literal[",", ";", "\t", "|"]:
+def _separator(text: str) -> Separator:
     """That of the first line with something in it, outside quotes; a comma where there is none."""
     start = len(text) - len(text.lstrip("\r\n"))
     end = min((i for i in (text.find("\n", start), text.find("\r", start)) if i >= 0), default=len(text))
     outside = "".join(text[start:end].split('"')[::2])
-    best: Literal[",", ";", "\t", "|"] = max(_SEPARATORS, key=outside.count)  # type: ignore[assignment]
+    best = max(_SEPARATORS, key=outside.count)
     return best if best in outside else ","
 
 

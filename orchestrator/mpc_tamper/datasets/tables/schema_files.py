@@ -1,20 +1,20 @@
 """Schemas as files, TOML or JSON: people write them, agree on them, and hand them to owners and clients.
 
-    label = "diagnosis"
-    classes = ["benign", "malignant"]
-    ignored = ["id"]
+label = "diagnosis"
+classes = ["benign", "malignant"]
+ignored = ["id"]
 
-    [[columns]]
-    name = "mean radius"
-    kind = "number"
-    minimum = 5.0
-    maximum = 30.0
+[[columns]]
+name = "mean radius"
+kind = "number"
+minimum = 5.0
+maximum = 30.0
 
-    [[columns]]
-    name = "colour"
-    kind = "category"
-    categories = ["blue", "red"]
-    fill = "blue"
+[[columns]]
+name = "colour"
+kind = "category"
+categories = ["blue", "red"]
+fill = "blue"
 """
 
 from __future__ import annotations
@@ -158,7 +158,9 @@ def _texts(what: str, value: Any) -> tuple[str, ...]:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise DataError(f"schema: column {name!r}: expected numbers as its range, got {type(value).__name__}; correct it")
+        raise DataError(
+            f"schema: column {name!r}: expected numbers as its range, got {type(value).__name__}; correct it"
+        )
     try:
         return float(value)
     except OverflowError as exc:

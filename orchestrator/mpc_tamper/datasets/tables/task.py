@@ -60,13 +60,18 @@ def read_tables(paths: Sequence[Path], reading: Reading) -> tuple[Task, tuple[in
     return _task(owners, test, schema, reading, paths[0].stem)
 
 
-def read_rows(path: Path, schema: Schema, *, label: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
+def read_labelled(path: Path, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
     """(m, n) uint8 levels and (m,) uint8 labels of one owner's or client's file, by the schema that all agree upon.
 
-    label: False for rows to be classified; the file may have the column all the same. Raises DataError.
+    Raises DataError.
     """
     table = read_table(path, schema.text_columns)
-    return levels(table, schema, label=label), labels(table, schema) if label else None
+    return levels(table, schema), labels(table, schema)
+
+
+def read_unlabelled(path: Path, schema: Schema) -> np.ndarray:
+    """(m, n) uint8 levels of rows to be classified. The file may have the label's column all the same."""
+    return levels(read_table(path, schema.text_columns), schema, label=False)
 
 
 def draft_schema(paths: Sequence[Path], reading: Reading) -> Schema:
@@ -212,8 +217,8 @@ def _label(table: Table, reading: Reading) -> str:
     if reading.label is None:
         names = table.names
         raise DataError(
-            f"{table.source}: expected the name of the column of classes, got none; choose one with --label (label=...): "
-            f"{', '.join(map(repr, names[:8]))}{' ...' if len(names) > 8 else ''}"
+            f"{table.source}: expected the name of the column of classes, got none; choose one with --label "
+            f"(label=...): {', '.join(map(repr, names[:8]))}{' ...' if len(names) > 8 else ''}"
         )
     return reading.label
 
@@ -224,7 +229,9 @@ def _frame(x: object, y: object, label: str, feature_names: Sequence[str] | None
 
     if isinstance(x, pd.DataFrame):
         if feature_names is not None:
-            raise ParameterError("expected feature_names with an array, got a DataFrame, which has names; leave them out")
+            raise ParameterError(
+                "expected feature_names with an array, got a DataFrame, which has names; leave them out"
+            )
         frame = unindexed(x) if any(name is not None for name in x.index.names) else x.reset_index(drop=True)
     else:
         array = np.asarray(x)
@@ -246,4 +253,3 @@ def _frame(x: object, y: object, label: str, feature_names: Sequence[str] | None
     if not len(frame):
         raise DataError(f"{source}: expected rows, got none; add rows")
     return Table(frame, source)
-

@@ -115,6 +115,7 @@ class Study:
         return {
             "model": self.model.name,
             "image_shape": list(task.image_shape),
+            **({"feature_names": list(task.feature_names)} if task.is_table else {}),
             "classes": list(task.classes),
             "source": self.source,
             "data_sha256": task.sha256,
@@ -129,8 +130,10 @@ class Study:
         }
 
     @property
-    def picture(self) -> dict[str, Any]:
-        """The first test image of class 0, for triggers to be drawn on."""
+    def picture(self) -> dict[str, Any] | None:
+        """The first test image of class 0, for triggers to be drawn on; None of a table, whose rows are no pictures."""
+        if self.task.is_table:
+            return None
         image = self.task.x_test[int(np.argmin(self.task.y_test))]
         return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
 
