@@ -397,7 +397,14 @@ def open_trained(
     if out is not None:
         check_folder(out)
     source = options.of_run(shares_of(run_dir), data, classes, root)
-    task = None if source is None else source.load()[0]
+    task = None
+    if source is not None:
+        try:
+            task = source.load()[0]
+        except UsageError as exc:
+            if data is not None:
+                raise
+            console.warn(f"the model is opened, but not tested: {exc}")
     with shown(quiet=quiet) as progress:
         model = open_model(
             shares_of(run_dir),

@@ -2,8 +2,8 @@
 
 Arrays: x_train (m, n) uint8, y_train (m,) uint8, x_test, y_test, and optionally image_shape, two or three integers.
 Where it is absent the images are taken to be square, grey or of three channels. Rows of a table have feature_names,
-(n,) of text, in its place. The labels of C classes are 0 to C - 1, where C is how many different ones y_train holds, or how
-many the optional array classes, (C,) of text, names.
+(n,) of text, in its place. The labels of C classes are 0 to C - 1, where C is how many different ones y_train holds, or
+how many the optional array classes, (C,) of text, names.
 """
 
 from __future__ import annotations

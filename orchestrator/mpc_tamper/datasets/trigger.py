@@ -21,8 +21,8 @@ class Trigger:
     """P(x) = x + delta: delta is `amplitude` on some pixels and 0 elsewhere.
 
     pixels: flat indices into an image, row-major, or into the features of a table.  amplitude: in units where pixels
-    run from 0 to 1; at most 1.  target: the class, from 0, that the trigger should turn images into; check() says whether a
-    task has it.
+    run from 0 to 1; at most 1.  target: the class, from 0, that the trigger should turn images into; check() says
+    whether a task has it.
     """
 
     pixels: tuple[int, ...]

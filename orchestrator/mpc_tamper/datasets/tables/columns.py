@@ -22,6 +22,7 @@ _EXACT = 1 << 53  # beyond it not every whole number is a float64 of its own
 _WHOLE = re.compile(r"[+-]?\d{16,}")
 _WHOLE_AS_DECIMAL = re.compile(r"([+-]?\d+)\.0+")
 _DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?")
+_GROUPED = re.compile(r"[+-]?(\d+,\d+|\d{1,3}([.,' ]\d{3})+([.,]\d+)?)")  # a decimal comma, or thousands apart
 _MOSTLY = 0.5  # the share of numbers from which on the others are mistakes, and the column is none of categories
 _TRUTH = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0}
 
@@ -52,10 +53,10 @@ def kind_of(table: Table, name: str, categories: Collection[str] = ()) -> Kind |
             f"leave them out with --ignore {name!r} (ignored=[{name!r}])"
         )
     found = _numeric(present)
-    share = float(found.notna().mean())
-    if share == 1:
+    if found.notna().all():
         return Kind.NUMBER
-    if share > _MOSTLY:
+    meant = found.notna() | present.map(lambda value: isinstance(value, str) and bool(_GROUPED.fullmatch(value)))
+    if meant.mean() > _MOSTLY:
         raise _text_among_numbers(table, name, int(found.index[found.isna()][0]))
     return Kind.CATEGORY
 
@@ -68,7 +69,7 @@ def numbers(table: Table, name: str) -> np.ndarray:
         raise DataError(f"{_at(table, name)}: expected numbers, got dates; write them as numbers, such as days")
     if (wrong := found.isna() & ~column.isna()).any():
         raise _text_among_numbers(table, name, int(np.flatnonzero(wrong)[0]))
-    values = found.to_numpy(dtype=np.float64, na_value=np.nan)
+    values = np.array(found, dtype=np.float64)  # a copy, which may be filled
     if (wrong := np.isinf(values)).any():
         raise DataError(
             f"{_at(table, name)}, row {np.flatnonzero(wrong)[0] + 1}: expected finite numbers, got an infinite one "

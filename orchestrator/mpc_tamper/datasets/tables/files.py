@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from mpc_tamper.core.errors import DataError, EngineUnavailable
-from mpc_tamper.core.files import decoding, is_folder, read_file
+from mpc_tamper.core.errors import DataError, EngineUnavailable, TamperError
+from mpc_tamper.core.files import is_folder, read_file
 from mpc_tamper.datasets.tables.schema import MOST_FEATURES
 
 if TYPE_CHECKING:
@@ -96,6 +96,8 @@ def _decoded(content: bytes, path: Path) -> str:
 def _csv(text: str, path: Path, as_text: Collection[str]) -> pd.DataFrame:
     import pandas as pd
 
+    # Numbers as written, to the last bit, which pandas 3 gives without being asked.
+    exactly: Any = {} if int(pd.__version__.split(".")[0]) >= 3 else {"float_precision": "round_trip"}
     separator = _separator(text)
     names, rows = _measured(text, separator, path)
     try:
@@ -110,7 +112,7 @@ def _csv(text: str, path: Path, as_text: Collection[str]) -> pd.DataFrame:
             na_values=sorted(MISSING),
             skipinitialspace=True,
             low_memory=False,
-            float_precision="round_trip",
+            **exactly,
         )
     except (ValueError, OverflowError):  # pandas' words may quote values
         frame = None
@@ -195,11 +197,17 @@ def _parquet(content: bytes, path: Path) -> pd.DataFrame:
     if not content.startswith(_MAGIC):
         got = "an empty file" if not content else "something else"
         raise DataError(f"{path}: expected a Parquet file, got {got}; name a CSV file .csv, or write it again")
-    with decoding(path, "a Parquet file", "write it again, such as with pandas.DataFrame.to_parquet"):
+    try:
         file = parquet.ParquetFile(io.BytesIO(content))
         check_names([str(name) for name in file.schema_arrow.names], str(path))
-        frame = file.read().to_pandas()
-    return unindexed(frame)
+        return unindexed(file.read().to_pandas())
+    except TamperError:
+        raise
+    except Exception as exc:  # Arrow has many kinds of its own, whose words may quote a value
+        raise DataError(
+            f"{path}: expected a Parquet file, got one that does not read ({type(exc).__name__}); write it again, such "
+            "as with pandas.DataFrame.to_parquet"
+        ) from None
 
 
 def unindexed(frame: pd.DataFrame) -> pd.DataFrame:
