@@ -140,7 +140,8 @@ def test_a_split_takes_its_share_of_each_class_and_leaves_a_row(share: float, te
 
 def test_owners_have_files_of_their_own(tmp_path: Path) -> None:
     files = [write_people(tmp_path / f"{i}.csv", rows, seed=i) for i, rows in enumerate((20, 30, 10))]
-    task, counts = mt.load_tables(files, mt.Reading("state"))
+    task = mt.load_tables(files, mt.Reading("state"))
+    counts = task.owner_rows
     assert sum(counts) == len(task.x_train) == 44
     alone = pd.concat([people(rows, seed=i) for i, rows in enumerate((20, 30, 10))])
     assert task.schema == mt.table_task(alone, "state").schema
@@ -170,8 +171,10 @@ def test_classes_are_chosen_by_name_whatever_its_case(tmp_path: Path) -> None:
     assert task.classes == ("New", "Ill")
     assert task.schema is not None
     assert task.schema.classes == task.classes
-    chosen, counts = mt.load_tables([tmp_path / "t.csv"], mt.Reading("state"), classes=("New", "Ill"))
-    assert (chosen.sha256, counts) == (task.sha256, (len(task.x_train),))
+    parts = [tmp_path / "t.csv", tmp_path / "t.csv"]
+    several = mt.load_tables(parts, mt.Reading("state"), classes=("New", "Ill"))
+    assert len(several.owner_rows) == 2
+    assert sum(several.owner_rows) == len(several.x_train) == 2 * len(task.x_train)
 
 
 def test_a_table_is_kept_as_npz_by_its_feature_names(tmp_path: Path) -> None:

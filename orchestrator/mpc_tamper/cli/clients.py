@@ -171,7 +171,7 @@ def query(
         classes=service.classes,
         timeout_seconds=timeout,
     )
-    _print(outputs, service.score_bits, quiet)
+    _print(outputs, service.score_bits, quiet, _class_names(schema, certificates) if is_table(image) else ())
 
 
 def contribute(
@@ -286,10 +286,17 @@ def _rows(text: str | None, count: int) -> slice:
     raise UsageError(f"expected --rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
 
 
-def _print(outputs: np.ndarray, score_bits: int, quiet: bool) -> None:
-    """The class and, where the servers give one, the score."""
+def _class_names(schema: Path | None, certificates: Path) -> tuple[str, ...]:
+    from mpc_tamper.datasets.tables.schema_files import read_schema
+
+    return read_schema(_schema(schema, certificates)).classes
+
+
+def _print(outputs: np.ndarray, score_bits: int, quiet: bool, names: tuple[str, ...] = ()) -> None:
+    """The class, by number and by name where it has one, and, where the servers give one, the score."""
     found, scored, score = (int(value) for value in outputs)
-    words = [str(found)] if quiet else [f"class {found}"]
+    named = f" ({names[found]})" if found < len(names) else ""
+    words = [str(found)] if quiet else [f"class {found}{named}"]
     if scored:
         real = f"{score / (1 << score_bits):.6f}"
         words.append(real if quiet else f"score {real}")

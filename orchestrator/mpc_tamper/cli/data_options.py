@@ -115,8 +115,10 @@ class TableOptions:
             reading,
         )
 
-    def task(self, data: str, classes: str | None = None, root: Path | None = None, *, download: bool = False) -> Task:
-        return self.source(data, classes, root).load(download=download)[0]
+    def task_of(
+        self, data: str, classes: str | None = None, root: Path | None = None, *, download: bool = False
+    ) -> Task:
+        return self.source(data, classes, root).load(download=download)
 
     def of_run(
         self, shares: Path, data: str | None, classes: str | None = None, root: Path | None = None

@@ -45,7 +45,7 @@ def inspect(
     download: DownloadOption = False,
 ) -> None:
     """Read and check a data set, and say what it holds."""
-    task = options.task(data, classes, root, download=download)
+    task = options.task_of(data, classes, root, download=download)
     console.say(f"name         {task.name}")
     console.say(f"source       {task.source}")
     console.say(f"sha256       {task.sha256}")

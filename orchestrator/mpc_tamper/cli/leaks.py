@@ -70,7 +70,7 @@ def row(
     from mpc_tamper.studies.leaks.row import leak_rows
 
     runs_on = get_engine(engine)
-    task = options.task(data, classes, root)
+    task = options.task_of(data, classes, root)
     with shown(quiet=quiet) as progress:
         leak_rows(runs_on, out, task=task, rows=rows, corrupt_party=corrupt_party, seed=seed, progress=progress)
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ class NetworkLeakOptions(TableOptions):
         from mpc_tamper.engines.registry import get_engine
 
         runs_on, parameters = get_engine(self.engine), _parameters(hidden, self.epochs, self.start, self.seed)
-        task = self.task(self.data, self.classes, self.root)
+        task = self.task_of(self.data, self.classes, self.root)
         with shown(quiet=self.quiet) as progress:
             leak(
                 runs_on,

@@ -89,7 +89,7 @@ def matrix(
         got = "--rows" if rows is not None else "--tests"
         raise UsageError(f"expected --quick or {got}, got both; --quick takes rows of its own choice")
     names = datasets or ["mnist_0_1"]
-    tasks = [options.task(name, classes, root, download=download) for name in names]
+    tasks = [options.task_of(name, classes, root, download=download) for name in names]
     kind, name = get_model(model), MATRIX if model == DEFAULT else f"{MATRIX}-{model}"
     sources: list[str | None] = [None] * len(tasks)
     if cifar10 is not None:
@@ -147,7 +147,7 @@ def rerun(
 
     source: str | None = None
     if cifar10 is None:
-        task = options.task(dataset, classes, root)
+        task = options.task_of(dataset, classes, root)
     else:
         task, source = load_airplane_automobile(cifar10)
     different = False

@@ -72,15 +72,6 @@ InsecureOpenOption = Annotated[
 ]
 
 
-@dataclass(frozen=True, eq=False)
-class Chosen:
-    """The data of a training, where they came from, and who holds which rows."""
-
-    task: Task
-    source: DataSource
-    owners: Owners
-
-
 @dataclass(frozen=True)
 class TrainingOptions(TableOptions):
     """What train and attack have in common."""
@@ -108,23 +99,22 @@ class TrainingOptions(TableOptions):
 
         return get_engine(self.engine)
 
-    def chosen(self) -> Chosen:
-        """Read the data. Raises UsageError where rows are to be split among owners who have files of their own."""
-        from mpc_tamper.datasets import first_rows
-        from mpc_tamper.runs.owners import Owners
+    @property
+    def data_source(self) -> DataSource:
+        return self.source(self.data, self.classes, self.root, self.owner_data)
 
-        source = self.source(self.data, self.classes, self.root, self.owner_data)
-        if self.owner_data and (self.rows is not None or self.owners != 1 or len(self.owner_data) >= PARTIES):
+    def task(self) -> Task:
+        from mpc_tamper.datasets import first_rows
+
+        if self.owner_data and (
+            self.rows is not None or self.owners not in (None, 1) or len(self.owner_data) >= PARTIES
+        ):
             raise UsageError(
                 f"expected --owner-data for at most {PARTIES - 1} owners, with all of their rows and without --owners, "
                 "got more or another option; each owner has the rows of its own file"
             )
-        task, counts = source.load(download=self.download)
-        if self.rows is not None:
-            task = first_rows(task, self.rows)
-        if self.owner_data and counts is not None:
-            return Chosen(task, source, Owners(counts, self.labels_owner))
-        return Chosen(task, source, Owners.share_equally(len(task.x_train), self.owners, self.labels_owner))
+        task = self.data_source.load(download=self.download)
+        return task if self.rows is None else first_rows(task, self.rows)
 
     @property
     def contribution(self) -> str:
@@ -159,8 +149,7 @@ def train(
 ) -> None:
     """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it."""
     engine = options.prepared_engine()
-    chosen = options.chosen()
-    task = chosen.task
+    task = options.task()
     rows: ClientRows | None = None
     if clients is not None:
         if options.owner_data:
@@ -181,7 +170,7 @@ def train(
         options = replace(options, run_dir=folder)
         if rows is not None:
             _tell_clients(options)
-        secret = _train(options, engine, chosen, f"honest run, engine {options.engine}", clients=rows)
+        secret = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
         if not opened:
             _finish(secret, None, {}, options)
             return
@@ -229,8 +218,7 @@ def attack(
     from mpc_tamper.runs.corruption import Corruption
 
     engine = options.prepared_engine()
-    chosen = options.chosen()
-    task = chosen.task
+    task = options.task()
     parameters, model = options.parameters(), get_model(options.model)
     if task.is_table:
         if pixel or patch:
@@ -243,7 +231,7 @@ def attack(
     plan = planted(task, where, parameters, model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
     what = f"party {corrupt_party} corrupt, engine {options.engine}"
-    secret = _train(options, engine, chosen, what, corruption)
+    secret = _train(options, engine, task, what, corruption)
     with shown(quiet=options.quiet) as progress:
         trained = secret.open(progress=progress)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
@@ -283,7 +271,7 @@ def _tell_clients(options: TrainingOptions) -> None:
 def _train(
     options: TrainingOptions,
     engine: Engine,
-    chosen: Chosen,
+    task: Task,
     what: str,
     corruption: Corruption | None = None,
     clients: ClientRows | None = None,
@@ -294,7 +282,6 @@ def _train(
     from mpc_tamper.workflows import training
     from mpc_tamper.workflows.stages import TRAIN
 
-    task = chosen.task
     if options.out is not None:
         check_folder(options.out)
     model, parameters = get_model(options.model), options.parameters()
@@ -318,16 +305,25 @@ def _train(
             parameters,
             model=model,
             engine=engine,
-            owners=clients or chosen.owners,
+            owners=clients or _owners(task, options),
             corruption=corruption,
             protocol=options.protocol,
             run_dir=None if options.run_dir is None else options.run_dir / TRAIN,
             access=access,
             progress=progress,
         )
-    if options.run_dir is not None:
-        chosen.source.write(secret.shares, task)
+    if options.run_dir is not None and task.sha256:
+        options.data_source.write(secret.shares, task)
     return secret
+
+
+def _owners(task: Task, options: TrainingOptions) -> Owners:
+    """Those with files of their own, else as many as are asked for, with equal parts."""
+    from mpc_tamper.runs.owners import Owners
+
+    if task.owner_rows:
+        return Owners(task.owner_rows, options.labels_owner)
+    return Owners.share_equally(len(task.x_train), options.owners, options.labels_owner)
 
 
 def table_trigger(
@@ -400,7 +396,7 @@ def open_trained(
     task = None
     if source is not None:
         try:
-            task = source.load()[0]
+            task = source.load()
         except UsageError as exc:
             if data is not None:
                 raise

@@ -105,7 +105,7 @@ def verify(
     from mpc_tamper.workflows.stages import shares_of
 
     source = options.of_run(shares_of(run_dir), data, classes, root) or options.source("mnist_0_1", classes, root)
-    task = source.load(download=download)[0]
+    task = source.load(download=download)
     check = _check(certificate, patch_scan, stride, threshold, task)
     available = len(task.x_test)
     if rows is not None and rows > available:

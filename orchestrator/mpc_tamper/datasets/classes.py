@@ -38,6 +38,8 @@ def with_classes(task: Task, classes: Choice | None) -> Task:
         return task
     names = tuple(task.classes[number] for number in numbers)
     x_train, y_train = rows_of(numbers, task.x_train, task.y_train)
+    kept, ends = np.isin(task.y_train, numbers), np.cumsum(task.owner_rows)
+    counts = [int(kept[end - count : end].sum()) for end, count in zip(ends, task.owner_rows, strict=True)]
     x_test, y_test = rows_of(numbers, task.x_test, task.y_test)
     return checked(
         replace(
@@ -50,6 +52,7 @@ def with_classes(task: Task, classes: Choice | None) -> Task:
             classes=names,
             source=f"{task.source}, {in_words(names)}",
             sha256=sha256_of((x_train, y_train, x_test, y_test)),
+            owner_rows=tuple(counts),
             schema=None if task.schema is None else replace(task.schema, classes=names),
         )
     )

@@ -138,7 +138,7 @@ def load_task(
     )
     name = str(name_or_path)
     if is_table(path := Path(name_or_path)):
-        return load_tables([path], reading, classes=classes)[0]
+        return load_tables([path], reading, classes=classes)
     if reading != Reading():
         raise ParameterError(
             f"expected a table (.csv, .tsv or .parquet) with a label, a schema, tests or columns of its own, got "
@@ -161,10 +161,8 @@ def load_task(
     return with_classes(read_npz(path, name=path.stem), classes)
 
 
-def load_tables(
-    paths: Sequence[str | Path], reading: Reading | None = None, *, classes: Choice | None = None
-) -> tuple[Task, tuple[int, ...]]:
-    """A task of several owners' tables, and how many of its training rows each owner has, in order.
+def load_tables(paths: Sequence[str | Path], reading: Reading | None = None, *, classes: Choice | None = None) -> Task:
+    """A task of several owners' tables, one after the other; owner_rows says how many training rows each has.
 
     classes: as in load_task(). Raises DataError for files that are no such tables, or disagree.
     """
@@ -174,13 +172,7 @@ def load_tables(
             raise DataError(
                 f"{place}: expected a table of each owner, .csv, .tsv or .parquet, got another name; check it"
             )
-    task, counts = read_tables(places, reading or Reading())
-    chosen = with_classes(task, classes)
-    if chosen is task:
-        return task, counts
-    kept = np.isin(task.y_train, class_numbers(classes or "all", task.classes))
-    ends = np.cumsum(counts)
-    return chosen, tuple(int(kept[end - count : end].sum()) for end, count in zip(ends, counts, strict=True))
+    return with_classes(read_tables(places, reading or Reading()), classes)
 
 
 def _folder(name: str, root: Path, download: bool) -> Path:

@@ -35,18 +35,15 @@ class DataSource:
     reading: Reading = Reading()
     sha256: str = ""
 
-    def load(self, *, download: bool = False) -> tuple[Task, tuple[int, ...] | None]:
-        """The task, and of tables how many training rows each owner has.
-
-        Raises DataError as load_task() does, and where a source that a run remembered gives other data now.
-        """
-        task, counts = self._read(download)
+    def load(self, *, download: bool = False) -> Task:
+        """Raises DataError as load_task() does, and where a source that a run remembered gives other data now."""
+        task = self._read(download)
         if self.sha256 and task.sha256 != self.sha256:
             raise DataError(
                 f"{self.data}: expected the data of the training, sha256 {self.sha256}, got {task.sha256}: the file or "
                 "its schema was changed since. Restore it, or name the data with --data"
             )
-        return task, counts
+        return task
 
     def write(self, run_dir: Path, task: Task) -> None:
         """Beside the shares, readable by its owner alone, as it names places of this machine."""
@@ -85,7 +82,7 @@ class DataSource:
         source = self.with_schema(schema)
         return replace(source, reading=replace(source.reading, tests=tests), sha256="")
 
-    def _read(self, download: bool) -> tuple[Task, tuple[int, ...] | None]:
+    def _read(self, download: bool) -> Task:
         if is_table(Path(self.data)):
             return load_tables([self.data, *self.owner_data], self.reading, classes=self.classes)
         if self.owner_data:
@@ -99,7 +96,7 @@ class DataSource:
                 f"{self.data}; leave those options out"
             )
         root = None if self.root is None else Path(self.root)
-        return load_task(self.data, classes=self.classes, root=root, download=download), None
+        return load_task(self.data, classes=self.classes, root=root, download=download)
 
     @classmethod
     def _of(cls, record: Mapping[str, Any]) -> DataSource:

@@ -24,6 +24,7 @@ class Task:
     classes: what the labels stand for, label 0 first.  source: where the pixels came from, for the record of a run.
     sha256: of the .npz file or, where there is none, of x_train, y_train, x_test and y_test in this order.
     feature_names: n names, each once, of a table's features; empty for images.
+    owner_rows: how many training rows each owner's file has, in order; empty where they came from one place.
     schema: what is public of a table's columns, by which other files are encoded alike; None where it is not known.
     """
 
@@ -37,6 +38,7 @@ class Task:
     source: str
     sha256: str
     feature_names: tuple[str, ...] = ()
+    owner_rows: tuple[int, ...] = ()
     schema: Schema | None = None
 
     @property

@@ -70,10 +70,10 @@ def numbers(table: Table, name: str) -> np.ndarray:
     if (wrong := found.isna() & ~column.isna()).any():
         raise _text_among_numbers(table, name, int(np.flatnonzero(wrong)[0]))
     values = np.array(found, dtype=np.float64)  # a copy, which may be filled
-    if (wrong := np.isinf(values)).any():
+    if (infinite := np.isinf(values)).any():
         raise DataError(
-            f"{_at(table, name)}, row {np.flatnonzero(wrong)[0] + 1}: expected finite numbers, got an infinite one "
-            f"({wrong.sum():,} in all); correct the rows, or leave the values empty and fill them"
+            f"{_at(table, name)}, row {np.flatnonzero(infinite)[0] + 1}: expected finite numbers, got an infinite one "
+            f"({infinite.sum():,} in all); correct the rows, or leave the values empty and fill them"
         )
     if (large := _inexact(column, values)).any():
         raise DataError(

@@ -46,8 +46,8 @@ class Reading:
     ignored: tuple[str, ...] = ()
 
 
-def read_tables(paths: Sequence[Path], reading: Reading) -> tuple[Task, tuple[int, ...]]:
-    """A task of the tables of one or more owners, and how many of its training rows each owner has, in order.
+def read_tables(paths: Sequence[Path], reading: Reading) -> Task:
+    """A task of the tables of one or more owners, in order.
 
     Raises DataError for files that are no such tables or disagree; EngineUnavailable for Parquet without pyarrow.
     """
@@ -110,12 +110,10 @@ def table_task(
         tables.append(_frame(test[0], label if isinstance(y, str) else test[1], label, feature_names, f"{name}, tests"))
     text = None if fill is None else str(fill)
     reading = Reading(label, None, None, test_share, seed, text, tuple(categories), tuple(ignored))
-    return _task(tables[:1], tables[1:], read, reading, name)[0]
+    return _task(tables[:1], tables[1:], read, reading, name)
 
 
-def _task(
-    owners: list[Table], test: list[Table], schema: Schema | None, reading: Reading, name: str
-) -> tuple[Task, tuple[int, ...]]:
+def _task(owners: list[Table], test: list[Table], schema: Schema | None, reading: Reading, name: str) -> Task:
     if schema is None:
         schema, split = _without_schema(owners, test, reading)
     else:
@@ -145,9 +143,10 @@ def _task(
         source=", ".join(table.source for table in owners),
         sha256=sha256_of((x_train, y_train, x_test, y_test)),
         feature_names=schema.feature_names,
+        owner_rows=counts if len(owners) > 1 else (),
         schema=schema,
     )
-    return checked(task), counts
+    return checked(task)
 
 
 def _without_schema(
