@@ -91,7 +91,9 @@ class SvmParameters:
         before=Schedule.CONSTANT,
     )
     momentum: float = option(
-        None, "What part of a step goes on in the next one; by default 0.9 with the linear schedule, else 0.", before=0.0
+        None,
+        "What part of a step goes on in the next one; by default 0.9 with the linear schedule, else 0.",
+        before=0.0,
     )
 
     def __post_init__(self) -> None:
