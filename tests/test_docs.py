@@ -62,7 +62,7 @@ def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = python_blocks(ROOT / "README.md")
     exec(compile(code, "README.md", "exec"), {})
     honest, poisoned = capsys.readouterr().out.splitlines()
-    assert "attack_success_rate=0.002" in honest
+    assert "attack_success_rate=0.001" in honest
     assert "attack_success_rate=1.0" in poisoned
 
 

@@ -96,7 +96,7 @@ def test_parameters_out_of_range(change: dict[str, object], message: str) -> Non
         (SvmParameters(learning_rate=1e18, regularisation=0.0), "below 2\\^63"),
         (SvmParameters(learning_rate=1e18, regularisation=1e18), "expected at most 1"),
         (replace(PLAIN, iterations=10**14), "Lower learning_rate"),
-        (SvmParameters(iterations=10**8, regularisation=0.0), "fixed point holds"),
+        (SvmParameters(iterations=10**14, regularisation=0.0), "fixed point holds"),
         (replace(PLAIN, loss=Loss.SQUARED_HINGE), "learning_rate: expected at most 0.00128"),
         (SvmParameters(0.1, 0.02, momentum=0.9), "expected at most 0.00263 with momentum 0.9, .* got 0.004"),
         (SvmParameters(batch_size=20_000), "batch_size: expected at most the 12665 rows"),
@@ -181,7 +181,7 @@ def test_what_is_not_given_follows_from_what_is() -> None:
 
 
 def test_a_step_size_from_public_bounds() -> None:
-    """400 over the square of a row's norm, a tenth of it for each step where nine tenths of it go on; decay bounds it."""
+    """400 over the square of a row's norm, a tenth of it for a step of which nine tenths go on; decay bounds it."""
     assert SvmParameters().rate(2.0) == pytest.approx(10)
     assert SvmParameters(momentum=0.0).rate(2.0) == pytest.approx(100)
     assert SvmParameters(0.3).rate(2.0) == 0.3

@@ -6,9 +6,8 @@ import numpy as np
 
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.models.encoding import signs
-from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.models.linear_svm.program import check_pixels
-from mpc_tamper.models.linear_svm.scoring import scores, split
+from mpc_tamper.models.linear_svm.scoring import scores, scores_of_classes, split
 
 WEIGHT_BITS = 30  # of svm_verify.mpc and svm_classes_verify.mpc
 
@@ -41,15 +40,14 @@ def certified_of_classes(
     For each example of class y and each other class j, w_y.x - w_j.x has to stay above 0, or at 0 where j > y, whatever
     becomes of k pixels.  weights: ((n + 1) * outputs,) int64, attribute by attribute.  y: (m,) classes from 0.
     """
-    w = split(weights.astype(np.int64), outputs)
-    check_pixels(pixels, channels, len(w) - 1)
+    z = scores_of_classes(weights, outputs, x)
+    check_pixels(pixels, channels, x.shape[1])
     y = y.astype(np.int64)
     if pixels and max(abs(int(word)) for word in weights) >= 1 << WEIGHT_BITS:
         return np.zeros(len(x), dtype=bool)
-    z = x.astype(np.int64) @ w[1:] + w[0] * BIAS  # modulo 2^64, as the program has it
     margin = z[np.arange(len(y)), y][:, None] - z + (np.arange(outputs) >= y[:, None])
     if pixels:
-        margin -= MAX_PIXEL * largest_differences(w, pixels, channels)[y]
+        margin -= MAX_PIXEL * largest_differences(split(weights, outputs), pixels, channels)[y]
     return np.asarray((-margin < 0).all(axis=1))  # as the program compares: -2^63 counts as positive
 
 

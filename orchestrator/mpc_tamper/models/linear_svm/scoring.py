@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.core.errors import DataError
+from mpc_tamper.models.argmax import predict
 from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE
@@ -29,7 +30,10 @@ class OpenedSvm(OpenedModel):
     def scores(self, rows: np.ndarray) -> np.ndarray:
         if self.outputs == 1:
             return scores(self.weights, rows)
-        return np.stack([scores(column, rows) for column in self.columns.T], axis=1)
+        return scores_of_classes(self.weights, self.outputs, rows)
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        return super().predict(rows) if self.outputs == 1 else predict(self.scores(rows)).astype(np.uint8)
 
     @property
     def columns(self) -> np.ndarray:
@@ -72,3 +76,16 @@ def scores(weights: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     w = weights.astype(exact)
     result: np.ndarray = pixels.astype(exact) @ w[1:] + w[0] * BIAS
     return result
+
+
+def scores_of_classes(weights: np.ndarray, outputs: int, pixels: np.ndarray) -> np.ndarray:
+    """(m, outputs) int64 at scale 2^24, modulo 2^64 as programs on shares have it.
+
+    weights: ((n + 1) * outputs,) int64, attribute by attribute.  pixels: (m, n) integers.
+    """
+    w = split(weights.astype(np.int64), outputs)
+    if pixels.ndim != 2 or pixels.shape[1] + 1 != len(w):
+        raise DataError(
+            f"expected images of {len(w) - 1} pixels, as the model has weights but the bias, got shape {pixels.shape}"
+        )
+    return np.asarray(pixels.astype(np.int64) @ w[1:] + w[0] * BIAS)
