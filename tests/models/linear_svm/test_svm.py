@@ -175,6 +175,10 @@ def test_what_is_not_given_follows_from_what_is() -> None:
             1e-4,
         )
     assert plain == PLAIN
+    assert (plain.loss, default.loss) == (Loss.HINGE, Loss.AUTO)
+    assert plain.for_classes(3) == plain
+    assert default.for_classes(2).loss is Loss.HINGE
+    assert SvmParameters(loss=Loss.MODIFIED_HUBER).momentum == 0.9
     assert SvmParameters(0.1, schedule=Schedule.LINEAR).momentum == 0.9
     assert SvmParameters(schedule=Schedule.CONSTANT).momentum == 0
     assert SvmParameters(**asdict(default)) == default  # as an invitation to clients has them
@@ -200,6 +204,8 @@ def test_parts_of_the_step_size_add_up_to_half_of_it_in_every_pass() -> None:
 def test_defaults_have_a_public_bound_for_tables_and_for_large_images() -> None:
     for rows, features in ((2, 1), (100, 4), MNIST, (60_000, 784), (10_000, 3072), (10_000_000, 20), (1000, 49_152)):
         assert fixed_point(SvmParameters(), rows, features).width == 40
+        many = SvmParameters().for_classes(10)
+        assert (many.loss, fixed_point(many, rows, features).width) == (Loss.MODIFIED_HUBER, 41)
     with_components = SvmParameters(max_row_norm=17.0)
     assert fixed_point(with_components, 12_665, 10, MAX_FEATURE).width == 40
 
