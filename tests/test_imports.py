@@ -38,10 +38,12 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "share_files", "validation"}
 PARTS_OF_ENGINES: dict[str, set[str]] = {
-    "base": {"hosts"},
+    "base": {"hosts", "relay"},
     "certificates": set(),
+    "hosted": {"base", "hosts"},
     "hosts": set(),
     "inputs": set(),
+    "relay": {"hosts"},
     "share_files": set(),
     "frontend": set(),
     "validation": {"base", "frontend", "inputs"},
