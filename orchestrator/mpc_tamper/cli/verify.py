@@ -21,7 +21,9 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     chosen_classes,
     corruption,
+    with_options,
 )
+from mpc_tamper.cli.places import PlaceOptions
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
@@ -34,7 +36,9 @@ _RIGHT, _TURNED = 0.99, 0.5  # default thresholds
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
 
+@with_options(PlaceOptions)
 def verify(
+    place: PlaceOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
         str, typer.Option("--data", metavar="NAME|FILE|DIR", help="The data set with the test images.")
@@ -90,26 +94,36 @@ def verify(
     import numpy as np
 
     from mpc_tamper.datasets import load_task
-    from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.workflows import verification
+    from mpc_tamper.workflows import agreement, verification
     from mpc_tamper.workflows.stages import shares_of
 
-    task = load_task(data, classes=chosen_classes(classes), root=root, download=download)
-    available = len(task.x_test)
-    if rows is not None and rows > available:
-        raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
-    chosen = np.linspace(0, available - 1, rows or available).astype(int)
+    runs_on = place.engine(engine, quiet=quiet)
+    shares = shares_of(run_dir)
+    of_another = runs_on.host is not None and secret_owner not in (None, runs_on.host.party_id)
+    if of_another:
+        assert secret_owner is not None
+        x, y, described = agreement.unseen_examples(runs_on, shares, secret_owner)
+        shape = described.image_shape or ()
+    else:
+        task = load_task(data, classes=chosen_classes(classes), root=root, download=download)
+        available = len(task.x_test)
+        if rows is not None and rows > available:
+            raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
+        chosen = np.linspace(0, available - 1, rows or available).astype(int)
+        x, y, shape = task.x_test[chosen], task.y_test[chosen], task.image_shape
+        if runs_on.host is not None and secret_owner is not None:
+            agreement.tell_examples(runs_on, len(x))
     if insecure_passive:
         console.warn("a passive protocol; a corrupt party can forge this verdict")
     with shown(quiet=quiet) as progress:
         found = verification.verify(
-            shares_of(run_dir),
-            task.x_test[chosen],
-            task.y_test[chosen],
-            _check(certificate, patch_scan, stride, threshold, task.image_shape[-2]),
-            engine=get_engine(engine),
+            shares,
+            x,
+            y,
+            _check(certificate, patch_scan, stride, threshold, shape[-2] if shape else 0),
+            engine=runs_on,
             protocol=protocol,
-            channels=task.channels,
+            channels=shape[0] if len(shape) == 3 else 1,
             secret_owner=secret_owner,
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,

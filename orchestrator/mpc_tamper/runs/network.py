@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
+from typing import Any
 
 from mpc_tamper.core.errors import ParameterError
 
@@ -38,6 +39,11 @@ class Network:
 LAN = Network("LAN", 0.001, 1e9)
 WAN = Network("WAN", 0.040, 1e8)
 NETWORKS: Mapping[str, Network] = MappingProxyType({network.name.lower(): network for network in (LAN, WAN)})
+
+
+def network_record(network: Network | None) -> dict[str, Any]:
+    """What the record of a run says of the network between its parties; nothing where there was none."""
+    return {} if network is None else {"network": asdict(network)}
 
 
 def read_network(text: str) -> Network:
