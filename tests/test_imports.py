@@ -63,7 +63,8 @@ REP3 = [
     {"handshake", "clients"},
     {"config", "machine", "in_process"},
     {"gate_flips", "party", "run", "silence"},
-    {"fork_server", "launcher", "single_party"},
+    {"fork_server", "launcher", "single_party", "meeting"},
+    {"probe"},
     {"engine"},
 ]
 FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal", "shelve"}

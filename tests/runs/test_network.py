@@ -26,7 +26,7 @@ def test_read(text: str, network: Network) -> None:
     "text", ["", "man", "20,500", "20ms", "20ms,", "20ms,0Mbit", "-1ms,1Gbit", "11s,1Gbit", "1e3ms"]
 )
 def test_what_is_no_network(text: str) -> None:
-    with pytest.raises(ParameterError, match="expected a (network|round trip)"):
+    with pytest.raises(ParameterError, match=r"expected a (network|round trip)"):
         read_network(text)
 
 

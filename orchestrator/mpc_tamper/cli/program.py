@@ -73,6 +73,7 @@ def run(
     from mpc_tamper.workflows.verdicts import count_run
 
     check_program(program)
+    runs_on = networked(get_engine(engine), network)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,
@@ -87,7 +88,6 @@ def run(
             clients=client_access(args or (), budget),
         )
         count_run(spec, range(PARTIES), max_verdicts, insecure_passive=insecure_passive)
-        runs_on = networked(get_engine(engine), network)
         result = runs_on.run(spec)
     cost.print_result(result, engine, runs_on.network, as_json=as_json, quiet=quiet)
 
