@@ -32,7 +32,8 @@ def test_a_training_and_what_follows_say_over_which_network(invoke: Invoke, tmp_
     verified = invoke("verify", run_dir, "--rows", 10, "--threshold", 0.1, *over)
     network = {"name": "0ms,10Gbit", "latency_seconds": 0.0, "bits_per_second": 1e10}
     assert [json.loads(each.stdout)["network"] for each in (trained, verified)] == [network] * 2
-    plain = invoke("train", "--rows", 20, "--iterations", 2, "--engine", "clear", "--json")
+    here = ("--run-dir", tmp_path / "plain")
+    plain = invoke("train", "--rows", 20, "--iterations", 2, "--engine", "clear", *here, "--json")
     assert "network" not in json.loads(plain.stdout)
 
 
