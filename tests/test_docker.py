@@ -109,8 +109,9 @@ def test_servers_are_where_the_others_look(compose: dict[str, Any]) -> None:
         assert training["run_dir"] == serving["model"] == Path("/runs/mine")
         assert "./hosts:/etc/mpc-tamper/hosts:ro" in service["volumes"]
         assert training["hosts"] == serving["hosts"] == Path("/etc/mpc-tamper/hosts")
-        assert {addresses[i].port, serving["port_base"] + i} <= exposed
-        assert f"{serving['port_base']} + int(os.environ['PARTY'])" in service["healthcheck"]["test"][-1]
+        (first,) = {serving[name] for name in ("port_base", "client_port") if name in serving}
+        assert {addresses[i].port, first + i} <= exposed
+        assert f"{first} + int(os.environ['PARTY'])" in service["healthcheck"]["test"][-1]
 
 
 def test_each_server_has_its_own_keys_and_runs_and_the_client_none(compose: dict[str, Any]) -> None:

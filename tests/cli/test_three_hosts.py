@@ -97,8 +97,8 @@ def test_the_page_from_training_to_query(hosts: Hosts, tiny_task: Task, invoke: 
     (serving,) = commands("serve")
     (opening,) = commands("open")
     (asking,) = commands("query")
-    session = [training, public, secret, opening, serving]
-    processes = [start(hosts, i, [on_host(i, words, **{"15000": port}) for words in session]) for i in range(PARTIES)]
+    session = [training, public, secret, opening, [*serving, "--port-base", port]]
+    processes = [start(hosts, i, [on_host(i, words) for words in session]) for i in range(PARTIES)]
     clients = hosts.host(1) / "runs" / "serving" / "clients"
     wait_for(lambda: any(p.poll() is not None for p in processes) or (clients / "service.json").exists())
     assert all(process.poll() is None for process in processes), ended(processes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,8 +24,9 @@ from mpc_tamper.runs.result import Cost, PartyReport, RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.workflows.agreement import own_rows, unseen_examples
 
-TINY = (24, 16, 2, 4, 4, 0)  # what the tiny task says of itself
-NONE = (0,) * 6
+NAMES = int.from_bytes(hashlib.sha256(b"((), ('left', 'right'), None)").digest()[:5], "little")
+TINY = (24, 16, 2, 4, 4, 0, NAMES)  # what the tiny task says of itself
+NONE = (0,) * 7
 
 
 def host(party: int) -> Host:
@@ -68,7 +70,7 @@ def test_a_host_without_rows_learns_what_the_others_have() -> None:
 
 
 def test_rows_of_a_table_have_no_shape() -> None:
-    task, _ = own_rows(None, Told((5, 3, 2, 0, 0, 0), NONE, NONE))
+    task, _ = own_rows(None, Told((5, 3, 2, 0, 0, 0, 1), NONE, NONE))
     assert task.is_table
 
 
@@ -77,11 +79,16 @@ def test_rows_of_a_table_have_no_shape() -> None:
     [
         ((NONE, NONE), DataError, "expected rows of one party at least"),
         ((NONE, TINY), ParameterError, "expected parties with rows before those without, got 0, 24, 24"),
-        (((9, 25, 2, 5, 5, 0), NONE), DataError, r"25 features \(5 x 5\) of 2 classes from party 0 and 16 features"),
-        (((9, 16, 3, 4, 4, 0), NONE), DataError, "of 3 classes from party 0"),
+        (
+            ((9, 25, 2, 5, 5, 0, NAMES), NONE),
+            DataError,
+            r"25 features \(5 x 5\) of 2 classes, with names of hash .* from party 0 and 16 features",
+        ),
+        (((9, 16, 3, 4, 4, 0, NAMES), NONE), DataError, "of 3 classes, with names of hash"),
+        (((9, *TINY[1:-1], 7), NONE), DataError, "of 2 classes, with names of hash 7 from party 0"),
         (((-1, *TINY[1:]), NONE), HandshakeError, "expected sizes from party 0"),
         ((TINY, (1 << 62, *TINY[1:])), HandshakeError, "expected sizes from party 2"),
-        (((1, 2), NONE), HandshakeError, "expected 6 numbers of each party"),
+        (((1, 2), NONE), HandshakeError, "expected 7 numbers of each party"),
     ],
 )
 def test_what_does_not_fit_together(

@@ -33,7 +33,11 @@ def doctor(
     wait: Annotated[
         float,
         typer.Option(
-            "--wait", min=0.1, max=3600, rich_help_panel="Three hosts", help="Seconds to wait for the others' doctors."
+            "--wait",
+            min=0.1,
+            max=3600,
+            rich_help_panel="Three hosts",
+            help="How many seconds to wait for the doctors of the other two.",
         ),
     ] = 60.0,
 ) -> None:

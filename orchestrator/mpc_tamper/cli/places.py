@@ -39,7 +39,9 @@ HostsOption = Annotated[
 ]
 PlacePartyOption = Annotated[
     int | None,
-    typer.Option("--party", min=0, max=PARTIES - 1, rich_help_panel=_PANEL, help="With --hosts: which this host is."),
+    typer.Option(
+        "--party", min=0, max=PARTIES - 1, rich_help_panel=_PANEL, help="Which party this host is, for --hosts."
+    ),
 ]
 KeysOption = Annotated[
     Path | None,
@@ -47,7 +49,7 @@ KeysOption = Annotated[
         "--keys",
         metavar="DIR",
         rich_help_panel=_PANEL,
-        help="With --hosts: the folder of the three certificates and this host's key. (default: certificates, beside "
+        help="The folder of the three certificates and this host's key, for --hosts. (default: certificates, beside "
         "FILE)",
     ),
 ]
@@ -57,7 +59,7 @@ ListenOption = Annotated[
         "--listen",
         metavar="HOST",
         rich_help_panel=_PANEL,
-        help="With --hosts, on rep3: listen there. (default: the address in FILE)",
+        help="Listen at this address, for --hosts on rep3. (default: the one in FILE)",
     ),
 ]
 ConnectTimeoutOption = Annotated[
@@ -67,7 +69,7 @@ ConnectTimeoutOption = Annotated[
         min=0.1,
         max=MAX_TIMEOUT_SECONDS,
         rich_help_panel=_PANEL,
-        help="With --hosts, on rep3: seconds until all have started.",
+        help="How many seconds, for --hosts on rep3, until all three have to be there.",
     ),
 ]
 NetworkOption = Annotated[

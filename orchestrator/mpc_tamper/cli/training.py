@@ -423,7 +423,8 @@ def _finish(
     if options.run_dir is not None:
         console.say(f"{'shares':<28} {secret.shares}")
     if opened is None and not options.quiet:
-        console.note(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}")
+        where = f"mpc-tamper open {options.run_dir}" + (" --hosts ..., on all three" if secret.engine.host else "")
+        console.note(f"the model is secret; verify, serve or open it: {where}")
 
 
 def _places(pixels: list[int], image_shape: tuple[int, ...]) -> str:

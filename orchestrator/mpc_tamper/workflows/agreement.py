@@ -6,6 +6,7 @@ knows its own alone, so before a training the three tell each other these number
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,25 +27,30 @@ from mpc_tamper.runs.spec import RunSpec
 
 _DIMENSIONS = 3  # of an image, at most
 _LARGEST = 1 << 40  # of a number that another party may say
+_NAME_BYTES = 5
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """What a party says of its data. image_shape: () for rows that are no images."""
+    """What a party says of its data. image_shape: () for rows that are no images.
+
+    names: the beginning of a hash of what features and classes are called, and of the rule by which they are encoded.
+    """
 
     rows: int
     features: int
     classes: int
     image_shape: tuple[int, ...]
+    names: int
 
     def numbers(self) -> list[int]:
         padded = (*self.image_shape, *[0] * _DIMENSIONS)[:_DIMENSIONS]
-        return [self.rows, self.features, self.classes, *padded]
+        return [self.rows, self.features, self.classes, *padded, self.names]
 
     @classmethod
     def of(cls, numbers: Sequence[int]) -> _Facts:
-        rows, features, classes, *shape = numbers
-        return cls(rows, features, classes, tuple(length for length in shape if length))
+        rows, features, classes, *shape, names = numbers
+        return cls(rows, features, classes, tuple(length for length in shape if length), names)
 
 
 def exchange(
@@ -84,7 +90,7 @@ def own_rows(
     """
     assert engine.host is not None
     own = engine.host.party_id
-    facts = _Facts(0, 0, 0, ()) if task is None else _facts(task)
+    facts = _Facts(0, 0, 0, (), 0) if task is None else _facts(task)
     progress("asking the other hosts how many rows they have")
     said = [_Facts.of(numbers) for numbers in exchange(engine, facts.numbers(), protocol)]
     counts = tuple(each.rows for each in said)
@@ -98,7 +104,7 @@ def own_rows(
         if counts[party] and replace(said[party], rows=0) != replace(said[first], rows=0):
             raise DataError(
                 f"expected data of one kind from all owners, got {_in_words(said[first])} from party {first} and "
-                f"{_in_words(said[party])} from party {party}; bring the same columns and classes"
+                f"{_in_words(said[party])} from party {party}; bring the same columns and classes, by the same schema"
             )
     owners = _owners(counts)
     if task is None:
@@ -130,12 +136,15 @@ def tell_examples(engine: Engine, count: int) -> None:
 
 
 def _facts(task: Task) -> _Facts:
-    return _Facts(len(task.x_train), task.x_train.shape[1], len(task.classes), task.image_shape)
+    schema = getattr(task, "schema", None)  # what is public of a table's columns
+    public = repr((task.feature_names, task.classes, schema)).encode()
+    names = int.from_bytes(hashlib.sha256(public).digest()[:_NAME_BYTES], "little")
+    return _Facts(len(task.x_train), task.x_train.shape[1], len(task.classes), task.image_shape, names)
 
 
 def _in_words(facts: _Facts) -> str:
     shape = f" ({' x '.join(map(str, facts.image_shape))})" if facts.image_shape else ""
-    return f"{facts.features} features{shape} of {facts.classes} classes"
+    return f"{facts.features} features{shape} of {facts.classes} classes, with names of hash {facts.names:x}"
 
 
 def _owners(counts: Sequence[int]) -> Owners:
