@@ -50,7 +50,7 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "clear": SHARED_BY_ENGINES,
     "rep3": SHARED_BY_ENGINES,
     "mp_spdz": SHARED_BY_ENGINES,
-    "registry": {"base", "clear", "mp_spdz", "rep3"},
+    "registry": {"base", "clear", "hosts", "mp_spdz", "rep3"},
 }
 # These parts can become a package of their own: of core they know these modules alone.
 EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "share_files", "validation"}

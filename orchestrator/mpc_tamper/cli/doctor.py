@@ -20,7 +20,7 @@ from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 if TYPE_CHECKING:
-    from mpc_tamper.engines.rep3.probe import Way
+    from mpc_tamper.engines.hosts import Way
 
 WRONG = 2  # exit code
 

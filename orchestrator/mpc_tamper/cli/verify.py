@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.data_options import DATA_METAVAR, TableOptions
 from mpc_tamper.cli.options import (
     ClassesOption,
     CorruptPartyOption,
@@ -19,7 +20,6 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     TimeoutOption,
-    chosen_classes,
     corruption,
     with_options,
 )
@@ -36,13 +36,19 @@ _RIGHT, _TURNED = 0.99, 0.5  # default thresholds
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
 
-@with_options(PlaceOptions)
+@with_options(TableOptions, PlaceOptions)
 def verify(
+    options: TableOptions,
     place: PlaceOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
-        str, typer.Option("--data", metavar="NAME|FILE|DIR", help="The data set with the test images.")
-    ] = "mnist_0_1",
+        str | None,
+        typer.Option(
+            "--data",
+            metavar=DATA_METAVAR,
+            help="The data set with the test images. (default: that of the training, or mnist_0_1)",
+        ),
+    ] = None,
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
@@ -56,7 +62,9 @@ def verify(
     ] = None,
     certificate: Annotated[
         int | None,
-        typer.Option("--certificate", metavar="K", help="Count examples that stay correct whatever K pixels change."),
+        typer.Option(
+            "--certificate", metavar="K", help="Count examples that stay correct whatever K pixels or features change."
+        ),
     ] = None,
     patch_scan: Annotated[
         int | None,
@@ -93,7 +101,6 @@ def verify(
 
     import numpy as np
 
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.workflows import agreement, verification
     from mpc_tamper.workflows.stages import shares_of
 
@@ -105,7 +112,10 @@ def verify(
         x, y, described = agreement.unseen_examples(runs_on, shares, secret_owner)
         shape = described.image_shape or ()
     else:
-        task = load_task(data, classes=chosen_classes(classes), root=root, download=download)
+        source = options.of_run(shares, data, classes, root) or options.source("mnist_0_1", classes, root)
+        task = source.load(download=download)
+        if patch_scan is not None:
+            task.require_images("--patch-scan")
         available = len(task.x_test)
         if rows is not None and rows > available:
             raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
@@ -113,6 +123,7 @@ def verify(
         x, y, shape = task.x_test[chosen], task.y_test[chosen], task.image_shape
         if runs_on.host is not None and secret_owner is not None:
             agreement.tell_examples(runs_on, len(x))
+    check = _check(certificate, patch_scan, stride, threshold, shape[-2] if shape else 0)
     if insecure_passive:
         console.warn("a passive protocol; a corrupt party can forge this verdict")
     with shown(quiet=quiet) as progress:
@@ -120,7 +131,7 @@ def verify(
             shares,
             x,
             y,
-            _check(certificate, patch_scan, stride, threshold, shape[-2] if shape else 0),
+            check,
             engine=runs_on,
             protocol=protocol,
             channels=shape[0] if len(shape) == 3 else 1,

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.engines.hosts import Addresses, Host
+from mpc_tamper.engines.hosts import Addresses, Host, Probe
 from mpc_tamper.runs.protocols import EngineName
-
-if TYPE_CHECKING:
-    from mpc_tamper.engines.rep3.probe import Probe
 
 
 def get_engine(name: EngineName) -> Engine:

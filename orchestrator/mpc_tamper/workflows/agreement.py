@@ -104,7 +104,8 @@ def own_rows(
         if counts[party] and replace(said[party], rows=0) != replace(said[first], rows=0):
             raise DataError(
                 f"expected data of one kind from all owners, got {_in_words(said[first])} from party {first} and "
-                f"{_in_words(said[party])} from party {party}; bring the same columns and classes, by the same schema"
+                f"{_in_words(said[party])} from party {party}; bring the same columns and classes; tables by one "
+                "schema, which all give (--schema)"
             )
     owners = _owners(counts)
     if task is None:
@@ -136,8 +137,7 @@ def tell_examples(engine: Engine, count: int) -> None:
 
 
 def _facts(task: Task) -> _Facts:
-    schema = getattr(task, "schema", None)  # what is public of a table's columns
-    public = repr((task.feature_names, task.classes, schema)).encode()
+    public = repr((task.feature_names, task.classes, task.schema)).encode()
     names = int.from_bytes(hashlib.sha256(public).digest()[:_NAME_BYTES], "little")
     return _Facts(len(task.x_train), task.x_train.shape[1], len(task.classes), task.image_shape, names)
 

@@ -15,9 +15,9 @@ import pytest
 
 from mpc_tamper.core.errors import TamperError
 from mpc_tamper.engines.certificates import make_certificate
-from mpc_tamper.engines.hosts import Address, Addresses, Host
+from mpc_tamper.engines.hosts import Address, Addresses, Host, Probe
 from mpc_tamper.engines.rep3 import probe
-from mpc_tamper.engines.rep3.probe import Probe, probe_addresses, probe_hosts
+from mpc_tamper.engines.rep3.probe import probe_addresses, probe_hosts
 from mpc_tamper.engines.rep3.transport.tls import Identity, connect, listen
 from tests.support.ports import free_ports
 from tests.support.threads import in_threads

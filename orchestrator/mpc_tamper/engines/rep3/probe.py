@@ -17,7 +17,7 @@ from typing import Any
 
 from mpc_tamper.core.errors import FrameError, PortInUse, UsageError
 from mpc_tamper.engines.certificates import check_credentials, fingerprint, readable_by_others
-from mpc_tamper.engines.hosts import Address, Addresses, Host
+from mpc_tamper.engines.hosts import Address, Addresses, Host, Probe, Way
 from mpc_tamper.engines.rep3.handshake import WIRE_VERSION
 from mpc_tamper.engines.rep3.meeting import Meeting, look_up, meet, reach
 from mpc_tamper.engines.rep3.transport.patience import patience
@@ -35,32 +35,6 @@ _ADVICE = (
     "another program has the port, such as a party that is still running: end it, or change the hosts file of all "
     "hosts; where this host has the address only for others, --listen 0.0.0.0"
 )
-
-
-@dataclass(frozen=True)
-class Way:
-    """From this host to another party. None: not known, or not this host's to find out.
-
-    named: its name resolves.  reached: its port takes connections.  met: TLS with the pinned certificates.
-    round_trip_seconds, bits_per_second: of what this host sends.  clock_seconds: how far its clock is ahead.
-    """
-
-    party: int
-    address: Address
-    named: bool | None = None
-    reached: bool | None = None
-    met: bool | None = None
-    round_trip_seconds: float | None = None
-    bits_per_second: float | None = None
-    clock_seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Probe:
-    """ways: to each other party.  problems: a line each; none where all is well."""
-
-    ways: tuple[Way, ...]
-    problems: tuple[str, ...]
 
 
 def probe_addresses(addresses: Addresses) -> Probe:
