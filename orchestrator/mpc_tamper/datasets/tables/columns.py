@@ -38,10 +38,10 @@ def kind_of(table: Table, name: str, categories: Collection[str] = ()) -> Kind |
         return Kind.CATEGORY if len(present) else None
     if not len(present):
         return None
-    if _is_boolean(present):
-        return Kind.BOOLEAN
     if present.dtype.kind in "iuf":
         return Kind.NUMBER
+    if _is_boolean(present):
+        return Kind.BOOLEAN
     if present.dtype.kind in "mM" or present.map(_is_date).all():
         raise DataError(
             f"{_at(table, name)}: expected numbers or categories, got dates; write them as numbers, such as days since "
