@@ -187,4 +187,4 @@ def test_clients_contribute_and_query_tables(invoke: Invoke, data: Path, tmp_pat
         assert ran(invoke, "query", data, "--index", 2, *servers, "--quiet").stdout == "1\n"
         result = invoke("query", data, *servers)
         assert (result.exit_code, "expected --index from 0 to 59, the row to classify" in result.stderr) == (2, True)
-        process.communicate(timeout=60)
+        assert "query: mpc-tamper query ROWS.csv --index 0 --servers" in process.communicate(timeout=60)[0]

@@ -136,7 +136,7 @@ def _tidied(value: Any) -> Any:
 def _is_boolean(present: pd.Series[Any]) -> bool:
     if present.dtype.kind == "b":
         return True
-    return bool(present.map(lambda v: isinstance(v, bool | np.bool) or str(v).lower() in ("true", "false")).all())
+    return bool(present.map(lambda v: isinstance(v, bool | np.bool_) or str(v).lower() in ("true", "false")).all())
 
 
 def _is_date(value: Any) -> bool:
