@@ -26,6 +26,7 @@ from mpc_tamper.cli.options import (
 )
 from mpc_tamper.cli.places import NetworkOption, PlaceOptions, networked
 from mpc_tamper.cli.program import run_folder
+from mpc_tamper.cli.test_results import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
@@ -191,10 +192,8 @@ def train(
             return
         with shown(quiet=options.quiet) as progress:
             model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
-        findings: dict[str, Any] = _largest_weights(model.opened, task.feature_names)
-        if len(task.x_test):
-            findings["test_accuracy"] = float((model.predict(task.x_test) == task.y_test).mean())
-        _finish(secret, model, findings, options)
+        found = tested(model.opened, task) if len(task.x_test) else {}
+        _finish(secret, model, found | _largest_weights(model.opened, task.feature_names), options)
 
 
 @with_options(TrainingOptions)
@@ -434,13 +433,16 @@ def open_trained(
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
     out: Annotated[
-        Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write weights.npy there.")
+        Path | None,
+        typer.Option("--out", readable=False, metavar="DIR", help="Write opening.json and weights.npy there."),
     ] = None,
     insecure_open: InsecureOpenOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
-    from mpc_tamper.core.files import check_folder
+    import json
+
+    from mpc_tamper.core.files import check_folder, write_atomically
     from mpc_tamper.models.description import ModelDescription
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
@@ -463,10 +465,17 @@ def open_trained(
             insecure_rows_of_clients=insecure_open,
             progress=progress,
         )
+    found = {} if task is None else tested(model, task)
     if out is not None:
         _write_weights(out, model)
-    if task is not None:
-        console.say(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
+        facts = {
+            "weights": len(model.weights),
+            "max_abs_weight": model.max_abs_weight,
+            "weights_sha256": model.sha256(),
+        }
+        write_atomically(out / "opening.json", json.dumps(found | facts, indent=2) + "\n", public=True)
+    if found:
+        say_tested(found)
     console.say(f"{'weights':<28} {len(model.weights):,}")
     console.say(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
     described = ModelDescription.read(shares_of(run_dir))
@@ -497,7 +506,11 @@ def _finish(
     if options.as_json:
         console.say(record)
         return
+    if "confusion" in findings:
+        say_tested(findings)
     for key, value in findings.items():
+        if key in ("class_accuracy", "confusion") or (key == "test_accuracy" and "confusion" in findings):
+            continue
         if key == "trigger_pixels":
             if not image_shape:
                 continue
