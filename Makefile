@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench costs matrix faults test test-fast lint clean
+.PHONY: help reproduce bench costs matrix accuracy faults test test-fast lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -30,6 +30,9 @@ costs: $(INSTALLED)  ## the price of verified and of active training, into resul
 
 matrix: $(INSTALLED)  ## every attack against every defence on MNIST, into results/matrix.*
 	$(BIN)/mpc-tamper matrix $(ARGS)
+
+accuracy: $(INSTALLED_DEV)  ## the default settings beside LinearSVC, into results/accuracy.*; ARGS="--fashion FOLDER"
+	$(BIN)/mpc-tamper accuracy $(ARGS)
 
 faults: $(INSTALLED)  ## ten minutes of random faults against random runs, into results/faults.*
 	$(BIN)/mpc-tamper faults $(ARGS)

@@ -90,6 +90,8 @@ def serve(
     from mpc_tamper.cli.program import run_folder
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
+    from mpc_tamper.core.files import is_file
+    from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
     from mpc_tamper.workflows.stages import shares_of
 
     if answer not in set(serving.Answer):
@@ -104,7 +106,8 @@ def serve(
     with run_folder(run_dir, "serve") as kept:
         if not quiet:
             folder = kept / "clients"
-            console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
+            asked = "ROWS.csv --index 0" if is_file(shares_of(model) / SCHEMA) else "IMAGE.png"
+            console.say(f"query: mpc-tamper query {asked} --servers {folder / HOSTS} --certificates {folder}")
             if clients is None and runs_on.capabilities.anonymous_clients:
                 console.note("anonymous clients are served; --clients DIR serves known ones only")
         try:

@@ -61,15 +61,15 @@ ClassesOption = Annotated[
         "--classes",
         metavar="A,B[,...]|all",
         help="Two or more of many classes, by number or CIFAR-10 name; the first one becomes label 0. "
-        "(default: the first two of mnist and cifar10, all of others)",
+        "(default: the first two of mnist, fashion_mnist and cifar10, all of others)",
     ),
 ]
 RowsOption = Annotated[int | None, typer.Option("--rows", min=2, help="Train on the first N rows. (default: all)")]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="The folder of mnist or cifar10. (default: data/downloads)")
+    Path | None, typer.Option("--root", help="The folder of mnist, fashion_mnist or cifar10. (default: data/downloads)")
 ]
 DownloadOption = Annotated[
-    bool, typer.Option("--download", help="Download mnist or cifar10 with torchvision if it is absent.")
+    bool, typer.Option("--download", help="Download mnist, fashion_mnist or cifar10 with torchvision if it is absent.")
 ]
 
 MODEL_OPTIONS = "model_options"

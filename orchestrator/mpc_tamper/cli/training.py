@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,6 +26,7 @@ from mpc_tamper.cli.options import (
 )
 from mpc_tamper.cli.places import NetworkOption, PlaceOptions, networked
 from mpc_tamper.cli.program import run_folder
+from mpc_tamper.cli.test_results import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
+LARGEST, _WEIGHTS = "largest_weights", 5  # how many of a table's are said
 NO_DATA = "none"  # of a host that brings no rows
 _TAKEN = 0.5  # a success rate below which an attack is said not to have worked
 
@@ -189,10 +192,8 @@ def train(
             return
         with shown(quiet=options.quiet) as progress:
             model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
-        findings: dict[str, Any] = {}
-        if len(task.x_test):
-            findings["test_accuracy"] = float((model.predict(task.x_test) == task.y_test).mean())
-        _finish(secret, model, findings, options)
+        found = tested(model.opened, task) if len(task.x_test) else {}
+        _finish(secret, model, found | _largest_weights(model.opened, task.feature_names), options)
 
 
 @with_options(TrainingOptions)
@@ -255,7 +256,8 @@ def attack(
     if task.is_table:
         attacked["trigger_features"] = [task.feature_names[i] for i in where.pixels]
     found = trained.evaluate(task, where)
-    _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
+    weighed = _largest_weights(trained.opened, task.feature_names)
+    _finish(secret, trained, attacked | asdict(found) | weighed, options, task.image_shape)
     if found.attack_success_rate_clipped < _TAKEN:
         others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
@@ -431,13 +433,17 @@ def open_trained(
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
     out: Annotated[
-        Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write weights.npy there.")
+        Path | None,
+        typer.Option("--out", readable=False, metavar="DIR", help="Write opening.json and weights.npy there."),
     ] = None,
     insecure_open: InsecureOpenOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
-    from mpc_tamper.core.files import check_folder
+    import json
+
+    from mpc_tamper.core.files import check_folder, write_atomically
+    from mpc_tamper.models.description import ModelDescription
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
 
@@ -459,12 +465,22 @@ def open_trained(
             insecure_rows_of_clients=insecure_open,
             progress=progress,
         )
+    found = {} if task is None else tested(model, task)
     if out is not None:
         _write_weights(out, model)
-    if task is not None:
-        console.say(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
+        facts = {
+            "weights": len(model.weights),
+            "max_abs_weight": model.max_abs_weight,
+            "weights_sha256": model.sha256(),
+        }
+        write_atomically(out / "opening.json", json.dumps(found | facts, indent=2) + "\n", public=True)
+    if found:
+        say_tested(found)
     console.say(f"{'weights':<28} {len(model.weights):,}")
     console.say(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
+    described = ModelDescription.read(shares_of(run_dir))
+    for key, value in _largest_weights(model, () if described is None else described.feature_names).items():
+        console.say(f"{key.replace('_', ' '):<28} {_listed(value)}")
     console.say(f"{'sha256':<28} {model.sha256()}")
 
 
@@ -490,13 +506,19 @@ def _finish(
     if options.as_json:
         console.say(record)
         return
+    if "confusion" in findings:
+        say_tested(findings)
     for key, value in findings.items():
+        if key in ("class_accuracy", "confusion") or (key == "test_accuracy" and "confusion" in findings):
+            continue
         if key == "trigger_pixels":
             if not image_shape:
                 continue
             value = _places(value, image_shape)
         if key == "trigger_features":
             value = ", ".join(value)
+        if key == LARGEST:
+            value = _listed(value)
         console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
     console.say(f"{'seconds':<28} {secret.run.seconds - secret.seconds_with_clients:.1f}")
     if secret.seconds_with_clients:
@@ -508,6 +530,21 @@ def _finish(
     if opened is None and not options.quiet:
         where = f"mpc-tamper open {options.run_dir}" + (" --hosts ..., on all three" if secret.engine.host else "")
         console.note(f"the model is secret; verify, serve or open it: {where}")
+
+
+def _largest_weights(model: OpenedModel, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Of a table's features by name, where the model has one weight for each; nothing for images and networks."""
+    import numpy as np
+
+    weights = model.picture()
+    if weights is None or len(names) != len(weights):
+        return {}
+    largest = np.argsort(-np.abs(weights), kind="stable")[:_WEIGHTS]
+    return {LARGEST: {names[i]: round(float(weights[i]), 6) for i in largest}}
+
+
+def _listed(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
 
 
 def _places(pixels: list[int], image_shape: tuple[int, ...]) -> str:

@@ -102,7 +102,7 @@ def verify(
         )
     described = ModelDescription.read(shares_from)
     model = get_model() if described is None else get_model(described.model)
-    model.require(check.needs, "this check")
+    model.require(check.needs, "this check", 2 if described is None else described.classes)
     if described is not None:
         check = in_units(check, described.unit)
         if described.feature_names and Capability.PATCH_SCAN in check.needs:

@@ -29,7 +29,7 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Layout
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.parameters import PLAIN
 from mpc_tamper.report.costs import COSTS_JSON, write_report
 from mpc_tamper.runs.network import LAN, WAN, Network
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
@@ -250,7 +250,7 @@ def _measure_verifications(
 def _train(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, run_dir: Path) -> RunResult:
     """In the layout that is faster on the engine."""
     layout = Layout.BOTH if engine.capabilities.stores_transpose else Layout.ROWS
-    parameters = SvmParameters(iterations=iterations)
+    parameters = replace(PLAIN, iterations=iterations)
     return train(task, parameters, engine=engine, run_dir=run_dir, protocol=protocol, layout=layout).run
 
 
