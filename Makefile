@@ -43,10 +43,11 @@ test: $(INSTALLED_DEV)  ## all tests
 test-fast: $(INSTALLED_DEV)  ## the tests that take less than two seconds each
 	$(PYTEST) -m "not slow and not netns and not mp_spdz" $(ARGS)
 
-lint: $(INSTALLED_DEV)  ## ruff, its formatter and mypy
+lint: $(INSTALLED_DEV)  ## ruff, its formatter, mypy and, where there is one for this platform, hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check orchestrator tests
 	$(BIN)/mypy
+	if test -x $(BIN)/hadolint; then $(BIN)/hadolint docker/Dockerfile; fi
 
 clean:  ## remove .venv, caches and runs/; results/ and data/ stay
 	rm -rf $(VENV) runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info

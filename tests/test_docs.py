@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 import mpc_tamper as mt
 from tests.support.places import ROOT
@@ -81,3 +84,23 @@ def test_three_hosts_are_given_what_train_uses(
     printed = capsys.readouterr().out.split()
     model = mt.train(task, mt.SvmParameters(iterations=1), engine="clear", owners=mt.Owners((4222, 4222, 4221)))
     assert printed == list(model.run.spec.args)
+
+
+@pytest.mark.slow
+def test_the_examples_of_data_sets_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], invoke: Callable[..., Result]
+) -> None:
+    """docs/data.md from top to bottom: Python, and commands with what they print."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for language, block in re.findall(r"^```(python|console)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(block, "data.md", "exec"), names)
+            continue
+        for command, expected in re.findall(r"^\$ mpc-tamper (.*)\n((?:[^$].*\n)*)", block, flags=re.MULTILINE):
+            result = invoke(*shlex.split(command))
+            assert result.exit_code == 0, result.stderr
+            pattern = re.escape(expected).replace(re.escape("..."), ".*")
+            assert re.fullmatch(pattern, result.stdout, flags=re.DOTALL), result.stdout
+    assert capsys.readouterr().out == "1.0\n"
