@@ -66,6 +66,17 @@ def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert "attack_success_rate=1.0" in poisoned
 
 
+@pytest.mark.slow
+def test_estimator_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for code in python_blocks(ROOT / "docs" / "estimator.md"):
+        exec(compile(code, "estimator.md", "exec"), names)
+    accuracy, costs, verdict = capsys.readouterr().out.splitlines()
+    assert float(accuracy.split()[-1]) > 0.8
+    assert costs.startswith("rounds ")
+    assert verdict == "passed True"
+
+
 def test_three_hosts_are_given_what_train_uses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
