@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 from types import FrameType
+from typing import Annotated
 
 import typer
 
@@ -28,6 +29,7 @@ from mpc_tamper.cli import (
 )
 from mpc_tamper.cli.doctor import doctor
 from mpc_tamper.cli.errors import INTERRUPTED, INTERRUPTED_NOTE, ReportingGroup
+from mpc_tamper.cli.old_names import renamed
 from mpc_tamper.core.terminal import escape_codes_unwanted
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -50,16 +52,16 @@ app.command("doctor")(doctor)
 app.command("train")(training.train)
 app.command("open")(training.open_trained)
 app.command("attack")(training.attack)
-app.command("verify")(verify.verify)
+app.command("verify", cls=renamed({"--rows": "--tests", "--certificate": "--robustness"}))(verify.verify)
 app.command("costs")(costs.costs)
-app.command("matrix")(matrix.matrix)
-app.command("rerun")(matrix.rerun)
+app.command("matrix", cls=renamed({"--dataset": "--data"}))(matrix.matrix)
+app.command("rerun", cls=renamed({"--dataset": "--data"}))(matrix.rerun)
 app.command("probe")(matrix.probe)
 app.command("pruning")(pruning.pruning)
 app.command("faults")(faults.faults)
-app.command("serve")(clients.serve)
+app.command("serve", cls=renamed({"--port-base": "--client-port", "--clients": "--known-clients"}))(clients.serve)
 app.command("query")(clients.query)
-app.command("contribute")(clients.contribute)
+app.command("contribute", cls=renamed({"--rows": "--only-rows"}))(clients.contribute)
 app.command("client-certificate")(clients.client_certificate)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(leaks.app, name="leak")
@@ -67,10 +69,26 @@ app.add_typer(leaks.app, name="leak")
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version of mpc-tamper."""
     from importlib.metadata import version as installed
 
     console.say(installed("mpc-tamper"))
+
+
+def _version_alone(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_no_command(
+    asked: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version_alone, help="Print the version of mpc-tamper."),
+    ] = False,
+) -> None:
+    """Nothing else: each command has options of its own."""
 
 
 def run() -> None:

@@ -31,7 +31,7 @@ DIFFERENT = 1  # exit code of a rerun that gives something else
 
 DatasetsOption = Annotated[
     list[str] | None,
-    typer.Option("--dataset", metavar="NAME|FILE|DIR", help="A data set, as in mpc-tamper datasets list; repeatable."),
+    typer.Option("--data", metavar="NAME|FILE|DIR", help="A data set, as in mpc-tamper datasets list; repeatable."),
 ]
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="Take few rows and iterations, to see that everything runs.")
@@ -39,7 +39,7 @@ QuickOption = Annotated[
 
 
 def matrix(
-    datasets: DatasetsOption = None,
+    data: DatasetsOption = None,
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
@@ -55,11 +55,12 @@ def matrix(
     ] = None,
     quick: QuickOption = False,
     attacks: Annotated[
-        list[str] | None, typer.Option("--attack", metavar="NAME", help="Run only this one; repeatable. (default: all)")
+        list[str] | None,
+        typer.Option("--attack", metavar="NAME", help="Run only this attack; repeatable. (default: all)"),
     ] = None,
     defences: Annotated[
         list[str] | None,
-        typer.Option("--defence", metavar="NAME", help="Run only this one; repeatable. (default: all)"),
+        typer.Option("--defence", metavar="NAME", help="Run only this defence; repeatable. (default: all)"),
     ] = None,
     engine: EngineOption = EngineName.REP3,
     corrupt_party: Annotated[
@@ -86,7 +87,7 @@ def matrix(
     if quick and (rows is not None or tests is not None):
         got = "--rows" if rows is not None else "--tests"
         raise UsageError(f"expected --quick or {got}, got both; --quick takes rows of its own choice")
-    names = datasets or ["mnist_0_1"]
+    names = data or ["mnist_0_1"]
     tasks = [load_task(name, classes=chosen_classes(classes), root=root, download=download) for name in names]
     kind, name = get_model(model), MATRIX if model == DEFAULT else f"{MATRIX}-{model}"
     sources: list[str | None] = [None] * len(tasks)
@@ -122,8 +123,8 @@ def rerun(
     defence: Annotated[
         str | None, typer.Option("--defence", help="Run cells of this defence only. (default: any)")
     ] = None,
-    dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Run cells of this data set.")
+    data: Annotated[
+        str, typer.Option("--data", metavar="NAME|FILE|DIR", help="Run cells of this data set.")
     ] = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
@@ -144,7 +145,7 @@ def rerun(
 
     source: str | None = None
     if cifar10 is None:
-        task = load_task(dataset, classes=chosen_classes(classes), root=root)
+        task = load_task(data, classes=chosen_classes(classes), root=root)
     else:
         task, source = load_airplane_automobile(cifar10)
     different = False

@@ -12,9 +12,11 @@ from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
 from mpc_tamper.cli.options import (
     ClassesOption,
+    ClientPortOption,
     DownloadOption,
     EngineOption,
     JsonOption,
+    KnownClientsOption,
     ProtocolOption,
     QuietOption,
     RootOption,
@@ -114,15 +116,8 @@ def train(
         str | None,
         typer.Option("--clients", metavar="COUNT[,COUNT]", help="Train on rows of clients, with this many from each."),
     ] = None,
-    client_port: Annotated[
-        int, typer.Option("--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
-    ] = 15000,
-    known_clients: Annotated[
-        Path | None,
-        typer.Option(
-            "--known-clients", metavar="DIR", help="Accept only clients whose certificates are there. (default: all)"
-        ),
-    ] = None,
+    client_port: ClientPortOption = 15000,
+    known_clients: KnownClientsOption = None,
     opened: Annotated[
         bool, typer.Option("--open", help="Open the model for analysis, and test it on the test images.")
     ] = False,
@@ -295,7 +290,7 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
 
 
 def open_trained(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
         str | None, typer.Option("--data", metavar="NAME|FILE|DIR", help="Test the model on these test images.")
     ] = None,
@@ -303,7 +298,8 @@ def open_trained(
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
     out: Annotated[
-        Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write weights.npy there.")
+        Path | None,
+        typer.Option("--out", readable=False, metavar="DIR", help="Write the weights there, as weights.npy."),
     ] = None,
     insecure_open: InsecureOpenOption = False,
     quiet: QuietOption = False,

@@ -101,7 +101,7 @@ class Study:
                     return study
         raise ParameterError(
             f"expected the data, parameters and thresholds that the record of {task.name} names, got others: give the "
-            "same --dataset, and run it with the version that wrote the record"
+            "same --data, and run it with the version that wrote the record"
         )
 
     @property
