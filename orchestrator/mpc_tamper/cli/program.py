@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
 import shutil
@@ -33,6 +34,7 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_VERDICTS, InputFiles, RunSpec
 
 _LONGEST_NAME = 200  # bytes of a new folder's name, before the time
+_SIMILAR = 0.8  # names of programs, of 1
 _SHARES = "Persistence"  # the folder of share files in a run's
 
 ProgramArgument = Annotated[
@@ -109,9 +111,9 @@ def found_program(path: Path) -> Path:
     bundled = {program.name: program for program in bundle.programs("*.mpc")}
     if str(path) in bundled:
         return bundled[str(path)]
-    raise UsageError(
-        f"{path}: expected a program, got {what_is(path)}; check the path, or name a bundled one: {', '.join(bundled)}"
-    )
+    similar = difflib.get_close_matches(str(path), bundled, n=1, cutoff=_SIMILAR)
+    mend = f"there is a bundled one called {similar[0]}" if similar else "check the path"
+    raise UsageError(f"{path}: expected a program, got {what_is(path)}; {mend}")
 
 
 def finish_folder(folder: Path) -> None:
