@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.registry import ATTACKS
-from mpc_tamper.core.errors import ProtocolAbort
+from mpc_tamper.core.errors import ParameterError, ProtocolAbort
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.active import active_training
 from mpc_tamper.defences.base import Change, Defence
@@ -19,6 +21,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.features import Pixels
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.scenarios.runner import Outcome, ScenarioRunner
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
@@ -58,16 +61,28 @@ def run_cells(
                 lacking = f"there is no {name} for {study.name}"
                 yield Cell(not_applicable(study.name, attack, name, lacking) | commit, None)
             asked = {d: known[d] for a, d in wanted if a == attack and d in known}
-            reasons = {name: missing(attack, defence, study.model, engine) for name, defence in asked.items()}
+            reasons = {
+                name: missing(attack, defence, study.model, engine) or unfit(defence, study.task)
+                for name, defence in asked.items()
+            }
             for name, reason in reasons.items():
                 if reason is not None:
                     yield Cell(not_applicable(study.name, attack, name, reason) | commit, None)
             possible = {name: defence for name, defence in asked.items() if reasons[name] is None}
             for change, alike in _by_training(possible).items():
-                if change not in scenarios:
-                    scenarios[change] = change(plain)
                 progress(f"{study.name}: {attack} against {', '.join(alike)}")
-                attempt = rehearsals.attempt(attack, scenarios[change])
+                try:
+                    if change not in scenarios:
+                        scenarios[change] = change(plain)
+                    attempt = rehearsals.attempt(attack, scenarios[change])
+                except ParameterError as exc:
+                    if not study.task.is_table:
+                        raise
+                    # A table may have fewer features than a patch has pixels, or than there are components.
+                    yield from (
+                        Cell(not_applicable(study.name, attack, name, str(exc)) | commit, None) for name in alike
+                    )
+                    continue
                 about = {"dataset": study.name, "attack": attack} | _about(scenarios[change], attempt, engine)
                 about |= {"honest_success_rate": rehearsals.honest(scenarios[change], attempt.trigger)} | commit
                 yield from _run(about, alike, scenarios[change], attempt, runner)
@@ -82,6 +97,17 @@ def missing(attack: str, defence: Defence, model: Model, engine: Engine) -> str 
         return f"engine {engine.name} lacks {Capability.GATE_ERRORS}"
     if (defence.check is not None or defence.change is active_training) and engine.active_protocol() is None:
         return f"engine {engine.name} lacks an active protocol"
+    return None
+
+
+def unfit(defence: Defence, task: Task) -> str | None:
+    """Why a check cannot be made on a table: it asks about images, or about more features than there are."""
+    if not task.is_table or defence.check is None:
+        return None
+    if Capability.PATCH_SCAN in defence.check.needs:
+        return "the rows of a table have no height and width"
+    if defence.check.pixels > len(task.feature_names):
+        return f"the table has {len(task.feature_names)} features"
     return None
 
 
@@ -118,8 +144,7 @@ class _Rehearsals:
         scenario, trial, attempts = self._alike(scenario)
         if attack not in attempts:
             if attack == HONEST:
-                trigger = Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
-                attempts[attack] = Attempt(trigger, scenario.task)
+                attempts[attack] = Attempt(_usual_trigger(scenario), scenario.task)
             else:
                 attempts[attack] = ATTACKS[attack].prepare(scenario, trial)
         return attempts[attack]
@@ -136,6 +161,13 @@ class _Rehearsals:
                 return known
         self._known.append((scenario, self._runner.trial(scenario), {}))
         return self._known[-1]
+
+
+def _usual_trigger(scenario: Scenario) -> Trigger:
+    """What an honest model is tried with: a pixel of a corner, or an attacker's choice of a table's features."""
+    if scenario.task.is_table:
+        return place_patch(replace(scenario, features=Pixels(len(scenario.task.feature_names))), 1)
+    return Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
 
 
 def _train_alike(one: Scenario, other: Scenario) -> bool:
@@ -182,6 +214,7 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
         "plan_errors": {name: len(plan) for name, plan in plans.items()},
         "settings": dict(attempt.settings),
         "trigger_pixels": list(trigger.pixels),
+        **({"trigger_features": [names[i] for i in trigger.pixels]} if (names := scenario.task.feature_names) else {}),
         "trigger_level": trigger.level,
         "target": trigger.target,
         "features": scenario.features.size,

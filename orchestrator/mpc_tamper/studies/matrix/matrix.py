@@ -71,7 +71,8 @@ def run_matrix(
         cells = run_cells(study, missing, engine, corrupt_party, progress)
         for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
             drawn = cell.weights is not None and study.defences[cell.record["defence"]].change is unchanged
-            record.add(cell.record, study.picture | {"weights": cell.weights} if drawn else None)
+            picture = study.picture if drawn else None
+            record.add(cell.record, None if picture is None else picture | {"weights": cell.weights})
             progress(f"{dataset}: {done} of {len(wanted)} cells are there")
     record.report()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from mpc_tamper.defences.registry import (
     defences,
     network_defences,
 )
+from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.registry import DEFAULT, get_model
@@ -74,10 +75,10 @@ class Study:
         parameters = model.suggested(task.image_shape, len(task.classes))
         if random_state is not None:
             parameters = model.with_random_state(parameters, random_state)
-        known = defences_for(model, task)
         if quick:
             task = spread_rows(task, QUICK_TRAINING, QUICK_TESTS)
             parameters = model.shortened(parameters)
+        known = defences_for(model, task)
         return cls(task, source or Path(task.source).name, parameters, known, model)
 
     @classmethod
@@ -115,6 +116,7 @@ class Study:
         return {
             "model": self.model.name,
             "image_shape": list(task.image_shape),
+            **({"feature_names": list(task.feature_names)} if task.is_table else {}),
             "classes": list(task.classes),
             "source": self.source,
             "data_sha256": task.sha256,
@@ -129,8 +131,10 @@ class Study:
         }
 
     @property
-    def picture(self) -> dict[str, Any]:
-        """The first test image of class 0, for triggers to be drawn on."""
+    def picture(self) -> dict[str, Any] | None:
+        """The first test image of class 0, for triggers to be drawn on; None of a table, whose rows are no pictures."""
+        if self.task.is_table:
+            return None
         image = self.task.x_test[int(np.argmin(self.task.y_test))]
         return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
 
@@ -141,7 +145,28 @@ COLOURED_NETWORK = network_defences(0.7, {1: 0.6, 4: 0.55})  # of two classes, a
 
 
 def defences_for(model: Model, task: Task) -> Mapping[str, Defence]:
-    """With thresholds for grey or coloured images, and for two or for many classes."""
+    """With thresholds for grey or coloured images, and for two or for many classes; of a table, those that fit."""
+    known = _defences_of_images(model, task)
+    return _that_fit(known, task) if task.is_table else known
+
+
+def _that_fit(known: Mapping[str, Defence], task: Task) -> Mapping[str, Defence]:
+    """Without certificates of more features than the table has, and with thresholds that no single class reaches."""
+    examples, largest_class = len(task.x_test), int(np.bincount(task.y_test).max())
+    fitting = {}
+    for name, defence in known.items():
+        check = defence.check
+        if isinstance(check, PixelRobustness):
+            if check.pixels > len(task.feature_names):
+                continue
+            if check.least(examples) <= largest_class:
+                share = min(1.0, (largest_class + 1) / examples)
+                defence = replace(defence, check=replace(check, threshold=share))
+        fitting[name] = defence
+    return fitting
+
+
+def _defences_of_images(model: Model, task: Task) -> Mapping[str, Defence]:
     coloured = len(task.image_shape) == 3
     if Capability.NEURONS not in model.capabilities:
         return COLOURED if coloured else GREY
