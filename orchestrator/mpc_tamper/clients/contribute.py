@@ -14,8 +14,6 @@ from mpc_tamper.clients.handout import write_hand_out
 from mpc_tamper.core.errors import DataError, EngineUnavailable, UsageError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.tables.schema import Schema
-from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
-from mpc_tamper.datasets.tables.schema_files import write_schema
 from mpc_tamper.engines.base import ClientConnection, Engine
 from mpc_tamper.engines.certificates import certificate_file
 from mpc_tamper.engines.hosts import Addresses
@@ -76,9 +74,7 @@ def invite(
     if not engine.capabilities.client_rows:
         raise EngineUnavailable(f"expected engine rep3 for rows of clients, got {engine.name}; use --engine rep3")
     invitation = Invitation(model.name, features, classes, clients.row_counts, asdict(parameters))
-    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation))
-    if schema is not None:
-        write_schema(folder / SCHEMA, schema)
+    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation), schema)
     counts = ", ".join(f"{count:,}" for count in clients.row_counts)
     progress(f"certificates and addresses for clients are in {folder}")
     progress(

@@ -21,6 +21,7 @@ from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileE
 from mpc_tamper.core.files import is_file
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
+from mpc_tamper.datasets.tables.schema_files import read_schema
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine, OnStep
 from mpc_tamper.engines.certificates import write_certificate
@@ -148,9 +149,8 @@ def serve(
         described.image_shape,
         described.feature_names,
     )
-    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
-    if is_file(shares / SCHEMA):  # by which clients encode their rows
-        shutil.copyfile(shares / SCHEMA, folder / SCHEMA)
+    schema = read_schema(shares / SCHEMA) if is_file(shares / SCHEMA) else None
+    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service), schema)
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
     access = ClientAccess(identities, known, budget, together)
