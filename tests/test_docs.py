@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Callable
 from dataclasses import asdict
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 import mpc_tamper as mt
 from mpc_tamper.clients.contribute import Invitation
@@ -115,3 +118,23 @@ def test_three_hosts_are_given_what_train_uses(
     model = mt.train(task, mt.SvmParameters(iterations=1), engine="clear", owners=mt.Owners((4222, 4222, 4221)))
     differing = {argument.partition("=")[0] for argument in set(printed) ^ set(model.run.spec.args)}
     assert differing == {"epochs", "width"}
+
+
+@pytest.mark.slow
+def test_the_examples_of_data_sets_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], invoke: Callable[..., Result]
+) -> None:
+    """docs/data.md from top to bottom: Python, and commands with what they print."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for language, block in re.findall(r"^```(python|console)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(block, "data.md", "exec"), names)
+            continue
+        for command, expected in re.findall(r"^\$ mpc-tamper (.*)\n((?:[^$].*\n)*)", block, flags=re.MULTILINE):
+            result = invoke(*shlex.split(command))
+            assert result.exit_code == 0, result.stderr
+            pattern = re.escape(expected).replace(re.escape("..."), ".*")
+            assert re.fullmatch(pattern, result.stdout, flags=re.DOTALL), result.stdout
+    assert capsys.readouterr().out == "1.0\n"

@@ -87,6 +87,8 @@ def serve(
     from mpc_tamper.cli.program import run_folder
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
+    from mpc_tamper.core.files import is_file
+    from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows.stages import shares_of
 
@@ -102,7 +104,8 @@ def serve(
     with run_folder(run_dir, "serve") as place:
         if not quiet:
             folder = place / "clients"
-            console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
+            asked = "ROWS.csv --index 0" if is_file(shares_of(model) / SCHEMA) else "IMAGE.png"
+            console.say(f"query: mpc-tamper query {asked} --servers {folder / HOSTS} --certificates {folder}")
             if known_clients is None and runs_on.capabilities.anonymous_clients:
                 console.note("anonymous clients are served; --known-clients DIR serves known ones only")
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
+LARGEST, _WEIGHTS = "largest_weights", 5  # how many of a table's are said
 _TAKEN = 0.5  # a success rate below which an attack is said not to have worked
 
 DataOption = Annotated[
@@ -172,7 +174,8 @@ def train(
         with shown(quiet=options.quiet) as progress:
             model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
         accuracy = float((model.predict(task.x_test) == task.y_test).mean())
-        _finish(secret, model, {"test_accuracy": accuracy}, options)
+        findings = {"test_accuracy": accuracy} | _largest_weights(model.opened, task.feature_names)
+        _finish(secret, model, findings, options)
 
 
 @with_options(TrainingOptions)
@@ -233,7 +236,8 @@ def attack(
     if task.is_table:
         attacked["trigger_features"] = [task.feature_names[i] for i in where.pixels]
     found = trained.evaluate(task, where)
-    _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
+    weighed = _largest_weights(trained.opened, task.feature_names)
+    _finish(secret, trained, attacked | asdict(found) | weighed, options, task.image_shape)
     if found.attack_success_rate_clipped < _TAKEN:
         others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
@@ -383,6 +387,7 @@ def open_trained(
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
     from mpc_tamper.core.files import check_folder
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.description import ModelDescription
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
 
@@ -410,6 +415,9 @@ def open_trained(
         console.say(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
     console.say(f"{'weights':<28} {len(model.weights):,}")
     console.say(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
+    described = ModelDescription.read(shares_of(run_dir))
+    for key, value in _largest_weights(model, () if described is None else described.feature_names).items():
+        console.say(f"{key.replace('_', ' '):<28} {_listed(value)}")
     console.say(f"{'sha256':<28} {model.sha256()}")
 
 
@@ -442,6 +450,8 @@ def _finish(
             value = _places(value, image_shape)
         if key == "trigger_features":
             value = ", ".join(value)
+        if key == LARGEST:
+            value = _listed(value)
         console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
     console.say(f"{'seconds':<28} {secret.run.seconds - secret.seconds_with_clients:.1f}")
     if secret.seconds_with_clients:
@@ -452,6 +462,21 @@ def _finish(
         console.say(f"{'shares':<28} {secret.shares}")
     if opened is None and not options.quiet:
         console.note(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}")
+
+
+def _largest_weights(model: OpenedModel, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Of a table's features by name, where the model has one weight for each; nothing for images and networks."""
+    import numpy as np
+
+    weights = model.picture()
+    if weights is None or len(names) != len(weights):
+        return {}
+    largest = np.argsort(-np.abs(weights), kind="stable")[:_WEIGHTS]
+    return {LARGEST: {names[i]: round(float(weights[i]), 6) for i in largest}}
+
+
+def _listed(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
 
 
 def _places(pixels: list[int], image_shape: tuple[int, ...]) -> str:

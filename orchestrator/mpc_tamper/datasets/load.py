@@ -142,7 +142,7 @@ def load_task(
     if reading != Reading():
         raise ParameterError(
             f"expected a table (.csv, .tsv or .parquet) with a label, a schema, tests or columns of its own, got "
-            f"{name}; leave those options out"
+            f"{name}; save it as one, or leave those options out"
         )
     if name in BUNDLES:
         path = bundle.data_file(BUNDLES[name].file)
