@@ -20,6 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import mpc_tamper as mt
+from mpc_tamper.datasets.tables.schema_files import read_schema
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.registry import get_model, model_names
 from mpc_tamper.sklearn import MPCClassifier
@@ -144,6 +145,9 @@ def test_a_secret_model_is_verified_before_it_is_opened(tmp_path: Path) -> None:
     engine = InMemoryRep3()
     secret = MPCClassifier(**QUICK | {"engine": engine}, run_dir=tmp_path, keep_secret=True).fit(x, y)
     assert "weights_sha256" not in secret.record_
+    schema = read_schema(secret.shares_ / "schema.toml")  # for clients, when the model is served
+    assert schema.classes == ("0", "1")
+    assert [(c.name, c.minimum) for c in schema.columns] == [(f"x{i}", x[:, i].min()) for i in range(4)]
     with pytest.raises(mt.UsageError, match=r"got one that keep_secret left .* call open\(\)"):
         secret.predict(x)
     found = mt.verify(tmp_path, secret.examples(x, y), mt.AccuracyThreshold(0.9), engine=engine)

@@ -11,6 +11,7 @@ trained on.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from numbers import Integral
 from pathlib import Path
@@ -22,11 +23,12 @@ from sklearn.utils.multiclass import check_classification_targets, type_of_targe
 from sklearn.utils.validation import check_is_fitted, check_random_state, column_or_1d, validate_data
 
 from mpc_tamper import api
-from mpc_tamper.core.errors import ParameterError, UsageError
+from mpc_tamper.core.errors import DataError, ParameterError, UsageError
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.datasets.advice import MOST_CLASSES
 from mpc_tamper.datasets.classes import sha256_of
 from mpc_tamper.datasets.scaling import Scaling
+from mpc_tamper.datasets.tables.schema import Column, Kind, Schema
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.capabilities import Capability
@@ -38,6 +40,7 @@ from mpc_tamper.sklearn.parameters import RANDOM_STATE, chosen, names_of_all_mod
 
 _PASSES = ("iterations", "epochs")  # what models call the passes over all rows
 _SEEDS = 1 << 31
+_LABEL = "label"  # the column of classes, in the schema that a run keeps
 _TOP_LEVEL = MAX_PIXEL / (1 << ROW_SCALE)  # what the largest level is as an attribute
 _PARAMETERS = tuple(name for name in names_of_all_models() if name != RANDOM_STATE)
 
@@ -245,7 +248,8 @@ class MPCClassifier(ClassifierMixin, BaseEstimator):
     def _task(self, levels: np.ndarray, labels: np.ndarray) -> Task:
         """labels: indices of classes_."""
         y = labels.astype(np.uint8)
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(levels.shape[1])])
+        given = getattr(self, "feature_names_in_", [f"x{i}" for i in range(levels.shape[1])])
+        names, classes = tuple(map(str, given)), tuple(map(str, self.classes_))
         return Task(
             "array",
             levels,
@@ -253,11 +257,19 @@ class MPCClassifier(ClassifierMixin, BaseEstimator):
             levels,
             y,
             image_shape=(),
-            classes=tuple(map(str, self.classes_)),
+            classes=classes,
             source="an array in memory",
             sha256=sha256_of((levels, y, levels, y)),
-            feature_names=tuple(map(str, names)),
+            feature_names=names,
+            schema=self._schema(names, classes),
         )
+
+    def _schema(self, names: tuple[str, ...], classes: tuple[str, ...]) -> Schema | None:
+        """By which clients of a secret model encode rows of their own; None where names are no names of columns."""
+        ends = zip(names, self.scaling_.minimum.tolist(), self.scaling_.maximum.tolist(), strict=True)
+        with contextlib.suppress(DataError):
+            return Schema(_LABEL, classes, tuple(Column(name, Kind.NUMBER, low, high) for name, low, high in ends))
+        return None
 
 
 def _with_parameters_of_models() -> inspect.Signature:
