@@ -70,7 +70,7 @@ def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = python_blocks(ROOT / "README.md")
     exec(compile(code, "README.md", "exec"), {})
     honest, poisoned = capsys.readouterr().out.splitlines()
-    assert "attack_success_rate=0.002" in honest
+    assert "attack_success_rate=0.001" in honest
     assert "attack_success_rate=1.0" in poisoned
 
 
@@ -113,11 +113,12 @@ def test_three_hosts_are_given_what_train_uses(
     task = mt.load_task("mnist_0_1")
     exec(compile(encode, "three-hosts.md", "exec"), {"x": task.x_train[:10], "y": task.y_train[:10]})
     assert (tmp_path / "rows.bin").stat().st_size == 10 * 785 * 8
-    exec(compile(arguments, "three-hosts.md", "exec"), {})
+    assert "mt.SvmParameters()" in arguments
+    quick = arguments.replace("mt.SvmParameters()", "mt.SvmParameters(iterations=1)")
+    exec(compile(quick, "three-hosts.md", "exec"), {})
     printed = capsys.readouterr().out.split()
     model = mt.train(task, mt.SvmParameters(iterations=1), engine="clear", owners=mt.Owners((4222, 4222, 4221)))
-    differing = {argument.partition("=")[0] for argument in set(printed) ^ set(model.run.spec.args)}
-    assert differing == {"epochs", "width"}
+    assert printed == list(model.run.spec.args)
 
 
 @pytest.mark.slow

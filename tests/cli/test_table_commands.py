@@ -177,7 +177,7 @@ def test_clients_contribute_and_query_tables(invoke: Invoke, data: Path, tmp_pat
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert f"contribute FILE.csv --servers {folder / 'HOSTS'}" in out
-    words = [*COMMAND, "serve", str(place), "--port-base", str(free_ports()), "--run-dir", str(tmp_path / "serving")]
+    words = [*COMMAND, "serve", str(place), "--client-port", str(free_ports()), "--run-dir", str(tmp_path / "serving")]
     with started([*words, "--queries", "2"]) as process:
         folder = tmp_path / "serving" / "clients"
         wait_for(lambda: process.poll() is not None or (folder / "service.json").exists())

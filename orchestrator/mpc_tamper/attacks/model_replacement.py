@@ -49,7 +49,7 @@ class ModelReplacement:
         task = scenario.task
         trigger = place_patch(scenario, self.width, self.target)
         rows, labels = _rows(scenario, task.x_train), np.where(task.y_train == 1, 1.0, -1.0)
-        honest = scenario.model.rehearse(scenario.parameters, rows, labels)
+        honest = scenario.model.rehearse(scenario.parameters, scenario.size, rows, labels)
         attempts = []
         for weight in WEIGHTS:
             wanted = self._fit(scenario, trigger, rows, labels, weight)

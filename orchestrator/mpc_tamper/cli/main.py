@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import (
+    accuracy,
     clients,
     console,
     costs,
@@ -57,6 +58,7 @@ app.command("costs")(costs.costs)
 app.command("matrix", cls=renamed({"--dataset": "--data"}))(matrix.matrix)
 app.command("rerun", cls=renamed({"--dataset": "--data"}))(matrix.rerun)
 app.command("probe")(matrix.probe)
+app.command("accuracy")(accuracy.accuracy)
 app.command("pruning")(pruning.pruning)
 app.command("faults")(faults.faults)
 app.command("serve", cls=renamed({"--port-base": "--client-port", "--clients": "--known-clients"}))(clients.serve)

@@ -27,6 +27,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
+from mpc_tamper.cli.places import NetworkOption, networked
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
@@ -71,6 +72,7 @@ def run(
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
+    network: NetworkOption = None,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -84,6 +86,7 @@ def run(
     from mpc_tamper.workflows.verdicts import count_run
 
     program = found_program(program)
+    runs_on = networked(get_engine(engine), network)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,
@@ -98,8 +101,8 @@ def run(
             clients=client_access(args or (), budget),
         )
         count_run(spec, range(PARTIES), max_verdicts, insecure_passive=insecure_passive)
-        result = get_engine(engine).run(spec)
-        cost.print_result(result, engine, as_json=as_json, quiet=quiet)
+        result = runs_on.run(spec)
+        cost.print_result(result, engine, runs_on.network, as_json=as_json, quiet=quiet)
         if quiet and run_dir is None and not as_json:
             finish_folder(folder)
 

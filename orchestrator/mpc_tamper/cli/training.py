@@ -26,7 +26,9 @@ from mpc_tamper.cli.options import (
     integers,
     with_options,
 )
+from mpc_tamper.cli.places import NetworkOption, PlaceOptions, networked
 from mpc_tamper.cli.program import run_folder
+from mpc_tamper.cli.test_results import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
@@ -43,13 +45,20 @@ if TYPE_CHECKING:
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
 LARGEST, _WEIGHTS = "largest_weights", 5  # how many of a table's are said
+NO_DATA = "none"  # of a host that brings no rows
 _TAKEN = 0.5  # a success rate below which an attack is said not to have worked
 
 DataOption = Annotated[
     str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
 ]
 OwnersOption = Annotated[
-    int, typer.Option("--owners", min=1, max=PARTIES, help="How many parties the rows are split among.")
+    int | None,
+    typer.Option(
+        "--owners",
+        min=1,
+        max=PARTIES,
+        help="How many parties the rows are split among. (default: 1; with --hosts each brings --data of its own)",
+    ),
 ]
 LabelsOwnerOption = Annotated[
     int | None,
@@ -89,19 +98,13 @@ class TrainingOptions(TableOptions):
     download: DownloadOption = False
     engine: EngineOption = EngineName.REP3
     protocol: ProtocolOption = ProtocolName.RING
-    owners: OwnersOption = 1
+    owners: OwnersOption = None
     labels_owner: LabelsOwnerOption = None
     out: OutOption = None
     run_dir: RunDirOption = None
     quiet: QuietOption = False
     as_json: JsonOption = False
     model_options: dict[str, Any] = field(default_factory=dict)
-
-    def prepared_engine(self) -> Engine:
-        """Before the data are read: what it starts meanwhile is ready by then."""
-        from mpc_tamper.engines.registry import get_engine
-
-        return get_engine(self.engine)
 
     @property
     def data_source(self) -> DataSource:
@@ -130,9 +133,10 @@ class TrainingOptions(TableOptions):
         return chosen_parameters(self.model, self.model_options)
 
 
-@with_options(TrainingOptions)
+@with_options(TrainingOptions, PlaceOptions)
 def train(
     options: TrainingOptions,
+    place: PlaceOptions,
     clients: Annotated[
         str | None,
         typer.Option("--clients", metavar="COUNT[,COUNT]", help="Train on rows of clients, with this many from each."),
@@ -144,16 +148,22 @@ def train(
     ] = False,
     insecure_open: InsecureOpenOption = False,
 ) -> None:
-    """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it."""
-    engine = options.prepared_engine()
-    task = options.task()
+    """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it.
+
+    With --hosts and --party, on each of three hosts: each brings its own rows, --data FILE, or none, --data none.
+    """
+    engine = place.engine(options.engine, quiet=options.quiet)  # first: what it starts is ready when the data are read
+    on_hosts = engine.host is not None
+    _check_own_data(options, on_hosts=on_hosts, clients=clients)
+    task = None if on_hosts and options.data == NO_DATA else options.task()
+    owners: Owners | None = None
     rows: ClientRows | None = None
     if clients is not None:
         if options.owner_data:
             raise UsageError("expected --clients or --owner-data, got both; each client contributes its own file")
         if options.rows is not None:
             raise UsageError("expected --clients or --rows, got both; --clients says how many rows each client has")
-        if options.owners != 1 or options.labels_owner is not None:
+        if options.owners not in (None, 1) or options.labels_owner is not None:
             raise UsageError("expected --clients or --owners and --labels-owner, got both; clients know their labels")
         if opened and not insecure_open:
             raise UsageError(
@@ -167,15 +177,18 @@ def train(
         options = replace(options, run_dir=folder)
         if rows is not None:
             _tell_clients(options)
-        secret = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
+        elif on_hosts and options.owners is None:
+            task, owners = _own_rows(task, engine, options)
+        assert task is not None  # --data none is refused elsewhere
+        what = f"honest run, engine {_named(engine)}"
+        secret = _train(options, engine, task, what, clients=rows, owners=owners)
         if not opened:
             _finish(secret, None, {}, options)
             return
         with shown(quiet=options.quiet) as progress:
             model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
-        accuracy = float((model.predict(task.x_test) == task.y_test).mean())
-        findings = {"test_accuracy": accuracy} | _largest_weights(model.opened, task.feature_names)
-        _finish(secret, model, findings, options)
+        found = tested(model.opened, task) if len(task.x_test) else {}
+        _finish(secret, model, found | _largest_weights(model.opened, task.feature_names), options)
 
 
 @with_options(TrainingOptions)
@@ -209,13 +222,15 @@ def attack(
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
+    network: NetworkOption = None,
 ) -> None:
     """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger."""
     from mpc_tamper.attacks.planting import planted
+    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
-    engine = options.prepared_engine()
+    engine = networked(get_engine(options.engine), network)
     task = options.task()
     parameters, model = options.parameters(), get_model(options.model)
     if task.is_table:
@@ -228,7 +243,7 @@ def attack(
         where = trigger(task, pixel or [], patch or [], amplitude, target)
     plan = planted(task, where, parameters, model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
-    what = f"party {corrupt_party} corrupt, engine {options.engine}"
+    what = f"party {corrupt_party} corrupt, engine {_named(engine)}"
     secret = _train(options, engine, task, what, corruption)
     with shown(quiet=options.quiet) as progress:
         trained = secret.open(progress=progress)
@@ -250,6 +265,39 @@ def attack(
 def _longer(parameters: Any) -> str:
     """The options that say how long a model is trained, with an "or" after each."""
     return "".join(f"--{name} or " for name in ("iterations", "epochs") if hasattr(parameters, name))
+
+
+def _check_own_data(options: TrainingOptions, *, on_hosts: bool, clients: str | None) -> None:
+    """Raises UsageError where it is not said what this host brings."""
+    from mpc_tamper.datasets.load import BUNDLES
+
+    if not on_hosts:
+        if options.data == NO_DATA:
+            raise UsageError("expected --data none with --hosts alone, got it without; name what to train on")
+        return
+    if options.owner_data:
+        raise UsageError("expected --owner-data without --hosts, got both; each host names its own file with --data")
+    if clients is None and options.owners is None:
+        if options.labels_owner is not None:
+            raise UsageError("expected --owners with --labels-owner on three hosts, got none; owners know their labels")
+        if options.data in BUNDLES:
+            raise UsageError(
+                f"expected --data FILE with rows of this host's own, or --data none, got {options.data}, which all "
+                "hosts have; to try it out give --owners 3 on all three, and each enters its third of the rows"
+            )
+    elif options.data == NO_DATA:
+        raise UsageError("expected --data with --owners or --clients, got none; all three hosts give the same")
+
+
+def _own_rows(task: Task | None, engine: Engine, options: TrainingOptions) -> tuple[Task, Owners]:
+    from mpc_tamper.workflows.agreement import own_rows
+
+    with shown(quiet=options.quiet) as progress:
+        return own_rows(task, engine, options.protocol, progress)
+
+
+def _named(engine: Engine) -> str:
+    return str(engine.name) if engine.network is None else f"{engine.name}, over {engine.network}"
 
 
 def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:
@@ -274,6 +322,7 @@ def _train(
     what: str,
     corruption: Corruption | None = None,
     clients: ClientRows | None = None,
+    owners: Owners | None = None,
 ) -> SecretModel:
     from mpc_tamper.clients.contribute import invite
     from mpc_tamper.core.files import check_folder
@@ -304,7 +353,7 @@ def _train(
             parameters,
             model=model,
             engine=engine,
-            owners=clients or _owners(task, options),
+            owners=clients or owners or _owners(task, options),
             corruption=corruption,
             protocol=options.protocol,
             run_dir=None if options.run_dir is None else options.run_dir / TRAIN,
@@ -322,7 +371,7 @@ def _owners(task: Task, options: TrainingOptions) -> Owners:
 
     if task.owner_rows:
         return Owners(task.owner_rows, options.labels_owner)
-    return Owners.share_equally(len(task.x_train), options.owners, options.labels_owner)
+    return Owners.share_equally(len(task.x_train), options.owners or 1, options.labels_owner)
 
 
 def table_trigger(
@@ -364,9 +413,10 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
     return found
 
 
-@with_options(TableOptions)
+@with_options(TableOptions, PlaceOptions)
 def open_trained(
     options: TableOptions,
+    place: PlaceOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
         str | None,
@@ -379,14 +429,15 @@ def open_trained(
     engine: EngineOption = EngineName.REP3,
     out: Annotated[
         Path | None,
-        typer.Option("--out", readable=False, metavar="DIR", help="Write the weights there, as weights.npy."),
+        typer.Option("--out", readable=False, metavar="DIR", help="Write opening.json and weights.npy there."),
     ] = None,
     insecure_open: InsecureOpenOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
-    from mpc_tamper.core.files import check_folder
-    from mpc_tamper.engines.registry import get_engine
+    import json
+
+    from mpc_tamper.core.files import check_folder, write_atomically
     from mpc_tamper.models.description import ModelDescription
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
@@ -405,14 +456,21 @@ def open_trained(
     with shown(quiet=quiet) as progress:
         model = open_model(
             shares_of(run_dir),
-            engine=get_engine(engine),
+            engine=place.engine(engine, quiet=quiet),
             insecure_rows_of_clients=insecure_open,
             progress=progress,
         )
+    found = {} if task is None else tested(model, task)
     if out is not None:
         _write_weights(out, model)
-    if task is not None:
-        console.say(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
+        facts = {
+            "weights": len(model.weights),
+            "max_abs_weight": model.max_abs_weight,
+            "weights_sha256": model.sha256(),
+        }
+        write_atomically(out / "opening.json", json.dumps(found | facts, indent=2) + "\n", public=True)
+    if found:
+        say_tested(found)
     console.say(f"{'weights':<28} {len(model.weights):,}")
     console.say(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
     described = ModelDescription.read(shares_of(run_dir))
@@ -443,7 +501,11 @@ def _finish(
     if options.as_json:
         console.say(record)
         return
+    if "confusion" in findings:
+        say_tested(findings)
     for key, value in findings.items():
+        if key in ("class_accuracy", "confusion") or (key == "test_accuracy" and "confusion" in findings):
+            continue
         if key == "trigger_pixels":
             if not image_shape:
                 continue
@@ -461,7 +523,8 @@ def _finish(
     if options.run_dir is not None:
         console.say(f"{'shares':<28} {secret.shares}")
     if opened is None and not options.quiet:
-        console.note(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}")
+        where = f"mpc-tamper open {options.run_dir}" + (" --hosts ..., on all three" if secret.engine.host else "")
+        console.note(f"the model is secret; verify, serve or open it: {where}")
 
 
 def _largest_weights(model: OpenedModel, names: Sequence[str]) -> dict[str, dict[str, float]]:

@@ -62,7 +62,8 @@ def run_cells(
                 yield Cell(not_applicable(study.name, attack, name, lacking) | commit, None)
             asked = {d: known[d] for a, d in wanted if a == attack and d in known}
             reasons = {
-                name: missing(attack, defence, study.model, engine) or unfit(defence, study.task)
+                name: missing(attack, defence, study.model, engine, len(study.task.classes))
+                or unfit(defence, study.task)
                 for name, defence in asked.items()
             }
             for name, reason in reasons.items():
@@ -88,10 +89,10 @@ def run_cells(
                 yield from _run(about, alike, scenarios[change], attempt, runner)
 
 
-def missing(attack: str, defence: Defence, model: Model, engine: Engine) -> str | None:
+def missing(attack: str, defence: Defence, model: Model, engine: Engine, classes: int = 2) -> str | None:
     """Why there can be no such cell: what the model or the engine lacks. None where nothing is missing."""
     needs = defence.needs | (frozenset() if attack == HONEST else ATTACKS[attack].needs)
-    if lacking := model.lacking(needs):
+    if lacking := model.lacking(needs, classes):
         return f"{model.name} lacks {', '.join(sorted(lacking))}"
     if Capability.GATE_ERRORS in needs and not engine.capabilities.gates:
         return f"engine {engine.name} lacks {Capability.GATE_ERRORS}"

@@ -64,7 +64,7 @@ def run_matrix(
     record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress, name)
     for study in studies:
         dataset = study.name
-        meant = meant_attacks(study.model), meant_defences(study)
+        meant = meant_attacks(study.model, len(study.task.classes)), meant_defences(study)
         wanted = [(attack, defence) for attack in attacks or meant[0] for defence in defences or meant[1]]
         missing = [pair for pair in wanted if not record.has(dataset, *pair)]
         progress(f"{dataset}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
@@ -122,14 +122,15 @@ def rerun_cells(
         yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
 
 
-def meant_attacks(model: Model) -> list[str]:
+def meant_attacks(model: Model, classes: int = 2) -> list[str]:
     """Those that ask for nothing that the model lacks."""
-    return [HONEST, *(name for name, attack in ATTACKS.items() if not model.lacking(attack.needs))]
+    return [HONEST, *(name for name, attack in ATTACKS.items() if not model.lacking(attack.needs, classes))]
 
 
 def meant_defences(study: Study) -> list[str]:
     """Those of the study's that ask for nothing that its model lacks."""
-    return [name for name, defence in study.defences.items() if not study.model.lacking(defence.needs)]
+    classes = len(study.task.classes)
+    return [name for name, defence in study.defences.items() if not study.model.lacking(defence.needs, classes)]
 
 
 def check_names(attacks: Sequence[str], defences: Sequence[str]) -> None:

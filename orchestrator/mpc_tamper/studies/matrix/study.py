@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from mpc_tamper.defences.registry import (
 from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.parameters import recorded
 from mpc_tamper.models.registry import DEFAULT, get_model
 
 QUICK_TRAINING, QUICK_TESTS = 400, 200
@@ -122,7 +123,7 @@ class Study:
             "data_sha256": task.sha256,
             "rows": len(task.x_train),
             "test_images": len(task.x_test),
-            "parameters": asdict(self.parameters),
+            "parameters": recorded(self.parameters),
             "thresholds": {
                 name: defence.check.least(len(task.x_test))
                 for name, defence in self.defences.items()
