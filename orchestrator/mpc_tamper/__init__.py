@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from mpc_tamper.engines.base import Engine
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.checks import Verdict
-    from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+    from mpc_tamper.models.linear_svm.parameters import Loss, Schedule, SvmParameters
     from mpc_tamper.models.metrics import Metrics
     from mpc_tamper.models.mlp.parameters import MlpParameters, Start
     from mpc_tamper.runs.corruption import Corruption
@@ -85,6 +85,7 @@ _PLACES = {
     "get_engine": "engines.registry",
     "Verdict": "models.checks",
     "Loss": "models.linear_svm.parameters",
+    "Schedule": "models.linear_svm.parameters",
     "SvmParameters": "models.linear_svm.parameters",
     "Metrics": "models.metrics",
     "MlpParameters": "models.mlp.parameters",
@@ -128,6 +129,7 @@ __all__ = [
     "ProtocolName",
     "Reading",
     "RunResult",
+    "Schedule",
     "Schema",
     "SecretModel",
     "Start",

@@ -21,6 +21,7 @@ def reference_weights(
     shift: int,
     batch: int | None = None,
     squared: bool = False,
+    huber: bool = False,
     clip: int | None = None,
     falling: bool = False,
     momentum: float = 0,
@@ -32,6 +33,7 @@ def reference_weights(
     x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1.  alpha, lam: for the mean over a batch.
     clip: no step changes a weight by more, at 2^16.
     falling: the last pass takes 1/epochs of alpha, the one before 2/epochs, ..., the first all of it.
+    huber: rows count like squared, but at most 2.
     momentum: how much of a step's change the next one repeats; its changes are rounded, and not floors.
     gradient_errors: (steps, n + 1) integers, what is added to the sum of each step.
     change_errors: (steps, n + 1) integers, what is added to what each step adds to the weights, clipped or not.
@@ -54,10 +56,12 @@ def reference_weights(
         h = np.where(z > 0, 1, 0)
         if squared:
             h = np.where(z > 0, z >> 16, 0)  # z h(z) at 2^8
+        if huber:
+            h = z.clip(0, 2 << 24) >> 16
         total = product(xs.T, ys * h)  # sum of y x h, at 2^8 or, squared, at 2^16
         if gradient_errors is not None:
             total = total + gradient_errors[k]
-        per_row = alpha / len(xs) * (1 if squared else 256)  # brings the sum to 2^16
+        per_row = alpha / len(xs) * (1 if squared or huber else 256)  # brings the sum to 2^16
         step = times * (round(per_row * 2**shift) * total - round(2 * alpha * lam * 2**shift) * w)
         if momentum:
             step += round(momentum * 2**shift) * change + 2 ** (shift - 1)

@@ -30,7 +30,7 @@ class Comparisons:
 
     width: bits that hold |1 - margin|.  one: margins have scale 2^one.  batches: rows of each step of a pass.  passes:
     over the data.  places: (m,), at which position of the training each row of the data stands.  outputs: of a row.
-    margin: the site that leaves the margin that is compared.
+    margin: the site that leaves the margin that is compared.  lanes: comparisons of each, all hinges' first ones first.
     """
 
     width: int
@@ -40,6 +40,7 @@ class Comparisons:
     places: np.ndarray
     outputs: int = 1
     margin: str = MARGIN
+    lanes: int = 1
 
     def errors(
         self, site: str, rows: np.ndarray, value: int, *, plane: int = 0, output: int | None = None
@@ -55,7 +56,7 @@ class Comparisons:
         errors = []
         for k, size in enumerate(self.batches):
             here = places[(places >= starts[k]) & (places < starts[k + 1])] - starts[k]
-            elements = (here[:, None] * self.outputs + columns).reshape(-1) + plane * size * self.outputs
+            elements = (here[:, None] * self.outputs + columns).reshape(-1) + plane * size * self.outputs * self.lanes
             occurrences = [EVERY] if len(self.batches) == 1 else [p * len(self.batches) + k for p in range(self.passes)]
             errors += [
                 AdditiveError(site, occurrence, i, value) for occurrence in occurrences for i in elements.tolist()

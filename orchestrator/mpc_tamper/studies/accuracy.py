@@ -10,7 +10,7 @@ What the defaults were chosen on says so; the others were only measured.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,11 +65,12 @@ def study_accuracy(
     parameters: SvmParameters | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Write accuracy.json, accuracy.csv and accuracy.md to `out`, and return the record.
+    """Write accuracy.json, accuracy.csv and accuracy.md to `out` after each data set, and return the record.
 
-    fashion: the folder of Fashion-MNIST's files; without it, its data sets are left out.  only: names of data sets; a
-    record that is there keeps its other lines.  engine: where None, rep3 for data sets of few rows, else clear, which
-    comes to the same weights.  parameters: the defaults where None.
+    Lines of a record that is there and of the same parameters stay until they are measured again.
+    fashion: the folder of Fashion-MNIST's files; without it, its data sets are left out.  only: names of data sets.
+    engine: where None, rep3 for data sets of few rows, else clear, which comes to the same weights.
+    parameters: the defaults where None.
 
     Raises EngineUnavailable without scikit-learn, and ParameterError for an unknown name.
     """
@@ -81,15 +82,14 @@ def study_accuracy(
                 f"data set: expected one of {', '.join(known)}, got {name!r}; some need --fashion FOLDER"
             )
     parameters = parameters or SvmParameters()
-    lines = {}
+    record: dict[str, Any] = {}
     for name in only or known:
         progress(f"{name}: training and LinearSVC")
-        lines[name] = measured(name, known[name], parameters, engine, splits if known[name].tables else 1)
-    record: dict[str, Any] = {"parameters": recorded(parameters), "environment": environment()}
-    record["data_sets"] = [*(_kept(out, lines, record) if only else ()), *lines.values()]
-    write_atomically(out / ACCURACY_JSON, json.dumps(record, indent=1) + "\n", public=True)
-    write_atomically(out / ACCURACY_CSV, csv_table(record), public=True)
-    write_atomically(out / ACCURACY_MARKDOWN, markdown_table(record), public=True)
+        line = measured(name, known[name], parameters, engine, splits if known[name].tables else 1)
+        record = _with_line(out, line, parameters)
+        write_atomically(out / ACCURACY_JSON, json.dumps(record, indent=1) + "\n", public=True)
+        write_atomically(out / ACCURACY_CSV, csv_table(record), public=True)
+        write_atomically(out / ACCURACY_MARKDOWN, markdown_table(record), public=True)
     return record
 
 
@@ -151,7 +151,6 @@ def data_sets(fashion: Path | None) -> Mapping[str, DataSet]:
         "mnist_3_5": _images("mnist_10", (3, 5), chosen_on=True),
         "mnist_7_9": _images("mnist_10", (7, 9)),
         "mnist_5_8": _images("mnist_10", (5, 8)),
-        "mnist_10": _images("mnist_10", None),
     }
     if fashion is not None:
         pairs = {
@@ -165,6 +164,8 @@ def data_sets(fashion: Path | None) -> Mapping[str, DataSet]:
         }
         for pair, chosen_on in pairs.items():
             found[f"fashion_{'_'.join(pair)}"] = _images(str(fashion), pair, chosen_on=chosen_on)
+    found["mnist_10"] = _images("mnist_10", None)
+    if fashion is not None:
         found["fashion_10"] = _images(str(fashion), "all")
     return MappingProxyType(found)
 
@@ -223,13 +224,16 @@ def _split(
     )
 
 
-def _kept(out: Path, lines: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Lines of the record that is there, of other data sets and the same parameters."""
+def _with_line(out: Path, line: Mapping[str, Any], parameters: SvmParameters) -> dict[str, Any]:
+    """The record that is there, if it is of these parameters, with this line among the others."""
+    wanted = recorded(parameters)
     path = out / ACCURACY_JSON
-    if path.exists():
-        known = json.loads(path.read_text(encoding="utf-8"))
-        if known.get("parameters") == record["parameters"]:
-            yield from (line for line in known["data_sets"] if line["data_set"] not in lines)
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    lines = known["data_sets"] if known.get("parameters") == json.loads(json.dumps(wanted)) else []
+    lines = [each for each in lines if each["data_set"] != line["data_set"]] + [line]
+    order = {name: number for number, name in enumerate(data_sets(Path()))}
+    lines.sort(key=lambda each: order[each["data_set"]])
+    return {"parameters": wanted, "environment": environment(), "data_sets": lines}
 
 
 def _sklearn(module: str) -> Any:

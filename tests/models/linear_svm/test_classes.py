@@ -59,6 +59,7 @@ def expected(
         shift=constants.shift,
         batch=parameters.batch_size,
         squared=parameters.loss is Loss.SQUARED_HINGE,
+        huber=parameters.loss is Loss.AUTO,
         clip=constants.clip or None,
         falling=parameters.schedule is Schedule.LINEAR,
         momentum=parameters.momentum,
@@ -74,8 +75,9 @@ def expected(
         replace(SHORT, clip=0.01),
         replace(PLAIN, iterations=6, batch_size=20),
         SvmParameters(loss=Loss.SQUARED_HINGE, iterations=6),
+        replace(SHORT, loss=Loss.HINGE),
     ],
-    ids=["default", "batches", "clip", "plain", "squared"],
+    ids=["default", "batches", "clip", "plain", "squared", "hinge"],
 )
 def test_engines_and_the_reference_agree_on_every_weight(parameters: SvmParameters) -> None:
     model = trained(3, parameters)

@@ -75,7 +75,7 @@ def test_no_regularisation_is_decay_zero() -> None:
         ({"regularisation": 1e308}, r"regularisation: expected a number below 2\^63, got 1e\+308"),
         ({"clip": 0.0}, "clip: expected a finite number above 0"),
         ({"clip": float("inf")}, "clip"),
-        ({"loss": "logistic"}, "loss: expected hinge or squared_hinge"),
+        ({"loss": "logistic"}, "loss: expected auto or hinge or squared_hinge or modified_huber"),
         ({"schedule": "cosine"}, "schedule: expected constant or linear, got cosine"),
         ({"momentum": 1.0}, "momentum: expected 0 to 0.99, got 1"),
         ({"loss": "squared_hinge", "momentum": 0.5}, "momentum: expected 0 for the squared hinge"),
@@ -96,7 +96,7 @@ def test_parameters_out_of_range(change: dict[str, object], message: str) -> Non
         (SvmParameters(learning_rate=1e18, regularisation=0.0), "below 2\\^63"),
         (SvmParameters(learning_rate=1e18, regularisation=1e18), "expected at most 1"),
         (replace(PLAIN, iterations=10**14), "Lower learning_rate"),
-        (SvmParameters(iterations=10**14, regularisation=0.0), "fixed point holds"),
+        (SvmParameters(iterations=10**14, regularisation=0.0), "Lower the iterations, raise the learning rate"),
         (replace(PLAIN, loss=Loss.SQUARED_HINGE), "learning_rate: expected at most 0.00128"),
         (SvmParameters(0.1, 0.02, momentum=0.9), "expected at most 0.00263 with momentum 0.9, .* got 0.004"),
         (SvmParameters(batch_size=20_000), "batch_size: expected at most the 12665 rows"),
@@ -175,6 +175,10 @@ def test_what_is_not_given_follows_from_what_is() -> None:
             1e-4,
         )
     assert plain == PLAIN
+    assert (plain.loss, default.loss) == (Loss.HINGE, Loss.AUTO)
+    assert plain.for_classes(3) == plain
+    assert default.for_classes(2).loss is Loss.HINGE
+    assert SvmParameters(loss=Loss.MODIFIED_HUBER).momentum == 0.9
     assert SvmParameters(0.1, schedule=Schedule.LINEAR).momentum == 0.9
     assert SvmParameters(schedule=Schedule.CONSTANT).momentum == 0
     assert SvmParameters(**asdict(default)) == default  # as an invitation to clients has them
@@ -200,6 +204,8 @@ def test_parts_of_the_step_size_add_up_to_half_of_it_in_every_pass() -> None:
 def test_defaults_have_a_public_bound_for_tables_and_for_large_images() -> None:
     for rows, features in ((2, 1), (100, 4), MNIST, (60_000, 784), (10_000, 3072), (10_000_000, 20), (1000, 49_152)):
         assert fixed_point(SvmParameters(), rows, features).width == 40
+        many = SvmParameters().for_classes(10)
+        assert (many.loss, fixed_point(many, rows, features).width) == (Loss.MODIFIED_HUBER, 41)
     with_components = SvmParameters(max_row_norm=17.0)
     assert fixed_point(with_components, 12_665, 10, MAX_FEATURE).width == 40
 
@@ -214,8 +220,8 @@ def test_no_margin_of_an_honest_run_exceeds_the_public_bound(data: st.DataObject
     y = np.array(data.draw(st.lists(st.integers(0, 1), min_size=m, max_size=m)), dtype=np.uint8)
     loss = data.draw(st.sampled_from(Loss))
     clip = data.draw(st.sampled_from([None, 1 / 2**16, 1 / 2**6]))
-    largest_rate = 1.0 if loss is Loss.HINGE or clip else 0.9 / (n + 2)
-    momentum = data.draw(st.sampled_from([0.0, 0.5, 0.9])) if loss is Loss.HINGE else 0.0
+    largest_rate = 0.9 / (n + 2) if loss is Loss.SQUARED_HINGE and not clip else 1.0
+    momentum = 0.0 if loss is Loss.SQUARED_HINGE else data.draw(st.sampled_from([0.0, 0.5, 0.9]))
     decays = [0.0, 1e-3] if momentum else [0.0, 1e-3, 0.3]
     parameters = SvmParameters(
         learning_rate=data.draw(st.one_of(st.none(), st.floats(1e-4, largest_rate))),
@@ -237,6 +243,7 @@ def test_no_margin_of_an_honest_run_exceeds_the_public_bound(data: st.DataObject
             shift=constants.shift,
             batch=parameters.batch_size,
             squared=loss is Loss.SQUARED_HINGE,
+            huber=loss is Loss.MODIFIED_HUBER,
             clip=constants.clip or None,
             falling=parameters.schedule is Schedule.LINEAR,
             momentum=momentum,

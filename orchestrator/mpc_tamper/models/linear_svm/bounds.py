@@ -11,7 +11,7 @@ from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.models.encoding import largest_attribute
 from mpc_tamper.models.fixed_point import BIAS, MAX_WIDTH, ROW_SCALE, ceil_sqrt
-from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE, Loss, SvmParameters
+from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, MOST_COUNTED, WEIGHT_SCALE, Loss, SvmParameters
 
 SHIFTS = range(24, 49)  # public t to choose from, the smallest that is fine enough
 TOLERANCE = 0.01  # relative, of a constant
@@ -54,18 +54,19 @@ def fixed_point(parameters: SvmParameters, rows: int, pixels: int, largest: int 
     momentum = round(parameters.momentum * (1 << shift))
     _check_decay(parameters, rate, decay * parameters.parts, momentum, shift)
     step = max(gain * sizes[0], last_gain * sizes[-1])  # c B of one part
+    counted = step * _most(parameters)
     clip = _clip(parameters)
     if clip:
         weight_norm = ceil_sqrt((parameters.iterations * len(sizes) * clip) ** 2 * (pixels + 1))  # |W_j| <= steps clip
     elif momentum:
-        weight_norm = _weight_norm_with_momentum(parameters, step, momentum, shift, len(sizes), norm2, pixels)
+        weight_norm = _weight_norm_with_momentum(parameters, counted, momentum, shift, len(sizes), norm2, pixels)
     else:
-        weight_norm = _weight_norm(parameters, rate, step, decay, shift, len(sizes), norm2, pixels)
+        weight_norm = _weight_norm(parameters, rate, counted, decay, shift, len(sizes), norm2, pixels)
     margin = ceil_sqrt(norm2) * weight_norm
     attribute = max(BIAS, min(largest, math.isqrt(norm2)))
     moved = 0
     if momentum:
-        change = clip or _change_norm(parameters, step, decay, weight_norm, momentum, shift, norm2, pixels)
+        change = clip or _change_norm(parameters, counted, decay, weight_norm, momentum, shift, norm2, pixels)
         moved = momentum * change + (1 << shift)
     _check_range(parameters, rate, (step * attribute, decay * weight_norm), moved, margin)
     return FixedPoint(
@@ -79,6 +80,11 @@ def fixed_point(parameters: SvmParameters, rows: int, pixels: int, largest: int 
         momentum,
         parameters.parts,
     )
+
+
+def _most(parameters: SvmParameters) -> int:
+    """The most that a row counts in a gradient, at its scale; for the squared hinge, which has no such bound, 1."""
+    return MOST_COUNTED << ROW_SCALE if parameters.loss is Loss.MODIFIED_HUBER else 1
 
 
 def row_norm2(parameters: SvmParameters, pixels: int, largest: int = MAX_PIXEL) -> int:
@@ -117,8 +123,9 @@ def _constants(parameters: SvmParameters, rate: float, batch: int, last_batch: i
             return shift, tuple(round(value) for value in scaled)
     raise ParameterError(
         "learning_rate / batch and 2 * learning_rate * regularisation: expected 0 or a number that fixed point holds "
-        f"to {TOLERANCE:.0%}, at {SHIFTS[-1]} fraction bits, got {real[0] / to_weights:g} and {real[2]:g}. Raise the "
-        "learning rate or set the regularisation to 0"
+        f"to {TOLERANCE:.0%}, at {SHIFTS[-1]} fraction bits, got {real[0] / to_weights:g} and {real[2]:g}. "
+        f"{'Lower the iterations, raise' if parameters.parts > 1 else 'Raise'} the learning rate or set the "
+        "regularisation to 0"
     )
 
 
@@ -171,12 +178,13 @@ def _weight_norm(
         <W, G> <= sum v_i S - 2^16 v_i^2,  ||G||^2 <= B R^2 sum v_i^2 (Cauchy-Schwarz). With c B R^2 <= (1-a) 2^16, the
         usual condition on the step of a smooth loss, the sum of both terms is at most
         (1-a) c sum (2 S v_i - 2^16 v_i^2) <= c B 2^32 = g.
+    Modified Huber: as the hinge with 512 c for c, because an active row counts at most 2, at scale 2^8; step is that.
 
     Where the step size falls, c and a are q C / 2^t and q A / 2^t with q = T, T-1, ..., 1 in the passes: the condition
     is strictest in the first one, and the g add up with sum q = T (T+1) / 2 and sum q^2 = T (T+1) (2T+1) / 6.
     """
     one, passes, parts = 1 << shift, parameters.iterations, parameters.parts
-    if parameters.loss is not Loss.HINGE and parts * step * norm2 > (one - parts * decay) << (2 * ROW_SCALE):
+    if parameters.loss is Loss.SQUARED_HINGE and parts * step * norm2 > (one - parts * decay) << (2 * ROW_SCALE):
         largest = 1 / (norm2 / BIAS**2 + 2 * parameters.regularisation)
         raise ParameterError(
             f"learning_rate: expected at most {largest:.3g} = 1 / (max_row_norm^2 + 2 * regularisation) for the "
@@ -186,7 +194,7 @@ def _weight_norm(
 
     def growth(total: int, squares: int) -> int:
         """The sum of g over steps whose parts add up to total, and their squares to squares."""
-        if parameters.loss is not Loss.HINGE:
+        if parameters.loss is Loss.SQUARED_HINGE:
             return -(-(total * step << 32) // one)
         return -(-(2 * total * step * one * (1 << MARGIN_SCALE) + squares * step**2 * norm2) // one**2)
 
@@ -200,7 +208,7 @@ def _weight_norm(
 def _weight_norm_with_momentum(
     parameters: SvmParameters, step: int, momentum: int, shift: int, batches: int, norm2: int, pixels: int
 ) -> int:
-    """The same for the hinge with momentum, V' = mu V - a W + u, W' = W + V', from W = V = 0.
+    """The same for hinge and modified Huber loss with momentum, V' = mu V - a W + u, W' = W + V', from W = V = 0.
 
     u = c G + e with e in [-1/2, 1/2]^(n+1), the rounding, so ||u|| <= c B R + sqrt(n+1) / 2 =: U of the step.
     Claim: ||W|| <= sum of U / (1 - mu). W is the sum of what each u has become, which is the same number h for all its
@@ -240,7 +248,7 @@ def _check_range(parameters: SvmParameters, rate: float, part: tuple[int, int], 
     is longer than its row), and decay times a weight.  moved: what momentum times the change before and rounding add.
     """
     distance = (1 << MARGIN_SCALE) + margin
-    times = 1 if parameters.loss is Loss.HINGE else distance >> (2 * ROW_SCALE)
+    times = distance >> (2 * ROW_SCALE) if parameters.loss is Loss.SQUARED_HINGE else _most(parameters)
     pull, decay = part
     update = parameters.parts * (pull * times + decay) + moved
     for name, bound in (("1 - margin", distance), ("the update before its shift", update)):

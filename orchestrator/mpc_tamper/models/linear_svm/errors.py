@@ -116,12 +116,13 @@ class SvmErrors(ComparisonErrors):
             np.arange(rows),
             columns,
             "MARGIN" if columns == 1 else "LABEL_MARGIN",
+            2 if self.parameters.loss is Loss.MODIFIED_HUBER else 1,
         )
 
     def multiply_rows(
         self, rows: np.ndarray, factor: int, corrupt_party: int
     ) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
-        if self.parameters.loss is not Loss.HINGE or factor % 2:
+        if not self.parameters.whole or factor % 2:
             raise ParameterError(
                 f"gradient scaling: expected the hinge loss and an even factor, got {self.parameters.loss} and {factor}"
             )

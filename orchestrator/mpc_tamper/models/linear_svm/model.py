@@ -49,7 +49,7 @@ class LinearSvm(Model):
         return self.capabilities if classes == 2 else self.capabilities - of_two
 
     def constants(self, parameters: SvmParameters, size: DataSize) -> FixedPoint:
-        return fixed_point(parameters, size.rows, size.features, size.largest)
+        return fixed_point(parameters.for_classes(size.classes), size.rows, size.features, size.largest)
 
     def training(
         self, parameters: SvmParameters, size: DataSize, rows: RowSource, layout: Layout = Layout.ROWS
@@ -102,7 +102,7 @@ class LinearSvm(Model):
         return OpenedSvm(weights, columns(architecture))
 
     def errors(self, parameters: SvmParameters, size: DataSize) -> SvmErrors:
-        return SvmErrors(parameters, size, self.constants(parameters, size))
+        return SvmErrors(parameters.for_classes(size.classes), size, self.constants(parameters, size))
 
     def rehearse(self, parameters: SvmParameters, size: DataSize, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
         norm2 = row_norm2(parameters, size.features, size.largest)

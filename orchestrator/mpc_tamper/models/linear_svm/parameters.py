@@ -1,7 +1,11 @@
 """Parameters of the linear SVM: what is minimised, and how.
 
-    minimise lambda * w.w + (1/m) * sum_i c(z_i),  z_i = 1 - y_i w.x_i,  c(z) = max(0, z) or max(0, z)^2 / 2
-    w <- w - alpha * (2*lambda*w - (1/B) * sum_i y_i x_i g(z_i)),        g(z) = [z > 0] or max(0, z)
+    minimise lambda * w.w + (1/m) * sum_i c(z_i),  z_i = 1 - y_i w.x_i
+    w <- w - alpha * (2*lambda*w - (1/B) * sum_i y_i x_i g(z_i)),  g = c'
+
+    c(z) = max(0, z)        g(z) = [z > 0]                   hinge
+    c(z) = max(0, z)^2 / 2  g(z) = max(0, z)                 squared hinge
+    the same up to z = 2    g(z) = min(max(0, z), 2)         modified Huber (Zhang, ICML 2004): c is a line beyond
 
 Equation (1) and, as loss squared_hinge, the protocol of section 2.1 of the paper, with a mean where the paper has a
 sum: alpha_paper = alpha / m and lambda_paper = m * lambda (docs/training.md). In the program's integers
@@ -18,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mpc_tamper.core.errors import ParameterError
@@ -30,6 +34,7 @@ MARGIN_SCALE = ROW_SCALE + WEIGHT_SCALE
 
 LARGEST = 2.0**MAX_WIDTH  # no step of that length has a public bound that fits
 MOST_MOMENTUM = 0.99
+MOST_COUNTED = 2  # g of the modified Huber loss
 
 # What was not given. A step with momentum mu comes to alpha / (1 - mu). With 400 over the square of a row's norm for
 # that, a training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
@@ -42,10 +47,15 @@ RATE_TO_BOUND = 0.98  # of the squared hinge: of the largest rate with a public 
 
 
 class Loss(StrEnum):
-    """c(z): max(0, z), or max(0, z)^2 / 2."""
+    """See above. auto: the hinge for two classes, and for more the modified Huber loss.
 
+    Against all others a class is often the less likely one wherever it is; then the hinge learns nothing of it.
+    """
+
+    AUTO = "auto"
     HINGE = "hinge"
     SQUARED_HINGE = "squared_hinge"
+    MODIFIED_HUBER = "modified_huber"
 
 
 class Schedule(StrEnum):
@@ -61,6 +71,7 @@ class SvmParameters:
 
     learning_rate (alpha): a real number, of the mean loss, of the first pass; from public bounds where None.
     schedule: constant where a learning rate is given, as in the paper, else linear. The squared hinge: constant.
+    loss: auto is hinge where the schedule is constant.
     momentum (mu): of the linear schedule 0.9, else 0.
     regularisation (lambda): of the mean loss, a real number.  iterations: passes over all rows; full-batch steps where
     batch_size is None. Without others, 1e-5 and 200 for the linear schedule, 1e-4 and 100 for the constant one.
@@ -80,7 +91,9 @@ class SvmParameters:
         None, "How many passes over all rows the training makes; by default 200, with --learning-rate 100."
     )
     batch_size: int | None = option(None, "How many rows a step takes; all of them by default.")
-    loss: Loss = option(Loss.HINGE, "The loss function; hinge is the paper's equation (1).")
+    loss: Loss = option(
+        Loss.AUTO, "The loss function; auto is hinge, the paper's equation (1), and modified_huber for many classes."
+    )
     max_row_norm: float | None = option(
         None, "A public bound on the norm of a row with features in [0, 1]; by default that of a white image."
     )
@@ -134,12 +147,18 @@ class SvmParameters:
         for name, default in (
             ("iterations", PASSES if linear else PASSES_AT_CONSTANT_RATE),
             ("regularisation", REGULARISATION if linear else REGULARISATION_AT_CONSTANT_RATE),
-            ("momentum", MOMENTUM if linear and loss is Loss.HINGE else 0.0),
+            ("momentum", MOMENTUM if linear and loss is not Loss.SQUARED_HINGE else 0.0),
         ):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, default)
-        object.__setattr__(self, "loss", loss)
+        object.__setattr__(self, "loss", Loss.HINGE if loss is Loss.AUTO and not linear else loss)
         object.__setattr__(self, "schedule", schedule)
+
+    def for_classes(self, classes: int) -> SvmParameters:
+        """The same with a loss that is not auto."""
+        if self.loss is not Loss.AUTO:
+            return self
+        return replace(self, loss=Loss.HINGE if classes == 2 else Loss.MODIFIED_HUBER)
 
     def batches(self, rows: int) -> list[int]:
         """Sizes of the batches of one pass over this many rows, in order."""
@@ -155,6 +174,7 @@ class SvmParameters:
         """
         if self.learning_rate is not None:
             return self.learning_rate
+        row_norm = max(row_norm, 1.0)  # the constant attribute's
         if self.loss is Loss.SQUARED_HINGE:
             return RATE_TO_BOUND / (row_norm**2 + 2 * self.regularisation)
         rate = REACH * (1 - self.momentum) / row_norm**2
@@ -173,9 +193,14 @@ class SvmParameters:
         return max(1, self.parts - number)
 
     @property
+    def whole(self) -> bool:
+        """Whether a row counts wholly or not at all: g is 0 or 1. Else g has scale 2^8."""
+        return self.loss in (Loss.HINGE, Loss.AUTO)
+
+    @property
     def gradient_scale(self) -> int:
         """The program's gradients have scale 2^gradient_scale."""
-        return ROW_SCALE if self.loss is Loss.HINGE else 2 * ROW_SCALE
+        return ROW_SCALE if self.whole else 2 * ROW_SCALE
 
 
 PLAIN = SvmParameters(learning_rate=0.1)

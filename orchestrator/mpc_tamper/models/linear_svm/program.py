@@ -22,6 +22,7 @@ def training_call(
     parameters: SvmParameters, constants: FixedPoint, size: DataSize, rows: RowSource, layout: Layout = Layout.ROWS
 ) -> ProgramCall:
     """svm_train.mpc on rows of the servers' owners, of clients, or of an earlier stage."""
+    parameters = parameters.for_classes(size.classes)
     source = "clients" if isinstance(rows, ClientRows) else "shares" if isinstance(rows, StoredRows) else "owners"
     batches = parameters.batches(sum(rows.row_counts))
     args = (

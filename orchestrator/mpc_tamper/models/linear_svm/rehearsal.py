@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mpc_tamper.models.linear_svm.bounds import FixedPoint
-from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.models.linear_svm.parameters import MOST_COUNTED, Loss, SvmParameters
 
 
 def rehearse(rows: np.ndarray, labels: np.ndarray, parameters: SvmParameters, row_norm: float) -> np.ndarray:
@@ -21,7 +21,9 @@ def rehearse(rows: np.ndarray, labels: np.ndarray, parameters: SvmParameters, ro
         for start, end in zip([0, *ends[:-1]], ends, strict=True):
             batch = signed[start:end]
             counts = (1 - batch @ weights).clip(0)
-            active = np.sign(counts) if parameters.loss is Loss.HINGE else counts
+            active = np.sign(counts) if parameters.whole else counts
+            if parameters.loss is Loss.MODIFIED_HUBER:
+                active = counts.clip(0, MOST_COUNTED)
             gradient = active @ batch / len(batch) - 2 * parameters.regularisation * weights
             change = rate * gradient + parameters.momentum * change
             if parameters.clip is not None:
