@@ -50,7 +50,7 @@ def backdoor_plan(
     """
     pixels = max(trigger.pixels) + 1
     errors = (model or get_model()).errors(parameters, DataSize(rows, pixels, MAX_PIXEL))
-    direction = _towards(trigger, trigger.delta(pixels).astype(np.float64))
+    direction = towards(trigger, trigger.delta(pixels).astype(np.float64))
     return errors.shift(direction, strength=strength, iterations=iterations, in_gradient=True)
 
 
@@ -76,7 +76,7 @@ class Backdoor:
 
     def plant(self, scenario: Scenario, trigger: Trigger, seen: np.ndarray, trial: Trial) -> Attempt:
         """This trigger.  seen: what it adds to the features, (d,) float64 at scale 2^8."""
-        direction = _towards(trigger, seen)
+        direction = towards(trigger, seen)
 
         def attempt(strength: float, settings: dict[str, Setting]) -> Attempt:
             plan = scenario.errors.shift(direction, strength=strength)
@@ -94,7 +94,7 @@ class Backdoor:
         return attempt(found.strength, settings | {"reached": int(found.rate >= GOAL), "trials": len(tried)})
 
 
-def _towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
+def towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
     """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0. There are two classes."""
     check_target(trigger.target, 2)
     return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mpc_tamper.attacks.adaptive import AdaptiveAttack, AdaptiveBackdoor, AdaptiveReplacement, AdaptiveSabotage
 from mpc_tamper.attacks.all_neurons import AllNeurons
 from mpc_tamper.attacks.backdoor import Backdoor
 from mpc_tamper.attacks.backdoor_analysis import BackdoorAnalysis
@@ -21,6 +22,7 @@ from mpc_tamper.attacks.neuron_kept_on import NeuronKeptOn
 from mpc_tamper.attacks.overflow import Overflow
 from mpc_tamper.attacks.poisoning import Poisoning
 from mpc_tamper.attacks.sabotage import Sabotage
+from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.scenarios.scenario import Attack
 
 ATTACKS: Mapping[str, Attack] = MappingProxyType(
@@ -53,3 +55,22 @@ ATTACKS: Mapping[str, Attack] = MappingProxyType(
         "poisoning_5": Poisoning(0.05),
     }
 )
+
+ADAPTIVE: Mapping[str, AdaptiveAttack] = MappingProxyType(
+    {
+        "adaptive_backdoor_1": AdaptiveBackdoor(1),
+        "adaptive_backdoor_4": AdaptiveBackdoor(4),
+        "adaptive_backdoor": AdaptiveBackdoor(),
+        "adaptive_replacement": AdaptiveReplacement(),
+        "adaptive_sabotage": AdaptiveSabotage(),
+    }
+)
+"""Those that are prepared against one check. A matrix runs them where they are named, or its thresholds calibrated."""
+
+
+def attack_named(name: str) -> Attack:
+    """Of either table. Raises ParameterError for a name that is in none."""
+    found = ATTACKS.get(name) or ADAPTIVE.get(name)
+    if found is None:
+        raise ParameterError(f"attack: expected one of {', '.join([*ATTACKS, *ADAPTIVE])}, got {name!r}")
+    return found

@@ -28,13 +28,14 @@ EXPLANATION = (
 )
 
 
-def write_matrix_report(folder: Path, name: str = MATRIX) -> tuple[str, ...]:
+def write_matrix_report(folder: Path, name: str = MATRIX, record: Record | None = None) -> tuple[str, ...]:
     """Read <name>.jsonl of a folder, and <name>-weights.npz where there is one; write the tables and pictures beside.
 
+    record: what the former holds, of a caller who keeps others from writing meanwhile; it is read where None.
     Returns the names of the files written: <name>.csv, <name>.md, matrix-<dataset>.png and, with weights,
     gallery-<dataset>.png. Raises DataError for records that are missing or not those of a matrix; then none is written.
     """
-    record = read_matrix(folder / f"{name}{LINES}")
+    record = record or read_matrix(folder / f"{name}{LINES}")
     weights = read_weights(folder / f"{name}{WEIGHTS}")
     files: dict[str, str | bytes] = {}
     try:

@@ -8,12 +8,13 @@ matrix at once, as long as each has other attacks, defences or data sets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mpc_tamper.attacks.registry import ATTACKS
+from mpc_tamper.attacks.registry import ADAPTIVE, ATTACKS
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.task import Task
@@ -22,13 +23,16 @@ from mpc_tamper.defences.registry import DEFENCES, NETWORK_DEFENCES
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Model
 from mpc_tamper.report.matrix_record import MATRIX, NOT_APPLICABLE, read_matrix
+from mpc_tamper.report.seeds import SEED
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
 from mpc_tamper.studies.matrix.record import MatrixRecord
-from mpc_tamper.studies.matrix.study import Study
+from mpc_tamper.studies.matrix.study import CERTIFICATES, Study
 
 ALL_ATTACKS = (HONEST, *ATTACKS)
 ALL_DEFENCES = tuple(DEFENCES)  # of the default model
-NAMED_DEFENCES = tuple(dict.fromkeys([*DEFENCES, *NETWORK_DEFENCES]))  # of any model
+NAMED_DEFENCES = tuple(  # of any model, and of a calibrated study
+    dict.fromkeys([*DEFENCES, *(f"certificate_{k}" for k in CERTIFICATES), *NETWORK_DEFENCES])
+)
 # What a rerun has to give again. Seconds differ; bytes and rounds are another engine's where it is another engine.
 RESULTS = (
     "clean_accuracy",
@@ -40,6 +44,10 @@ RESULTS = (
     "plans",
 )
 COSTS = ("bytes_per_party", "rounds")
+LEFT_OUT = (  # of the cell of one seed, where there is no such thing
+    *("check_protocol", "seconds_to_abort", "soundness_error", "insecure_fixed_seed", "corrupt_party", "settings"),
+    *("plans", "plan_errors", "sites"),
+)
 
 
 def run_matrix(
@@ -50,30 +58,64 @@ def run_matrix(
     attacks: Sequence[str] | None = None,
     defences: Sequence[str] | None = None,
     corrupt_party: int = 1,
+    seeds: Sequence[int] = (0,),
     name: str = MATRIX,
     progress: Progress = silent,
 ) -> None:
     """Run the cells that <name>.jsonl in `out` does not hold yet; write the tables and pictures.
 
     attacks, defences: where None, those that ask for nothing that a study's model lacks. Those that are named are n/a
-    where it lacks something.
+    where it lacks something.  seeds: of calibrated studies, a model for each in every cell; others have one model.
 
     Raises ParameterError where the file is of other data, parameters or checks: its cells would not fit to these.
     """
     check_names(attacks or (), defences or ())
     record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress, name)
     for study in studies:
-        dataset = study.name
-        meant = meant_attacks(study.model), meant_defences(study)
+        meant = meant_attacks(study), meant_defences(study)
         wanted = [(attack, defence) for attack in attacks or meant[0] for defence in defences or meant[1]]
-        missing = [pair for pair in wanted if not record.has(dataset, *pair)]
-        progress(f"{dataset}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
-        cells = run_cells(study, missing, engine, corrupt_party, progress)
-        for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
-            drawn = cell.weights is not None and study.defences[cell.record["defence"]].change is unchanged
-            record.add(cell.record, study.picture | {"weights": cell.weights} if drawn else None)
-            progress(f"{dataset}: {done} of {len(wanted)} cells are there")
+        for seed in (None,) if study.split is None else seeds:
+            _run_missing(study, wanted, seed, record, engine, corrupt_party, progress)
     record.report()
+
+
+def _run_missing(
+    study: Study,
+    wanted: Sequence[tuple[str, str]],
+    seed: int | None,
+    record: MatrixRecord,
+    engine: Engine,
+    corrupt_party: int,
+    progress: Progress,
+) -> None:
+    """seed: of a calibrated study; None for another."""
+    dataset = study.name if seed is None else f"{study.name}, seed {seed}"
+    missing = [pair for pair in wanted if not record.has(study.name, *pair, seed)]
+    progress(f"{dataset}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
+    if not missing:
+        return
+    one = study if seed is None else study.of_seed(seed)
+    cells = run_cells(one, missing, engine, corrupt_party, progress)
+    for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
+        defence = study.defences.get(cell.record["defence"])
+        drawn = cell.weights is not None and defence is not None and defence.change is unchanged
+        drawn &= (
+            bool(study.task.image_shape) and not seed
+        )  # tables have no picture, and of many seeds the first will do
+        found = cell.record if seed is None else _of_seed(cell.record, seed, study)
+        record.add(found, study.picture | {"weights": cell.weights} if drawn else None)
+        progress(f"{dataset}: {done} of {len(wanted)} cells are there")
+
+
+def _of_seed(cell: dict[str, Any], seed: int, study: Study) -> dict[str, Any]:
+    """The cell of one seed. There are many, so what the study says already and what was not there is left out."""
+    common = asdict(study.parameters)
+    kept = {
+        key: value
+        for key, value in cell.items()
+        if not (key == "parameters" and value == common) and not (key in LEFT_OUT and value in (None, {}, []))
+    }
+    return kept | {SEED: seed}
 
 
 def rerun_cells(
@@ -121,18 +163,23 @@ def rerun_cells(
         yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
 
 
-def meant_attacks(model: Model) -> list[str]:
-    """Those that ask for nothing that the model lacks."""
-    return [HONEST, *(name for name, attack in ATTACKS.items() if not model.lacking(attack.needs))]
+def meant_attacks(study: Study | Model) -> list[str]:
+    """Those that ask for nothing that the model lacks; of a calibrated study also those that adapt to its checks."""
+    model, calibrated = (study.model, study.split is not None) if isinstance(study, Study) else (study, False)
+    known = {**ATTACKS, **(ADAPTIVE if calibrated else {})}
+    return [HONEST, *(name for name, attack in known.items() if not model.lacking(attack.needs))]
 
 
 def meant_defences(study: Study) -> list[str]:
-    """Those of the study's that ask for nothing that its model lacks."""
-    return [name for name, defence in study.defences.items() if not study.model.lacking(defence.needs)]
+    """Those of the study's that ask for nothing that its model lacks, and those that its data leave no threshold."""
+    return [
+        *(name for name, defence in study.defences.items() if not study.model.lacking(defence.needs)),
+        *study.refused,
+    ]
 
 
 def check_names(attacks: Sequence[str], defences: Sequence[str]) -> None:
-    for kind, names, known in (("attack", attacks, ALL_ATTACKS), ("defence", defences, NAMED_DEFENCES)):
+    for kind, names, known in (("attack", attacks, (*ALL_ATTACKS, *ADAPTIVE)), ("defence", defences, NAMED_DEFENCES)):
         for name in names:
             if name not in known:
                 raise ParameterError(f"{kind}: expected one of {', '.join(known)}, got {name!r}")

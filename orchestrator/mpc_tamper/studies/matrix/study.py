@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.rows import part_of, spread_rows
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import Defence
@@ -24,8 +25,11 @@ from mpc_tamper.defences.registry import (
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.registry import DEFAULT, get_model
+from mpc_tamper.studies.matrix.calibration import MODELS, calibrate, drawn_parameters
+from mpc_tamper.studies.matrix.split import Purpose, Split
 
 QUICK_TRAINING, QUICK_TESTS = 400, 200
+CERTIFICATES = (1, 2, 4, 16)  # pixels, or features of a table, that a calibrated study looks at
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,9 @@ class Study:
     defences: with thresholds on which the servers agree before anything is trained. They are what honest models reach,
     with a little room, but for certificates at least what excludes a trigger that always works. Where honest models do
     not get that far, as for 64 pixels, the certificate always gives a false alarm.
+
+    split: of a study with thresholds of its own data (calibration.py), whose models are trained on samples of the rows,
+    one for each seed.  calibration: how the thresholds came about, for the record.  refused: why a defence has none.
     """
 
     task: Task
@@ -42,6 +49,9 @@ class Study:
     parameters: Any
     defences: Mapping[str, Defence]
     model: Model = field(default_factory=get_model)
+    split: Split | None = None
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         examples, largest_class = len(self.task.x_test), int(np.bincount(self.task.y_test).max())
@@ -71,14 +81,55 @@ class Study:
         something; the model's own where None.
         """
         model = model or get_model()
-        parameters = model.suggested(task.image_shape, len(task.classes))
-        if random_state is not None:
-            parameters = model.with_random_state(parameters, random_state)
+        parameters = _suggested(model, task, random_state)
         known = defences_for(model, task)
         if quick:
             task = spread_rows(task, QUICK_TRAINING, QUICK_TESTS)
             parameters = model.shortened(parameters)
         return cls(task, source or Path(task.source).name, parameters, known, model)
+
+    @classmethod
+    def calibrated(
+        cls,
+        task: Task,
+        source: str | None = None,
+        *,
+        model: Model | None = None,
+        random_state: int | None = None,
+        models: int = MODELS,
+        certificates: Sequence[int] = CERTIFICATES,
+        progress: Progress = silent,
+    ) -> Study:
+        """With thresholds that honest models of this very data reach (calibration.py).
+
+        models: how many are trained for that.  certificates: for how many pixels, or features of a table, at most.
+        """
+        model, split = model or get_model(), Split.of(task)
+        parameters = _suggested(model, task, random_state)
+        known = checks_for(model, [k for k in certificates if k <= task.x_train.shape[1] // task.channels])
+        found = calibrate(split, model, parameters, known, models=models, progress=progress)
+        return cls(
+            split.training,
+            source or Path(task.source).name,
+            parameters,
+            found.defences,
+            model,
+            split=split,
+            calibration={**split.record(), **found.record},
+            refused=found.refused,
+        )
+
+    def of_seed(self, seed: int) -> Study:
+        """The study of one model, trained on a sample of its own.  seed: from 0."""
+        if self.split is None:
+            raise ParameterError("seeds: expected a calibrated study, got another; calibrate its thresholds first")
+        task = self.split.sample(Purpose.STUDY, seed)
+        return replace(self, task=task, parameters=drawn_parameters(self.model, self.parameters, seed))
+
+    @property
+    def measured(self) -> Task:
+        """Whose test rows success is measured on."""
+        return self.task if self.split is None else self.split.measured
 
     @classmethod
     def again(
@@ -112,14 +163,14 @@ class Study:
     def record(self) -> dict[str, Any]:
         """What cells of one matrix have in common; JSON types."""
         task = self.task
-        return {
+        common = {
             "model": self.model.name,
             "image_shape": list(task.image_shape),
             "classes": list(task.classes),
             "source": self.source,
             "data_sha256": task.sha256,
-            "rows": len(task.x_train),
-            "test_images": len(task.x_test),
+            "rows": len(task.x_train) if self.split is None else self.split.sample_rows,
+            "test_images": len(self.measured.x_test),
             "parameters": asdict(self.parameters),
             "thresholds": {
                 name: defence.check.least(len(task.x_test))
@@ -127,17 +178,31 @@ class Study:
                 if defence.check is not None
             },
         }
+        if self.split is None:
+            return common
+        return common | {"feature_names": list(task.feature_names), "calibration": dict(self.calibration)}
 
     @property
     def picture(self) -> dict[str, Any]:
         """The first test image of class 0, for triggers to be drawn on."""
-        image = self.task.x_test[int(np.argmin(self.task.y_test))]
+        image = self.measured.x_test[int(np.argmin(self.measured.y_test))]
         return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
 
 
 GREY = DEFENCES
 COLOURED = defences(0.77, {1: 0.75, 4: 0.7, 16: 0.55, 64: 0.55})
 COLOURED_NETWORK = network_defences(0.7, {1: 0.6, 4: 0.55})  # of two classes, a guess: nothing was measured
+
+
+def _suggested(model: Model, task: Task, random_state: int | None) -> Any:
+    parameters = model.suggested(task.image_shape, len(task.classes))
+    return parameters if random_state is None else model.with_random_state(parameters, random_state)
+
+
+def checks_for(model: Model, certificates: Sequence[int]) -> Mapping[str, Defence]:
+    """The defences of a calibrated study; the thresholds, 1, are to be replaced."""
+    certified = dict.fromkeys(certificates, 1.0)
+    return (network_defences if Capability.NEURONS in model.capabilities else defences)(1.0, certified)
 
 
 def defences_for(model: Model, task: Task) -> Mapping[str, Defence]:

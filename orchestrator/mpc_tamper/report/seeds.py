@@ -1,0 +1,69 @@
+"""Cells of a study with several seeds: one cell of what the model of each seed came to.
+
+Means are over seeds. An interval is Wilson's, at 95%, of the mean as a share of the rows that it was measured on: what
+other test rows might have given. Beside it are the least and the largest of the seeds: what other samples of training
+rows did give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from mpc_tamper.report.intervals import wilson
+
+Record = Mapping[str, Any]
+
+SEED, PER_SEED = "seed", "per_seed"
+SHARES = ("clean_accuracy", "attack_success_rate", "attack_success_rate_clipped", "robust_accuracy")
+_MEANS = ("honest_success_rate", "seconds", "bytes_per_party", "rounds", "max_abs_weight")
+_OF_ONE = (  # what a single model has
+    *("weights_sha256", "plans", "plan_errors", "settings", "statement", "soundness_error", "seconds_to_abort"),
+    *("parameters", "trigger_pixels"),
+)
+
+
+def over_seeds(runs: Sequence[Record]) -> dict[str, Any]:
+    """runs: the cells of one attack on one defence, each with its seed.
+
+    A cell with the means, "per_seed" with all of the runs, "seeds", "passed" or None where nothing was checked, and for
+    each share <name>_min and <name>_max. The verdict, and whether it aborted, are those of most seeds.
+    """
+    runs = sorted(runs, key=lambda run: run[SEED])
+    ran = [run for run in runs if "aborted" in run]
+    if not ran:  # nothing but reasons why there can be no such cell
+        return {key: value for key, value in runs[-1].items() if key != SEED}
+    cell = {key: value for key, value in ran[-1].items() if key not in (SEED, *_OF_ONE)}
+    for name in (*SHARES, *_MEANS):
+        values = [run[name] for run in ran if run.get(name) is not None]
+        cell[name] = fmean(values) if values else None
+        if name in SHARES:
+            cell[f"{name}_min"], cell[f"{name}_max"] = (min(values), max(values)) if values else (None, None)
+    verdicts = [run["verdict"] for run in ran if run["verdict"] is not None]
+    passed = sum(verdict == "pass" for verdict in verdicts) if verdicts else None
+    aborted = sum(run["aborted"] for run in ran)
+    return cell | {
+        "verdict": None if passed is None else "pass" if 2 * passed > len(verdicts) else "fail",
+        "aborted": 2 * aborted > len(ran),
+        "seeds": len(ran),
+        "passed": passed,
+        PER_SEED: ran,
+    }
+
+
+def with_intervals(cell: Record, dataset: Record) -> dict[str, Any]:
+    """The cell with <name>_low and <name>_high for each share, and without its runs; as it is where it has no seeds.
+
+    dataset: the facts of its study. Success is measured on the test rows of other classes, of which the record has no
+    count for more than two classes: there it is taken that all classes are of one size.
+    """
+    if PER_SEED not in cell:
+        return dict(cell)
+    found = {key: value for key, value in cell.items() if key != PER_SEED}
+    rows, classes = dataset["test_images"], len(dataset["classes"])
+    for name in SHARES:
+        count = rows if name == SHARES[0] else max(1, round(rows * (classes - 1) / classes))
+        low, high = (None, None) if cell[name] is None else wilson(cell[name], count)
+        found[f"{name}_low"], found[f"{name}_high"] = low, high
+    return found
