@@ -30,9 +30,6 @@ from mpc_tamper.studies.matrix.study import CERTIFICATES, Study
 
 ALL_ATTACKS = (HONEST, *ATTACKS)
 ALL_DEFENCES = tuple(DEFENCES)  # of the default model
-NAMED_DEFENCES = tuple(  # of any model, and of a calibrated study
-    dict.fromkeys([*DEFENCES, *(f"certificate_{k}" for k in CERTIFICATES), *NETWORK_DEFENCES])
-)
 # What a rerun has to give again. Seconds differ; bytes and rounds are another engine's where it is another engine.
 RESULTS = (
     "clean_accuracy",
@@ -179,7 +176,15 @@ def meant_defences(study: Study) -> list[str]:
 
 
 def check_names(attacks: Sequence[str], defences: Sequence[str]) -> None:
-    for kind, names, known in (("attack", attacks, (*ALL_ATTACKS, *ADAPTIVE)), ("defence", defences, NAMED_DEFENCES)):
+    """Raises ParameterError for a name that nobody has, PluginError for one of a plug-in that cannot be had."""
+    of_studies = {f"certificate_{k}": None for k in CERTIFICATES}  # calibrated ones
+    for kind, names, known in (
+        ("attack", attacks, ({HONEST: None}, ATTACKS, ADAPTIVE)),
+        ("defence", defences, (DEFENCES, NETWORK_DEFENCES, of_studies)),
+    ):
         for name in names:
-            if name not in known:
-                raise ParameterError(f"{kind}: expected one of {', '.join(known)}, got {name!r}")
+            holder = next((table for table in known if name in table), None)
+            if holder is None:
+                listed = ", ".join(dict.fromkeys(each for table in known for each in table))
+                raise ParameterError(f"{kind}: expected one of {listed}, got {name!r}")
+            holder[name]

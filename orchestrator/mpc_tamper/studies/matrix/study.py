@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.plugins import Table
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.rows import part_of, spread_rows
 from mpc_tamper.datasets.task import Task
@@ -21,6 +22,7 @@ from mpc_tamper.defences.registry import (
     NETWORK_DEFENCES_OF_TEN,
     defences,
     network_defences,
+    with_plugins,
 )
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
@@ -163,6 +165,7 @@ class Study:
     def record(self) -> dict[str, Any]:
         """What cells of one matrix have in common; JSON types."""
         task = self.task
+        own = self.defences.bundled if isinstance(self.defences, Table) else self.defences  # a plug-in may come and go
         common = {
             "model": self.model.name,
             "image_shape": list(task.image_shape),
@@ -174,7 +177,7 @@ class Study:
             "parameters": asdict(self.parameters),
             "thresholds": {
                 name: defence.check.least(len(task.x_test))
-                for name, defence in self.defences.items()
+                for name, defence in own.items()
                 if defence.check is not None
             },
         }
@@ -202,7 +205,8 @@ def _suggested(model: Model, task: Task, random_state: int | None) -> Any:
 def checks_for(model: Model, certificates: Sequence[int]) -> Mapping[str, Defence]:
     """The defences of a calibrated study; the thresholds, 1, are to be replaced."""
     certified = dict.fromkeys(certificates, 1.0)
-    return (network_defences if Capability.NEURONS in model.capabilities else defences)(1.0, certified)
+    known = (network_defences if Capability.NEURONS in model.capabilities else defences)(1.0, certified)
+    return dict(with_plugins(known))
 
 
 def defences_for(model: Model, task: Task) -> Mapping[str, Defence]:
