@@ -14,7 +14,8 @@ from mpc_tamper.report import gallery, heat_map
 from mpc_tamper.report.matrix_cells import Grid, Outcome, grids, outcome, passes
 from mpc_tamper.report.matrix_record import LINES, MATRIX, NOT_APPLICABLE, Record, read_matrix
 from mpc_tamper.report.matrix_weights import WEIGHTS, read_weights
-from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST, NO_DEFENCE
+from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST, NO_DEFENCE, title
+from mpc_tamper.report.seeds import explanation, interval_table, threshold_table, with_intervals
 from mpc_tamper.report.tables import environment_line
 
 CSV, MARKDOWN = ".csv", ".md"  # after the matrix's name
@@ -25,6 +26,13 @@ EXPLANATION = (
     "the model takes for the target once the trigger is added), and what became of the model. Rejected: a check of the "
     "secret model said no; its numbers are the experimenter's, who opens it all the same. Aborted: there is no model. "
     "False alarm: nobody cheated, and the model was rejected or the run aborted."
+)
+OF_SEEDS = (
+    "The attacker knows the defence and has data like the owners'; those that adapt know the check and its threshold "
+    "as well. Each cell: mean accuracy on test rows / mean attack success rate (ASR: the share of test rows of the "
+    "other class that the model takes for the target once the trigger is added, unclipped), and how many of the seeds' "
+    "models the check rejects. Robust accuracy (BackdoorBench): the share of those rows that keep their right class. "
+    "False alarm: nobody cheated, and most models were rejected. n/a: see the reasons below the table."
 )
 
 
@@ -57,31 +65,37 @@ def write_matrix_report(folder: Path, name: str = MATRIX, record: Record | None 
 
 def csv_table(record: Record) -> str:
     """A line per cell; lists and nested records as JSON text. Columns are in the order of the cells that were run."""
-    ran_first = sorted(record["cells"], key=lambda cell: outcome(cell) is Outcome.NOT_APPLICABLE)
+    cells = [with_intervals(cell, record["datasets"].get(cell["dataset"], {})) for cell in record["cells"]]
+    ran_first = sorted(cells, key=lambda cell: outcome(cell) is Outcome.NOT_APPLICABLE)
     columns = dict.fromkeys([*(key for cell in ran_first for key in cell), "outcome"])
     rows = [
         {key: json.dumps(value) if isinstance(value, (dict, list)) else value for key, value in cell.items()}
         | {"outcome": str(outcome(cell))}
-        for cell in record["cells"]
+        for cell in cells
     ]
     return pd.DataFrame(rows, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n")
 
 
 def markdown(record: Record) -> str:
-    parts = ["# Attacks and defences", "", EXPLANATION, ""]
+    calibrated = any("calibration" in dataset for dataset in record["datasets"].values())
+    parts = ["# Attacks and defences", "", OF_SEEDS if calibrated else EXPLANATION, ""]
     for grid in grids(record):
         dataset = record["datasets"][grid.dataset]
-        parts += [f"## {grid.title}", "", *_outcomes(grid), "", *_reasons(grid)]
+        of_table = bool(dataset.get("feature_names"))
+        parts += [f"## {grid.title}", "", *_outcomes(grid, of_table), "", *_reasons(grid)]
+        if "calibration" in dataset:
+            parts += [explanation(dataset), "", *threshold_table(dataset)]
+            parts += interval_table(list(grid.cells.values()), dataset)
         parts += [_origin(grid, dataset), "", *_costs(grid)]
     return "\n".join([*parts, *map(environment_line, record["environments"])]) + "\n"
 
 
-def _outcomes(grid: Grid) -> Iterator[str]:
-    yield f"| attack | {' | '.join(DEFENCES.get(d, d) for d in grid.defences)} |"
+def _outcomes(grid: Grid, of_table: bool) -> Iterator[str]:
+    yield f"| attack | {' | '.join(title(d, DEFENCES, of_table=of_table) for d in grid.defences)} |"
     yield "|---" * (1 + len(grid.defences)) + "|"
     for attack in grid.attacks:
         cells = (_text(grid.cell(attack, defence)) for defence in grid.defences)
-        yield f"| {ATTACKS.get(attack, attack)} | {' | '.join(cells)} |"
+        yield f"| {title(attack, ATTACKS, of_table=of_table)} | {' | '.join(cells)} |"
 
 
 def _reasons(grid: Grid) -> Iterator[str]:
@@ -103,7 +117,7 @@ def _origin(grid: Grid, dataset: Record) -> str:
 def _costs(grid: Grid) -> Iterator[str]:
     """Of the honest runs that came to a model, beside the one without a defence."""
     bare = grid.measured(HONEST, NO_DEFENCE)
-    if bare is None:
+    if bare is None or not bare["bytes_per_party"]:  # the clear engine's, which say nothing of three parties
         return
     yield "What a defence costs when nobody cheats, per party; in brackets, times the run without a defence:"
     yield ""
@@ -132,6 +146,9 @@ def _text(cell: Record | None) -> str:
     if cell is None or cell.get("clean_accuracy") is None:
         return str(kind)
     numbers = f"{cell['clean_accuracy']:.2%} / {cell['attack_success_rate']:.2%}"
+    if cell.get("passed") is not None:
+        counted = f"rejected {cell['seeds'] - cell['passed']} of {cell['seeds']}"
+        return f"{numbers}, **{counted}**" if kind is not Outcome.DELIVERED else f"{numbers}, {counted}"
     if kind is Outcome.DELIVERED:
         return f"{numbers}, passed" if cell["verdict"] == "pass" else numbers
     return f"{numbers}, **{kind}**"

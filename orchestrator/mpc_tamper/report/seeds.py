@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from mpc_tamper.report.intervals import wilson
+from mpc_tamper.report.names import ATTACKS, DEFENCES, title
 
 Record = Mapping[str, Any]
 
@@ -20,7 +21,7 @@ SHARES = ("clean_accuracy", "attack_success_rate", "attack_success_rate_clipped"
 _MEANS = ("honest_success_rate", "seconds", "bytes_per_party", "rounds", "max_abs_weight")
 _OF_ONE = (  # what a single model has
     *("weights_sha256", "plans", "plan_errors", "settings", "statement", "soundness_error", "seconds_to_abort"),
-    *("parameters", "trigger_pixels"),
+    *("parameters", "trigger_pixels", "trigger_features"),
 )
 
 
@@ -67,3 +68,60 @@ def with_intervals(cell: Record, dataset: Record) -> dict[str, Any]:
         low, high = (None, None) if cell[name] is None else wilson(cell[name], count)
         found[f"{name}_low"], found[f"{name}_high"] = low, high
     return found
+
+
+def explanation(dataset: Record) -> str:
+    """How a calibrated study was made, from the facts of it."""
+    how = dataset["calibration"]
+    return (
+        f"Calibrated: {how['models']} honest models, each trained on {how['rows_of_a_model']:,} of the "
+        f"{how['rows_left']:,} rows that train, and judged by {how['known_examples']:,} known examples on which nobody "
+        f"trains. A threshold is the lower 95% bound (Wilson) of what {how['content']:.0%} of honest models reach with "
+        f"{how['confidence']:.0%} confidence. Checks ask about the known examples, and attackers choose strengths with "
+        f"them; success is measured on {dataset['test_images']:,} other rows. "
+    )
+
+
+def threshold_table(dataset: Record) -> list[str]:
+    """What honest models reach in each check, and what it asks for."""
+    lines = ["| check | honest models reach: mean | least | threshold |", "|---|---:|---:|---:|"]
+    of_table = bool(dataset.get("feature_names"))
+    for name, facts in dataset["calibration"]["checks"].items():
+        used = f"{facts['threshold']:.2%}" if name in dataset["thresholds"] else "none of use"
+        called = title(name, DEFENCES, of_table=of_table)
+        lines.append(f"| {called} | {facts['mean']:.2%} | {min(facts['reached']):.2%} | {used} |")
+    return [*lines, ""]
+
+
+def interval_table(cells: Sequence[Record], dataset: Record) -> list[str]:
+    """Accuracy, ASR and robust accuracy of each training: the mean over seeds, what other rows and other seeds give.
+
+    cells: of one study. Those with the same numbers, as checks of one training have them, are one line.
+    """
+    lines = [
+        "Mean over seeds, [95% interval over test rows (Wilson)], least to largest seed; pixels clipped:",
+        "",
+        "| attack | defence | seeds | accuracy | ASR | robust accuracy | ASR without an attack |",
+        "|---|---|---:|---|---|---|---:|",
+    ]
+    of_table = bool(dataset.get("feature_names"))
+    merged: dict[tuple[object, ...], list[Record]] = {}
+    for cell in cells:
+        if cell.get(PER_SEED) and cell["clean_accuracy"] is not None:
+            numbers = tuple(cell[name] for name in SHARES)
+            merged.setdefault((cell["attack"], *numbers), []).append(cell)
+    for alike in merged.values():
+        cell = with_intervals(alike[0], dataset)
+        names = ", ".join(title(each["defence"], DEFENCES, of_table=of_table) for each in alike)
+        shares = [_interval(cell, name) for name in (SHARES[0], SHARES[2], SHARES[3])]
+        lines.append(
+            f"| {title(cell['attack'], ATTACKS, of_table=of_table)} | {names} | {cell['seeds']} | {' | '.join(shares)} "
+            f"| {cell['honest_success_rate']:.1%} |"
+        )
+    return [*lines, ""]
+
+
+def _interval(cell: Record, name: str) -> str:
+    mean, low, high = cell[name], cell[f"{name}_low"], cell[f"{name}_high"]
+    seeds = f", {cell[f'{name}_min']:.1%} to {cell[f'{name}_max']:.1%}" if cell["seeds"] > 1 else ""
+    return f"{mean:.2%} [{low:.1%}, {high:.1%}]{seeds}"

@@ -226,10 +226,12 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
 
 
 def _chosen(scenario: Scenario, attempt: Attempt) -> dict[str, Any]:
-    """What a defence chose besides, and on how many rows it left the training; nothing for most."""
+    """What a defence chose besides, and on how many rows it left the training; of a table, the trigger by name."""
+    names = scenario.task.feature_names
+    of_table = {"trigger_features": [names[feature] for feature in attempt.trigger.pixels]} if names else {}
     if not scenario.settings:
-        return {}
-    return {"rows": len(attempt.task.x_train), "defence_settings": dict(scenario.settings)}
+        return of_table
+    return of_table | {"rows": len(attempt.task.x_train), "defence_settings": dict(scenario.settings)}
 
 
 def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:
