@@ -12,6 +12,8 @@ def doctor() -> None:
     """Check the MP-SPDZ tree that MP_SPDZ_HOME names. The exit code is 2 if no protocol can run."""
     from mpc_tamper.engines.registry import get_engine
 
+    for problem in _plugin_problems():
+        console.warn(problem)
     found = get_engine(EngineName.MP_SPDZ).diagnose()
     for fact in found.facts:
         console.say(fact)
@@ -24,3 +26,11 @@ def doctor() -> None:
         console.say(f"- {problem}")
     if not found.usable:
         raise typer.Exit(2)
+
+
+def _plugin_problems() -> list[str]:
+    """Of attacks and defences of other distributions; those of models are told whenever the command line starts."""
+    from mpc_tamper.attacks.registry import ATTACKS
+    from mpc_tamper.defences.registry import DEFENCES
+
+    return [*ATTACKS.problems(), *DEFENCES.problems()]

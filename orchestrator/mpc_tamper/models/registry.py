@@ -46,6 +46,7 @@ def accepted(name: str, found: object) -> Entry | Model:
     """What an entry point names: a model, its class or an Entry. Raises TypeError for anything else."""
     model: Any = found() if isinstance(found, type) else found
     if isinstance(model, Entry):
+        _found(model.parameters)  # the command line makes options of them as it starts
         return model
     needed = ("name", "parameters", "capabilities", "training", "opened")
     missing = [part for part in needed if not hasattr(model, part)]
@@ -56,7 +57,7 @@ def accepted(name: str, found: object) -> Entry | Model:
     return cast("Model", model)
 
 
-MODELS: Mapping[str, Entry | Model] = Table("model", plugins.MODELS, BUNDLED, accepted)
+MODELS: Table[Entry | Model] = Table("model", plugins.MODELS, BUNDLED, accepted)
 
 
 def model_names() -> list[str]:

@@ -67,6 +67,8 @@ def run_matrix(
     Raises ParameterError where the file is of other data, parameters or checks: its cells would not fit to these.
     """
     check_names(attacks or (), defences or ())
+    for problem in (*ATTACKS.problems(), *DEFENCES.problems()):
+        progress(problem)
     record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress, name)
     for study in studies:
         meant = meant_attacks(study), meant_defences(study)
