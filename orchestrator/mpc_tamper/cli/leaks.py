@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, chosen_classes, with_options
+from mpc_tamper.cli.data_options import TableOptions
+from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, with_options
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -47,7 +48,9 @@ def leak() -> None:
 
 
 @app.command("row")
+@with_options(TableOptions)
 def row(
+    options: TableOptions,
     rows: Annotated[
         list[int] | None,
         typer.Option("--row", min=0, help="Index of a training row to read; repeatable. (default: 8, by the seed)"),
@@ -62,20 +65,19 @@ def row(
     quiet: QuietOption = False,
 ) -> None:
     """Read chosen training rows off models that are opened after passive training, by errors at MARGIN alone."""
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.leak_row import LEAK_ROW_MARKDOWN
     from mpc_tamper.studies.leaks.row import leak_rows
 
     runs_on = get_engine(engine)
-    task = load_task(data, classes=chosen_classes(classes), root=root)
+    task = options.task_of(data, classes, root)
     with shown(quiet=quiet) as progress:
         leak_rows(runs_on, out, task=task, rows=rows, corrupt_party=corrupt_party, seed=seed, progress=progress)
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
-class NetworkLeakOptions:
+class NetworkLeakOptions(TableOptions):
     """What the leaks of a network have in common."""
 
     data: LeakDataOption = "mnist_10"
@@ -94,11 +96,10 @@ class NetworkLeakOptions:
 
     def study(self, leak: Callable[..., Any], markdown: str, *, hidden: int, count: int) -> None:
         """Run it, and print its table.  leak: reconstruct_rows or ask_membership.  markdown: the file of the table."""
-        from mpc_tamper.datasets import load_task
         from mpc_tamper.engines.registry import get_engine
 
         runs_on, parameters = get_engine(self.engine), _parameters(hidden, self.epochs, self.start, self.seed)
-        task = load_task(self.data, classes=chosen_classes(self.classes), root=self.root)
+        task = self.task_of(self.data, self.classes, self.root)
         with shown(quiet=self.quiet) as progress:
             leak(
                 runs_on,

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.data_options import TableOptions
 from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import (
     ClassesOption,
@@ -16,7 +17,7 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     RowsOption,
-    chosen_classes,
+    with_options,
 )
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.errors import UsageError
@@ -44,7 +45,9 @@ QuickOption = Annotated[
 ]
 
 
+@with_options(TableOptions)
 def matrix(
+    options: TableOptions,
     datasets: DatasetsOption = None,
     classes: ClassesOption = None,
     root: RootOption = None,
@@ -96,7 +99,6 @@ def matrix(
     default one has files of its own, such as matrix-mlp.jsonl. Data of your own need --calibrate: without it checks ask
     for what MNIST's or CIFAR-10's models reach. Several runs may write into one folder at once.
     """
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.datasets.rows import part_of
     from mpc_tamper.engines.registry import get_engine
@@ -116,7 +118,7 @@ def matrix(
     if calibrate and quick:
         raise UsageError("expected --calibrate or --quick, got both; for few rows, name them: --rows and --tests")
     names = datasets or ["mnist_0_1"]
-    tasks = [load_task(name, classes=chosen_classes(classes), root=root, download=download) for name in names]
+    tasks = [options.task_of(name, classes, root, download=download) for name in names]
     kind, name = get_model(model), "-".join([MATRIX, *["own"] * calibrate, *[model] * (model != DEFAULT)])
     sources: list[str | None] = [None] * len(tasks)
     if cifar10 is not None:
@@ -151,7 +153,9 @@ def matrix(
     console.say((out / f"{name}{MARKDOWN}").read_text(encoding="utf-8"))
 
 
+@with_options(TableOptions)
 def rerun(
+    options: TableOptions,
     record: Annotated[Path, typer.Argument(metavar="MATRIX.jsonl", help="The record that mpc-tamper matrix wrote.")],
     attack: Annotated[
         str | None, typer.Option("--attack", help="Run cells of this attack only. (default: any)")
@@ -173,7 +177,6 @@ def rerun(
     quiet: QuietOption = False,
 ) -> None:
     """Run cells of a matrix again and compare. The exit code is 0 if all give the same, else 1."""
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
@@ -181,7 +184,7 @@ def rerun(
 
     source: str | None = None
     if cifar10 is None:
-        task = load_task(dataset, classes=chosen_classes(classes), root=root)
+        task = options.task_of(dataset, classes, root)
     else:
         task, source = load_airplane_automobile(cifar10)
     different = False

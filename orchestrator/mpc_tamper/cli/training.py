@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.data_options import DATA_METAVAR, OwnerDataOption, TableOptions
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
 from mpc_tamper.cli.named_attack import DefenceOption, ThresholdOption, list_attacks, run_named, train_with_defence
 from mpc_tamper.cli.options import (
@@ -20,7 +21,6 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     RowsOption,
-    chosen_classes,
     integers,
     with_options,
 )
@@ -31,12 +31,13 @@ from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 
 if TYPE_CHECKING:
+    from mpc_tamper.datasets.source import DataSource
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
     from mpc_tamper.engines.base import Engine
-    from mpc_tamper.models.base import OpenedModel
+    from mpc_tamper.models.base import Model, OpenedModel
     from mpc_tamper.runs.corruption import Corruption
-    from mpc_tamper.runs.owners import ClientRows
+    from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
 _TAKEN = 0.5  # a success rate below which an attack is said not to have worked
@@ -73,10 +74,11 @@ InsecureOpenOption = Annotated[
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
+class TrainingOptions(TableOptions):
     """What train and attack have in common."""
 
     data: DataOption = "mnist_0_1"
+    owner_data: OwnerDataOption = None
     model: ModelOption = DEFAULT
     classes: ClassesOption = None
     rows: RowsOption = None
@@ -98,11 +100,28 @@ class TrainingOptions:
 
         return get_engine(self.engine)
 
-    def task(self) -> Task:
-        from mpc_tamper.datasets import first_rows, load_task
+    @property
+    def data_source(self) -> DataSource:
+        return self.source(self.data, self.classes, self.root, self.owner_data)
 
-        task = load_task(self.data, classes=chosen_classes(self.classes), root=self.root, download=self.download)
+    def task(self) -> Task:
+        from mpc_tamper.datasets import first_rows
+
+        if self.owner_data and (
+            self.rows is not None or self.owners not in (None, 1) or len(self.owner_data) >= PARTIES
+        ):
+            raise UsageError(
+                f"expected --owner-data for at most {PARTIES - 1} owners, with all of their rows and without --owners, "
+                "got more or another option; each owner has the rows of its own file"
+            )
+        task = self.data_source.load(download=self.download)
         return task if self.rows is None else first_rows(task, self.rows)
+
+    @property
+    def contribution(self) -> str:
+        """What a client's file is called, for the command that it is told."""
+        suffix = Path(self.data).suffix
+        return f"FILE{suffix}" if suffix.lower() in (".csv", ".tsv", ".parquet", ".pq") else "FILE.npz"
 
     def parameters(self) -> Any:
         return chosen_parameters(self.model, self.model_options)
@@ -136,6 +155,8 @@ def train(
     task = options.task()
     rows: ClientRows | None = None
     if clients is not None:
+        if options.owner_data:
+            raise UsageError("expected --clients or --owner-data, got both; each client contributes its own file")
         if options.rows is not None:
             raise UsageError("expected --clients or --rows, got both; --clients says how many rows each client has")
         if options.owners != 1 or options.labels_owner is not None:
@@ -191,6 +212,16 @@ def attack(
         list[str] | None,
         typer.Option("--patch", metavar="ROW,COL,HEIGHT,WIDTH", help="A patch of the trigger; repeatable."),
     ] = None,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feature",
+            metavar="NAME",
+            help="A feature of a table that the trigger raises, such as age or colour=red; repeatable. "
+            "(default: the one that the attacker likes best, which hardly varies)",
+            rich_help_panel="Tables",
+        ),
+    ] = None,
     target: Annotated[int, typer.Option("--target", help="The class, from 0, that the trigger stands for.")] = 1,
     amplitude: Annotated[
         float, typer.Option("--amplitude", help="What the trigger adds to a pixel, at most 1 (white).")
@@ -225,8 +256,15 @@ def attack(
 
     engine = options.prepared_engine()
     task = options.task()
-    where = trigger(task, pixel or [], patch or [], amplitude, target)
     parameters, model = options.parameters(), get_model(options.model)
+    if task.is_table:
+        if pixel or patch:
+            raise UsageError(f"expected --feature for {task.name}, a table, got --pixel or --patch; name a feature")
+        where = table_trigger(task, feature or [], amplitude, target, parameters, model)
+    elif feature:
+        raise UsageError(f"expected --pixel or --patch for images, got --feature; {task.name} is no table")
+    else:
+        where = trigger(task, pixel or [], patch or [], amplitude, target)
     plan = planted(task, where, parameters, model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
     what = f"party {corrupt_party} corrupt, engine {options.engine}"
@@ -234,13 +272,16 @@ def attack(
     with shown(quiet=options.quiet) as progress:
         trained = secret.open(progress=progress)
     attacked = {"trigger_pixels": list(where.pixels), "target": target, "amplitude": amplitude, "strength": strength}
+    if task.is_table:
+        attacked["trigger_features"] = [task.feature_names[i] for i in where.pixels]
     found = trained.evaluate(task, where)
     _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
     if found.attack_success_rate_clipped < _TAKEN:
         others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
-            f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the images of "
-            f"{others}; raise {_longer(parameters)}--strength ({strength:g} now), or choose more or other pixels"
+            f"the backdoor did not take: the trigger turns {found.attack_success_rate_clipped:.1%} of the "
+            f"{'rows' if task.is_table else 'images'} of {others}; raise {_longer(parameters)}--strength "
+            f"({strength:g} now), or choose more or other {task.unit}s"
         )
 
 
@@ -259,7 +300,9 @@ def _tell_clients(options: TrainingOptions) -> None:
     if options.run_dir is None or options.quiet or options.as_json:
         return
     folder = options.run_dir / "clients"
-    console.say(f"contribute: mpc-tamper contribute FILE.npz --servers {folder / 'HOSTS'} --certificates {folder}")
+    console.say(
+        f"contribute: mpc-tamper contribute {options.contribution} --servers {folder / 'HOSTS'} --certificates {folder}"
+    )
 
 
 def _train(
@@ -273,7 +316,6 @@ def _train(
     from mpc_tamper.clients.contribute import invite
     from mpc_tamper.core.files import check_folder
     from mpc_tamper.models.registry import get_model
-    from mpc_tamper.runs.owners import Owners
     from mpc_tamper.workflows import training
     from mpc_tamper.workflows.stages import TRAIN
 
@@ -293,19 +335,48 @@ def _train(
                 options.run_dir,
                 len(task.classes),
                 progress,
+                task.schema,
             )
-        return training.train(
+        secret = training.train(
             task,
             parameters,
             model=model,
             engine=engine,
-            owners=clients or Owners.share_equally(len(task.x_train), options.owners, options.labels_owner),
+            owners=clients or _owners(task, options),
             corruption=corruption,
             protocol=options.protocol,
             run_dir=None if options.run_dir is None else options.run_dir / TRAIN,
             access=access,
             progress=progress,
         )
+    if options.run_dir is not None and task.sha256:
+        options.data_source.write(secret.shares, task)
+    return secret
+
+
+def _owners(task: Task, options: TrainingOptions) -> Owners:
+    """Those with files of their own, else as many as are asked for, with equal parts."""
+    from mpc_tamper.runs.owners import Owners
+
+    if task.owner_rows:
+        return Owners(task.owner_rows, options.labels_owner)
+    return Owners.share_equally(len(task.x_train), options.owners, options.labels_owner)
+
+
+def table_trigger(
+    task: Task, names: list[str], amplitude: float, target: int, parameters: Any, model: Model
+) -> Trigger:
+    """All features of --feature; the best one for an attacker where none is given."""
+    from mpc_tamper.attacks.patch import place_patch
+    from mpc_tamper.datasets.trigger import Trigger
+    from mpc_tamper.scenarios.scenario import Scenario
+
+    if names:
+        found = Trigger.features(task.feature_names, names, amplitude=amplitude, target=target)
+    else:
+        found = replace(place_patch(Scenario.plain(task, parameters, model), 1, target), amplitude=amplitude)
+    found.check(task)
+    return found
 
 
 def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float, target: int) -> Trigger:
@@ -331,10 +402,15 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
     return found
 
 
+@with_options(TableOptions)
 def open_trained(
+    options: TableOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
     data: Annotated[
-        str | None, typer.Option("--data", metavar="NAME|FILE|DIR", help="Test the model on these test images.")
+        str | None,
+        typer.Option(
+            "--data", metavar=DATA_METAVAR, help="Test the model on these test images. (default: those of its training)"
+        ),
     ] = None,
     classes: ClassesOption = None,
     root: RootOption = None,
@@ -347,14 +423,21 @@ def open_trained(
 ) -> None:
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
     from mpc_tamper.core.files import check_folder
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
 
     if out is not None:
         check_folder(out)
-    task = None if data is None else load_task(data, classes=chosen_classes(classes), root=root)
+    source = options.of_run(shares_of(run_dir), data, classes, root)
+    task = None
+    if source is not None:
+        try:
+            task = source.load()
+        except UsageError as exc:
+            if data is not None:
+                raise
+            console.warn(f"the model is opened, but not tested: {exc}")
     with shown(quiet=quiet) as progress:
         model = open_model(
             shares_of(run_dir),
@@ -395,7 +478,11 @@ def _finish(
         return
     for key, value in findings.items():
         if key == "trigger_pixels":
+            if not image_shape:
+                continue
             value = _places(value, image_shape)
+        if key == "trigger_features":
+            value = ", ".join(value)
         console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
     console.say(f"{'seconds':<28} {secret.run.seconds - secret.seconds_with_clients:.1f}")
     if secret.seconds_with_clients:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.data_options import DATA_METAVAR, TableOptions
 from mpc_tamper.cli.options import (
     ClassesOption,
     CorruptPartyOption,
@@ -19,8 +20,8 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     TimeoutOption,
-    chosen_classes,
     corruption,
+    with_options,
 )
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
@@ -28,17 +29,25 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_VERDICTS
 
 if TYPE_CHECKING:
+    from mpc_tamper.datasets.task import Task
     from mpc_tamper.models.checks import Check
 
 _RIGHT, _TURNED = 0.99, 0.5  # default thresholds
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
 
+@with_options(TableOptions)
 def verify(
+    options: TableOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
-        str, typer.Option("--data", metavar="NAME|FILE|DIR", help="The data set with the test images.")
-    ] = "mnist_0_1",
+        str | None,
+        typer.Option(
+            "--data",
+            metavar=DATA_METAVAR,
+            help="The data set with the test images. (default: that of the training, or mnist_0_1)",
+        ),
+    ] = None,
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
@@ -52,7 +61,9 @@ def verify(
     ] = None,
     certificate: Annotated[
         int | None,
-        typer.Option("--certificate", metavar="K", help="Count examples that stay correct whatever K pixels change."),
+        typer.Option(
+            "--certificate", metavar="K", help="Count examples that stay correct whatever K pixels or features change."
+        ),
     ] = None,
     patch_scan: Annotated[
         int | None,
@@ -89,12 +100,13 @@ def verify(
 
     import numpy as np
 
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows import verification
     from mpc_tamper.workflows.stages import shares_of
 
-    task = load_task(data, classes=chosen_classes(classes), root=root, download=download)
+    source = options.of_run(shares_of(run_dir), data, classes, root) or options.source("mnist_0_1", classes, root)
+    task = source.load(download=download)
+    check = _check(certificate, patch_scan, stride, threshold, task)
     available = len(task.x_test)
     if rows is not None and rows > available:
         raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
@@ -106,7 +118,7 @@ def verify(
             shares_of(run_dir),
             task.x_test[chosen],
             task.y_test[chosen],
-            _check(certificate, patch_scan, stride, threshold, task.image_shape[-2]),
+            check,
             engine=get_engine(engine),
             protocol=protocol,
             channels=task.channels,
@@ -131,7 +143,7 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _check(certificate: int | None, patch_scan: int | None, stride: int, threshold: float | None, height: int) -> Check:
+def _check(certificate: int | None, patch_scan: int | None, stride: int, threshold: float | None, task: Task) -> Check:
     from mpc_tamper.defences.accuracy import AccuracyThreshold
     from mpc_tamper.defences.patch_scan import PatchScan
     from mpc_tamper.defences.robustness import PixelRobustness
@@ -139,6 +151,7 @@ def _check(certificate: int | None, patch_scan: int | None, stride: int, thresho
     if certificate is not None and patch_scan is not None:
         raise ParameterError("expected --certificate or --patch-scan, got both; ask one question at a time")
     if patch_scan is not None:
-        return PatchScan(patch_scan, stride, _TURNED if threshold is None else threshold, height)
+        task.require_images("--patch-scan")
+        return PatchScan(patch_scan, stride, _TURNED if threshold is None else threshold, task.image_shape[-2])
     least = _RIGHT if threshold is None else threshold
     return AccuracyThreshold(least) if certificate is None else PixelRobustness(certificate, least)

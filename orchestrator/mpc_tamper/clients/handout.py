@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.datasets.tables.schema import Schema
+from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
+from mpc_tamper.datasets.tables.schema_files import write_schema
 from mpc_tamper.engines.certificates import certificate_file, key_file, make_certificate
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.runs.protocols import PARTIES
@@ -16,13 +19,22 @@ HOSTS = "HOSTS"
 _HOST = "127.0.0.1"
 
 
-def write_hand_out(run_dir: Path, port_base: int, name: str, description: Mapping[str, object]) -> tuple[Path, Path]:
-    """The servers' identities, made where there are none yet, and the folder for clients, with the description."""
+def write_hand_out(
+    run_dir: Path, port_base: int, name: str, description: Mapping[str, object], schema: Schema | None = None
+) -> tuple[Path, Path]:
+    """The servers' identities, made where there are none yet, and the folder for clients, with the description.
+
+    schema: of a table, by which clients encode their rows. The description comes last: with it all is there.
+    """
     identities, folder = _identities(run_dir / "identities"), run_dir / "clients"
     folder.mkdir(parents=True, exist_ok=True)
     for i in range(PARTIES):
         shutil.copyfile(certificate_file(identities, i), certificate_file(folder, i))
     write_atomically(folder / HOSTS, "".join(f"{Address(_HOST, port_base + i)}\n" for i in range(PARTIES)), public=True)
+    if schema is None:
+        (folder / SCHEMA).unlink(missing_ok=True)  # of another model, served from this folder before
+    else:
+        write_schema(folder / SCHEMA, schema)
     write_atomically(folder / name, json.dumps(description, indent=1) + "\n", public=True)
     return identities, folder
 

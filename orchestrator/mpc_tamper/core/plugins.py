@@ -55,6 +55,10 @@ class Table(Mapping[str, T], Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self.bundled or name in self._plugins()
 
+    def added(self) -> list[str]:
+        """The names of others that are not bundled."""
+        return [name for name in self._plugins() if name not in self.bundled]
+
     def problems(self) -> list[str]:
         """A line for each plug-in that does not load or whose name is taken."""
         lines = []

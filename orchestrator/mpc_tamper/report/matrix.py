@@ -108,10 +108,13 @@ def _reasons(grid: Grid) -> Iterator[str]:
 
 def _origin(grid: Grid, dataset: Record) -> str:
     engines = dict.fromkeys(cell["engine"] for cell in grid.cells.values() if cell["verdict"] != NOT_APPLICABLE)
-    return (
+    said = (
         f"{dataset['rows']:,} training rows{passes(dataset, 'iterations')}, engine "
         f"{', '.join(engines) or 'none'}. Data: {dataset['source']}, sha256 {dataset['data_sha256'][:12]}."
     )
+    if names := dataset.get("feature_names"):
+        said += f" A table of {len(names)} features."
+    return said
 
 
 def _costs(grid: Grid) -> Iterator[str]:

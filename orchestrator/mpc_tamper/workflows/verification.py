@@ -21,7 +21,8 @@ from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.models.checks import Check, Verdict
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.checks import Check, Verdict, in_units
 from mpc_tamper.models.description import ModelDescription
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
@@ -98,6 +99,13 @@ def verify(
     described = ModelDescription.read(shares_from)
     model = get_model() if described is None else get_model(described.model)
     model.require(check.needs, "this check")
+    if described is not None:
+        check = in_units(check, described.unit)
+        if described.feature_names and Capability.PATCH_SCAN in check.needs:
+            raise ParameterError(
+                "patch scan: expected a model of images, got one of a table, whose rows have no height and width; ask "
+                "for a certificate or the accuracy"
+            )
     if check.pixels and not protocol.ring:
         raise ParameterError(
             f"expected a protocol modulo 2^64 for a certificate, got {protocol}: comparisons in a field are exact only "
@@ -147,8 +155,8 @@ def _shares(described: ModelDescription | None, features: int) -> int:
         return features + 1
     if described.features != features:
         raise ParameterError(
-            f"expected examples of {described.features} pixels, as the model was trained on, got {features}; give the "
-            "data set that it was trained on"
+            f"expected examples of {described.features} {described.unit}s, as the model was trained on, got "
+            f"{features}; give the data set that it was trained on"
         )
     return described.shares
 

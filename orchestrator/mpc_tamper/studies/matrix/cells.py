@@ -10,8 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.registry import ADAPTIVE, ATTACKS, attack_named
-from mpc_tamper.core.errors import ProtocolAbort
+from mpc_tamper.core.errors import ParameterError, ProtocolAbort
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
@@ -21,6 +22,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.features import Pixels
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.scenarios.runner import Outcome, Rehearsal, ScenarioRunner, judged
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
@@ -62,17 +64,29 @@ def run_cells(
                 yield Cell(not_applicable(study.name, attack, name, lacking) | commit, None)
             asked = {d: known[d] for a, d in wanted if a == attack and d in known}
             by_oracle = study.split is not None
-            reasons = {name: missing(attack, d, study.model, engine, by_oracle) for name, d in asked.items()}
+            reasons = {
+                name: missing(attack, defence, study.model, engine, by_oracle) or unfit(defence, study.task)
+                for name, defence in asked.items()
+            }
             for name, reason in reasons.items():
                 if reason is not None:
                     yield Cell(not_applicable(study.name, attack, name, reason) | commit, None)
             possible = {name: defence for name, defence in asked.items() if reasons[name] is None}
             for alike in _by_attempt(attack, possible):
                 change = next(iter(alike.values())).change
-                if change not in scenarios:
-                    scenarios[change] = change(plain)
                 progress(f"{study.name}: {attack} against {', '.join(alike)}")
-                attempt = rehearsals.attempt(attack, scenarios[change], alike)
+                try:
+                    if change not in scenarios:
+                        scenarios[change] = change(plain)
+                    attempt = rehearsals.attempt(attack, scenarios[change], alike)
+                except ParameterError as exc:
+                    if not study.task.is_table:
+                        raise
+                    # A table may have fewer features than a patch has pixels, or than there are components.
+                    yield from (
+                        Cell(not_applicable(study.name, attack, name, str(exc)) | commit, None) for name in alike
+                    )
+                    continue
                 about = {"dataset": study.name, "attack": attack} | _about(scenarios[change], attempt, engine)
                 honest = rehearsals.honest(scenarios[change], attempt.trigger, study.measured)
                 about |= {"honest_success_rate": honest} | commit
@@ -93,6 +107,17 @@ def missing(attack: str, defence: Defence, model: Model, engine: Engine, by_orac
     asks = defence.change is active_training or (defence.check is not None and not answered)
     if asks and engine.active_protocol() is None:
         return f"engine {engine.name} lacks an active protocol"
+    return None
+
+
+def unfit(defence: Defence, task: Task) -> str | None:
+    """Why a check cannot be made on a table: it asks about images, or about more features than there are."""
+    if not task.is_table or defence.check is None:
+        return None
+    if Capability.PATCH_SCAN in defence.check.needs:
+        return "the rows of a table have no height and width"
+    if defence.check.pixels > len(task.feature_names):
+        return f"the table has {len(task.feature_names)} features"
     return None
 
 
@@ -139,7 +164,7 @@ class _Rehearsals:
             return ADAPTIVE[attack].prepare_against(scenario, judged(rehearsal), passes)
         if attack not in attempts:
             if attack == HONEST:
-                attempts[attack] = Attempt(_honest_trigger(scenario), scenario.task)
+                attempts[attack] = Attempt(_usual_trigger(scenario), scenario.task)
             else:
                 attempts[attack] = ATTACKS[attack].prepare(scenario, judged(rehearsal))
         return attempts[attack]
@@ -157,6 +182,13 @@ class _Rehearsals:
                 return known
         self._known.append((scenario, self._runner.rehearsal(scenario), {}))
         return self._known[-1]
+
+
+def _usual_trigger(scenario: Scenario) -> Trigger:
+    """What an honest model is tried with: a pixel of a corner, or an attacker's choice of a table's features."""
+    if scenario.task.is_table:
+        return place_patch(replace(scenario, features=Pixels(len(scenario.task.feature_names))), 1)
+    return Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
 
 
 def _train_alike(one: Scenario, other: Scenario) -> bool:
@@ -178,12 +210,6 @@ def _by_attempt(attack: str, defences: Mapping[str, Defence]) -> list[dict[str, 
 def _passes(rehearsal: Rehearsal, defence: Defence, attempt: Attempt) -> bool:
     """Whether the model that the attempt leaves passes the defence's check."""
     return defence.check is None or ask(rehearsal(attempt), defence)(defence.check)
-
-
-def _honest_trigger(scenario: Scenario) -> Trigger:
-    if not scenario.task.image_shape:
-        return Trigger((0,))
-    return Trigger.patch(scenario.task.image_shape, TRIGGER_ROW, TRIGGER_COLUMN)
 
 
 def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, Any]:
@@ -215,6 +241,7 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
         "plan_errors": {name: len(plan) for name, plan in plans.items()},
         "settings": dict(attempt.settings),
         "trigger_pixels": list(trigger.pixels),
+        **({"trigger_features": [names[i] for i in trigger.pixels]} if (names := scenario.task.feature_names) else {}),
         "trigger_level": trigger.level,
         "target": trigger.target,
         "features": scenario.features.size,
@@ -226,12 +253,10 @@ def _about(scenario: Scenario, attempt: Attempt, engine: Engine) -> dict[str, An
 
 
 def _chosen(scenario: Scenario, attempt: Attempt) -> dict[str, Any]:
-    """What a defence chose besides, and on how many rows it left the training; of a table, the trigger by name."""
-    names = scenario.task.feature_names
-    of_table = {"trigger_features": [names[feature] for feature in attempt.trigger.pixels]} if names else {}
+    """What a defence chose besides, and on how many rows it left the training; nothing for most."""
     if not scenario.settings:
-        return of_table
-    return of_table | {"rows": len(attempt.task.x_train), "defence_settings": dict(scenario.settings)}
+        return {}
+    return {"rows": len(attempt.task.x_train), "defence_settings": dict(scenario.settings)}
 
 
 def _aborted(about: dict[str, Any], defence: str, abort: ProtocolAbort, seconds: float) -> dict[str, Any]:

@@ -98,11 +98,9 @@ def _run_missing(
     for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
         defence = study.defences.get(cell.record["defence"])
         drawn = cell.weights is not None and defence is not None and defence.change is unchanged
-        drawn &= (
-            bool(study.task.image_shape) and not seed
-        )  # tables have no picture, and of many seeds the first will do
+        picture = study.picture if drawn and not seed else None  # of many seeds the first
         found = cell.record if seed is None else _of_seed(cell.record, seed, study)
-        record.add(found, study.picture | {"weights": cell.weights} if drawn else None)
+        record.add(found, None if picture is None else picture | {"weights": cell.weights})
         progress(f"{dataset}: {done} of {len(wanted)} cells are there")
 
 

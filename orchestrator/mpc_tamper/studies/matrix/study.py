@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.core.plugins import Table
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.rows import part_of, spread_rows
 from mpc_tamper.datasets.task import Task
@@ -24,6 +23,7 @@ from mpc_tamper.defences.registry import (
     network_defences,
     with_plugins,
 )
+from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.registry import DEFAULT, get_model
@@ -84,10 +84,10 @@ class Study:
         """
         model = model or get_model()
         parameters = _suggested(model, task, random_state)
-        known = defences_for(model, task)
         if quick:
             task = spread_rows(task, QUICK_TRAINING, QUICK_TESTS)
             parameters = model.shortened(parameters)
+        known = defences_for(model, task)
         return cls(task, source or Path(task.source).name, parameters, known, model)
 
     @classmethod
@@ -108,7 +108,13 @@ class Study:
         """
         model, split = model or get_model(), Split.of(task)
         parameters = _suggested(model, task, random_state)
-        known = checks_for(model, [k for k in certificates if k <= task.x_train.shape[1] // task.channels])
+        known = {
+            name: defence
+            for name, defence in checks_for(
+                model, [k for k in certificates if k <= task.x_train.shape[1] // task.channels]
+            ).items()
+            if not (task.is_table and Capability.PATCH_SCAN in defence.needs)
+        }
         found = calibrate(split, model, parameters, known, models=models, progress=progress)
         return cls(
             split.training,
@@ -165,10 +171,12 @@ class Study:
     def record(self) -> dict[str, Any]:
         """What cells of one matrix have in common; JSON types."""
         task = self.task
-        own = self.defences.bundled if isinstance(self.defences, Table) else self.defences  # a plug-in may come and go
+        plugins = set() if self.split else {*DEFENCES.added(), *NETWORK_DEFENCES.added()}  # which may come and go
+        own = {name: defence for name, defence in self.defences.items() if name not in plugins}
         common = {
             "model": self.model.name,
             "image_shape": list(task.image_shape),
+            **({"feature_names": list(task.feature_names)} if task.is_table else {}),
             "classes": list(task.classes),
             "source": self.source,
             "data_sha256": task.sha256,
@@ -183,11 +191,13 @@ class Study:
         }
         if self.split is None:
             return common
-        return common | {"feature_names": list(task.feature_names), "calibration": dict(self.calibration)}
+        return common | {"calibration": dict(self.calibration)}
 
     @property
-    def picture(self) -> dict[str, Any]:
-        """The first test image of class 0, for triggers to be drawn on."""
+    def picture(self) -> dict[str, Any] | None:
+        """The first test image of class 0, for triggers to be drawn on; None of a table, whose rows are no pictures."""
+        if self.task.is_table:
+            return None
         image = self.measured.x_test[int(np.argmin(self.measured.y_test))]
         return {"image_shape": list(self.task.image_shape), "test_image": image.tolist()}
 
@@ -210,7 +220,28 @@ def checks_for(model: Model, certificates: Sequence[int]) -> Mapping[str, Defenc
 
 
 def defences_for(model: Model, task: Task) -> Mapping[str, Defence]:
-    """With thresholds for grey or coloured images, and for two or for many classes."""
+    """With thresholds for grey or coloured images, and for two or for many classes; of a table, those that fit."""
+    known = _defences_of_images(model, task)
+    return _that_fit(known, task) if task.is_table else known
+
+
+def _that_fit(known: Mapping[str, Defence], task: Task) -> Mapping[str, Defence]:
+    """Without certificates of more features than the table has, and with thresholds that no single class reaches."""
+    examples, largest_class = len(task.x_test), int(np.bincount(task.y_test).max())
+    fitting = {}
+    for name, defence in known.items():
+        check = defence.check
+        if isinstance(check, PixelRobustness):
+            if check.pixels > len(task.feature_names):
+                continue
+            if check.least(examples) <= largest_class:
+                share = min(1.0, (largest_class + 1) / examples)
+                defence = replace(defence, check=replace(check, threshold=share))
+        fitting[name] = defence
+    return fitting
+
+
+def _defences_of_images(model: Model, task: Task) -> Mapping[str, Defence]:
     coloured = len(task.image_shape) == 3
     if Capability.NEURONS not in model.capabilities:
         return COLOURED if coloured else GREY
