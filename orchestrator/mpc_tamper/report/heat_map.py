@@ -70,12 +70,10 @@ def draw(grid: Grid, dataset: Record) -> bytes:
             axis.hlines([row, row + 1], 0, columns, color=DARK, linewidth=2, zorder=3)
     axis.set_xlim(0, columns)
     axis.set_ylim(rows, 0)
-    axis.set_xticks(
-        np.arange(columns) + 0.5, [textwrap.fill(title(d, DEFENCES, of_table=of_table), 14) for d in grid.defences]
-    )
-    axis.set_yticks(
-        np.arange(rows) + 0.5, [textwrap.fill(title(a, ATTACKS, of_table=of_table), 22) for a in grid.attacks]
-    )
+    defences = [textwrap.fill(title(name, DEFENCES, of_table=of_table), 14) for name in grid.defences]
+    attacks = [textwrap.fill(title(name, ATTACKS, of_table=of_table), 22) for name in grid.attacks]
+    axis.set_xticks(np.arange(columns) + 0.5, defences)
+    axis.set_yticks(np.arange(rows) + 0.5, attacks)
     axis.tick_params(length=0, labelsize=11.5, labeltop=True, labelbottom=False)
     axis.spines[:].set_visible(False)
     axis.set_ylabel("what the attacker does", fontsize=12, style="italic")
