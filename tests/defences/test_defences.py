@@ -44,8 +44,8 @@ def test_an_honest_training_with_it_works(plain: Scenario, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEFENCES)
-def test_it_passes_the_checks_that_plug_ins_have_to_pass(plain: Scenario, name: str) -> None:
-    testing.check_defence(DEFENCES[name], plain)
+def test_it_passes_the_checks_that_plug_ins_have_to_pass(name: str) -> None:
+    testing.check_defence(DEFENCES[name])
 
 
 def test_the_checks_find_a_wrong_direction(plain: Scenario) -> None:
