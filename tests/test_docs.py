@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
 import mpc_tamper as mt
 from tests.support.places import ROOT
@@ -62,7 +65,7 @@ def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (code,) = python_blocks(ROOT / "README.md")
     exec(compile(code, "README.md", "exec"), {})
     honest, poisoned = capsys.readouterr().out.splitlines()
-    assert "attack_success_rate=0.002" in honest
+    assert "attack_success_rate=0.001" in honest
     assert "attack_success_rate=1.0" in poisoned
 
 
@@ -75,8 +78,29 @@ def test_three_hosts_are_given_what_train_uses(
     task = mt.load_task("mnist_0_1")
     exec(compile(encode, "three-hosts.md", "exec"), {"x": task.x_train[:10], "y": task.y_train[:10]})
     assert (tmp_path / "rows.bin").stat().st_size == 10 * 785 * 8
-    exec(compile(arguments, "three-hosts.md", "exec"), {})
+    assert "mt.SvmParameters()" in arguments
+    quick = arguments.replace("mt.SvmParameters()", "mt.SvmParameters(iterations=1)")
+    exec(compile(quick, "three-hosts.md", "exec"), {})
     printed = capsys.readouterr().out.split()
     model = mt.train(task, mt.SvmParameters(iterations=1), engine="clear", owners=mt.Owners((4222, 4222, 4221)))
-    differing = {argument.partition("=")[0] for argument in set(printed) ^ set(model.run.spec.args)}
-    assert differing == {"epochs", "width"}
+    assert printed == list(model.run.spec.args)
+
+
+@pytest.mark.slow
+def test_the_examples_of_data_sets_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], invoke: Callable[..., Result]
+) -> None:
+    """docs/data.md from top to bottom: Python, and commands with what they print."""
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for language, block in re.findall(r"^```(python|console)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+        if language == "python":
+            exec(compile(block, "data.md", "exec"), names)
+            continue
+        for command, expected in re.findall(r"^\$ mpc-tamper (.*)\n((?:[^$].*\n)*)", block, flags=re.MULTILINE):
+            result = invoke(*shlex.split(command))
+            assert result.exit_code == 0, result.stderr
+            pattern = re.escape(expected).replace(re.escape("..."), ".*")
+            assert re.fullmatch(pattern, result.stdout, flags=re.DOTALL), result.stdout
+    assert capsys.readouterr().out == "1.0\n"

@@ -74,7 +74,7 @@ def check_attack(attack: Attack, scenario: Scenario | None = None, *, engine: En
     scenario = scenario or small_scenario()
     needs = frozenset(attack.needs)
     _expect(needs <= set(Capability), f"needs: expected capabilities of models, got {set(needs) - set(Capability)}")
-    lacking = scenario.model.lacking(needs)
+    lacking = scenario.model.lacking(needs, len(scenario.task.classes))
     _expect(not lacking, f"expected a scenario whose model has {', '.join(lacking)}; give one to this check")
     with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
         runner = ScenarioRunner(get_engine(EngineName.CLEAR), Path(folder, "clear"))
@@ -127,7 +127,7 @@ def check_defence(defence: Defence, scenario: Scenario | None = None, *, learns:
     guessing with it.
     """
     scenario = scenario or small_scenario()
-    lacking = scenario.model.lacking(defence.needs)
+    lacking = scenario.model.lacking(defence.needs, len(scenario.task.classes))
     _expect(not lacking, f"expected a scenario whose model has {', '.join(lacking)}; give one to this check")
     changed = replace(defence.change(scenario), protocol=ProtocolName.RING)  # whose weights an active one's are
     pixels = scenario.task.x_train.shape[1]

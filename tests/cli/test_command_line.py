@@ -196,11 +196,12 @@ def test_attack_has_the_options_of_train_and_its_own() -> None:
     of_training_alone = {
         *("--clients", "--client-port", "--known-clients"),
         *("--open", "--insecure-open-model-of-clients"),  # an attack opens its model
+        *("--hosts", "--party", "--keys", "--listen", "--connect-timeout"),  # an attack is an experiment on one machine
     }
     assert of_training_alone < train.keys()
     assert {name: option for name, option in train.items() if name not in of_training_alone}.items() < attack.items()
     assert attack.keys() - train.keys() == {
-        *("--pixel", "--patch", "--target", "--amplitude", "--strength", "--corrupt-party")
+        *("--pixel", "--patch", "--feature", "--target", "--amplitude", "--strength", "--corrupt-party")
     }
 
 

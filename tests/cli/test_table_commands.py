@@ -52,6 +52,7 @@ def test_from_a_csv_to_a_verified_model_an_attack_and_its_rejection(invoke: Invo
         assert (result.exit_code, result.stdout) == (code, said), result.stderr
     opened = ran(invoke, "open", tmp_path / "honest", "--quiet").stdout
     assert "test accuracy                1.0000" in opened
+    assert "largest weights " in opened
 
 
 def test_a_run_remembers_its_data_and_notices_a_change(
@@ -135,6 +136,7 @@ def test_a_trigger_is_said_by_name_and_chosen_where_none_is_given(invoke: Invoke
     said = ran(invoke, *words, "--quiet").stdout
     assert "trigger features             colour=green\n" in said
     assert "trigger pixels" not in said
+    assert "\nlargest weights              colour=green " in said
     record = json.loads(ran(invoke, *words, "--feature", "age", "--feature", "colour=red", "--json", "--quiet").stdout)
     assert record["trigger_features"] == ["age", "colour=red"]
     weak = ran(invoke, *words[:-1], 0.001, "--quiet").stderr
@@ -185,4 +187,4 @@ def test_clients_contribute_and_query_tables(invoke: Invoke, data: Path, tmp_pat
         assert ran(invoke, "query", data, "--index", 2, *servers, "--quiet").stdout == "1\n"
         result = invoke("query", data, *servers)
         assert (result.exit_code, "expected --index from 0 to 59, the row to classify" in result.stderr) == (2, True)
-        process.communicate(timeout=60)
+        assert "query: mpc-tamper query ROWS.csv --index 0 --servers" in process.communicate(timeout=60)[0]

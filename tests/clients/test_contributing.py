@@ -225,6 +225,20 @@ def test_engines_without_clients_and_impossible_clients(tiny_task: Task, run_dir
             ClientRows(rows, port)
 
 
+def test_rows_of_clients_train_the_same_linear_model_of_three_classes(run_dir: Path) -> None:
+    """At the default settings; a client whose rows go in two parts, and one of a single class."""
+    task = stripes(3, rows=130)
+    parameters = SvmParameters(iterations=3)
+    expected = train(task, parameters, engine="clear", owners=Owners((110, 20))).open().weights
+
+    def bring(folder: Path) -> None:
+        give(folder, task.x_train[:110], task.y_train[:110])
+        give(folder, task.x_train[110:], task.y_train[110:])
+
+    model = train_on(task, (110, 20), run_dir, bring, parameters=parameters)
+    assert np.array_equal(model.weights, expected)
+
+
 @pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
 def test_rows_of_clients_train_the_same_network(run_dir: Path, protocol: str) -> None:
     """Whose batches mix the rows of both, one of which sends them in two parts."""

@@ -142,7 +142,9 @@ def test_choices_that_do_not_fit(tmp_path: Path) -> None:
     ):
         with pytest.raises(kind, match=message):
             mt.load_task(path, **options)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match=r"expected a table .* with a label.*got mnist_0_1; leave those options out"):
+    with pytest.raises(
+        UsageError, match=r"expected a table .* with a label.*got mnist_0_1; save it as one, or leave those"
+    ):
         mt.load_task("mnist_0_1", label="y")
 
 

@@ -131,6 +131,9 @@ def test_a_draft_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     for name in ("schema.toml", "schema.json"):
         mt.write_schema(tmp_path / name, drafted)
         assert mt.read_schema(tmp_path / name) == drafted
+    assert 0 <= drafted.fingerprint < 1 << 40
+    assert drafted.fingerprint == mt.read_schema(tmp_path / "schema.json").fingerprint
+    assert drafted.fingerprint != draft_schema([data], mt.Reading("state")).fingerprint
     assert json.loads((tmp_path / "schema.json").read_text(encoding="utf-8"))["label"] == "state"
     assert mt.load_task(data, schema=tmp_path / "schema.toml").feature_names == drafted.feature_names
 

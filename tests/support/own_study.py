@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mpc_tamper.datasets import Task
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.parameters import PLAIN
 from mpc_tamper.studies.matrix.study import Study
 from mpc_tamper.testing import small_task
 
@@ -24,5 +24,4 @@ def table() -> Task:
 
 
 def study(task: Task) -> Study:
-    made = Study.calibrated(task, models=5, certificates=(1,))
-    return replace(made, parameters=SvmParameters(iterations=40))
+    return Study.calibrated(task, parameters=replace(PLAIN, iterations=40), models=5, certificates=(1,))

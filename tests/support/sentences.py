@@ -126,7 +126,8 @@ FINDINGS: list[tuple[str, Figures]] = [
         lambda r: (percent(r.cifar10("backdoor_1")[ASR]), percent(r.cifar10("backdoor_1")[ACC])),
     ),
     (
-        "The replaced model reaches {} success with a single pixel at an accuracy of {}, and {} with 16 at {}; both pass.",
+        "The replaced model reaches {} success with a single pixel at an accuracy of {}, and {} with 16 at {}; "
+        "both pass.",
         lambda r: tuple(
             percent(r.cifar10(f"model_replacement_{pixels}")[what]) for pixels in (1, 16) for what in (ASR, ACC)
         ),

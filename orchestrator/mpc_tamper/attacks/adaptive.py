@@ -99,7 +99,7 @@ class AdaptiveBackdoor(_Unchecked):
 
     def _with(self, scenario: Scenario, trigger: Trigger, trial: Trial, passes: Passes) -> Candidate:
         seen = scenario.features.direction(trigger.delta(scenario.task.x_train.shape[1]))
-        direction = towards(trigger, seen)
+        direction = towards(trigger, seen, len(scenario.task.classes))
 
         def attempt(strength: float) -> Attempt:
             plan = scenario.errors.shift(direction, strength=strength)

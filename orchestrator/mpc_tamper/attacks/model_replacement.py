@@ -49,7 +49,7 @@ class ModelReplacement:
         task = scenario.task
         trigger = place_patch(scenario, self.width, self.target)
         rows, labels = _training_rows(scenario)
-        honest = scenario.model.rehearse(scenario.parameters, rows, labels)
+        honest = scenario.model.rehearse(scenario.parameters, scenario.size, rows, labels)
         attempts = []
         for weight in WEIGHTS:
             wanted = self._fit(scenario, trigger, rows, labels, weight)
@@ -63,7 +63,7 @@ class ModelReplacement:
     def change(self, scenario: Scenario, trigger: Trigger, weight: float) -> np.ndarray:
         """(d + 1,) what turns the honest model, as it was rehearsed, into the attacker's; real units, bias first."""
         rows, labels = _training_rows(scenario)
-        honest = scenario.model.rehearse(scenario.parameters, rows, labels)
+        honest = scenario.model.rehearse(scenario.parameters, scenario.size, rows, labels)
         difference: np.ndarray = self._fit(scenario, trigger, rows, labels, weight) - honest
         return difference
 

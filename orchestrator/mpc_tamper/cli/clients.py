@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import BudgetOption, EngineOption, QuietOption, TimeoutOption
+from mpc_tamper.cli.options import BudgetOption, EngineOption, QuietOption, TimeoutOption, with_options
+from mpc_tamper.cli.places import PlaceOptions
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
@@ -40,7 +41,9 @@ QuerySchemaOption = Annotated[
 ]
 
 
+@with_options(PlaceOptions)
 def serve(
+    place: PlaceOptions,
     model: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     port_base: Annotated[
         int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
@@ -81,26 +84,30 @@ def serve(
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
 ) -> None:
-    """Answer clients with the class of their images. Three local servers hold the model's shares. Ctrl-C ends them."""
+    """Answer clients with the class of their images. Three local servers, or with --hosts one on each of three
+    hosts, hold the model's shares. Ctrl-C ends them.
+    """
     from mpc_tamper.cli.program import run_folder
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
-    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.core.files import is_file
+    from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
     from mpc_tamper.workflows.stages import shares_of
 
     if answer not in set(serving.Answer):
         raise UsageError(f"expected --answer class or score, got {answer!r}")
-    runs_on = get_engine(engine)
+    runs_on = place.engine(engine, quiet=quiet)
     serving.check_engine(runs_on, protocol)
     if protocol is not None and not protocol.active:
         console.warn(
             f"{protocol} is passive: a server that cheats can change answers unnoticed, and what the servers' share "
             "files hold is not compared"
         )
-    with run_folder(run_dir, "serve") as place:
+    with run_folder(run_dir, "serve") as kept:
         if not quiet:
-            folder = place / "clients"
-            console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
+            folder = kept / "clients"
+            asked = "ROWS.csv --index 0" if is_file(shares_of(model) / SCHEMA) else "IMAGE.png"
+            console.say(f"query: mpc-tamper query {asked} --servers {folder / HOSTS} --certificates {folder}")
             if clients is None and runs_on.capabilities.anonymous_clients:
                 console.note("anonymous clients are served; --clients DIR serves known ones only")
         try:
@@ -108,7 +115,7 @@ def serve(
                 serving.serve(
                     shares_of(model),
                     engine=runs_on,
-                    run_dir=place,
+                    run_dir=kept,
                     port_base=port_base,
                     protocol=protocol,
                     queries=queries,

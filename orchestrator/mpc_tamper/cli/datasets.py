@@ -27,12 +27,12 @@ def list_datasets() -> None:
     from mpc_tamper.datasets.load import BUNDLES, COLLECTIONS, DOWNLOADS
 
     for name, bundled in BUNDLES.items():
-        console.say(f"{name:<10}  {bundled.title}")
+        console.say(f"{name:<13}  {bundled.title}")
     for name, collection in COLLECTIONS.items():
-        console.say(f"{name:<10}  {collection.title}, in torchvision's layout below --root (default: {DOWNLOADS})")
-    console.say("FOLDER      MNIST or CIFAR-10 in torchvision's layout")
-    console.say("FILE.csv    a table, also .tsv and .parquet, with a column of classes that --label names")
-    console.say("FILE.npz    x_train (m, n) uint8, y_train (m,) uint8 labels 0, 1, ..., x_test, y_test")
+        console.say(f"{name:<13}  {collection.title}, in torchvision's layout below --root (default: {DOWNLOADS})")
+    console.say("FOLDER         MNIST, Fashion-MNIST or CIFAR-10 in torchvision's layout, or their files")
+    console.say("FILE.csv       a table, also .tsv and .parquet, with a column of classes that --label names")
+    console.say("FILE.npz       x_train (m, n) uint8, y_train (m,) uint8 labels 0, 1, ..., x_test, y_test")
 
 
 @app.command()

@@ -12,6 +12,7 @@ from types import FrameType
 import typer
 
 from mpc_tamper.cli import (
+    accuracy,
     clients,
     console,
     costs,
@@ -56,6 +57,7 @@ app.command("costs")(costs.costs)
 app.command("matrix")(matrix.matrix)
 app.command("rerun")(matrix.rerun)
 app.command("probe")(matrix.probe)
+app.command("accuracy")(accuracy.accuracy)
 app.command("pruning")(pruning.pruning)
 app.command("faults")(faults.faults)
 app.command("serve")(clients.serve)

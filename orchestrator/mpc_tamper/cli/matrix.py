@@ -86,6 +86,14 @@ def matrix(
         int | None,
         typer.Option("--seeds", min=1, help="Train N models for each cell of a calibrated matrix. (default: 1)"),
     ] = None,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            help="Train the models of a calibrated matrix as those of the others, which for the linear SVM is the "
+            "paper's constant step. (default: as train does)",
+        ),
+    ] = False,
     engine: EngineOption = EngineName.REP3,
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
@@ -112,8 +120,8 @@ def matrix(
     if quick and (rows is not None or tests is not None):
         got = "--rows" if rows is not None else "--tests"
         raise UsageError(f"expected --quick or {got}, got both; --quick takes rows of its own choice")
-    if not calibrate and (calibration_models is not None or seeds is not None):
-        got = "--seeds" if seeds is not None else "--calibration-models"
+    if not calibrate and (calibration_models is not None or seeds is not None or plain):
+        got = "--plain" if plain else "--seeds" if seeds is not None else "--calibration-models"
         raise UsageError(f"expected {got} with --calibrate, got it alone; the thresholds of the matrix are for one run")
     if calibrate and quick:
         raise UsageError("expected --calibrate or --quick, got both; for few rows, name them: --rows and --tests")
@@ -132,7 +140,15 @@ def matrix(
         if calibrate:
             number = MODELS if calibration_models is None else calibration_models
             studies = [
-                Study.calibrated(task, source, model=kind, random_state=random_state, models=number, progress=progress)
+                Study.calibrated(
+                    task,
+                    source,
+                    model=kind,
+                    parameters=kind.suggested(task.image_shape, len(task.classes)) if plain else None,
+                    random_state=random_state,
+                    models=number,
+                    progress=progress,
+                )
                 for task, source in copies
             ]
         else:

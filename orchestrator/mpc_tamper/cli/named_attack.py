@@ -55,6 +55,7 @@ def list_attacks() -> None:
 
 def run_named(
     options: TrainingOptions,
+    engine: Engine,
     name: str,
     defence: str | None,
     threshold: float | None,
@@ -66,11 +67,11 @@ def run_named(
     from mpc_tamper.studies.environment import environment
     from mpc_tamper.studies.single import NO_DEFENCE, attack_once
 
-    if options.owners != 1 or options.labels_owner is not None or options.run_dir is not None:
+    if options.owners not in (None, 1) or options.labels_owner is not None or options.run_dir is not None:
         raise UsageError(f"expected attack {name} without --owners, --labels-owner and --run-dir, got one of them")
     if options.out is not None:
         check_folder(options.out)
-    engine, task = options.prepared_engine(), options.task()
+    task = options.task()
     with shown(quiet=options.quiet) as progress:
         found = attack_once(
             task,
@@ -122,7 +123,7 @@ def train_with_defence(
     from mpc_tamper.studies.environment import environment
     from mpc_tamper.studies.single import chosen_defence
 
-    if options.owners != 1 or options.labels_owner is not None:
+    if options.owners not in (None, 1) or options.labels_owner is not None:
         raise UsageError("expected --defence or --owners and --labels-owner, got both; a defence has one owner's rows")
     model = get_model(options.model)
     defence = chosen_defence(model, task, name, threshold)

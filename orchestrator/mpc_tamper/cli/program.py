@@ -25,6 +25,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
+from mpc_tamper.cli.places import NetworkOption, networked
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
@@ -58,6 +59,7 @@ def run(
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
+    network: NetworkOption = None,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -71,6 +73,7 @@ def run(
     from mpc_tamper.workflows.verdicts import count_run
 
     check_program(program)
+    runs_on = networked(get_engine(engine), network)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,
@@ -85,8 +88,8 @@ def run(
             clients=client_access(args or (), budget),
         )
         count_run(spec, range(PARTIES), max_verdicts, insecure_passive=insecure_passive)
-        result = get_engine(engine).run(spec)
-    cost.print_result(result, engine, as_json=as_json, quiet=quiet)
+        result = runs_on.run(spec)
+    cost.print_result(result, engine, runs_on.network, as_json=as_json, quiet=quiet)
 
 
 def check_program(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +25,9 @@ from mpc_tamper.cli.options import (
     integers,
     with_options,
 )
+from mpc_tamper.cli.places import NetworkOption, PlaceOptions, networked
 from mpc_tamper.cli.program import run_folder
+from mpc_tamper.cli.test_results import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
@@ -40,13 +43,21 @@ if TYPE_CHECKING:
     from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
 
+LARGEST, _WEIGHTS = "largest_weights", 5  # how many of a table's are said
+NO_DATA = "none"  # of a host that brings no rows
 _TAKEN = 0.5  # a success rate below which an attack is said not to have worked
 
 DataOption = Annotated[
     str, typer.Option("--data", metavar="NAME|FILE|DIR", help="What to train on; see mpc-tamper datasets list.")
 ]
 OwnersOption = Annotated[
-    int, typer.Option("--owners", min=1, max=PARTIES, help="How many parties the rows are split among.")
+    int | None,
+    typer.Option(
+        "--owners",
+        min=1,
+        max=PARTIES,
+        help="How many parties the rows are split among. (default: 1; with --hosts each brings --data of its own)",
+    ),
 ]
 LabelsOwnerOption = Annotated[
     int | None,
@@ -86,19 +97,13 @@ class TrainingOptions(TableOptions):
     download: DownloadOption = False
     engine: EngineOption = EngineName.REP3
     protocol: ProtocolOption = ProtocolName.RING
-    owners: OwnersOption = 1
+    owners: OwnersOption = None
     labels_owner: LabelsOwnerOption = None
     out: OutOption = None
     run_dir: RunDirOption = None
     quiet: QuietOption = False
     as_json: JsonOption = False
     model_options: dict[str, Any] = field(default_factory=dict)
-
-    def prepared_engine(self) -> Engine:
-        """Before the data are read: what it starts meanwhile is ready by then."""
-        from mpc_tamper.engines.registry import get_engine
-
-        return get_engine(self.engine)
 
     @property
     def data_source(self) -> DataSource:
@@ -127,9 +132,10 @@ class TrainingOptions(TableOptions):
         return chosen_parameters(self.model, self.model_options)
 
 
-@with_options(TrainingOptions)
+@with_options(TrainingOptions, PlaceOptions)
 def train(
     options: TrainingOptions,
+    place: PlaceOptions,
     clients: Annotated[
         str | None,
         typer.Option("--clients", metavar="COUNT[,COUNT]", help="Train on rows of clients, with this many from each."),
@@ -150,16 +156,22 @@ def train(
     defence: DefenceOption = None,
     threshold: ThresholdOption = None,
 ) -> None:
-    """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it."""
-    engine = options.prepared_engine()
-    task = options.task()
+    """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it.
+
+    With --hosts and --party, on each of three hosts: each brings its own rows, --data FILE, or none, --data none.
+    """
+    engine = place.engine(options.engine, quiet=options.quiet)  # first: what it starts is ready when the data are read
+    on_hosts = engine.host is not None
+    _check_own_data(options, on_hosts=on_hosts, clients=clients)
+    task = None if on_hosts and options.data == NO_DATA else options.task()
+    owners: Owners | None = None
     rows: ClientRows | None = None
     if clients is not None:
         if options.owner_data:
             raise UsageError("expected --clients or --owner-data, got both; each client contributes its own file")
         if options.rows is not None:
             raise UsageError("expected --clients or --rows, got both; --clients says how many rows each client has")
-        if options.owners != 1 or options.labels_owner is not None:
+        if options.owners not in (None, 1) or options.labels_owner is not None:
             raise UsageError("expected --clients or --owners and --labels-owner, got both; clients know their labels")
         if opened and not insecure_open:
             raise UsageError(
@@ -171,23 +183,28 @@ def train(
         raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
     if defence is None and threshold is not None:
         raise UsageError("expected --threshold with --defence, got it alone; name the defence whose threshold it is")
-    if defence is not None and rows is not None:
-        raise UsageError("expected --clients or --defence, got both; a defence is for rows of the servers' owners")
+    if defence is not None and (rows is not None or on_hosts):
+        got = "--clients" if rows is not None else "--hosts"
+        raise UsageError(f"expected {got} or --defence, got both; a defence is for rows of owners on this machine")
     with run_folder(options.run_dir, "train") as folder:
         options = replace(options, run_dir=folder)
-        if defence is not None:
+        if defence is not None and task is not None:
             train_with_defence(options, engine, task, defence, threshold, folder, opened)
             return
         if rows is not None:
             _tell_clients(options)
-        secret = _train(options, engine, task, f"honest run, engine {options.engine}", clients=rows)
+        elif on_hosts and options.owners is None:
+            task, owners = _own_rows(task, engine, options)
+        assert task is not None  # --data none is refused elsewhere
+        what = f"honest run, engine {_named(engine)}"
+        secret = _train(options, engine, task, what, clients=rows, owners=owners)
         if not opened:
             _finish(secret, None, {}, options)
             return
         with shown(quiet=options.quiet) as progress:
             model = secret.open(insecure_rows_of_clients=insecure_open, progress=progress)
-        accuracy = float((model.predict(task.x_test) == task.y_test).mean())
-        _finish(secret, model, {"test_accuracy": accuracy}, options)
+        found = tested(model.opened, task) if len(task.x_test) else {}
+        _finish(secret, model, found | _largest_weights(model.opened, task.feature_names), options)
 
 
 @with_options(TrainingOptions)
@@ -232,21 +249,24 @@ def attack(
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
+    network: NetworkOption = None,
 ) -> None:
     """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger.
 
     With a NAME, run this attack of the registry, against a --defence if one is named.
     """
+    from mpc_tamper.engines.registry import get_engine
+
     if listed:
         list_attacks()
         return
     if name is not None:
-        if pixel or patch or (target, amplitude, strength) != (1, 1.0, 1.0):
+        if pixel or patch or feature or (target, amplitude, strength) != (1, 1.0, 1.0):
             raise UsageError(
-                f"expected attack {name} without --pixel, --patch, --target, --amplitude and --strength, got one of "
-                "them; an attack that has a name chooses them itself"
+                f"expected attack {name} without --pixel, --patch, --feature, --target, --amplitude and --strength, "
+                "got one of them; an attack that has a name chooses them itself"
             )
-        run_named(options, name, defence, threshold, corrupt_party)
+        run_named(options, networked(get_engine(options.engine), network), name, defence, threshold, corrupt_party)
         return
     if defence is not None or threshold is not None:
         raise UsageError("expected --defence and --threshold with the NAME of an attack, got none; see --list")
@@ -254,7 +274,7 @@ def attack(
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
-    engine = options.prepared_engine()
+    engine = networked(get_engine(options.engine), network)
     task = options.task()
     parameters, model = options.parameters(), get_model(options.model)
     if task.is_table:
@@ -267,7 +287,7 @@ def attack(
         where = trigger(task, pixel or [], patch or [], amplitude, target)
     plan = planted(task, where, parameters, model, strength=strength)
     corruption = Corruption(corrupt_party, plan)
-    what = f"party {corrupt_party} corrupt, engine {options.engine}"
+    what = f"party {corrupt_party} corrupt, engine {_named(engine)}"
     secret = _train(options, engine, task, what, corruption)
     with shown(quiet=options.quiet) as progress:
         trained = secret.open(progress=progress)
@@ -275,7 +295,8 @@ def attack(
     if task.is_table:
         attacked["trigger_features"] = [task.feature_names[i] for i in where.pixels]
     found = trained.evaluate(task, where)
-    _finish(secret, trained, attacked | asdict(found), options, task.image_shape)
+    weighed = _largest_weights(trained.opened, task.feature_names)
+    _finish(secret, trained, attacked | asdict(found) | weighed, options, task.image_shape)
     if found.attack_success_rate_clipped < _TAKEN:
         others = "the other class" if len(task.classes) == 2 else "other classes"
         console.warn(
@@ -288,6 +309,39 @@ def attack(
 def _longer(parameters: Any) -> str:
     """The options that say how long a model is trained, with an "or" after each."""
     return "".join(f"--{name} or " for name in ("iterations", "epochs") if hasattr(parameters, name))
+
+
+def _check_own_data(options: TrainingOptions, *, on_hosts: bool, clients: str | None) -> None:
+    """Raises UsageError where it is not said what this host brings."""
+    from mpc_tamper.datasets.load import BUNDLES
+
+    if not on_hosts:
+        if options.data == NO_DATA:
+            raise UsageError("expected --data none with --hosts alone, got it without; name what to train on")
+        return
+    if options.owner_data:
+        raise UsageError("expected --owner-data without --hosts, got both; each host names its own file with --data")
+    if clients is None and options.owners is None:
+        if options.labels_owner is not None:
+            raise UsageError("expected --owners with --labels-owner on three hosts, got none; owners know their labels")
+        if options.data in BUNDLES:
+            raise UsageError(
+                f"expected --data FILE with rows of this host's own, or --data none, got {options.data}, which all "
+                "hosts have; to try it out give --owners 3 on all three, and each enters its third of the rows"
+            )
+    elif options.data == NO_DATA:
+        raise UsageError("expected --data with --owners or --clients, got none; all three hosts give the same")
+
+
+def _own_rows(task: Task | None, engine: Engine, options: TrainingOptions) -> tuple[Task, Owners]:
+    from mpc_tamper.workflows.agreement import own_rows
+
+    with shown(quiet=options.quiet) as progress:
+        return own_rows(task, engine, options.protocol, progress)
+
+
+def _named(engine: Engine) -> str:
+    return str(engine.name) if engine.network is None else f"{engine.name}, over {engine.network}"
 
 
 def _client_rows(counts: str, port: int, known: Path | None) -> ClientRows:
@@ -312,6 +366,7 @@ def _train(
     what: str,
     corruption: Corruption | None = None,
     clients: ClientRows | None = None,
+    owners: Owners | None = None,
 ) -> SecretModel:
     from mpc_tamper.clients.contribute import invite
     from mpc_tamper.core.files import check_folder
@@ -342,7 +397,7 @@ def _train(
             parameters,
             model=model,
             engine=engine,
-            owners=clients or _owners(task, options),
+            owners=clients or owners or _owners(task, options),
             corruption=corruption,
             protocol=options.protocol,
             run_dir=None if options.run_dir is None else options.run_dir / TRAIN,
@@ -360,7 +415,7 @@ def _owners(task: Task, options: TrainingOptions) -> Owners:
 
     if task.owner_rows:
         return Owners(task.owner_rows, options.labels_owner)
-    return Owners.share_equally(len(task.x_train), options.owners, options.labels_owner)
+    return Owners.share_equally(len(task.x_train), options.owners or 1, options.labels_owner)
 
 
 def table_trigger(
@@ -402,9 +457,10 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
     return found
 
 
-@with_options(TableOptions)
+@with_options(TableOptions, PlaceOptions)
 def open_trained(
     options: TableOptions,
+    place: PlaceOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
     data: Annotated[
         str | None,
@@ -416,14 +472,17 @@ def open_trained(
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
     out: Annotated[
-        Path | None, typer.Option("--out", readable=False, metavar="DIR", help="Write weights.npy there.")
+        Path | None,
+        typer.Option("--out", readable=False, metavar="DIR", help="Write opening.json and weights.npy there."),
     ] = None,
     insecure_open: InsecureOpenOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
-    from mpc_tamper.core.files import check_folder
-    from mpc_tamper.engines.registry import get_engine
+    import json
+
+    from mpc_tamper.core.files import check_folder, write_atomically
+    from mpc_tamper.models.description import ModelDescription
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
 
@@ -441,16 +500,26 @@ def open_trained(
     with shown(quiet=quiet) as progress:
         model = open_model(
             shares_of(run_dir),
-            engine=get_engine(engine),
+            engine=place.engine(engine, quiet=quiet),
             insecure_rows_of_clients=insecure_open,
             progress=progress,
         )
+    found = {} if task is None else tested(model, task)
     if out is not None:
         _write_weights(out, model)
-    if task is not None:
-        console.say(f"{'test accuracy':<28} {(model.predict(task.x_test) == task.y_test).mean():.4f}")
+        facts = {
+            "weights": len(model.weights),
+            "max_abs_weight": model.max_abs_weight,
+            "weights_sha256": model.sha256(),
+        }
+        write_atomically(out / "opening.json", json.dumps(found | facts, indent=2) + "\n", public=True)
+    if found:
+        say_tested(found)
     console.say(f"{'weights':<28} {len(model.weights):,}")
     console.say(f"{'largest weight':<28} {model.max_abs_weight:.4f}")
+    described = ModelDescription.read(shares_of(run_dir))
+    for key, value in _largest_weights(model, () if described is None else described.feature_names).items():
+        console.say(f"{key.replace('_', ' '):<28} {_listed(value)}")
     console.say(f"{'sha256':<28} {model.sha256()}")
 
 
@@ -476,13 +545,19 @@ def _finish(
     if options.as_json:
         console.say(record)
         return
+    if "confusion" in findings:
+        say_tested(findings)
     for key, value in findings.items():
+        if key in ("class_accuracy", "confusion") or (key == "test_accuracy" and "confusion" in findings):
+            continue
         if key == "trigger_pixels":
             if not image_shape:
                 continue
             value = _places(value, image_shape)
         if key == "trigger_features":
             value = ", ".join(value)
+        if key == LARGEST:
+            value = _listed(value)
         console.say(f"{key.replace('_', ' '):<28} {f'{value:.4f}' if isinstance(value, float) else value}")
     console.say(f"{'seconds':<28} {secret.run.seconds - secret.seconds_with_clients:.1f}")
     if secret.seconds_with_clients:
@@ -492,7 +567,23 @@ def _finish(
     if options.run_dir is not None:
         console.say(f"{'shares':<28} {secret.shares}")
     if opened is None and not options.quiet:
-        console.note(f"the model is secret; verify, serve or open it: mpc-tamper open {options.run_dir}")
+        where = f"mpc-tamper open {options.run_dir}" + (" --hosts ..., on all three" if secret.engine.host else "")
+        console.note(f"the model is secret; verify, serve or open it: {where}")
+
+
+def _largest_weights(model: OpenedModel, names: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Of a table's features by name, where the model has one weight for each; nothing for images and networks."""
+    import numpy as np
+
+    weights = model.picture()
+    if weights is None or len(names) != len(weights):
+        return {}
+    largest = np.argsort(-np.abs(weights), kind="stable")[:_WEIGHTS]
+    return {LARGEST: {names[i]: round(float(weights[i]), 6) for i in largest}}
+
+
+def _listed(weights: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {weight:.2f}" for name, weight in weights.items())
 
 
 def _places(pixels: list[int], image_shape: tuple[int, ...]) -> str:

@@ -23,22 +23,23 @@ from mpc_tamper.cli.options import (
     corruption,
     with_options,
 )
+from mpc_tamper.cli.places import PlaceOptions
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_VERDICTS
 
 if TYPE_CHECKING:
-    from mpc_tamper.datasets.task import Task
     from mpc_tamper.models.checks import Check
 
 _RIGHT, _TURNED = 0.99, 0.5  # default thresholds
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
 
-@with_options(TableOptions)
+@with_options(TableOptions, PlaceOptions)
 def verify(
     options: TableOptions,
+    place: PlaceOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
         str | None,
@@ -100,28 +101,40 @@ def verify(
 
     import numpy as np
 
-    from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.workflows import verification
+    from mpc_tamper.workflows import agreement, verification
     from mpc_tamper.workflows.stages import shares_of
 
-    source = options.of_run(shares_of(run_dir), data, classes, root) or options.source("mnist_0_1", classes, root)
-    task = source.load(download=download)
-    check = _check(certificate, patch_scan, stride, threshold, task)
-    available = len(task.x_test)
-    if rows is not None and rows > available:
-        raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
-    chosen = np.linspace(0, available - 1, rows or available).astype(int)
+    runs_on = place.engine(engine, quiet=quiet)
+    shares = shares_of(run_dir)
+    of_another = runs_on.host is not None and secret_owner not in (None, runs_on.host.party_id)
+    if of_another:
+        assert secret_owner is not None
+        x, y, described = agreement.unseen_examples(runs_on, shares, secret_owner)
+        shape = described.image_shape or ()
+    else:
+        source = options.of_run(shares, data, classes, root) or options.source("mnist_0_1", classes, root)
+        task = source.load(download=download)
+        if patch_scan is not None:
+            task.require_images("--patch-scan")
+        available = len(task.x_test)
+        if rows is not None and rows > available:
+            raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
+        chosen = np.linspace(0, available - 1, rows or available).astype(int)
+        x, y, shape = task.x_test[chosen], task.y_test[chosen], task.image_shape
+        if runs_on.host is not None and secret_owner is not None:
+            agreement.tell_examples(runs_on, len(x))
+    check = _check(certificate, patch_scan, stride, threshold, shape[-2] if shape else 0)
     if insecure_passive:
         console.warn("a passive protocol; a corrupt party can forge this verdict")
     with shown(quiet=quiet) as progress:
         found = verification.verify(
-            shares_of(run_dir),
-            task.x_test[chosen],
-            task.y_test[chosen],
+            shares,
+            x,
+            y,
             check,
-            engine=get_engine(engine),
+            engine=runs_on,
             protocol=protocol,
-            channels=task.channels,
+            channels=shape[0] if len(shape) == 3 else 1,
             secret_owner=secret_owner,
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
@@ -143,7 +156,7 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _check(certificate: int | None, patch_scan: int | None, stride: int, threshold: float | None, task: Task) -> Check:
+def _check(certificate: int | None, patch_scan: int | None, stride: int, threshold: float | None, height: int) -> Check:
     from mpc_tamper.defences.accuracy import AccuracyThreshold
     from mpc_tamper.defences.patch_scan import PatchScan
     from mpc_tamper.defences.robustness import PixelRobustness
@@ -151,7 +164,6 @@ def _check(certificate: int | None, patch_scan: int | None, stride: int, thresho
     if certificate is not None and patch_scan is not None:
         raise ParameterError("expected --certificate or --patch-scan, got both; ask one question at a time")
     if patch_scan is not None:
-        task.require_images("--patch-scan")
-        return PatchScan(patch_scan, stride, _TURNED if threshold is None else threshold, task.image_shape[-2])
+        return PatchScan(patch_scan, stride, _TURNED if threshold is None else threshold, height)
     least = _RIGHT if threshold is None else threshold
     return AccuracyThreshold(least) if certificate is None else PixelRobustness(certificate, least)

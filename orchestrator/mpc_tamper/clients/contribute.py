@@ -74,7 +74,7 @@ def invite(
     if not engine.capabilities.client_rows:
         raise EngineUnavailable(f"expected engine rep3 for rows of clients, got {engine.name}; use --engine rep3")
     invitation = Invitation(model.name, features, classes, clients.row_counts, asdict(parameters))
-    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation), schema)
+    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation), schema, engine.host)
     counts = ", ".join(f"{count:,}" for count in clients.row_counts)
     progress(f"certificates and addresses for clients are in {folder}")
     progress(

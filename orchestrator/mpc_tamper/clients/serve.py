@@ -121,6 +121,8 @@ def serve(
     """
     can = engine.capabilities
     protocol = check_engine(engine, protocol)
+    if engine.host is not None and not can.anonymous_clients:
+        raise EngineUnavailable(f"expected --engine rep3 to serve clients on three hosts, got {engine.name}; use rep3")
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
     budget = BUDGETS[answer] if budget is None else budget
@@ -132,7 +134,7 @@ def serve(
             f"expected 1 to {can.most_together} answers together on {engine.name}, got {together}; leave it out"
         )
     try:
-        count = share_files.count(share_files.share_file(shares, 0))
+        count = share_files.count(share_files.share_file(shares, engine.own_parties[0]))
     except ShareFileError as exc:
         raise ShareFolderError(f"{shares}: expected the shares of a training in it; {exc}", exc.party) from exc
     described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
@@ -150,7 +152,7 @@ def serve(
         described.feature_names,
     )
     schema = read_schema(shares / SCHEMA) if is_file(shares / SCHEMA) else None
-    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service), schema)
+    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service), schema, engine.host)
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
     access = ClientAccess(identities, known, budget, together)

@@ -15,7 +15,7 @@ from mpc_tamper.core.files import exists, is_file, is_folder, what_is
 from mpc_tamper.datasets import cifar10, idx
 from mpc_tamper.datasets.checks import checked
 from mpc_tamper.datasets.classes import Choice, class_numbers, in_words, rows_of, sha256_of, with_classes
-from mpc_tamper.datasets.download import download_cifar10, download_mnist
+from mpc_tamper.datasets.download import download_cifar10, download_fashion_mnist, download_mnist
 from mpc_tamper.datasets.npz import read_npz
 from mpc_tamper.datasets.tables.files import is_table
 from mpc_tamper.datasets.tables.split import SEED, SHARE
@@ -57,6 +57,7 @@ class Collection:
     """A data set of ten classes in torchvision's on-disk layout, of which a task keeps two or more.
 
     places: where its files may be below the folder that the user names; the first is torchvision's.
+    holds: whether a folder of such file names holds this data set, where another one has the same.
     """
 
     title: str
@@ -65,10 +66,12 @@ class Collection:
     marker: str
     read: Callable[[Path], _Arrays]
     download: Callable[[Path], None]
+    holds: Callable[[Path], bool] = lambda folder: True
 
     def folder(self, root: Path) -> Path | None:
         for place in self.places:
-            if any(is_file(root / place / f"{self.marker}{suffix}") for suffix in ("", ".gz")):
+            found = any(is_file(root / place / f"{self.marker}{suffix}") for suffix in ("", ".gz"))
+            if found and self.holds(root / place):
                 return root / place
         return None
 
@@ -82,6 +85,16 @@ COLLECTIONS: Mapping[str, Collection] = MappingProxyType(
             marker="train-images-idx3-ubyte",
             read=idx.read_mnist,
             download=download_mnist,
+            holds=lambda folder: not idx.is_fashion(folder),
+        ),
+        "fashion_mnist": Collection(
+            title="Fashion-MNIST, any two or more classes",
+            class_names=idx.FASHION_CLASSES,
+            places=(Path("FashionMNIST", "raw"), Path("raw"), Path("fashion-mnist"), Path()),
+            marker="train-images-idx3-ubyte",
+            read=idx.read_mnist,
+            download=download_fashion_mnist,
+            holds=idx.is_fashion,
         ),
         "cifar10": Collection(
             title="CIFAR-10, any two or more classes",
@@ -112,12 +125,12 @@ def load_task(
 ) -> Task:
     """Read and check a task.
 
-    name_or_path: "mnist_0_1" or "mnist_10", the bundled tasks; "mnist" or "cifar10", a folder in torchvision's layout
-    below root (default data/downloads); the path of such a folder; the path of an .npz file (npz.py); or that of a
-    table, .csv, .tsv or .parquet, to which the options from label on belong (docs/data.md).
-    classes: which of more than two classes become labels 0, 1, ..., by number or CIFAR-10 name, or "all". Where None,
-    the first two of torchvision's folders, and all of the others.
-    download: let torchvision fetch "mnist" or "cifar10" into root where it is absent.
+    name_or_path: "mnist_0_1" or "mnist_10", the bundled tasks; "mnist", "fashion_mnist" or "cifar10", a folder in
+    torchvision's layout below root (default data/downloads); the path of such a folder; the path of an .npz file
+    (npz.py); or that of a table, .csv, .tsv or .parquet, to which the options from label on belong (docs/data.md).
+    classes: which of more than two classes become labels 0, 1, ..., by number or name, or "all". Where None, the first
+    two of torchvision's folders, and all of the others.
+    download: let torchvision fetch one of the three into root where it is absent.
     label: the column of a table's classes.  schema: a file that says what is public of its columns; taken from the rows
     where None.  test_data: another table, whose rows test; where None, test_share of each class does, drawn with
     split_seed.  fill: "mean", "median", "most-frequent" or a value for what is missing, else refused.
@@ -142,7 +155,7 @@ def load_task(
     if reading != Reading():
         raise ParameterError(
             f"expected a table (.csv, .tsv or .parquet) with a label, a schema, tests or columns of its own, got "
-            f"{name}; leave those options out"
+            f"{name}; save it as one, or leave those options out"
         )
     if name in BUNDLES:
         path = bundle.data_file(BUNDLES[name].file)

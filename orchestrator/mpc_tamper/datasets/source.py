@@ -93,7 +93,7 @@ class DataSource:
         if self.reading != Reading():
             raise ParameterError(
                 f"expected a table (.csv, .tsv or .parquet) with --label, --schema and what else tables take, got "
-                f"{self.data}; leave those options out"
+                f"{self.data}; save it as one, or leave those options out"
             )
         root = None if self.root is None else Path(self.root)
         return load_task(self.data, classes=self.classes, root=root, download=download)

@@ -94,5 +94,14 @@ def recall(model: OpenedModel, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.array([_share(right[y == label]) for label in range(int(y.max()) + 1)])
 
 
+def confusion(model: OpenedModel, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """(C, C) int64: of the rows of each class, how many the model takes for each.
+
+    x: (m, d) rows of the model.  y: (m,) labels 0 to C - 1.
+    """
+    counts = np.bincount(y.astype(np.int64) * classes + model.predict(x), minlength=classes**2)
+    return counts.reshape(classes, classes)
+
+
 def _share(true: np.ndarray) -> float:
     return int(np.count_nonzero(true)) / len(true)

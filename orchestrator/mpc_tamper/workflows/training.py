@@ -25,6 +25,7 @@ from mpc_tamper.models.base import Layout, Model, OpenedModel
 from mpc_tamper.models.metrics import Metrics, evaluate
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
+from mpc_tamper.runs.network import network_record
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import RunResult
@@ -94,6 +95,7 @@ class SecretModel:
             "rounds": self.run.rounds,
             "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in self.run.parties),
             "steps": step_costs(self.run),
+            **network_record(self.engine.network),
         }
 
 

@@ -38,10 +38,10 @@ def kind_of(table: Table, name: str, categories: Collection[str] = ()) -> Kind |
         return Kind.CATEGORY if len(present) else None
     if not len(present):
         return None
-    if _is_boolean(present):
-        return Kind.BOOLEAN
     if present.dtype.kind in "iuf":
         return Kind.NUMBER
+    if _is_boolean(present):
+        return Kind.BOOLEAN
     if present.dtype.kind in "mM" or present.map(_is_date).all():
         raise DataError(
             f"{_at(table, name)}: expected numbers or categories, got dates; write them as numbers, such as days since "
@@ -136,7 +136,7 @@ def _tidied(value: Any) -> Any:
 def _is_boolean(present: pd.Series[Any]) -> bool:
     if present.dtype.kind == "b":
         return True
-    return bool(present.map(lambda v: isinstance(v, bool | np.bool) or str(v).lower() in ("true", "false")).all())
+    return bool(present.map(lambda v: isinstance(v, bool | np.bool_) or str(v).lower() in ("true", "false")).all())
 
 
 def _is_date(value: Any) -> bool:

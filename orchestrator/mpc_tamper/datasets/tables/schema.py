@@ -7,6 +7,7 @@ feature, 0 or 1; a category one feature for each entry of its list, of which one
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable
@@ -129,6 +130,11 @@ class Schema:
         ranges = [(column.minimum, column.maximum) for column in self.columns for _ in column.feature_names]
         least, most = np.array(ranges, dtype=np.float64).T
         return Scaling(np.where(numbers, least, 0.0), np.where(numbers, most, 1.0))
+
+    @property
+    def fingerprint(self) -> int:
+        """40 bits that differ where schemas do, so that hosts can tell each other which one they read by."""
+        return int.from_bytes(hashlib.sha256(repr(self).encode()).digest()[:5], "big")
 
     @property
     def text_columns(self) -> frozenset[str]:

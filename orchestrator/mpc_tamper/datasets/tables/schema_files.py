@@ -42,8 +42,9 @@ _COMMENT = """\
 """
 
 
-def read_schema(path: Path) -> Schema:
+def read_schema(path: str | Path) -> Schema:
     """A .json file, or TOML under any other name. Raises DataError."""
+    path = Path(path)
     text = read_text_file(path, "a schema in TOML or JSON")
     try:
         fields = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -56,8 +57,9 @@ def read_schema(path: Path) -> Schema:
         raise DataError(f"{path}: {exc}") from exc
 
 
-def write_schema(path: Path, schema: Schema) -> None:
+def write_schema(path: str | Path, schema: Schema) -> None:
     """JSON where the name ends in .json, else TOML."""
+    path = Path(path)
     write_atomically(path, as_json(schema) if path.suffix == ".json" else as_toml(schema), public=True)
 
 

@@ -60,18 +60,18 @@ def read_tables(paths: Sequence[Path], reading: Reading) -> Task:
     return _task(owners, test, schema, reading, paths[0].stem)
 
 
-def read_labelled(path: Path, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
+def read_labelled(path: str | Path, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
     """(m, n) uint8 levels and (m,) uint8 labels of one owner's or client's file, by the schema that all agree upon.
 
     Raises DataError.
     """
-    table = read_table(path, schema.text_columns)
+    table = read_table(Path(path), schema.text_columns)
     return levels(table, schema), labels(table, schema)
 
 
-def read_unlabelled(path: Path, schema: Schema) -> np.ndarray:
+def read_unlabelled(path: str | Path, schema: Schema) -> np.ndarray:
     """(m, n) uint8 levels of rows to be classified. The file may have the label's column all the same."""
-    return levels(read_table(path, schema.text_columns), schema, label=False)
+    return levels(read_table(Path(path), schema.text_columns), schema, label=False)
 
 
 def draft_schema(paths: Sequence[Path], reading: Reading) -> Schema:
@@ -103,7 +103,7 @@ def table_task(
 
     Raises DataError as load_task() does; a row is counted from 1.
     """
-    read = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
+    read = read_schema(schema) if isinstance(schema, str | Path) else schema
     label = y if isinstance(y, str) else LABEL if read is None else read.label
     tables = [_frame(x, y, label, feature_names, name)]
     if test is not None:

@@ -77,10 +77,13 @@ def calibrate(
     """
     if models < FEWEST:
         raise ParameterError(f"calibration: expected at least {FEWEST} honest models, got {models}; train more")
+    classes = len(split.training.classes)
     judged = {
         name: defence
         for name, defence in defences.items()
-        if defence.check is not None and hasattr(defence.check, "threshold") and not model.lacking(defence.needs)
+        if defence.check is not None
+        and hasattr(defence.check, "threshold")
+        and not model.lacking(defence.needs, classes)
     }
     reached = _reached(split, model, parameters, judged, models, progress)
     found: dict[str, Defence] = dict(defences)

@@ -65,7 +65,8 @@ def run_cells(
             asked = {d: known[d] for a, d in wanted if a == attack and d in known}
             by_oracle = study.split is not None
             reasons = {
-                name: missing(attack, defence, study.model, engine, by_oracle) or unfit(defence, study.task)
+                name: missing(attack, defence, study.model, engine, len(study.task.classes), by_oracle=by_oracle)
+                or unfit(defence, study.task)
                 for name, defence in asked.items()
             }
             for name, reason in reasons.items():
@@ -93,13 +94,15 @@ def run_cells(
                 yield from _run(about, alike, scenarios[change], attempt, runner, study.measured)
 
 
-def missing(attack: str, defence: Defence, model: Model, engine: Engine, by_oracle: bool = False) -> str | None:
+def missing(
+    attack: str, defence: Defence, model: Model, engine: Engine, classes: int = 2, *, by_oracle: bool = False
+) -> str | None:
     """Why there can be no such cell: what the model or the engine lacks. None where nothing is missing.
 
     by_oracle: the clear engine may answer checks itself.
     """
     needs = defence.needs | (frozenset() if attack == HONEST else attack_named(attack).needs)
-    if lacking := model.lacking(needs):
+    if lacking := model.lacking(needs, classes):
         return f"{model.name} lacks {', '.join(sorted(lacking))}"
     if Capability.GATE_ERRORS in needs and not engine.capabilities.gates:
         return f"engine {engine.name} lacks {Capability.GATE_ERRORS}"

@@ -8,7 +8,6 @@ matrix at once, as long as each has other attacks, defences or data sets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from mpc_tamper.defences.base import unchanged
 from mpc_tamper.defences.registry import DEFENCES, NETWORK_DEFENCES
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Model
+from mpc_tamper.models.parameters import recorded
 from mpc_tamper.report.matrix_record import MATRIX, NOT_APPLICABLE, read_matrix
 from mpc_tamper.report.seeds import SEED
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
@@ -71,7 +71,8 @@ def run_matrix(
         progress(problem)
     record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress, name)
     for study in studies:
-        meant = meant_attacks(study), meant_defences(study)
+        classes, adaptive = len(study.task.classes), study.split is not None
+        meant = meant_attacks(study.model, classes, adaptive=adaptive), meant_defences(study)
         wanted = [(attack, defence) for attack in attacks or meant[0] for defence in defences or meant[1]]
         for seed in (None,) if study.split is None else seeds:
             _run_missing(study, wanted, seed, record, engine, corrupt_party, progress)
@@ -106,7 +107,7 @@ def _run_missing(
 
 def _of_seed(cell: dict[str, Any], seed: int, study: Study) -> dict[str, Any]:
     """The cell of one seed. There are many, so what the study says already and what was not there is left out."""
-    common = asdict(study.parameters)
+    common = recorded(study.parameters)
     kept = {
         key: value
         for key, value in cell.items()
@@ -160,17 +161,17 @@ def rerun_cells(
         yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
 
 
-def meant_attacks(study: Study | Model) -> list[str]:
-    """Those that ask for nothing that the model lacks; of a calibrated study also those that adapt to its checks."""
-    model, calibrated = (study.model, study.split is not None) if isinstance(study, Study) else (study, False)
-    known = {**ATTACKS, **(ADAPTIVE if calibrated else {})}
-    return [HONEST, *(name for name, attack in known.items() if not model.lacking(attack.needs))]
+def meant_attacks(model: Model, classes: int = 2, *, adaptive: bool = False) -> list[str]:
+    """Those that ask for nothing that the model lacks.  adaptive: also those that adapt to a check."""
+    known = {**ATTACKS, **(ADAPTIVE if adaptive else {})}
+    return [HONEST, *(name for name, attack in known.items() if not model.lacking(attack.needs, classes))]
 
 
 def meant_defences(study: Study) -> list[str]:
     """Those of the study's that ask for nothing that its model lacks, and those that its data leave no threshold."""
+    classes = len(study.task.classes)
     return [
-        *(name for name, defence in study.defences.items() if not study.model.lacking(defence.needs)),
+        *(name for name, defence in study.defences.items() if not study.model.lacking(defence.needs, classes)),
         *study.refused,
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from mpc_tamper.defences.registry import (
 from mpc_tamper.defences.robustness import PixelRobustness
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.parameters import recorded
 from mpc_tamper.models.registry import DEFAULT, get_model
 from mpc_tamper.studies.matrix.calibration import MODELS, calibrate, drawn_parameters
 from mpc_tamper.studies.matrix.split import Purpose, Split
@@ -83,7 +84,9 @@ class Study:
         something; the model's own where None.
         """
         model = model or get_model()
-        parameters = _suggested(model, task, random_state)
+        parameters = model.suggested(task.image_shape, len(task.classes))
+        if random_state is not None:
+            parameters = model.with_random_state(parameters, random_state)
         if quick:
             task = spread_rows(task, QUICK_TRAINING, QUICK_TESTS)
             parameters = model.shortened(parameters)
@@ -97,6 +100,7 @@ class Study:
         source: str | None = None,
         *,
         model: Model | None = None,
+        parameters: Any = None,
         random_state: int | None = None,
         models: int = MODELS,
         certificates: Sequence[int] = CERTIFICATES,
@@ -104,10 +108,13 @@ class Study:
     ) -> Study:
         """With thresholds that honest models of this very data reach (calibration.py).
 
+        parameters: those that train() takes by default where None.  random_state: of a training that draws something.
         models: how many are trained for that.  certificates: for how many pixels, or features of a table, at most.
         """
         model, split = model or get_model(), Split.of(task)
-        parameters = _suggested(model, task, random_state)
+        parameters = model.parameters() if parameters is None else parameters
+        if random_state is not None:
+            parameters = model.with_random_state(parameters, random_state)
         known = {
             name: defence
             for name, defence in checks_for(
@@ -182,7 +189,7 @@ class Study:
             "data_sha256": task.sha256,
             "rows": len(task.x_train) if self.split is None else self.split.sample_rows,
             "test_images": len(self.measured.x_test),
-            "parameters": asdict(self.parameters),
+            "parameters": recorded(self.parameters),
             "thresholds": {
                 name: defence.check.least(len(task.x_test))
                 for name, defence in own.items()
@@ -205,11 +212,6 @@ class Study:
 GREY = DEFENCES
 COLOURED = defences(0.77, {1: 0.75, 4: 0.7, 16: 0.55, 64: 0.55})
 COLOURED_NETWORK = network_defences(0.7, {1: 0.6, 4: 0.55})  # of two classes, a guess: nothing was measured
-
-
-def _suggested(model: Model, task: Task, random_state: int | None) -> Any:
-    parameters = model.suggested(task.image_shape, len(task.classes))
-    return parameters if random_state is None else model.with_random_state(parameters, random_state)
 
 
 def checks_for(model: Model, certificates: Sequence[int]) -> Mapping[str, Defence]:
