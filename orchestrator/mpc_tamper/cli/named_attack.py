@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
+from mpc_tamper.runs.protocols import ProtocolName
 
 if TYPE_CHECKING:
-    from mpc_tamper.cli.training import TrainingOptions
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.engines.base import Engine
 
@@ -39,6 +39,30 @@ _SHOWN = (
 )
 
 
+class Chosen(Protocol):
+    """What these commands ask of the options that train and attack have in common."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def protocol(self) -> ProtocolName: ...
+    @property
+    def owners(self) -> int | None: ...
+    @property
+    def labels_owner(self) -> int | None: ...
+    @property
+    def out(self) -> Path | None: ...
+    @property
+    def run_dir(self) -> Path | None: ...
+    @property
+    def quiet(self) -> bool: ...
+    @property
+    def as_json(self) -> bool: ...
+
+    def task(self) -> Task: ...
+    def parameters(self) -> Any: ...
+
+
 def list_attacks() -> None:
     """A table of the attacks and of the models that they can attack, and a line for each plug-in that is no use."""
     from mpc_tamper.attacks.registry import ADAPTIVE, ATTACKS
@@ -54,7 +78,7 @@ def list_attacks() -> None:
 
 
 def run_named(
-    options: TrainingOptions,
+    options: Chosen,
     engine: Engine,
     name: str,
     defence: str | None,
@@ -106,7 +130,7 @@ def run_named(
 
 
 def train_with_defence(
-    options: TrainingOptions,
+    options: Chosen,
     engine: Engine,
     task: Task,
     name: str,
