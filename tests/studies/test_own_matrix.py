@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
+from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.report.matrix import csv_table, markdown
 from mpc_tamper.report.matrix_record import read_matrix
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.studies.matrix.matrix import run_matrix
+from mpc_tamper.studies.matrix.matrix import rerun_cells, run_matrix
 from mpc_tamper.studies.matrix.study import Study
 from mpc_tamper.testing import small_task
 from tests.support.in_memory import InMemoryRep3
@@ -78,6 +80,16 @@ def test_three_parties_come_to_the_verdicts_and_weights_of_the_clear_engine(cali
         assert one["per_seed"][0]["weights_sha256"] == other["per_seed"][0]["weights_sha256"]
 
 
+def test_cells_run_again_give_the_same(calibrated: Study, tmp_path: Path) -> None:
+    run(calibrated, tmp_path, ("none", "sabotage"))
+    again = list(rerun_cells(tmp_path / "matrix-own.jsonl", table(), CLEAR, sample=3))
+    assert [differences for _, differences in again] == [{}] * 3
+    assert {cell["seed"] for cell, _ in again} == {0, 1}
+    other = replace(table(), sha256="1" * 64)
+    with pytest.raises(ParameterError, match="expected the data, parameters and thresholds"):
+        list(rerun_cells(tmp_path / "matrix-own.jsonl", other, CLEAR))
+
+
 def test_more_seeds_go_on_where_fewer_stopped(calibrated: Study, tmp_path: Path) -> None:
     run(calibrated, tmp_path, ("none",), seeds=1)
     before = (tmp_path / "matrix-own.jsonl").read_bytes()
@@ -91,7 +103,7 @@ import sys
 from pathlib import Path
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.studies.matrix.matrix import run_matrix
+from mpc_tamper.studies.matrix.matrix import rerun_cells, run_matrix
 from tests.support.own_study import study, table
 
 made = study(table())

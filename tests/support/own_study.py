@@ -24,4 +24,4 @@ def table() -> Task:
 
 
 def study(task: Task) -> Study:
-    return Study.calibrated(task, parameters=replace(PLAIN, iterations=40), models=5, certificates=(1,))
+    return Study.calibrated(task, parameters=PLAIN, models=5, certificates=(1,))

@@ -23,7 +23,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.parameters import recorded
 from mpc_tamper.report.matrix_record import MATRIX, NOT_APPLICABLE, read_matrix
-from mpc_tamper.report.seeds import SEED
+from mpc_tamper.report.seeds import PER_SEED, SEED
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
 from mpc_tamper.studies.matrix.record import MatrixRecord
 from mpc_tamper.studies.matrix.study import CERTIFICATES, Study
@@ -140,7 +140,8 @@ def rerun_cells(
     study = Study.again(task, matrix["datasets"], source, model)
     chosen = [
         cell
-        for cell in matrix["cells"]
+        for of_seeds in matrix["cells"]
+        for cell in of_seeds.get(PER_SEED, (of_seeds,))
         if cell["dataset"] == study.name
         and attack in (None, cell["attack"])
         and defence in (None, cell["defence"])
@@ -155,10 +156,12 @@ def rerun_cells(
     count = min(sample or len(chosen), len(chosen))
     for place in np.linspace(0, len(chosen) - 1, count).astype(int):
         cell = chosen[int(place)]
-        corrupt_party = 1 if cell["corrupt_party"] is None else cell["corrupt_party"]
-        (again,) = run_cells(study, [(cell["attack"], cell["defence"])], engine, corrupt_party, progress)
+        corrupt_party = 1 if cell.get("corrupt_party") is None else cell["corrupt_party"]
+        one = study.of_seed(cell[SEED]) if SEED in cell else study
+        (again,) = run_cells(one, [(cell["attack"], cell["defence"])], engine, corrupt_party, progress)
         fields = RESULTS + (COSTS if cell["engine"] == str(engine.name) else ())
-        yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
+        found = _of_seed(again.record, cell[SEED], study) if SEED in cell else again.record
+        yield cell, {f: (cell.get(f), found.get(f)) for f in fields if cell.get(f) != found.get(f)}
 
 
 def meant_attacks(model: Model, classes: int = 2, *, adaptive: bool = False) -> list[str]:

@@ -28,7 +28,7 @@ from mpc_tamper.models.base import Model
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.parameters import recorded
 from mpc_tamper.models.registry import DEFAULT, get_model
-from mpc_tamper.studies.matrix.calibration import MODELS, calibrate, drawn_parameters
+from mpc_tamper.studies.matrix.calibration import MODELS, calibrate, drawn_parameters, with_threshold
 from mpc_tamper.studies.matrix.split import Purpose, Split
 
 QUICK_TRAINING, QUICK_TESTS = 400, 200
@@ -154,8 +154,11 @@ class Study:
 
         task: the whole of it. The record says on how many of its first rows the study was made.
         """
+        model = model or get_model()
+        known = records.get(_name(task, model), {})
+        if "calibration" in known:
+            return cls._recalled(task, known, model)
         study = cls.of(task, source, model=model)
-        known = records.get(study.name, {})
         if study.record() == known:
             return study
         random_state = known.get("parameters", {}).get("random_state")
@@ -165,15 +168,34 @@ class Study:
                 study = cls.of(part, source, model=model, quick=quick, random_state=random_state)
                 if study.record() == known:
                     return study
-        raise ParameterError(
-            f"expected the data, parameters and thresholds that the record of {task.name} names, got others: give the "
-            "same --dataset, and run it with the version that wrote the record"
-        )
+        raise _of_others(task)
+
+    @classmethod
+    def _recalled(cls, task: Task, known: Mapping[str, Any], model: Model) -> Study:
+        """A calibrated study with the thresholds of its record; no model is trained for them again."""
+        how = known["calibration"]
+        split = Split.of(part_of(task, how["known_examples"] + how["rows_left"], known["test_images"]), how["seed"])
+        random_state = known["parameters"].get("random_state")
+        for parameters in (model.parameters(), model.suggested(task.image_shape, len(task.classes))):
+            drawn = parameters if random_state is None else model.with_random_state(parameters, random_state)
+            thresholds = {name: facts["threshold"] for name, facts in how["checks"].items()}
+            pixels = [int(name.rpartition("_")[2]) for name in thresholds if name.startswith("certificate_")]
+            checked = {
+                name: replace(defence, check=with_threshold(defence.check, thresholds[name]))
+                if name in thresholds
+                else defence
+                for name, defence in checks_for(model, pixels).items()
+                if name not in thresholds or name in known["thresholds"]
+            }
+            study = cls(split.training, known["source"], drawn, checked, model, split=split, calibration=how)
+            if study.record() == known:
+                return study
+        raise _of_others(task)
 
     @property
     def name(self) -> str:
         """Of the data set; of another model than the default one, with the model's."""
-        return self.task.name if self.model.name == DEFAULT else f"{self.task.name}-{self.model.name}"
+        return _name(self.task, self.model)
 
     def record(self) -> dict[str, Any]:
         """What cells of one matrix have in common; JSON types."""
@@ -212,6 +234,17 @@ class Study:
 GREY = DEFENCES
 COLOURED = defences(0.77, {1: 0.75, 4: 0.7, 16: 0.55, 64: 0.55})
 COLOURED_NETWORK = network_defences(0.7, {1: 0.6, 4: 0.55})  # of two classes, a guess: nothing was measured
+
+
+def _name(task: Task, model: Model) -> str:
+    return task.name if model.name == DEFAULT else f"{task.name}-{model.name}"
+
+
+def _of_others(task: Task) -> ParameterError:
+    return ParameterError(
+        f"expected the data, parameters and thresholds that the record of {task.name} names, got others: give the "
+        "same --dataset, and run it with the version that wrote the record"
+    )
 
 
 def checks_for(model: Model, certificates: Sequence[int]) -> Mapping[str, Defence]:
