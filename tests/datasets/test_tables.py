@@ -76,6 +76,12 @@ def test_quoted_separators_and_newlines_belong_to_a_value(tmp_path: Path) -> Non
     assert task.classes == ("0", "1")
 
 
+def test_names_that_are_no_text_become_text() -> None:
+    x = pd.DataFrame(np.arange(8).reshape(4, 2), columns=pd.MultiIndex.from_tuples([("a", 1), ("a", 2)]))
+    assert mt.table_task(x, [0, 1] * 2).feature_names == ("('a', 1)", "('a', 2)")
+    assert mt.table_task(x.set_axis([1, 2], axis=1), [0, 1] * 2).feature_names == ("1", "2")
+
+
 def test_labels_are_ordered_by_number_or_alphabet() -> None:
     x = np.arange(12.0).reshape(12, 1)
     assert mt.table_task(x, [10, 9, 2] * 4).classes == ("2", "9", "10")

@@ -66,7 +66,7 @@ def test_a_network_of_a_table_is_not_scanned_for_patches(tmp_path: Path) -> None
 
 
 def test_a_row_of_a_table_leaks_and_is_drawn(tmp_path: Path) -> None:
-    parameters = SvmParameters(iterations=3, batch_size=44)
+    parameters = SvmParameters(learning_rate=0.5, regularisation=0.0, iterations=3, batch_size=44)
     record = leak_rows(CLEAR, tmp_path, task=table(), rows=[3], parameters=parameters)
     assert record["found"][0]["largest_difference"] <= 1
     assert "features exact" in (tmp_path / "leak-row.md").read_text(encoding="utf-8")

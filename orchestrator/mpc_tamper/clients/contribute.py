@@ -144,8 +144,8 @@ def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> Any:
     """The model's parameters."""
     if x.ndim != 2 or len(x) != len(y) or x.shape[1] != invitation.features:
         raise DataError(
-            f"expected rows of {invitation.features} pixels or features with a label each, got an array of shape "
-            f"{x.shape} and {len(y)} labels; choose the data that the servers train on"
+            f"expected images of {invitation.features} pixels, or rows of as many features, with a label each, got an "
+            f"array of shape {x.shape} and {len(y)} labels; choose the data that the servers train on"
         )
     if len(x) not in invitation.rows:
         raise UsageError(

@@ -200,7 +200,7 @@ def _parquet(content: bytes, path: Path) -> pd.DataFrame:
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
         check_names([str(name) for name in file.schema_arrow.names], str(path))
-        return unindexed(file.read().to_pandas())
+        return named_by_text(unindexed(file.read().to_pandas()))
     except TamperError:
         raise
     except Exception as exc:  # Arrow has many kinds of its own, whose words may quote a value
@@ -208,6 +208,11 @@ def _parquet(content: bytes, path: Path) -> pd.DataFrame:
             f"{path}: expected a Parquet file, got one that does not read ({type(exc).__name__}); write it again, such "
             "as with pandas.DataFrame.to_parquet"
         ) from None
+
+
+def named_by_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """With columns whose names are text without spaces around it, whatever they were."""
+    return frame.set_axis([str(name).strip() for name in frame.columns], axis=1)
 
 
 def unindexed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from mpc_tamper.datasets.checks import checked
 from mpc_tamper.datasets.classes import sha256_of
 from mpc_tamper.datasets.tables.draft import check_columns, classes_of, drafted
 from mpc_tamper.datasets.tables.encoding import label_texts, labels, levels
-from mpc_tamper.datasets.tables.files import Table, check_names, read_table, unindexed
+from mpc_tamper.datasets.tables.files import Table, check_names, named_by_text, read_table, unindexed
 from mpc_tamper.datasets.tables.schema import Schema
 from mpc_tamper.datasets.tables.schema_files import read_schema
 from mpc_tamper.datasets.tables.split import SEED, SHARE, split_rows
@@ -240,7 +240,7 @@ def _frame(x: object, y: object, label: str, feature_names: Sequence[str] | None
         if len(names) != array.shape[1]:
             raise DataError(f"{source}: expected {array.shape[1]} feature names, one a column, got {len(names)}")
         frame = pd.DataFrame(array, columns=pd.Index(names))
-    frame = frame.rename(columns=lambda name: str(name).strip())
+    frame = named_by_text(frame)
     check_names(list(frame.columns), source)
     if not isinstance(y, str):
         values = np.asarray(y, dtype=object)
