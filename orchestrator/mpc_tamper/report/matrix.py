@@ -41,7 +41,7 @@ def write_matrix_report(folder: Path, name: str = MATRIX, record: Record | None 
 
     record: what the former holds, of a caller who keeps others from writing meanwhile; it is read where None.
     Returns the names of the files written: <name>.csv, <name>.md, matrix-<dataset>.png and, with weights,
-    gallery-<dataset>.png. Raises DataError for records that are missing or not those of a matrix; then none is written.
+    gallery-<dataset>.png; of a calibrated study matrix-own-<dataset>.png and gallery-own-<dataset>.png. Raises DataError for records that are missing or not those of a matrix; then none is written.
     """
     record = record or read_matrix(folder / f"{name}{LINES}")
     weights = read_weights(folder / f"{name}{WEIGHTS}")
@@ -50,10 +50,12 @@ def write_matrix_report(folder: Path, name: str = MATRIX, record: Record | None 
         files[name + CSV], files[name + MARKDOWN] = csv_table(record), markdown(record)
         by_dataset = {grid.dataset: grid for grid in grids(record)}
         for dataset, grid in by_dataset.items():
-            files[f"matrix-{dataset}.png"] = heat_map.draw(grid, record["datasets"][dataset])
+            files[f"matrix-{_own(record, dataset)}{dataset}.png"] = heat_map.draw(grid, record["datasets"][dataset])
         for dataset, opened in weights.items():
             if opened.models:
-                files[f"gallery-{dataset}.png"] = gallery.draw(dataset, opened, by_dataset.get(dataset))
+                files[f"gallery-{_own(record, dataset)}{dataset}.png"] = gallery.draw(
+                    dataset, opened, by_dataset.get(dataset)
+                )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as exc:
         raise DataError(
             f"{folder}: expected the records of a run of matrix, got some without {exc}. Run it again"
@@ -61,6 +63,11 @@ def write_matrix_report(folder: Path, name: str = MATRIX, record: Record | None 
     for file, content in files.items():
         write_atomically(folder / file, content, public=True)
     return tuple(files)
+
+
+def _own(record: Record, dataset: str) -> str:
+    """What keeps the pictures of a calibrated study apart from those of the same data with fixed thresholds."""
+    return "own-" if "calibration" in record["datasets"].get(dataset, {}) else ""
 
 
 def csv_table(record: Record) -> str:
