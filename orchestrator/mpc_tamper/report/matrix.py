@@ -41,7 +41,8 @@ def write_matrix_report(folder: Path, name: str = MATRIX, record: Record | None 
 
     record: what the former holds, of a caller who keeps others from writing meanwhile; it is read where None.
     Returns the names of the files written: <name>.csv, <name>.md, matrix-<dataset>.png and, with weights,
-    gallery-<dataset>.png; of a calibrated study matrix-own-<dataset>.png and gallery-own-<dataset>.png. Raises DataError for records that are missing or not those of a matrix; then none is written.
+    gallery-<dataset>.png; of a calibrated study matrix-own-<dataset>.png and gallery-own-<dataset>.png. Raises
+    DataError for records that are missing or not those of a matrix; then none is written.
     """
     record = record or read_matrix(folder / f"{name}{LINES}")
     weights = read_weights(folder / f"{name}{WEIGHTS}")
