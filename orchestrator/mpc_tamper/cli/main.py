@@ -32,6 +32,7 @@ from mpc_tamper.cli.doctor import doctor
 from mpc_tamper.cli.errors import INTERRUPTED, INTERRUPTED_NOTE, ReportingGroup
 from mpc_tamper.cli.old_names import renamed
 from mpc_tamper.core.terminal import escape_codes_unwanted
+from mpc_tamper.models.registry import MODELS
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_SECONDS = 0.01
@@ -96,6 +97,8 @@ def options_of_no_command(
 def run() -> None:
     """The entry point of the mpc-tamper command. When terminated, it leaves as little behind as when interrupted."""
     console.prepare_streams()
+    for problem in MODELS.problems():
+        console.warn(problem)
     if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
         # Where the threads of NumPy's BLAS find no room, it interrupts the process. Without them there is room.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
