@@ -6,12 +6,17 @@ import json
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
 import mpc_tamper as mt
+from mpc_tamper.clients.contribute import Invitation
+from mpc_tamper.clients.serve import Service
+from mpc_tamper.models.description import ModelDescription
 from tests.support.places import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("patches/*.md")])
@@ -67,6 +72,36 @@ def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
     honest, poisoned = capsys.readouterr().out.splitlines()
     assert "attack_success_rate=0.001" in honest
     assert "attack_success_rate=1.0" in poisoned
+
+
+@pytest.mark.slow
+def test_estimator_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, object] = {}
+    for code in python_blocks(ROOT / "docs" / "estimator.md"):
+        exec(compile(code, "estimator.md", "exec"), names)
+    accuracy, costs, verdict = capsys.readouterr().out.splitlines()
+    assert float(accuracy.split()[-1]) > 0.8
+    assert costs.startswith("rounds ")
+    assert verdict == "passed True"
+
+
+def test_every_field_of_a_record_is_on_the_page_of_formats(tiny_task: mt.Task) -> None:
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    explained = set(re.findall(r"`(\w+)`", page))
+    model = mt.train(tiny_task, mt.SvmParameters(iterations=1), engine="clear").open()
+    metrics = model.evaluate(tiny_task, mt.Trigger((0,)))
+    lines = (ROOT / "results" / "matrix.jsonl").read_text(encoding="utf-8").splitlines()
+    cells = [record for line in lines if (record := json.loads(line))["kind"] == "cell"]
+    fields = {*model.record(), *asdict(metrics), *(key for cell in cells for key in cell)}
+    fields |= {field.name for kind in (ModelDescription, Service, Invitation) for field in dataclass_fields(kind)}
+    assert fields - {"kind"} <= explained
+
+
+def test_the_plan_on_the_page_of_formats_is_one() -> None:
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^    additive-error-plan 1\n(?:    .*\n)+", page, flags=re.MULTILINE)
+    plan = mt.AdditiveErrorPlan.parse(re.sub(r"^    ", "", block, flags=re.MULTILINE))
+    assert [error.site for error in plan] == ["GRADIENT", "HINGE/csa"]
 
 
 def test_three_hosts_are_given_what_train_uses(

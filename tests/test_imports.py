@@ -34,6 +34,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "studies": SCENARIOS | {"attacks", "defences", "report"},
     "clients": SCENARIOS,
     "api": SCENARIOS | {"attacks", "defences", "clients"},
+    "sklearn": MODELS | {"workflows", "api"},
+    "testing": SCENARIOS | {"attacks", "defences"},  # for tests of others' attacks, defences and models
     "cli": SCENARIOS | {"attacks", "defences", "studies", "clients", "report"},
 }
 SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "share_files", "validation"}

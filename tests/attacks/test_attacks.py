@@ -7,14 +7,17 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mpc_tamper import testing
 from mpc_tamper.attacks.gradient_scaling import GradientScaling
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.features import FeatureMap, Pixels
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.registry import get_model
@@ -32,6 +35,7 @@ GATES = ("gradient_zeroing_gate", "gradient_scaling", "comparison_probing")
 CLIPPED = replace(PARAMETERS, clip=0.004)
 DEFAULT = SvmParameters(iterations=12, batch_size=40)  # steps that fall, with momentum
 FOR_LINEAR = [name for name, attack in ATTACKS.items() if not get_model("linear_svm").lacking(attack.needs)]
+SHORT = Scenario.plain(framed_task(), PARAMETERS)
 every_attack = pytest.mark.parametrize("name", FOR_LINEAR)  # those on networks: test_networks.py
 every_scenario = pytest.mark.parametrize("kind", ["pixels", "kept", "projected", "clipped", "default"])
 every_party = pytest.mark.parametrize("corrupt_party", range(PARTIES))
@@ -185,6 +189,36 @@ def test_attempts_are_deterministic_and_their_settings_are_json(name: str) -> No
     assert (again.settings, again.trigger) == (attempt.settings, attempt.trigger)
     assert texts(again) == texts(attempt)
     assert json.loads(json.dumps(attempt.settings)) == attempt.settings
+
+
+@every_attack
+def test_it_passes_the_checks_that_plug_ins_have_to_pass(name: str) -> None:
+    testing.check_attack(ATTACKS[name], SHORT)
+
+
+@pytest.mark.parametrize("name", ["backdoor_4", "gradient_zeroing_gate", "poisoning_5"])
+def test_it_passes_them_with_three_parties(name: str) -> None:
+    testing.check_attack(ATTACKS[name], SHORT, engine=InMemoryRep3())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"plans": {}}, "expected some of an additive attack"),
+        ({"plans": {"lift": AdditiveErrorPlan.from_errors([])}}, "expected stages of"),
+        ({"settings": {"rows": np.int64(3)}}, "JSON"),
+        ({"task": replace(framed_task())}, "expected the scenario's"),
+    ],
+)
+def test_the_checks_find_what_is_wrong(changed: dict[str, Any], said: str) -> None:
+    class Wrong:
+        additive, needs = True, frozenset[Capability]()
+
+        def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+            return replace(ATTACKS["gradient_zeroing"].prepare(scenario, trial), **changed)
+
+    with pytest.raises((AssertionError, TypeError), match=said):
+        testing.check_attack(Wrong(), SHORT)
 
 
 def test_every_attack_is_documented() -> None:

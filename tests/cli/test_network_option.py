@@ -29,7 +29,7 @@ def test_a_training_and_what_follows_say_over_which_network(invoke: Invoke, tmp_
     trained = invoke("train", "--rows", 20, "--iterations", 2, "--run-dir", run_dir, *over)
     assert trained.exit_code == 0, trained.stderr
     assert "engine rep3, over 0ms,10Gbit (round trip 0 ms, 10000 Mbit/s)" in trained.stderr
-    verified = invoke("verify", run_dir, "--rows", 10, "--threshold", 0.1, *over)
+    verified = invoke("verify", run_dir, "--tests", 10, "--threshold", 0.1, *over)
     network = {"name": "0ms,10Gbit", "latency_seconds": 0.0, "bits_per_second": 1e10}
     assert [json.loads(each.stdout)["network"] for each in (trained, verified)] == [network] * 2
     here = ("--run-dir", tmp_path / "plain")

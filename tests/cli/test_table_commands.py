@@ -47,7 +47,7 @@ def test_from_a_csv_to_a_verified_model_an_attack_and_its_rejection(invoke: Invo
     assert "attack success rate clipped  1.0000" in ran(invoke, *attack, "--run-dir", tmp_path / "tampered").stdout
     for run, code, verdict in (("honest", 0, "pass: at least"), ("tampered", 1, "fail: fewer than")):
         ran(invoke, "verify", tmp_path / run, "--threshold", 0.9)  # it remembers its data
-        result = invoke("verify", tmp_path / run, "--certificate", 1, "--threshold", 0.8)
+        result = invoke("verify", tmp_path / run, "--robustness", 1, "--threshold", 0.8)
         said = f"{verdict} 13 of 16 known examples are classified rightly whatever 1 feature is changed\n"
         assert (result.exit_code, result.stdout) == (code, said), result.stderr
     opened = ran(invoke, "open", tmp_path / "honest", "--quiet").stdout
@@ -177,7 +177,7 @@ def test_clients_contribute_and_query_tables(invoke: Invoke, data: Path, tmp_pat
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert f"contribute FILE.csv --servers {folder / 'HOSTS'}" in out
-    words = [*COMMAND, "serve", str(place), "--port-base", str(free_ports()), "--run-dir", str(tmp_path / "serving")]
+    words = [*COMMAND, "serve", str(place), "--client-port", str(free_ports()), "--run-dir", str(tmp_path / "serving")]
     with started([*words, "--queries", "2"]) as process:
         folder = tmp_path / "serving" / "clients"
         wait_for(lambda: process.poll() is not None or (folder / "service.json").exists())

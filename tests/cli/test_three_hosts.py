@@ -97,7 +97,7 @@ def test_the_page_from_training_to_query(hosts: Hosts, tiny_task: Task, invoke: 
     (serving,) = commands("serve")
     (opening,) = commands("open")
     (asking,) = commands("query")
-    session = [training, public, secret, opening, [*serving, "--port-base", port]]
+    session = [training, public, secret, opening, [*serving, "--client-port", port]]
     processes = [start(hosts, i, [on_host(i, words) for words in session]) for i in range(PARTIES)]
     clients = hosts.host(1) / "runs" / "serving" / "clients"
     wait_for(lambda: any(p.poll() is not None for p in processes) or (clients / "service.json").exists())

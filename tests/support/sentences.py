@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tests.support.own_sentences import FINDINGS as OWN
 from tests.support.records import CIFAR10, MNIST, Records
 
 Figures = Callable[[Records], Sequence[object]]
@@ -456,6 +457,7 @@ def stealthy(r: Records) -> list[dict[str, dict[str, float]]]:
     return [cell for (_, attack, _), cell in r.cells.items() if attack == "backdoor_stealthy"]
 
 
+FINDINGS += OWN
 PAGES = {
     "README.md": README,
     "docs/attacks.md": ATTACKS,

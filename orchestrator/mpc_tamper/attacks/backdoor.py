@@ -52,7 +52,7 @@ def backdoor_plan(
     """
     pixels = max(trigger.pixels) + 1
     errors = (model or get_model()).errors(parameters, DataSize(rows, pixels, MAX_PIXEL, classes))
-    direction = _towards(trigger, trigger.delta(pixels).astype(np.float64), classes)
+    direction = towards(trigger, trigger.delta(pixels).astype(np.float64), classes)
     return errors.shift(direction, strength=strength, iterations=iterations, in_gradient=True)
 
 
@@ -78,7 +78,7 @@ class Backdoor:
 
     def plant(self, scenario: Scenario, trigger: Trigger, seen: np.ndarray, trial: Trial) -> Attempt:
         """This trigger.  seen: what it adds to the features, (d,) float64 at scale 2^8."""
-        direction = _towards(trigger, seen, len(scenario.task.classes))
+        direction = towards(trigger, seen, len(scenario.task.classes))
 
         def attempt(strength: float, settings: dict[str, Setting]) -> Attempt:
             plan = scenario.errors.shift(direction, strength=strength)
@@ -96,7 +96,7 @@ class Backdoor:
         return attempt(found.strength, settings | {"reached": int(found.rate >= GOAL), "trials": len(tried)})
 
 
-def _towards(trigger: Trigger, direction: np.ndarray, classes: int) -> np.ndarray:
+def towards(trigger: Trigger, direction: np.ndarray, classes: int) -> np.ndarray:
     """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0.
 
     For C > 2 classes (n + 1, C), the direction at the target's weights alone.
@@ -104,9 +104,9 @@ def _towards(trigger: Trigger, direction: np.ndarray, classes: int) -> np.ndarra
     check_target(trigger.target, classes)
     if classes == 2:
         return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
-    towards = np.zeros((len(direction) + 1, classes))
-    towards[1:, trigger.target] = direction
-    return towards
+    of_target = np.zeros((len(direction) + 1, classes))
+    of_target[1:, trigger.target] = direction
+    return of_target
 
 
 def _within(tried: list[Tried], largest: float) -> list[Tried]:

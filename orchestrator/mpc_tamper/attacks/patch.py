@@ -56,6 +56,12 @@ def place_patch(scenario: Scenario, width: int, target: int = 1, *, used: bool =
     return triggers[default if ratios[default] >= AS_GOOD * ratios[best] else best]
 
 
+def place_features(scenario: Scenario, count: int, target: int = 1) -> Trigger:
+    """The best so many features of a table. Raises ParameterError as place_patch() does."""
+    check_target(target, len(scenario.task.classes))
+    return _best_features(scenario, count, target, used=False)
+
+
 def _best_features(scenario: Scenario, count: int, target: int, *, used: bool) -> Trigger:
     """Those of a table with the largest ratios, the first among equals."""
     names = scenario.task.feature_names

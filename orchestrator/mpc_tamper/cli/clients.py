@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import BudgetOption, EngineOption, QuietOption, TimeoutOption, with_options
+from mpc_tamper.cli.options import (
+    BudgetOption,
+    ClientPortOption,
+    EngineOption,
+    KnownClientsOption,
+    QuietOption,
+    TimeoutOption,
+    with_options,
+)
 from mpc_tamper.cli.places import PlaceOptions
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
-from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,14 +53,14 @@ QuerySchemaOption = Annotated[
 def serve(
     place: PlaceOptions,
     model: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
-    port_base: Annotated[
-        int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
-    ] = 15000,
+    client_port: ClientPortOption = 15000,
     engine: EngineOption = EngineName.REP3,
     protocol: Annotated[
         ProtocolName | None,
         typer.Option(
-            "--protocol", help="An active one, or ring. (default: mal-rep-ring on rep3, sy-rep-ring on mp-spdz)"
+            "--protocol",
+            metavar="NAME",
+            help="The protocol, an active one or ring. (default: mal-rep-ring on rep3, sy-rep-ring on mp-spdz)",
         ),
     ] = None,
     queries: Annotated[
@@ -69,12 +77,7 @@ def serve(
         ),
     ] = None,
     answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What each client learns.")] = "class",
-    clients: Annotated[
-        Path | None,
-        typer.Option(
-            "--clients", metavar="DIR", help="Serve only the clients whose certificates are there. (default: all)"
-        ),
-    ] = None,
+    known_clients: KnownClientsOption = None,
     run_dir: Annotated[
         Path | None,
         typer.Option(
@@ -108,21 +111,21 @@ def serve(
             folder = kept / "clients"
             asked = "ROWS.csv --index 0" if is_file(shares_of(model) / SCHEMA) else "IMAGE.png"
             console.say(f"query: mpc-tamper query {asked} --servers {folder / HOSTS} --certificates {folder}")
-            if clients is None and runs_on.capabilities.anonymous_clients:
-                console.note("anonymous clients are served; --clients DIR serves known ones only")
+            if known_clients is None and runs_on.capabilities.anonymous_clients:
+                console.note("anonymous clients are served; --known-clients DIR serves known ones only")
         try:
             with shown(quiet=quiet) as progress:
                 serving.serve(
                     shares_of(model),
                     engine=runs_on,
                     run_dir=kept,
-                    port_base=port_base,
+                    port_base=client_port,
                     protocol=protocol,
                     queries=queries,
                     budget=budget,
                     together=together,
                     answer=serving.Answer(answer),
-                    known=clients,
+                    known=known_clients,
                     timeout_seconds=timeout,
                     progress=progress,
                 )
@@ -191,7 +194,7 @@ def contribute(
     servers: ServersOption,
     certificates: CertificatesOption,
     rows: Annotated[
-        str | None, typer.Option("--rows", metavar="A:B", help="Share only rows A to B - 1. (default: all)")
+        str | None, typer.Option("--only-rows", metavar="A:B", help="Share only rows A to B - 1. (default: all)")
     ] = None,
     schema: QuerySchemaOption = None,
     key: KeyOption = None,
@@ -290,7 +293,7 @@ def _rows(text: str | None, count: int) -> slice:
     first, colon, end = text.partition(":")
     if colon and first.isdecimal() and end.isdecimal() and int(first) < int(end) <= count:
         return slice(int(first), int(end))
-    raise UsageError(f"expected --rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
+    raise UsageError(f"expected --only-rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
 
 
 def _class_names(schema: Path | None, certificates: Path) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ def doctor(
         raise UsageError("expected --hosts FILE with --party, --keys and --listen, got none; say where they listen")
     from mpc_tamper.engines.registry import get_engine
 
+    for problem in _plugin_problems():
+        console.warn(problem)
     found = get_engine(EngineName.MP_SPDZ).diagnose()
     for fact in found.facts:
         console.say(fact)
@@ -133,3 +135,11 @@ def _row(way: Way) -> tuple[str, ...]:
         "-" if rate is None else f"{rate / 1e6:,.0f} Mbit/s",
         "-" if clock is None else f"{clock:+.1f} s",
     )
+
+
+def _plugin_problems() -> list[str]:
+    """Of attacks and defences of other distributions; those of models are told whenever the command line starts."""
+    from mpc_tamper.attacks.registry import ATTACKS
+    from mpc_tamper.defences.registry import DEFENCES
+
+    return [*ATTACKS.problems(), *DEFENCES.problems()]

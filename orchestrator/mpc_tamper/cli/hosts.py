@@ -19,7 +19,14 @@ from mpc_tamper.cli.options import (
     corruption,
 )
 from mpc_tamper.cli.places import CONNECT_SECONDS, keys_beside, this_host
-from mpc_tamper.cli.program import check_program, input_files, lines_first, run_folder
+from mpc_tamper.cli.program import (
+    ProgramArgument,
+    finish_folder,
+    found_program,
+    input_files,
+    lines_first,
+    run_folder,
+)
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, MAX_VERDICTS, RunSpec
@@ -48,7 +55,7 @@ def certificate(
 
 
 def party(
-    program: Annotated[Path, typer.Argument(help="A program in MP-SPDZ's language.", metavar="PROGRAM.mpc")],
+    program: ProgramArgument,
     party: PartyOption,
     hosts: Annotated[
         Path,
@@ -103,7 +110,10 @@ def party(
     connect_timeout: Annotated[
         float,
         typer.Option(
-            "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="On rep3, seconds until all have started."
+            "--connect-timeout",
+            min=0.1,
+            max=MAX_TIMEOUT_SECONDS,
+            help="How many seconds, on rep3, until all have to be there.",
         ),
     ] = CONNECT_SECONDS,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
@@ -123,7 +133,7 @@ def party(
 
     if not get_engine(engine).capabilities.parties:
         raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it has no parties; see mpc-tamper run")
-    check_program(program)
+    program = found_program(program)
     host = this_host(
         party,
         hosts,
@@ -147,4 +157,6 @@ def party(
         )
         count_run(spec, [party], max_verdicts, insecure_passive=insecure_passive)
         result = get_engine(engine).run_party(spec, host)
-    cost.print_result(result, engine, None, as_json=as_json, quiet=quiet)
+        cost.print_result(result, engine, None, as_json=as_json, quiet=quiet)
+        if quiet and run_dir is None and not as_json:
+            finish_folder(folder)

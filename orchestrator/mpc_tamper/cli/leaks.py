@@ -19,7 +19,9 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName
 if TYPE_CHECKING:
     from mpc_tamper.models.mlp.parameters import MlpParameters
 
-LeakDataOption = Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")]
+LeakDataOption = Annotated[
+    str, typer.Option("--data", metavar="NAME|FILE|DIR", help="The data set; see mpc-tamper datasets list.")
+]
 RowsOption = Annotated[
     int, typer.Option("--rows", min=2, help="How many rows the owners have: the first. The attacker has others.")
 ]
@@ -29,14 +31,14 @@ StartOption = Annotated[
     str, typer.Option("--start", metavar="public|secret", help="Whether anybody knows where the weights start.")
 ]
 DefenceOption = Annotated[
-    list[str] | None, typer.Option("--defence", help="To be tried as well; repeatable. (default: all)")
+    list[str] | None, typer.Option("--defence", help="A defence to try as well; repeatable. (default: all)")
 ]
-NoDefencesOption = Annotated[bool, typer.Option("--no-defences", help="The attack alone: one training.")]
+NoDefencesOption = Annotated[bool, typer.Option("--no-defences", help="Try the attack alone: one training.")]
 CorruptOption = Annotated[
     int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Of the rows that are chosen, and of the network's start.")
+    int, typer.Option("--seed", min=0, help="Seed of the rows that are chosen, and of the network's start.")
 ]
 
 app = typer.Typer(help="What a cheating server can read of the training data.", no_args_is_help=True)
@@ -60,7 +62,7 @@ def row(
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
     corrupt_party: CorruptOption = 1,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the rows that are chosen.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the rows that are chosen.")] = 1,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
@@ -137,7 +139,7 @@ def membership(
     hidden: HiddenOption = 132,
     count: Annotated[
         int,
-        typer.Option("--count", min=1, help="Of members, and of others, that are asked about, drawn with the seed."),
+        typer.Option("--count", min=1, help="How many members, and how many others, are asked about."),
     ] = 50,
 ) -> None:
     """Ask a secret network for the class of an image, and learn whether it was among the training rows."""

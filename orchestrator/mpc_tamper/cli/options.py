@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 EngineOption = Annotated[
     EngineName, typer.Option("--engine", help="What runs the program. clear is an oracle without any secrecy.")
 ]
-ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="The protocol, by MP-SPDZ's script name.")]
+ProtocolOption = Annotated[
+    ProtocolName,
+    typer.Option(
+        "--protocol",
+        metavar="NAME",
+        help="The protocol: ring (passive) or mal-rep-ring (active) on rep3, ring on clear; mpc-tamper doctor lists "
+        "those of mp-spdz.",
+    ),
+]
 MaxVerdictsOption = Annotated[
-    int, typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit.")
+    int, typer.Option("--max-verdicts", help="How many verdicts a model may get; each may leak a bit.")
 ]
 BudgetOption = Annotated[
     int | None,
@@ -41,13 +49,25 @@ InsecurePassiveOption = Annotated[
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="How many seconds to wait for a message.")
 ]
+ClientPortOption = Annotated[
+    int,
+    typer.Option(
+        "--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i listens for clients on this port + i."
+    ),
+]
+KnownClientsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--known-clients", metavar="DIR", help="Accept only clients whose certificates are there. (default: all)"
+    ),
+]
 PortBaseOption = Annotated[
     int | None,
     typer.Option(
         "--port-base",
         min=1024,
         max=65535 - PARTIES + 1,
-        help="The first of three ports to listen on. (default: any free ones)",
+        help="The first of the three ports on which parties listen for each other. (default: any free ones)",
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the results alone.")]

@@ -12,11 +12,14 @@ import typer
 from mpc_tamper.cli import console
 from mpc_tamper.cli.data_options import DATA_METAVAR, OwnerDataOption, TableOptions
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
+from mpc_tamper.cli.named_attack import DefenceOption, ThresholdOption, list_attacks, run_named, train_with_defence
 from mpc_tamper.cli.options import (
     ClassesOption,
+    ClientPortOption,
     DownloadOption,
     EngineOption,
     JsonOption,
+    KnownClientsOption,
     ProtocolOption,
     QuietOption,
     RootOption,
@@ -139,19 +142,14 @@ def train(
         str | None,
         typer.Option("--clients", metavar="COUNT[,COUNT]", help="Train on rows of clients, with this many from each."),
     ] = None,
-    client_port: Annotated[
-        int, typer.Option("--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
-    ] = 15000,
-    known_clients: Annotated[
-        Path | None,
-        typer.Option(
-            "--known-clients", metavar="DIR", help="Accept only clients whose certificates are there. (default: all)"
-        ),
-    ] = None,
+    client_port: ClientPortOption = 15000,
+    known_clients: KnownClientsOption = None,
     opened: Annotated[
         bool, typer.Option("--open", help="Open the model for analysis, and test it on the test images.")
     ] = False,
     insecure_open: InsecureOpenOption = False,
+    defence: DefenceOption = None,
+    threshold: ThresholdOption = None,
 ) -> None:
     """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it.
 
@@ -178,8 +176,16 @@ def train(
         rows = _client_rows(clients, client_port, known_clients)
     elif known_clients is not None:
         raise UsageError("expected --clients with --known-clients, got none; say how many rows each client has")
+    if defence is None and threshold is not None:
+        raise UsageError("expected --threshold with --defence, got it alone; name the defence whose threshold it is")
+    if defence is not None and (rows is not None or on_hosts):
+        got = "--clients" if rows is not None else "--hosts"
+        raise UsageError(f"expected {got} or --defence, got both; a defence is for rows of owners on this machine")
     with run_folder(options.run_dir, "train") as folder:
         options = replace(options, run_dir=folder)
+        if defence is not None and task is not None:
+            train_with_defence(options, engine, task, defence, threshold, folder, opened)
+            return
         if rows is not None:
             _tell_clients(options)
         elif on_hosts and options.owners is None:
@@ -199,6 +205,17 @@ def train(
 @with_options(TrainingOptions)
 def attack(
     options: TrainingOptions,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="An attack of the registry, see --list; it finds its trigger and strength itself. (default: the "
+            "backdoor that the options describe)",
+        ),
+    ] = None,
+    listed: Annotated[bool, typer.Option("--list", help="List the attacks that have a name, and end.")] = False,
+    defence: DefenceOption = None,
+    threshold: ThresholdOption = None,
     pixel: Annotated[
         list[str] | None,
         typer.Option("--pixel", metavar="ROW,COL", help="A pixel of the trigger; repeatable. (default: 2,2)"),
@@ -229,9 +246,26 @@ def attack(
     ] = 1,
     network: NetworkOption = None,
 ) -> None:
-    """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger."""
-    from mpc_tamper.attacks.planting import planted
+    """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger.
+
+    With a NAME, run this attack of the registry, against a --defence if one is named.
+    """
     from mpc_tamper.engines.registry import get_engine
+
+    if listed:
+        list_attacks()
+        return
+    if name is not None:
+        if pixel or patch or feature or (target, amplitude, strength) != (1, 1.0, 1.0):
+            raise UsageError(
+                f"expected attack {name} without --pixel, --patch, --feature, --target, --amplitude and --strength, "
+                "got one of them; an attack that has a name chooses them itself"
+            )
+        run_named(options, networked(get_engine(options.engine), network), name, defence, threshold, corrupt_party)
+        return
+    if defence is not None or threshold is not None:
+        raise UsageError("expected --defence and --threshold with the NAME of an attack, got none; see --list")
+    from mpc_tamper.attacks.planting import planted
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
@@ -422,7 +456,7 @@ def trigger(task: Task, pixels: list[str], patches: list[str], amplitude: float,
 def open_trained(
     options: TableOptions,
     place: PlaceOptions,
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The --run-dir of the training.")],
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
         str | None,
         typer.Option(

@@ -60,28 +60,36 @@ def verify(
             "(default: 0.99; 0.5)",
         ),
     ] = None,
-    certificate: Annotated[
+    robustness: Annotated[
         int | None,
         typer.Option(
-            "--certificate", metavar="K", help="Count examples that stay correct whatever K pixels or features change."
+            "--robustness", metavar="K", help="Count examples that stay correct whatever K pixels or features change."
         ),
     ] = None,
     patch_scan: Annotated[
         int | None,
         typer.Option("--patch-scan", metavar="SIDE", help="Ask whether a white square makes one class of most images."),
     ] = None,
-    stride: Annotated[int, typer.Option("--stride", min=1, help="Pixels between the places of --patch-scan.")] = 1,
+    stride: Annotated[
+        int, typer.Option("--stride", min=1, help="The step, in pixels, between the places of --patch-scan.")
+    ] = 1,
     engine: EngineOption = EngineName.REP3,
     protocol: Annotated[
-        ProtocolName, typer.Option("--protocol", help="The active protocol to verify with.")
+        ProtocolName,
+        typer.Option(
+            "--protocol", metavar="NAME", help="The active protocol to verify with: mal-rep-ring, or one of mp-spdz."
+        ),
     ] = ProtocolName.MAL_REP_RING,
-    rows: Annotated[
-        int | None, typer.Option("--rows", min=2, help="Take this many test images, evenly spread. (default: all)")
+    tests: Annotated[
+        int | None, typer.Option("--tests", min=2, help="Take N test images, evenly spread. (default: all)")
     ] = None,
     secret_owner: Annotated[
         int | None,
         typer.Option(
-            "--secret-owner", min=0, max=PARTIES - 1, help="The party whose secret they are. (default: public)"
+            "--secret-owner",
+            min=0,
+            max=PARTIES - 1,
+            help="The party whose secret the test images are. (default: public)",
         ),
     ] = None,
     plan: Annotated[Path | None, typer.Option("--plan", help="A file of additive errors for the verification.")] = None,
@@ -94,8 +102,8 @@ def verify(
 ) -> None:
     """Open one bit: does the model classify enough examples correctly? The exit code is 0 for a pass, 1 for a fail.
 
-    With --certificate K: also whatever K pixels change. With --patch-scan SIDE, of networks: is there no place where a
-    white square makes one class of most images? Take a few dozen --rows for that.
+    With --robustness K: also whatever K pixels change. With --patch-scan SIDE, of networks: is there no place where a
+    white square makes one class of most images? Take a few dozen --tests for that.
     """
     import json
 
@@ -117,13 +125,13 @@ def verify(
         if patch_scan is not None:
             task.require_images("--patch-scan")
         available = len(task.x_test)
-        if rows is not None and rows > available:
-            raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
-        chosen = np.linspace(0, available - 1, rows or available).astype(int)
+        if tests is not None and tests > available:
+            raise ParameterError(f"--tests: expected at most the {available} test images of {task.name}, got {tests}")
+        chosen = np.linspace(0, available - 1, tests or available).astype(int)
         x, y, shape = task.x_test[chosen], task.y_test[chosen], task.image_shape
         if runs_on.host is not None and secret_owner is not None:
             agreement.tell_examples(runs_on, len(x))
-    check = _check(certificate, patch_scan, stride, threshold, shape[-2] if shape else 0)
+    check = _check(robustness, patch_scan, stride, threshold, shape[-2] if shape else 0)
     if insecure_passive:
         console.warn("a passive protocol; a corrupt party can forge this verdict")
     with shown(quiet=quiet) as progress:
@@ -156,14 +164,14 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _check(certificate: int | None, patch_scan: int | None, stride: int, threshold: float | None, height: int) -> Check:
+def _check(robustness: int | None, patch_scan: int | None, stride: int, threshold: float | None, height: int) -> Check:
     from mpc_tamper.defences.accuracy import AccuracyThreshold
     from mpc_tamper.defences.patch_scan import PatchScan
     from mpc_tamper.defences.robustness import PixelRobustness
 
-    if certificate is not None and patch_scan is not None:
-        raise ParameterError("expected --certificate or --patch-scan, got both; ask one question at a time")
+    if robustness is not None and patch_scan is not None:
+        raise ParameterError("expected --robustness or --patch-scan, got both; ask one question at a time")
     if patch_scan is not None:
         return PatchScan(patch_scan, stride, _TURNED if threshold is None else threshold, height)
     least = _RIGHT if threshold is None else threshold
-    return AccuracyThreshold(least) if certificate is None else PixelRobustness(certificate, least)
+    return AccuracyThreshold(least) if robustness is None else PixelRobustness(robustness, least)
