@@ -37,8 +37,8 @@ MOST_MOMENTUM = 0.99
 MOST_COUNTED = 2  # g of the modified Huber loss
 
 # What was not given. A step with momentum mu comes to alpha / (1 - mu). That is the reach over the square of the public
-# bound R on a row's norm: 200 for tables, and 400 for images of 28 x 28 pixels, which stay further below the bound. So a
-# training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
+# bound R on a row's norm: 200 for tables, and 400 for images of 28 x 28 pixels, which stay further below the bound. So
+# a training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
 LEAST_REACH, MOST_REACH, REACH_OF_NORM = 200.0, 400.0, 14.3  # times R, between the two
 MOMENTUM = 0.99
 MOST_COUNTED = 2  # g of the modified Huber loss
