@@ -14,27 +14,9 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from tests.support.active_runs import End, run, shared, without_binding
+from tests.support.active_runs import End, kernel, run, shared, without_binding
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
-
-
-def kernel(members: np.ndarray) -> np.ndarray:
-    """e in {0, 1}^n, not zero, so that every subset has an even number of the members i with e_i = 1; n > 48.
-
-    members: bit k of word i says whether i is in subset k.
-    """
-    pivots: dict[int, int] = {}
-    for i, member in enumerate(members.tolist()):
-        row = member | 1 << (64 + i)  # and which words it is the sum of
-        while lowest := row & (2**64 - 1) & -row:
-            if lowest not in pivots:
-                pivots[lowest] = row
-                break
-            row ^= pivots[lowest]
-        else:
-            return np.array([row >> (64 + j) & 1 for j in range(len(members))], np.uint64)
-    raise AssertionError("expected more members than there are subsets")
 
 
 OUTER, VECTORS = 70, 66

@@ -34,7 +34,7 @@ def _sum_of_products_wide(
     u_a: np.ndarray, v_a: np.ndarray, u_b: np.ndarray, v_b: np.ndarray
 ) -> tuple[np.uint64, np.uint64]:
     vectors = u_a.size // WIDE
-    low, high = product_of_sums(  # type: ignore[call-arg]
+    low, high = product_of_sums(
         _ADDRESS(u_a.ctypes.data),
         _ADDRESS(v_a.ctypes.data),
         _ADDRESS(u_b.ctypes.data),

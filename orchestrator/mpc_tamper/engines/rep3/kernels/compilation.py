@@ -45,6 +45,12 @@ def kernel(*signatures: Any) -> Callable[[F], F]:
     return decorate
 
 
+def in_llvm(definition: Callable[..., Any]) -> Any:
+    """numba.extending.intrinsic. What it makes is called without the first argument, the context of the typing."""
+    extending: Any = importlib.import_module("numba.extending")
+    return extending.intrinsic(definition)
+
+
 @cache
 def cache_folder() -> Path | None:
     """Where compiled kernels are kept; None where nothing can be written."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
+
+from mpc_tamper.engines.rep3.kernels.compilation import in_llvm
 
 _U = types.uint64
 _PAIR = types.UniTuple(types.uint64, 2)
@@ -23,7 +24,7 @@ def _words(context: Any, builder: Any, signature: Any, value: Any) -> Any:
     return context.make_tuple(builder, signature.return_type, halves)
 
 
-@intrinsic
+@in_llvm
 def add(typing_context: Any, low: Any, high: Any, other_low: Any, other_high: Any) -> Any:
     """a + b."""
 
@@ -34,7 +35,7 @@ def add(typing_context: Any, low: Any, high: Any, other_low: Any, other_high: An
     return _PAIR(_U, _U, _U, _U), codegen
 
 
-@intrinsic
+@in_llvm
 def subtract(typing_context: Any, low: Any, high: Any, other_low: Any, other_high: Any) -> Any:
     """a - b."""
 
@@ -45,7 +46,7 @@ def subtract(typing_context: Any, low: Any, high: Any, other_low: Any, other_hig
     return _PAIR(_U, _U, _U, _U), codegen
 
 
-@intrinsic
+@in_llvm
 def add_product_of_words(typing_context: Any, low: Any, high: Any, u: Any, v: Any) -> Any:
     """a + u v, u and v words."""
 
@@ -57,7 +58,7 @@ def add_product_of_words(typing_context: Any, low: Any, high: Any, u: Any, v: An
     return _PAIR(_U, _U, _U, _U), codegen
 
 
-@intrinsic
+@in_llvm
 def add_product_by_word(typing_context: Any, low: Any, high: Any, u: Any, b_low: Any, b_high: Any) -> Any:
     """a + u b, u a word."""
 
@@ -69,7 +70,7 @@ def add_product_by_word(typing_context: Any, low: Any, high: Any, u: Any, b_low:
     return _PAIR(_U, _U, _U, _U, _U), codegen
 
 
-@intrinsic
+@in_llvm
 def add_product(typing_context: Any, low: Any, high: Any, b_low: Any, b_high: Any, c_low: Any, c_high: Any) -> Any:
     """a + b c."""
 

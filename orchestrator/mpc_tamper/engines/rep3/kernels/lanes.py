@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.compilation import kernel
+from mpc_tamper.engines.rep3.kernels.compilation import in_llvm, kernel
 from mpc_tamper.engines.rep3.kernels.wide_clmul import (
     WIDE,
     has_wide_instruction,
@@ -43,7 +42,7 @@ _MASKS = {
 }
 
 
-@intrinsic
+@in_llvm
 def _transpose_to(typing_context: Any, source: Any, target: Any, stride: Any) -> Any:
     """The 64 x 64 bits of the 64 words at source, transposed: word a to target + a * stride. Addresses and bytes.
 
@@ -96,17 +95,17 @@ def transpose_blocks(words: np.ndarray, first: int, out: np.ndarray) -> None:
     """Word 64 (first + c) + j to bit j of out[a, c]; zeros where the words end. out: (64, columns)."""
     columns = out.shape[1]
     target, stride = _ADDRESS(out.ctypes.data), _ADDRESS(8 * columns)
-    whole = min(columns, words.size // 64 - first)
+    whole = max(0, min(columns, words.size // 64 - first))
     source = _ADDRESS(words.ctypes.data) + _ADDRESS(512 * first)
     for c in range(whole):
-        _transpose_to(source + _ADDRESS(512 * c), target + _ADDRESS(8 * c), stride)  # type: ignore[call-arg]
+        _transpose_to(source + _ADDRESS(512 * c), target + _ADDRESS(8 * c), stride)
     rest = np.empty(64, np.uint64)
     for c in range(whole, columns):
         rest[:] = np.uint64(0)
         start = 64 * (first + c)
         for j in range(min(64, words.size - start)):
             rest[j] = words[start + j]
-        _transpose_to(_ADDRESS(rest.ctypes.data), target + _ADDRESS(8 * c), stride)  # type: ignore[call-arg]
+        _transpose_to(_ADDRESS(rest.ctypes.data), target + _ADDRESS(8 * c), stride)
 
 
 @kernel(types.void(_OUT3, _OUT1, _OUT2, _OUT2))
@@ -138,9 +137,9 @@ def _add_pairs_wide(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high
         for b in range(a + 1, ROWS):
             other = base + _ADDRESS(b) * stride
             if rows.shape[0] == 2:
-                sums = pairs_of_one_product(row, other, w, stride, matrix, vectors)  # type: ignore[call-arg]
+                sums = pairs_of_one_product(row, other, w, stride, matrix, vectors)
             else:
-                sums = pairs_of_two_products(row, other, w, stride, matrix, vectors)  # type: ignore[call-arg]
+                sums = pairs_of_two_products(row, other, w, stride, matrix, vectors)
             low[a, b] ^= sums[0]
             high[a, b] ^= sums[1]
             if b > a + 1:

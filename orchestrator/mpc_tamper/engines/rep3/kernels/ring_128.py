@@ -31,7 +31,7 @@ def sums(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a + b, elementwise."""
     out = np.empty_like(a)
     for i in range(len(a)):
-        out[i, 0], out[i, 1] = add(a[i, 0], a[i, 1], b[i, 0], b[i, 1])  # type: ignore[call-arg]
+        out[i, 0], out[i, 1] = add(a[i, 0], a[i, 1], b[i, 0], b[i, 1])
     return out
 
 
@@ -40,7 +40,7 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a - b, elementwise."""
     out = np.empty_like(a)
     for i in range(len(a)):
-        out[i, 0], out[i, 1] = subtract(a[i, 0], a[i, 1], b[i, 0], b[i, 1])  # type: ignore[call-arg]
+        out[i, 0], out[i, 1] = subtract(a[i, 0], a[i, 1], b[i, 0], b[i, 1])
     return out
 
 
@@ -63,8 +63,8 @@ def add_row_products(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
                 l0, h0, l1, h1 = total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1]
                 for c in range(columns):
                     x, y = rows_w[b, c, 0], rows_w[b, c, 1]
-                    l0, h0 = add_product_by_word(l0, h0, rows_u[a, c], x, y)  # type: ignore[call-arg]
-                    l1, h1 = add_product_by_word(l1, h1, rows_u[a + 1, c], x, y)  # type: ignore[call-arg]
+                    l0, h0 = add_product_by_word(l0, h0, rows_u[a, c], x, y)
+                    l1, h1 = add_product_by_word(l1, h1, rows_u[a + 1, c], x, y)
                 total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1] = l0, h0, l1, h1
 
 
@@ -75,7 +75,7 @@ def fold_words(alpha: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     for c in range((n + k - 1) // k):
         low = high = np.uint64(0)
         for a in range(min(k, n - c * k)):
-            low, high = add_product_by_word(low, high, u[c * k + a], alpha[a, 0], alpha[a, 1])  # type: ignore[call-arg]
+            low, high = add_product_by_word(low, high, u[c * k + a], alpha[a, 0], alpha[a, 1])
         out[c, 0], out[c, 1] = low, high
 
 
@@ -87,7 +87,7 @@ def fold(beta: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
         low = high = np.uint64(0)
         for b in range(min(k, n - c * k)):
             x = w[c * k + b]
-            low, high = add_product(low, high, x[0], x[1], beta[b, 0], beta[b, 1])  # type: ignore[call-arg]
+            low, high = add_product(low, high, x[0], x[1], beta[b, 0], beta[b, 1])
         out[c, 0], out[c, 1] = low, high
 
 
@@ -103,7 +103,7 @@ def row_products(u: np.ndarray, v: np.ndarray) -> np.ndarray:
                 low, high = out[a, b, 0], out[a, b, 1]
                 for c in range(start, stop):
                     x, y = u[a, c], v[b, c]
-                    low, high = add_product(low, high, x[0], x[1], y[0], y[1])  # type: ignore[call-arg]
+                    low, high = add_product(low, high, x[0], x[1], y[0], y[1])
                 out[a, b, 0], out[a, b, 1] = low, high
     return out
 
@@ -117,7 +117,7 @@ def combine(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
         low, high = coefficients[a, 0], coefficients[a, 1]
         for c in range(n):
             x = rows[a, c]
-            out[c, 0], out[c, 1] = add_product(out[c, 0], out[c, 1], x[0], x[1], low, high)  # type: ignore[call-arg]
+            out[c, 0], out[c, 1] = add_product(out[c, 0], out[c, 1], x[0], x[1], low, high)
     return out
 
 
@@ -129,7 +129,7 @@ def combine_words(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     for a in range(k):
         low, high = coefficients[a, 0], coefficients[a, 1]
         for c in range(n):
-            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)  # type: ignore[call-arg]
+            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
     return out
 
 
@@ -147,10 +147,10 @@ def add_word_products(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
                 l2, h2, l3, h3 = t[2, 0], t[2, 1], t[3, 0], t[3, 1]
                 for c in range(start, stop):
                     x = a[j, c]
-                    l0, h0 = add_product_of_words(l0, h0, x, b[k, c])  # type: ignore[call-arg]
-                    l1, h1 = add_product_of_words(l1, h1, x, b[k + 1, c])  # type: ignore[call-arg]
-                    l2, h2 = add_product_of_words(l2, h2, x, b[k + 2, c])  # type: ignore[call-arg]
-                    l3, h3 = add_product_of_words(l3, h3, x, b[k + 3, c])  # type: ignore[call-arg]
+                    l0, h0 = add_product_of_words(l0, h0, x, b[k, c])
+                    l1, h1 = add_product_of_words(l1, h1, x, b[k + 1, c])
+                    l2, h2 = add_product_of_words(l2, h2, x, b[k + 2, c])
+                    l3, h3 = add_product_of_words(l3, h3, x, b[k + 3, c])
                 t[0, 0], t[0, 1], t[1, 0], t[1, 1] = l0, h0, l1, h1
                 t[2, 0], t[2, 1], t[3, 0], t[3, 1] = l2, h2, l3, h3
 

@@ -65,11 +65,11 @@ def add_products(members: np.ndarray, u: np.ndarray, v: np.ndarray, buckets: np.
     for c in range(members.size):
         low = high = np.uint64(0)
         for i in range(c * inner, (c + 1) * inner):
-            low, high = add_product_of_words(low, high, u[i], v[i])  # type: ignore[call-arg]
+            low, high = add_product_of_words(low, high, u[i], v[i])
         x = members[c]
         for group in range(_BYTES):
             b = buckets[group, x & _BYTE]
-            b[0], b[1] = add(b[0], b[1], low, high)  # type: ignore[call-arg]
+            b[0], b[1] = add(b[0], b[1], low, high)
             x >>= _8
 
 
@@ -81,7 +81,7 @@ def products_of_subsets(buckets: np.ndarray) -> np.ndarray:
         for i in range(256):
             if i >> (k & 7) & 1:
                 b = buckets[k >> 3, i]
-                out[k, 0], out[k, 1] = add(out[k, 0], out[k, 1], b[0], b[1])  # type: ignore[call-arg]
+                out[k, 0], out[k, 1] = add(out[k, 0], out[k, 1], b[0], b[1])
     return out
 
 
@@ -92,25 +92,28 @@ def weights_of_members(rho: np.ndarray) -> np.ndarray:
     for k in range(SUBSETS):
         group, bit = k >> 3, 1 << (k & 7)
         for i in range(bit):
-            low, high = add(t[group, i, 0], t[group, i, 1], rho[k, 0], rho[k, 1])  # type: ignore[call-arg]
+            low, high = add(t[group, i, 0], t[group, i, 1], rho[k, 0], rho[k, 1])
             t[group, bit + i, 0], t[group, bit + i, 1] = low, high
     return t
 
 
 @kernel(types.void(_T, _V, _V, _OUT2))
 def weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """W_c v_c, W_c the sum of rho_k over the subsets k that gate c is in. members: (n,); v: (n inner,); out: (.., 2)."""
+    """W_c v_c, W_c the sum of rho_k over the subsets k that gate c is in, into out (n inner, 2).
+
+    tables: weights_of_members(rho); members: (n,); v: (n inner,) words.
+    """
     inner = v.size // max(1, members.size)
     for c in range(members.size):
         x = members[c]
         low = high = np.uint64(0)
         for group in range(_BYTES):
             i = x & _BYTE
-            low, high = add(low, high, tables[group, i, 0], tables[group, i, 1])  # type: ignore[call-arg]
+            low, high = add(low, high, tables[group, i, 0], tables[group, i, 1])
             x >>= _8
         for i in range(c * inner, (c + 1) * inner):
             zero = np.uint64(0)
-            out[i, 0], out[i, 1] = add_product_by_word(zero, zero, v[i], low, high)  # type: ignore[call-arg]
+            out[i, 0], out[i, 1] = add_product_by_word(zero, zero, v[i], low, high)
 
 
 @kernel(types.void(_OUT3, _OUT2, types.int64, types.int64))

@@ -12,7 +12,8 @@ from typing import Any
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils, config
-from numba.extending import intrinsic
+
+from mpc_tamper.engines.rep3.kernels.compilation import in_llvm
 
 WIDE = 4  # words to a vector
 _ADDRESS = types.uintp
@@ -87,7 +88,7 @@ def _pairs_of_lanes(products: int) -> Any:
     return codegen
 
 
-@intrinsic
+@in_llvm
 def pairs_of_one_product(
     typing_context: Any, row: Any, other: Any, weights: Any, stride: Any, matrix: Any, vectors: Any
 ) -> Any:
@@ -98,7 +99,7 @@ def pairs_of_one_product(
     return _TWO_PAIRS(*[_ADDRESS] * 6), _pairs_of_lanes(1)
 
 
-@intrinsic
+@in_llvm
 def pairs_of_two_products(
     typing_context: Any, row: Any, other: Any, weights: Any, stride: Any, matrix: Any, vectors: Any
 ) -> Any:
@@ -106,7 +107,7 @@ def pairs_of_two_products(
     return _TWO_PAIRS(*[_ADDRESS] * 6), _pairs_of_lanes(2)
 
 
-@intrinsic
+@in_llvm
 def product_of_sums(typing_context: Any, u: Any, v: Any, other_u: Any, other_v: Any, vectors: Any) -> Any:
     """(low, high) of sum_c (u_a + u_b)_c (v_a + v_b)_c, elements at four addresses."""
 

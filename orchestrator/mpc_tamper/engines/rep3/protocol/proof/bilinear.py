@@ -20,6 +20,7 @@ import numpy as np
 
 from mpc_tamper.engines.rep3.kernels import ring_128
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
+from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 WORDS = 2  # to an element
 _FIRST_ROWS = (1, 2, 4, 8, 16)  # 1: no first level
@@ -52,9 +53,9 @@ def levels_for(entries: int, tail: int) -> tuple[Level, ...]:
     return (masked,) if first == 1 else (Level(first), masked)
 
 
-def draw(pads: object, count: int) -> np.ndarray:
-    """Uniform elements. pads: a stream."""
-    return pads.draw(WORDS * count).reshape(-1, WORDS)  # type: ignore[attr-defined, no-any-return]
+def draw(stream: Stream, count: int) -> np.ndarray:
+    """The next `count` uniform elements."""
+    return stream.draw(WORDS * count).reshape(-1, WORDS)
 
 
 def elements(message: bytes | None) -> np.ndarray:

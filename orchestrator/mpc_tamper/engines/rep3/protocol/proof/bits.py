@@ -121,8 +121,8 @@ class BitProver:
         for gates, weights in zip(self._groups, self._weights.of_groups, strict=True):
             u, v = gates.u(Role.PROVER), gates.v(Role.PROVER)
             for i, block_weights in enumerate(self._weights.of_blocks(gates, weights)):
-                second = (u[1][i], v[1][i]) if len(u) > 1 else (_NO_WORDS, _NO_WORDS)
-                sums ^= lanes.pair_sums(u[0][i], v[0][i], *second, block_weights)
+                u_2, v_2 = (u[1][i], v[1][i]) if len(u) > 1 else (_NO_WORDS, _NO_WORDS)
+                sums ^= lanes.pair_sums(u[0][i], v[0][i], u_2, v_2, block_weights)
         return sums
 
 

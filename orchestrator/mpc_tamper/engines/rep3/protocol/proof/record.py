@@ -44,7 +44,7 @@ _BLOCK_OUTPUTS = 64  # at least in a block, and in steps: of AND gates, what sha
 
 
 class Column:
-    """Words in blocks of one size, in the order in which they came. A block is never moved, so proofs read it as it is."""
+    """Words in blocks of one size, in the order in which they came. Blocks stay where they are: proofs read them so."""
 
     def __init__(self, block: int) -> None:
         self._block = block
