@@ -69,7 +69,7 @@ def levels_for(length: int) -> tuple[Level, ...]:
     while length > _LAST_LENGTH:
         levels.append(Level(_ROWS_OF_LONG if length > _LONG else _ROWS))
         length = -(-length // levels[-1].rows)
-    return (*levels, Level(min(_ROWS, length), masked=True))
+    return (*levels, Level(max(1, min(_ROWS, length)), masked=True))
 
 
 def total(elements: np.ndarray) -> np.ndarray:

@@ -255,7 +255,7 @@ class IntegerVerifier:
 
     def _sums_of_t(self, groups: Sequence[Gates]) -> np.ndarray:
         """This role's part of what the sums over subsets have to be modulo 2^64."""
-        sums = []
+        sums = [np.empty(0, np.uint64)]
         if groups:
             buckets = subsets.no_words()
             for index, gates in enumerate(groups):
