@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpc_tamper.engines.rep3.kernels import binary_field, clmul, lanes
-from mpc_tamper.engines.rep3.protocol.proof.argument import Level, levels_for, point
+from mpc_tamper.engines.rep3.protocol.proof.argument import Level, length_after, levels_for, point
 from mpc_tamper.engines.rep3.protocol.proof.interpolation import extension, nodes
 from mpc_tamper.engines.rep3.protocol.proof.soundness import polynomial_error
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
@@ -188,12 +188,11 @@ def test_streams_of_different_challenges_and_purposes_differ():
 
 @pytest.mark.parametrize("length", [1, 7, 64, 65, 5000, 3 << 20])
 def test_levels_shrink_to_a_masked_one(length):
-    levels = levels_for(length)
-    assert levels[0] == Level(64)
-    assert [level.masked for level in levels] == [False] * (len(levels) - 1) + [True]
-    for level in levels[1:]:
-        length = -(-length // level.rows)
-    assert length <= 32
+    for columns in ([length], [length, 1, 1]):
+        levels = levels_for(columns)
+        assert levels[0] == Level(64)
+        assert [level.masked for level in levels] == [False] * (len(levels) - 1) + [True]
+        assert length_after(columns, levels[1:]) <= 32
 
 
 def test_a_levels_numbers():
@@ -205,4 +204,4 @@ def test_a_levels_numbers():
 def test_the_soundness_formula():
     """sigma and rho, a level of 64 rows, and a masked one of five."""
     want = 2 / 2**64 + 126 / (2**64 - 128) + 10 / (2**64 - 11)
-    assert polynomial_error(levels_for(5)) == pytest.approx(want)
+    assert polynomial_error(levels_for([5])) == pytest.approx(want)

@@ -21,10 +21,11 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _BYTES = SUBSETS // 8
 _BYTE, _8 = np.uint64(255), np.uint64(8)
-# Of matrices: buckets for six subsets of 64 columns fit in a core's second cache.
-_BITS = 6
-_GROUPS, _BUCKETS, _STRIP = SUBSETS // _BITS, 1 << _BITS, 64
-_SIX, _LOW_SIX = np.uint64(_BITS), np.uint64(_BUCKETS - 1)
+# Of matrices: columns that are added at a time. Many members fill 256 buckets at a time, narrow ones so that they stay
+# near the core; few members are better spread over few buckets. Compilers know most where each loop stands by itself.
+_NARROW, _WIDE = 8, 64
+_MANY = 1500
+_4, _LOW_4, _6, _LOW_6 = np.uint64(4), np.uint64(15), np.uint64(6), np.uint64(63)
 
 
 def no_words() -> np.ndarray:
@@ -120,13 +121,15 @@ def weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarra
 def _totals(buckets: np.ndarray, out: np.ndarray, start: int, size: int) -> None:
     """The subsets' sums of one strip, into columns `start` .. of out. Buckets are overwritten: each half onto the
     other, what has bit k is taken off the top."""
-    for group in range(_GROUPS):
-        half = _BUCKETS // 2
-        for bit in range(_BITS - 1, -1, -1):
-            k = group * _BITS + bit
+    groups, strip = len(buckets), buckets.shape[2]
+    for group in range(groups):
+        half = buckets.shape[1] // 2
+        k = (group + 1) * (SUBSETS // groups)
+        while half:
+            k -= 1
             for i in range(half):
                 upper, lower = buckets[group, half + i], buckets[group, i]
-                for j in range(_STRIP):
+                for j in range(strip):
                     lower[j] += upper[j]
                 for j in range(size):
                     out[k, start + j] += upper[j]
@@ -134,20 +137,48 @@ def _totals(buckets: np.ndarray, out: np.ndarray, start: int, size: int) -> None
 
 
 @kernel(_OUT2(_V, _M))
-def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
-    m, n = x.shape
+def _sums_of_many_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    n = x.shape[1]
     out = np.zeros((SUBSETS, n), np.uint64)
-    buckets = np.empty((_GROUPS, _BUCKETS, _STRIP), np.uint64)
-    for start in range(0, n, _STRIP):
-        size = min(_STRIP, n - start)
+    buckets = np.empty((_BYTES, 256, _NARROW), np.uint64)
+    for start in range(0, n, _NARROW):
+        size = min(_NARROW, n - start)
         buckets[:] = np.uint64(0)
-        for i in range(m):
+        if size == _NARROW:  # a vector
+            for i in range(members.size):
+                y = members[i]
+                row = x[i, start : start + _NARROW]
+                for group in range(_BYTES):
+                    to = buckets[group, y & _BYTE]
+                    y >>= _8
+                    for j in range(_NARROW):
+                        to[j] += row[j]
+        else:
+            for i in range(members.size):
+                y = members[i]
+                for group in range(_BYTES):
+                    to = buckets[group, y & _BYTE]
+                    y >>= _8
+                    for j in range(size):
+                        to[j] += x[i, start + j]
+        _totals(buckets, out, start, size)
+    return out
+
+
+@kernel(_OUT2(_V, _M))
+def _sums_of_few_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    n = x.shape[1]
+    out = np.zeros((SUBSETS, n), np.uint64)
+    buckets = np.empty((SUBSETS // 4, 16, _WIDE), np.uint64)
+    for start in range(0, n, _WIDE):
+        size = min(_WIDE, n - start)
+        buckets[:] = np.uint64(0)
+        for i in range(members.size):
             y = members[i]
             row = x[i, start : start + size]
-            for group in range(_GROUPS):
-                to = buckets[group, y & _LOW_SIX]
-                y >>= _SIX
+            for group in range(SUBSETS // 4):
+                to = buckets[group, y & _LOW_4]
+                y >>= _4
                 for j in range(size):
                     to[j] += row[j]
         _totals(buckets, out, start, size)
@@ -155,27 +186,31 @@ def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
 
 
 @kernel(_OUT2(_V, _M))
+def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
+    return _sums_of_many_rows(members, x) if members.size > _MANY else _sums_of_few_rows(members, x)
+
+
+@kernel(_OUT2(_V, _M))
 def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
     m, n = x.shape
     out = np.zeros((SUBSETS, m), np.uint64)
-    buckets = np.empty((_GROUPS, _BUCKETS, _STRIP), np.uint64)
-    turned = np.zeros((_STRIP, _STRIP), np.uint64)
-    for start in range(0, m, _STRIP):
-        size = min(_STRIP, m - start)
+    buckets = np.empty((SUBSETS // 6, 64, _NARROW), np.uint64)
+    turned = np.zeros((n, _NARROW), np.uint64)
+    for start in range(0, m, _NARROW):
+        size = min(_NARROW, m - start)
+        for i in range(size):
+            for j in range(n):
+                turned[j, i] = x[start + i, j]
         buckets[:] = np.uint64(0)
-        for first in range(0, n, _STRIP):
-            columns = min(_STRIP, n - first)
-            for i in range(size):
-                for j in range(columns):
-                    turned[j, i] = x[start + i, first + j]
-            for j in range(columns):
-                y = members[first + j]
-                row = turned[j]
-                for group in range(_GROUPS):
-                    to = buckets[group, y & _LOW_SIX]
-                    y >>= _SIX
-                    for i in range(_STRIP):
-                        to[i] += row[i]
+        for i in range(n):
+            y = members[i]
+            row = turned[i]
+            for group in range(SUBSETS // 6):
+                to = buckets[group, y & _LOW_6]
+                y >>= _6
+                for j in range(_NARROW):
+                    to[j] += row[j]
         _totals(buckets, out, start, size)
     return out

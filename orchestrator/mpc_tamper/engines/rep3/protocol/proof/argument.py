@@ -15,6 +15,7 @@ Elements are words, the number a is the point a: points are the polynomials whos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,13 +64,23 @@ class Level:
         return self.last + 1
 
 
-def levels_for(length: int) -> tuple[Level, ...]:
-    """The levels after the first one, for a vector of this length, and the first one."""
-    levels = [Level(FIRST_ROWS)]
-    while length > _LAST_LENGTH:
+def levels_for(columns: Sequence[int]) -> tuple[Level, ...]:
+    """The first level, and those after it. columns: how long the vector's columns are after the first one."""
+    levels: list[Level] = []
+    while (length := length_after(columns, levels)) > _LAST_LENGTH:
         levels.append(Level(_ROWS_OF_LONG if length > _LONG else _ROWS))
-        length = -(-length // levels[-1].rows)
-    return (*levels, Level(max(1, min(_ROWS, length)), masked=True))
+    return (Level(FIRST_ROWS), *levels, Level(max(1, min(_ROWS, length)), masked=True))
+
+
+def length_after(columns: Sequence[int], levels: Sequence[Level]) -> int:
+    """Of a vector: the second level, the first of these, cuts each column by itself unless it is the masked one."""
+    if not levels or levels[0].masked:
+        length = sum(columns)
+        return -(-length // levels[0].rows) if levels else length
+    length = sum(-(-column // levels[0].rows) for column in columns)
+    for level in levels[1:]:
+        length = -(-length // level.rows)
+    return length
 
 
 def total(elements: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ Bit a of each recorded word stands in row a of the first level (kernels/lanes.py
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from mpc_tamper.engines.rep3.kernels import binary_field, lanes
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import argument
-from mpc_tamper.engines.rep3.protocol.proof.argument import FIRST_ROWS, Level, levels_for
+from mpc_tamper.engines.rep3.protocol.proof.argument import FIRST_ROWS, Level, length_after, levels_for
 from mpc_tamper.engines.rep3.protocol.proof.record import Gates, Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.soundness import polynomial_error
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
@@ -27,16 +27,16 @@ _ONE = np.ones(1, np.uint64)
 
 @dataclass(frozen=True)
 class BitStatement:
-    """length: of the vectors after the first level, a word each."""
+    """columns: how many words each column of u and v has, an element each after the first level."""
 
-    length: int
+    columns: tuple[int, ...]
     shape: tuple[Level, ...]
     name: str = NAME
 
     @classmethod
     def of(cls, record: Record) -> BitStatement:
-        length = sum(len(gates.products) * gates.outputs for gates in record.bits.values())
-        return cls(length, levels_for(length))
+        columns = tuple(gates.outputs for gates in record.bits.values() for _ in gates.products)
+        return cls(columns, levels_for(columns))
 
     @property
     def levels(self) -> int:
@@ -50,10 +50,7 @@ class BitStatement:
         return self.shape[number].values * WORD_BYTES
 
     def opening_bytes(self, prover: int) -> int:
-        length = self.length
-        for level in self.shape[1:]:
-            length = -(-length // level.rows)
-        return (length + 1) * WORD_BYTES
+        return (length_after(self.columns, self.shape[1:]) + 1) * WORD_BYTES
 
     def verifier(self, record: Record, role: Role, prover: int, challenge: bytes, pads: Stream) -> BitVerifier:
         return BitVerifier(self, record, role, challenge, pads)
@@ -72,6 +69,41 @@ class _Weights:
         return [weights[start : start + step] for start in range(0, weights.size, step)]
 
 
+class _Folded:
+    """A vector after the first level, made of the record block by block whenever it is read: it takes less time than
+    memory. weights: with v; None: u."""
+
+    def __init__(self, groups: Sequence[Gates], role: Role, weights: _Weights | None, coefficients: np.ndarray) -> None:
+        self._groups, self._role, self._weights = groups, role, weights
+        self._tables = lanes.tables(coefficients)
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        """Blocks (rows, ..) of elements, with zeros at their ends: the rows of the second level, part by part."""
+        for index, gates in enumerate(self._groups):
+            columns = gates.u(self._role) if self._weights is None else gates.v(self._role)
+            for column in columns:
+                for number, words in enumerate(column):
+                    yield self._block(index, number, words, rows)
+
+    def whole(self) -> np.ndarray:
+        return np.concatenate([_NO_WORDS, *(block[0] for block in self.blocks(1))])
+
+    def combine(self, coefficients: np.ndarray) -> np.ndarray:
+        """After the second level."""
+        blocks = self.blocks(len(coefficients))
+        return np.concatenate([_NO_WORDS, *(binary_field.combine(coefficients, block) for block in blocks)])
+
+    def _block(self, index: int, number: int, words: np.ndarray, rows: int) -> np.ndarray:
+        out = np.empty(-(-words.size // rows) * rows, np.uint64)
+        out[words.size :] = 0
+        lanes.combine_lanes(self._tables, words, out[: words.size])
+        if self._weights is not None:
+            step = self._groups[index].block_outputs // FIRST_ROWS
+            weights = self._weights.of_groups[index][number * step : (number + 1) * step]
+            lanes.weigh_lanes(weights, out[: words.size])
+        return out.reshape(rows, -1)
+
+
 class BitProver:
     """pads: of R's parts and u_0, from kappa_i; masks: of v_0, from kappa_{i-1}."""
 
@@ -81,8 +113,8 @@ class BitProver:
         self._shape, self._pads, self._masks = statement.shape, pads, masks
         self._groups = list(record.bits.values())
         self._weights = _Weights(challenge, self._groups)
+        self._folded: tuple[_Folded, _Folded] | None = None
         self._u = self._v = _NO_WORDS
-        self._rows: tuple[np.ndarray, np.ndarray] | None = None
 
     def message(self, number: int) -> bytes:
         """L's parts of P's values at level `number`, without the one at k."""
@@ -93,28 +125,38 @@ class BitProver:
 
     def fold(self, number: int, challenge: bytes) -> None:
         level = self._shape[number]
+        if level.masked:
+            return
         coefficients = argument.row_coefficients(level, argument.point(challenge, level.points))
-        if self._rows is None:
-            after = self._shape[1].rows
-            u = [blocks for gates in self._groups for blocks in gates.u(Role.PROVER)]
-            v = [blocks for gates in self._groups for blocks in gates.v(Role.PROVER)]
-            self._u = _fold_first(u, coefficients, after)
-            self._v = _fold_first(v, coefficients, after)
-            _weigh(self._v, self._groups, self._weights)
-            self._groups = []
+        if number == 0:
+            weights = (None, self._weights)
+            u, v = (_Folded(self._groups, Role.PROVER, each, coefficients) for each in weights)
+            self._folded = (u, v)
+            if self._shape[1].masked:
+                self._leave_record(u.whole(), v.whole())
+        elif self._folded is not None:
+            self._leave_record(*(vector.combine(coefficients) for vector in self._folded))
         else:
-            self._u, self._v = (binary_field.combine(coefficients, rows) for rows in self._rows)
+            rows = (argument.cut(vector, level.rows) for vector in (self._u, self._v))
+            self._u, self._v = (binary_field.combine(coefficients, each) for each in rows)
+
+    def _leave_record(self, u: np.ndarray, v: np.ndarray) -> None:
+        self._u, self._v, self._folded, self._groups = u, v, None, []
 
     def _pair_sums(self, number: int, level: Level) -> np.ndarray:
         if number == 0:
             return self._first_pair_sums()
+        if self._folded is not None:
+            sums = np.zeros((level.rows, level.rows), np.uint64)
+            for u, v in zip(*(vector.blocks(level.rows) for vector in self._folded), strict=True):
+                sums ^= binary_field.pair_sums(u, v)
+            return sums
         rows = [argument.cut(vector, level.rows) for vector in (self._u, self._v)]
         if level.masked:
             columns = rows[0].shape[1]
             extra = [stream.draw(columns)[None] for stream in (self._pads, self._masks)]
             rows = [np.concatenate(pair) for pair in zip(extra, rows, strict=True)]
-        self._rows = (rows[0], rows[1])
-        return binary_field.pair_sums(*self._rows)
+        return binary_field.pair_sums(rows[0], rows[1])
 
     def _first_pair_sums(self) -> np.ndarray:
         sums = np.zeros((FIRST_ROWS, FIRST_ROWS), np.uint64)
@@ -133,11 +175,12 @@ class BitVerifier:
         self._shape, self._role, self._pads = statement.shape, role, pads
         self._groups = list(record.bits.values())
         self._weights = _Weights(challenge, self._groups)
+        self._folded: _Folded | None = None
         self._extra = _NO_WORDS
         self.vector = _NO_WORDS
         sums = np.zeros(FIRST_ROWS, np.uint64)
         for gates, weights in zip(self._groups, self._weights.of_groups, strict=True):
-            for words, block_weights in zip(gates.t(role), self._weights.of_blocks(gates, weights), strict=True):
+            for words, block_weights in zip(gates.take_t(role), self._weights.of_blocks(gates, weights), strict=True):
                 sums ^= lanes.row_sums(block_weights, words)
         rho = np.concatenate([self._weights.rho, _ONE])
         self.claim = argument.total(binary_field.products(rho, sums))
@@ -156,12 +199,17 @@ class BitVerifier:
         coefficients = argument.row_coefficients(level, r)
         self.claim = argument.new_claim(level, parts, self.claim, None if number else self._weights.rho, r)
         if number == 0:
-            self._fold_first(coefficients)
-            return
-        rows = argument.cut(self.vector, level.rows)
-        if level.masked:
-            rows = np.concatenate([self._extra[None], rows])
-        self.vector = binary_field.combine(coefficients, rows)
+            weights = None if self._role is Role.RIGHT else self._weights
+            self._folded = _Folded(self._groups, self._role, weights, coefficients)
+            if self._shape[1].masked:
+                self._leave_record(self._folded.whole())
+        elif self._folded is not None:
+            self._leave_record(self._folded.combine(coefficients))
+        else:
+            rows = argument.cut(self.vector, level.rows)
+            if level.masked:
+                rows = np.concatenate([self._extra[None], rows])
+            self.vector = binary_field.combine(coefficients, rows)
 
     def opening(self) -> bytes:
         """U(r), and R's part of P(r)."""
@@ -173,32 +221,5 @@ class BitVerifier:
         product = argument.total(binary_field.products(elements[:-1], self.vector))
         return bool(np.array_equal(product, self.claim ^ elements[-1:]))
 
-    def _fold_first(self, coefficients: np.ndarray) -> None:
-        right, after = self._role is Role.RIGHT, self._shape[1].rows
-        columns = [blocks for gates in self._groups for blocks in (gates.u if right else gates.v)(self._role)]
-        self.vector = _fold_first(columns, coefficients, after)
-        if not right:
-            _weigh(self.vector, self._groups, self._weights)
-        self._groups = []
-
-
-def _fold_first(columns: list[list[np.ndarray]], coefficients: np.ndarray, after: int) -> np.ndarray:
-    """Every word to an element, then zeros up to a multiple of `after`."""
-    length = sum(block.size for blocks in columns for block in blocks)
-    out = np.empty(-(-length // after) * after, np.uint64)
-    tables, start = lanes.tables(coefficients), 0
-    for blocks in columns:
-        for block in blocks:
-            lanes.combine_lanes(tables, block, out[start : start + block.size])
-            start += block.size
-    out[length:] = 0
-    return out
-
-
-def _weigh(vector: np.ndarray, groups: Sequence[Gates], weights: _Weights) -> None:
-    """Every element of v times its gate's weight, in place; the products of a gate share it."""
-    start = 0
-    for gates, of_group in zip(groups, weights.of_groups, strict=True):
-        for _ in gates.products:
-            lanes.weigh_lanes(of_group, vector[start : start + gates.outputs])
-            start += gates.outputs
+    def _leave_record(self, vector: np.ndarray) -> None:
+        self.vector, self._folded, self._groups = vector, None, []

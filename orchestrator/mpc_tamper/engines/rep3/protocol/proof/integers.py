@@ -112,7 +112,7 @@ class Merging:
 
 
 class _Members:
-    """In which subsets every gate is, by group and block."""
+    """The elementwise gates, and in which subsets each of them is, by group and block."""
 
     def __init__(self, groups: Sequence[Gates], stream: Stream) -> None:
         self._of_groups = [draw_members(stream, gates.outputs) for gates in groups]
@@ -122,11 +122,21 @@ class _Members:
         members, step = self._of_groups[index], self._groups[index].block_outputs
         return [members[start : start + step] for start in range(0, members.size, step)]
 
-    def with_columns(self, role: Role, *, right: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The members and the words of u (right) or v, block by block of all columns."""
+    def forget(self) -> None:
+        """What u alone has no use for."""
+        self._of_groups = []
+
+    def u(self, role: Role) -> Iterator[np.ndarray]:
+        """The words of u, block by block of all columns."""
+        for gates in self._groups:
+            for column in gates.u(role):
+                yield from column
+
+    def v(self, role: Role) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The same of v, each block with its members."""
         for index, gates in enumerate(self._groups):
             blocks = self.blocks(index)
-            for column in gates.u(role) if right else gates.v(role):
+            for column in gates.v(role):
                 yield from zip(blocks, column, strict=True)
 
 
@@ -177,27 +187,25 @@ class IntegerProver:
         sums = np.empty((0, WORDS), np.uint64)
         if self._statement.columns:
             buckets = subsets.no_products()
-            for (members, u), (_, v) in self._entries():
+            for u, (members, v) in self._entries():
                 subsets.add_products(members, u, v, buckets)
             sums = subsets.products_of_subsets(buckets)
         return np.concatenate([sums, self._matrices.products()]) if any(self._statement.tails) else sums
 
     def _first_products(self, rows: int) -> np.ndarray:
         total = np.zeros((rows, rows, WORDS), np.uint64)
-        for (members, u), (_, v) in self._entries():
+        for u, (members, v) in self._entries():
             ring_128.add_row_products(u, _weighed(self._tables, members, v), total)
         return total.reshape(-1, WORDS)
 
-    def _entries(self) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]]:
-        role = Role.PROVER
-        columns = (self._members.with_columns(role, right=right) for right in (True, False))
-        return zip(*columns, strict=True)
+    def _entries(self) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
+        return zip(self._members.u(Role.PROVER), self._members.v(Role.PROVER), strict=True)
 
     def _enter(self, alpha: np.ndarray, beta: np.ndarray) -> None:
         assert self._merging is not None
         folded, matrices, merging = self._statement.folded, self._matrices, self._merging
-        u = _fold_u(self._members.with_columns(Role.PROVER, right=True), alpha, folded)
-        v = _fold_v(self._members.with_columns(Role.PROVER, right=False), beta, folded, self._tables)
+        u = _fold_u(self._members.u(Role.PROVER), alpha, folded)
+        v = _fold_v(self._members.v(Role.PROVER), beta, folded, self._tables)
         self._u = np.concatenate([u, merged(matrices.u, merging.sigma, merging.tau)])
         self._v = np.concatenate([v, merged(matrices.v, merging.sigma, merging.tau)])
         del self._members, self._matrices, self._groups
@@ -215,6 +223,8 @@ class IntegerVerifier:
         self._members = _Members(groups, stream)
         self._matrices = compressed(list(record.matrices.values()), role, prover, stream)
         self._t = self._sums_of_t(groups)
+        if self._right:
+            self._members.forget()
         self._merging: Merging | None = None
         self._tail_claim = self._mask = np.empty((0, WORDS), np.uint64)
         self._difference = b""
@@ -259,7 +269,7 @@ class IntegerVerifier:
         if groups:
             buckets = subsets.no_words()
             for index, gates in enumerate(groups):
-                for members, t in zip(self._members.blocks(index), gates.t(self._role), strict=True):
+                for members, t in zip(self._members.blocks(index), gates.take_t(self._role), strict=True):
                     subsets.add_words(members, t, buckets)
             sums.append(subsets.words_of_subsets(buckets))
         if any(self._statement.tails):
@@ -281,11 +291,11 @@ class IntegerVerifier:
         """Leave the words."""
         assert self._merging is not None
         folded, merging = self._statement.folded, self._merging
-        columns = self._members.with_columns(self._role, right=self._right)
         if self._right:
-            vector = _fold_u(columns, coefficients, folded)
+            vector = _fold_u(self._members.u(self._role), coefficients, folded)
         else:
-            vector = _fold_v(columns, coefficients, folded, subsets.weights_of_members(merging.rho))
+            tables = subsets.weights_of_members(merging.rho)
+            vector = _fold_v(self._members.v(self._role), coefficients, folded, tables)
         tail = self._matrices.u if self._right else self._matrices.v
         self.vector = np.concatenate([vector, merged(tail, merging.sigma, merging.tau)])
         self.claim = ring_128.sums(self.claim, self._tail_claim)
@@ -298,9 +308,9 @@ def _weighed(tables: np.ndarray, members: np.ndarray, v: np.ndarray) -> np.ndarr
     return out
 
 
-def _fold_u(columns: Iterator[tuple[np.ndarray, np.ndarray]], alpha: np.ndarray, folded: int) -> np.ndarray:
+def _fold_u(columns: Iterator[np.ndarray], alpha: np.ndarray, folded: int) -> np.ndarray:
     out, start = np.empty((folded, WORDS), np.uint64), 0
-    for _, words in columns:
+    for words in columns:
         stop = start + -(-words.size // len(alpha))
         ring_128.fold_words(alpha, words, out[start:stop])
         start = stop

@@ -75,7 +75,7 @@ def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: St
         y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
         to.u += _known(x_part, y_part if with_previous else None, a_first=True)
         if role is Role.RIGHT:
-            to.t += _pairs(a, b, gates.t_right)
+            to.t += _pairs(a, b, gates.take_t(role))
             if x_part is not None and not gates.term_is_shifted(prover):
                 to.t -= ring_128.low_word_products(x_part, y_part)
     if role is not Role.RIGHT:
@@ -84,7 +84,7 @@ def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: St
         y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
         to.v += _known(y_part if with_own else None, x_part, a_first=False)
         if role is Role.LEFT:
-            to.t += _pairs(a, b, gates.t_left)
+            to.t += _pairs(a, b, gates.take_t(role))
             if x_part is not None and gates.takes_shifted_term(prover):
                 to.t -= ring_128.low_word_products(x_part, y_part)
 
@@ -100,6 +100,6 @@ def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray) -> 
     return subsets.sums_of_columns(a, x) if gates.transposed else subsets.sums_of_rows(a, x)
 
 
-def _pairs(a: np.ndarray, b: np.ndarray, t: list[np.ndarray]) -> np.ndarray:
+def _pairs(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     """a_j^T t b_k: (j, k). t: vectors (outer,) as rows."""
-    return subsets.sums_of_columns(a, subsets.sums_of_rows(b, np.concatenate(t)))
+    return subsets.sums_of_columns(a, subsets.sums_of_rows(b, t))

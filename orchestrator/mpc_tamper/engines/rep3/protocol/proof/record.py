@@ -99,9 +99,9 @@ class Gates:
         """To a block of each column: blocks of different columns hold the same gates."""
         return max(_BLOCK_OUTPUTS, _BLOCK_WORDS // self.inner // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
 
-    def t(self, role: Role) -> list[np.ndarray]:
-        """R's or L's part of what the products have to be."""
-        return self.columns["t_right" if role is Role.RIGHT else "t_left"].blocks()
+    def take_t(self, role: Role) -> list[np.ndarray]:
+        """R's or L's part of what the products have to be. Taken once, so that its memory serves what comes next."""
+        return self.columns.pop("t_right" if role is Role.RIGHT else "t_left").blocks()
 
     def u(self, role: Role) -> list[list[np.ndarray]]:
         """A list of blocks for each product, known to the prover and R."""
@@ -126,6 +126,14 @@ class MatrixGates:
     t_right: list[np.ndarray] = field(default_factory=list)
     t_left: list[np.ndarray] = field(default_factory=list)
     vectors: int = 0
+
+    def take_t(self, role: Role) -> np.ndarray:
+        """R's or L's part of what the products have to be: (vectors, outer). Taken once."""
+        if role is Role.RIGHT:
+            rows, self.t_right = self.t_right, []
+        else:
+            rows, self.t_left = self.t_left, []
+        return np.concatenate(rows)
 
     @property
     def outer(self) -> int:
