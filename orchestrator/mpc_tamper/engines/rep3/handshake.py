@@ -18,7 +18,7 @@ from mpc_tamper.core.errors import HandshakeError, ProgramError
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
-WIRE_VERSION = 2
+WIRE_VERSION = 3
 _FIELD_BYTES = 32
 _SESSION = b"mpc-tamper rep3 session"
 

@@ -9,6 +9,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
@@ -83,7 +84,9 @@ def _looks_at_bits(node: ast.AST) -> bool:
     return isinstance(node, ast.RShift)
 
 
+@cache
 def _import(name: str) -> Any:
+    """The module. Kept, as Python takes longer to find a loaded module than a small kernel takes."""
     module = f"{__name__}.{name}"
     if module in sys.modules:
         return importlib.import_module(module)
