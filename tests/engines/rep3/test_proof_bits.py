@@ -1,10 +1,17 @@
 """Arithmetic of the proof of AND gates, over GF(2^64), against slow twins written from the definitions."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import mpc_tamper
 from mpc_tamper.engines.rep3.kernels import binary_field, clmul, lanes
 from mpc_tamper.engines.rep3.protocol.proof.argument import Level, length_after, levels_for, point
 from mpc_tamper.engines.rep3.protocol.proof.interpolation import extension, nodes
@@ -96,18 +103,40 @@ def test_pair_sums_and_combination(k, n):
 def test_sums_of_products_with_and_without_the_wide_instruction(n):
     rows = [random(n, seed=seed) for seed in range(4)]
     low, high = binary_field.sum_of_products(*rows)
-    assert binary_field._sum_of_products(*rows) == (low, high)
+    assert binary_field.sum_of_products_wide(*rows) == (low, high)
     want = 0
     for u_a, v_a, u_b, v_b in zip(*rows, strict=True):
         want ^= carryless(int(u_a ^ u_b), int(v_a ^ v_b))
     assert int(low) | int(high) << 64 == want
 
 
+@pytest.mark.slow
+def test_a_processor_without_the_instructions_gives_the_same(tmp_path):
+    """The compiler gives up with the whole process where it meets an instruction that is not there."""
+    code = """
+import numpy as np
+from mpc_tamper.engines.rep3.kernels import binary_field, clmul
+assert clmul.clmul is clmul.clmul_portable
+assert binary_field.sum_of_products_wide is binary_field.sum_of_products
+x = np.arange(1, 6, dtype=np.uint64) * np.uint64(0x123456789ABCDEF)
+print(binary_field.products(x, x[::-1].copy()).tolist())
+"""
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "generic",
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": str(Path(str(mpc_tamper.__file__)).parents[1]),
+    }
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    x = np.arange(1, 6, dtype=np.uint64) * np.uint64(0x123456789ABCDEF)
+    assert json.loads(shown.stdout) == [product(a, b) for a, b in zip(x, x[::-1], strict=True)]
+
+
 @pytest.mark.parametrize("arrays", [2, 4])
 def test_pairs_of_rows_with_and_without_the_wide_instruction(arrays):
     rows, weights = random(arrays, 64, 8), random(8, seed=1)
     found = []
-    for function in (lanes.add_pairs, lanes._add_pairs):
+    for function in (lanes.add_pairs, lanes.add_pairs_wide):
         low, high = np.zeros((64, 64), np.uint64), np.zeros((64, 64), np.uint64)
         function(rows, weights, low, high)
         found.append((low, high))

@@ -6,7 +6,7 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.compilation import kernel
+from mpc_tamper.engines.rep3.kernels.compilation import kernel, kernel_where
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, product_of_sums
 
 _ADDRESS = types.uintp
@@ -29,10 +29,11 @@ def sum_of_products(u_a: np.ndarray, v_a: np.ndarray, u_b: np.ndarray, v_b: np.n
     return low, high
 
 
-@kernel(_PAIR(_V, _V, _V, _V))
-def _sum_of_products_wide(
+@kernel_where(has_wide_instruction(), sum_of_products, _PAIR(_V, _V, _V, _V))
+def sum_of_products_wide(
     u_a: np.ndarray, v_a: np.ndarray, u_b: np.ndarray, v_b: np.ndarray
 ) -> tuple[np.uint64, np.uint64]:
+    """The same by the wide instruction."""
     vectors = u_a.size // WIDE
     low, high = product_of_sums(
         _ADDRESS(u_a.ctypes.data),
@@ -46,9 +47,6 @@ def _sum_of_products_wide(
         low ^= p_low
         high ^= p_high
     return low, high
-
-
-_sum_of_products = _sum_of_products_wide if has_wide_instruction() else sum_of_products
 
 
 @kernel(_OUT2(_M, _M))
@@ -67,9 +65,9 @@ def pair_sums(u: np.ndarray, v: np.ndarray) -> np.ndarray:
             u_a, v_a = u[a, start:stop], v[a, start:stop]
             for b in range(a, k):
                 if a == b:
-                    s_low, s_high = _sum_of_products(u_a, v_a, nothing, nothing)
+                    s_low, s_high = sum_of_products_wide(u_a, v_a, nothing, nothing)
                 else:
-                    s_low, s_high = _sum_of_products(u_a, v_a, u[b, start:stop], v[b, start:stop])
+                    s_low, s_high = sum_of_products_wide(u_a, v_a, u[b, start:stop], v[b, start:stop])
                 low[a, b] ^= s_low
                 high[a, b] ^= s_high
     for a in range(k):

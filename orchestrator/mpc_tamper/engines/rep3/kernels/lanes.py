@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.compilation import in_llvm, kernel
+from mpc_tamper.engines.rep3.kernels.compilation import in_llvm, kernel, kernel_where
 from mpc_tamper.engines.rep3.kernels.wide_clmul import (
     WIDE,
     has_wide_instruction,
@@ -126,8 +126,8 @@ def add_pairs(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high: np.n
             high[a, b] ^= s_high
 
 
-@kernel(types.void(_OUT3, _OUT1, _OUT2, _OUT2))
-def _add_pairs_wide(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+@kernel_where(has_wide_instruction(), add_pairs, types.void(_OUT3, _OUT1, _OUT2, _OUT2))
+def add_pairs_wide(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     """The same by the wide instruction, two rows a at a time; columns: a multiple of 4."""
     columns = rows.shape[2]
     base, w = _ADDRESS(rows.ctypes.data), _ADDRESS(weights.ctypes.data)
@@ -145,9 +145,6 @@ def _add_pairs_wide(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high
             if b > a + 1:
                 low[a + 1, b] ^= sums[2]
                 high[a + 1, b] ^= sums[3]
-
-
-_add_pairs = _add_pairs_wide if has_wide_instruction() else add_pairs
 
 
 @kernel(_OUT2(_V, _V, _V, _V, _V))
@@ -172,7 +169,7 @@ def pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, we
         if arrays == 4:
             transpose_blocks(u_2, first, rows[2])
             transpose_blocks(v_2, first, rows[3])
-        _add_pairs(rows, w, low, high)
+        add_pairs_wide(rows, w, low, high)
         for a in range(ROWS):
             for c in range(size):
                 both = rows[0, a, c] & rows[1, a, c]
