@@ -155,8 +155,7 @@ def test_what_is_added_to_the_arguments_of_other_trainings() -> None:
     """The plain one keeps the arguments that it always had."""
     size = DataSize(10, 16, 255, 3)
     call = training_call(SvmParameters(), fixed_point(SvmParameters(), 10, 16), size, Owners((10,)))
-    momentum = round(0.9 * 2 ** fixed_point(SvmParameters(), 10, 16).shift)
-    assert call.args[-3:] == ("outputs=3", "schedule=linear", f"momentum={momentum}")
+    assert call.args[-3:] == ("outputs=3", "schedule=linear", "momentum=0.9")
 
 
 def test_what_is_not_given_follows_from_what_is() -> None:
