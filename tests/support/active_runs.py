@@ -83,6 +83,21 @@ def without_binding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transcript, "challenge", challenge)
 
 
+def kernel(words: np.ndarray) -> np.ndarray:
+    """e in {0, 1}^n, not zero, with the sum of e_i words_i zero over GF(2): n words, more than bits in use."""
+    pivots: dict[int, int] = {}
+    for i, word in enumerate(words.tolist()):
+        row = word | 1 << (64 + i)  # and which words it is the sum of
+        while lowest := row & (2**64 - 1) & -row:
+            if lowest not in pivots:
+                pivots[lowest] = row
+                break
+            row ^= pivots[lowest]
+        else:
+            return np.array([row >> (64 + j) & 1 for j in range(len(words))], np.uint64)
+    raise AssertionError("expected more words than they have bits")
+
+
 def shared(party: Party, owner: int, values: np.ndarray) -> RepShare:
     flat, position = values.reshape(-1), [0]
 

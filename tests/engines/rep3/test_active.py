@@ -1,7 +1,6 @@
 """The active protocol: the same results as the passive one, and no error of a corrupt party survives."""
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +12,8 @@ from mpc_tamper.engines.rep3.protocol import active as active_module
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from mpc_tamper.engines.rep3.protocol.proof.argument import base_rows
-from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, INTEGERS, Field
-from mpc_tamper.engines.rep3.protocol.proof.record import Gates
+from mpc_tamper.engines.rep3.protocol.proof.argument import FIRST_ROWS
+from mpc_tamper.engines.rep3.protocol.prss import Stream
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import LANES, every_operation, every_operation_in_clear, run, shared, small_program
@@ -94,42 +92,28 @@ def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:
     opened.append(open_to_all(party, y))
 
 
-def distance_of_rows(site: str) -> int:
-    """Between gates that stand in one column of two rows and so have the same sigma: products, lanes of majorities."""
-    distances = {}
-
-    class Watching(active_module.Active):
-        def prove(self) -> None:
-            bits, integers = self._record.bits, self._record.integers
-            if not self._record.empty:
-                distances["STEP"] = columns(INTEGERS, integers, ("products", 1))
-                distances["STEP/csa"] = columns(BITS, bits, "majority") * 64
-            super().prove()
-
-    def columns(field: Field, groups: dict[Any, Gates], name: Any) -> int:
-        rows = base_rows(field, sum(gates.outputs for gates in groups.values()))
-        return -(-groups[name].outputs // rows)
-
-    _, errors = ends_of(products_and_comparisons, corrupt_party=0, active_class=Watching)
-    assert errors == [None] * 3
-    return distances[site]
-
-
 @corrupt
-@pytest.mark.parametrize("distance", [1, 64, 1000, "a row", "two rows"])
+@pytest.mark.parametrize("distance", [1, 2, 58, 64, 4064])
 @pytest.mark.parametrize(("site", "value"), [("STEP", 2**63), ("STEP/csa", 1)])
 def test_equal_errors_in_two_gates_do_not_cancel(corrupt_party, site, value, distance):
-    """Flips of two AND gates, and errors 2^63 in two products, at distances that make them share a row or a column."""
-    if isinstance(distance, str):
-        distance = {"a row": 1, "two rows": 2}[distance] * distance_of_rows(site)
+    """Flips of two AND gates, and errors 2^63 in two products. Lanes of one word stand in one column of the proof, in
+    different rows; the same lanes of two words in one row."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, i, value) for i in (5, 5 + distance)])
     opened, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
     assert_rejected(opened, errors, corrupt_party)
 
 
-@pytest.mark.parametrize(("site", "distance"), [("STEP", 128), ("STEP/csa", 1024)])
-def test_the_distance_of_rows_is_known(site, distance):
-    assert distance_of_rows(site) == distance
+@corrupt
+def test_equal_errors_in_two_rows_would_cancel_without_weights_of_rows(corrupt_party, monkeypatch):
+    draw = Stream.draw
+
+    def ones_for_rows(stream: Stream, count: int) -> np.ndarray:
+        return np.ones(count, np.uint64) if count == FIRST_ROWS - 1 else draw(stream, count)
+
+    monkeypatch.setattr(Stream, "draw", ones_for_rows)
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP/csa", 0, i, 1) for i in (5, 6)])
+    _, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
+    assert errors == [None] * 3
 
 
 @pytest.mark.slow
@@ -190,7 +174,7 @@ def test_above_the_limit_of_soundness_nothing_is_opened(monkeypatch):
 
 
 def test_the_soundness_error_is_what_the_formula_gives():
-    """One product: GR(2^64, 64) with a column's weight and one masked level of one row, thus degree 2 and 3 points."""
+    """One product: 48 subsets, then three factors: rho, and alpha and beta of the masked level."""
 
     def program(party: Party) -> float:
         x = shared(party, 0, np.arange(1, dtype=np.uint64))
@@ -198,9 +182,7 @@ def test_the_soundness_error_is_what_the_formula_gives():
         assert party.recorder is not None
         return party.recorder.soundness_error
 
-    sparse = 1 / math.comb(64, 16)
-    # The product has two terms, so the vectors have two entries: two rows, degree 4, points 0 .. 4.
-    want = sparse + 2.0**-64 + 4 / (2.0**64 - 5)
+    want = 2.0**-48 + sum(math.comb(67, i) for i in range(3)) / 2.0**67
     assert run_in_threads(program, active=True)[0] == pytest.approx(want, rel=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""A prover that learns the weights of matrix products in one batch and cheats in the next."""
+"""A prover that learns the subsets of matrix products in one batch and cheats in the next."""
 
 from __future__ import annotations
 
@@ -14,24 +14,9 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from tests.support.active_runs import End, run, shared, without_binding
+from tests.support.active_runs import End, kernel, run, shared, without_binding
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
-
-
-def kernel(weights: np.ndarray) -> np.ndarray:
-    """e in {0, 1}^n, not zero, with sum_i e_i w_i even: w_i from the exceptional set, as positions of ones; n > 64."""
-    pivots: dict[int, int] = {}
-    for i, positions in enumerate(weights.tolist()):
-        row = sum(1 << position for position in positions) | 1 << (64 + i)  # and which weights it is the sum of
-        while lowest := row & (2**64 - 1) & -row:
-            if lowest not in pivots:
-                pivots[lowest] = row
-                break
-            row ^= pivots[lowest]
-        else:
-            return np.array([row >> (64 + j) & 1 for j in range(len(weights))], np.uint64)
-    raise AssertionError("expected more weights than a weight has coefficients")
 
 
 OUTER, VECTORS = 70, 66
@@ -43,16 +28,16 @@ def later_errors(
     """The corrupt prover learns a and b in batch 0, and adds E to the product of batch 1 with a^T E = 0 or E b = 0."""
     thread = threading.local()
     learnt: dict[int, np.ndarray] = {}
-    kernels = importlib.import_module(f"{rep3_kernels.__name__}.galois_ring")  # itself, not what stands for it
+    kernels = importlib.import_module(f"{rep3_kernels.__name__}.subsets")  # itself, not what stands for it
     product = passive.trans_matmul if transposed else passive.matmul
 
     def watch(name: str) -> None:
-        weighted = getattr(kernels, name)
+        sums = getattr(kernels, name)
 
-        def watched(weights: np.ndarray, x: np.ndarray) -> np.ndarray:
-            if getattr(thread, "corrupt", False) and len(weights) in (OUTER, VECTORS):
-                learnt.setdefault(len(weights), weights.copy())
-            return weighted(weights, x)
+        def watched(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+            if getattr(thread, "corrupt", False) and len(members) in (OUTER, VECTORS):
+                learnt.setdefault(len(members), members.copy())
+            return sums(members, x)
 
         monkeypatch.setattr(kernels, name, watched)
 
@@ -77,7 +62,7 @@ def later_errors(
         else:
             z[5] += error
 
-    for name in ("weighted_sum", "weighted_sum_of_columns"):
+    for name in ("sums_of_rows", "sums_of_columns"):
         watch(name)
     ends = run(program, corrupt_party=corrupt_party, active_class=Learning)
     in_clear = np.arange(3 * OUTER, dtype=np.uint64).reshape((3, OUTER) if transposed else (OUTER, 3))
@@ -91,7 +76,7 @@ transposition = pytest.mark.parametrize("transposed", [False, True])
 @corrupt
 @later
 @transposition
-def test_errors_in_a_matrix_product_that_the_weights_of_the_last_batch_would_miss(
+def test_errors_in_a_matrix_product_that_the_subsets_of_the_last_batch_would_miss(
     corrupt_party, of_a, transposed, monkeypatch
 ):
     ends, right = later_errors(corrupt_party, monkeypatch, of_a=of_a, transposed=transposed)
@@ -105,7 +90,7 @@ def test_errors_in_a_matrix_product_that_the_weights_of_the_last_batch_would_mis
 @corrupt
 @later
 @transposition
-def test_they_would_be_missed_if_the_weights_were_the_same_in_each_batch(corrupt_party, of_a, transposed, monkeypatch):
+def test_they_would_be_missed_if_the_subsets_were_the_same_in_each_batch(corrupt_party, of_a, transposed, monkeypatch):
     without_binding(monkeypatch)
     ends, right = later_errors(corrupt_party, monkeypatch, of_a=of_a, transposed=transposed)
     honest = [ends[party] for party in range(3) if party != corrupt_party]

@@ -9,6 +9,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
@@ -16,7 +17,9 @@ from mpc_tamper.engines.rep3.kernels.compilation import compiled_once
 from mpc_tamper.runs.protocols import ProtocolName
 
 _PASSIVE = ("matmul", "bit_ops")
-_ACTIVE = ("clmul", "binary_field", "galois_ring")
+_ACTIVE = ("clmul", "lanes", "binary_field", "subsets", "ring_128")
+
+SUBSETS = 48  # of gates, for the proof of products: here, as kernels load late
 # The words of a program that make it likely to multiply matrices, and to look at bits: to compare, shift or round.
 _MATRIX_WORDS = {"Matrix", "MultiArray", "direct_mul", "direct_trans_mul", "dot", "trans_mul"}
 _BIT_WORDS = {
@@ -70,7 +73,7 @@ def foreseen(source: str, protocol: ProtocolName) -> list[str]:
     names = ["matmul"] * matrices + ["bit_ops"] * bits
     if protocol == ProtocolName.MAL_REP_RING:
         products = matrices or bits or any(isinstance(node, ast.Mult) for node in nodes)
-        names += ["binary_field"] * bits + ["galois_ring"] * products
+        names += ["lanes", "binary_field"] * bits + ["subsets", "ring_128"] * products
     return names
 
 
@@ -81,7 +84,9 @@ def _looks_at_bits(node: ast.AST) -> bool:
     return isinstance(node, ast.RShift)
 
 
+@cache
 def _import(name: str) -> Any:
+    """The module. Kept, as Python takes longer to find a loaded module than a small kernel takes."""
     module = f"{__name__}.{name}"
     if module in sys.modules:
         return importlib.import_module(module)

@@ -78,12 +78,12 @@ def clmul_portable(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     return _low(a, b), _reverse(_low(_reverse(a), _reverse(b))) >> np.uint64(1)
 
 
-@njit(_PAIR(_U64, _U64), inline="always")
 def _clmul_instruction(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     return _instruction(a, b)  # type: ignore[call-arg]
 
 
-clmul = _clmul_instruction if has_instruction() else clmul_portable
+# Compiled only where the instruction is: elsewhere the compiler would give up with the process.
+clmul: Any = njit(_PAIR(_U64, _U64), inline="always")(_clmul_instruction) if has_instruction() else clmul_portable
 
 
 @kernel(_U64(_U64, _U64))

@@ -45,6 +45,17 @@ def kernel(*signatures: Any) -> Callable[[F], F]:
     return decorate
 
 
+def kernel_where(available: bool, otherwise: F, *signatures: Any) -> Callable[[F], F]:
+    """kernel for what only some processors can do. On others `otherwise` takes its place, and nothing is compiled."""
+    return kernel(*signatures) if available else lambda function: otherwise
+
+
+def in_llvm(definition: Callable[..., Any]) -> Any:
+    """numba.extending.intrinsic. What it makes is called without the first argument, the context of the typing."""
+    extending: Any = importlib.import_module("numba.extending")
+    return extending.intrinsic(definition)
+
+
 @cache
 def cache_folder() -> Path | None:
     """Where compiled kernels are kept; None where nothing can be written."""

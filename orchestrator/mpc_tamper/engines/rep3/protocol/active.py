@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
-from mpc_tamper.engines.rep3.protocol.proof import statement, transcript
-from mpc_tamper.engines.rep3.protocol.proof.argument import shape
-from mpc_tamper.engines.rep3.protocol.proof.fields import BITS, INTEGERS
+from mpc_tamper.engines.rep3.protocol.proof import transcript
+from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver, BitStatement
+from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, IntegerStatement
 from mpc_tamper.engines.rep3.protocol.proof.record import (
     COMPONENTS,
     SEPARATE,
@@ -29,8 +29,8 @@ from mpc_tamper.engines.rep3.protocol.proof.record import (
     freeze,
     identity,
 )
-from mpc_tamper.engines.rep3.protocol.proof.session import Prover, Statement, Verifier
-from mpc_tamper.engines.rep3.protocol.proof.soundness import LIMIT, proof_error
+from mpc_tamper.engines.rep3.protocol.proof.roles import Prover, Statement, Verifier
+from mpc_tamper.engines.rep3.protocol.proof.soundness import LIMIT
 from mpc_tamper.engines.rep3.protocol.prss import Prss, Purpose
 from mpc_tamper.engines.rep3.protocol.recorder import Conversions, Pads
 from mpc_tamper.engines.rep3.protocol.share import RepShare
@@ -44,7 +44,8 @@ _CHECKS = ("binding", "inner product")
 class Active:
     """One party's recorder. session: binds the run.  record_bytes: how large a record may grow before it is proved."""
 
-    prover_class: type[Prover] = Prover  # tests put cheating ones in its place
+    bit_prover: type[BitProver] = BitProver  # tests put cheating ones in their place
+    integer_prover: type[IntegerProver] = IntegerProver
 
     def __init__(self, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int = RECORD_BYTES) -> None:
         self._channel, self._prss, self._session = channel, prss, session
@@ -77,7 +78,7 @@ class Active:
         if x.owner is not None and (party + 1) % 3 == x.owner:
             t_left = t_left - (x.own * y.own).sum(axis=inner, dtype=np.uint64)
         length = x.shape[-1] if inner else 1
-        gates = self._record.integers.setdefault(("products", length), Gates(TWO_PRODUCTS))
+        gates = self._record.integers.setdefault(("products", length), Gates(TWO_PRODUCTS, length))
         self._keep(gates.add(t_right, t_left, **_components(x, y)))
 
     def conversions(self, messages: Callable[[], Conversions]) -> None:
@@ -129,7 +130,7 @@ class Active:
         statements = _statements(record)
         self._account(sum(each.error for each in statements))
         batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)
-        batch.run(self._bindings(), self.prover_class)
+        batch.run(self._bindings(), {"bits": self.bit_prover, "integers": self.integer_prover})
         self.batches += 1
         self._begin_batch()
 
@@ -180,13 +181,11 @@ def _components(x: RepShare, y: RepShare) -> dict[str, np.ndarray]:
 
 
 def _statements(record: Record) -> list[Statement]:
-    found = ((BITS, statement.sizes_of_bits(record)), (INTEGERS, statement.sizes_of_integers(record)))
-    statements = []
-    for field, sizes in found:
-        if sizes is not None:
-            levels = shape(sizes.rows, max(sizes.lengths))
-            error = proof_error(levels, sizes.weight_error)
-            statements.append(Statement(field, levels, sizes.lengths, error))
+    statements: list[Statement] = []
+    if record.bits:
+        statements.append(BitStatement.of(record))
+    if record.integers or record.matrices:
+        statements.append(IntegerStatement.of(record))
     return statements
 
 
@@ -202,10 +201,10 @@ class _Batch:
         self._prover_of = {Role.PROVER: channel.party_id, Role.RIGHT: channel.previous, Role.LEFT: channel.next}
         self._hashes: dict[Role, list[bytes]] = {role: [] for role in Role}
 
-    def run(self, bindings: tuple[bytes, bytes], prover_class: type[Prover]) -> None:
+    def run(self, bindings: tuple[bytes, bytes], prover_classes: Mapping[str, Callable[..., Prover]]) -> None:
         challenges = self._bind(*bindings)
-        provers, rights, lefts = self._enter(challenges, prover_class)
-        for number in range(max(len(s.shape.levels) for s in self._statements)):
+        provers, rights, lefts = self._enter(challenges, prover_classes)
+        for number in range(max(each.levels for each in self._statements)):
             self._level(number, provers, rights, lefts)
         self._conclude(rights, lefts)
 
@@ -219,31 +218,28 @@ class _Batch:
         return self._challenges()
 
     def _enter(
-        self, challenges: dict[Role, bytes], prover_class: type[Prover]
+        self, challenges: dict[Role, bytes], prover_classes: Mapping[str, Callable[..., Prover]]
     ) -> tuple[list[Prover], list[Verifier], list[Verifier]]:
         own, previous = self._prss.own, self._prss.previous
-        provers, rights, lefts = [], [], []
+        provers: list[Prover] = []
+        rights: list[Verifier] = []
+        lefts: list[Verifier] = []
         for each in self._statements:
-            halves = {role: self._half(each, role, challenges[role]) for role in Role}
+            prover, challenge = self._prover_of[Role.PROVER], challenges[Role.PROVER]
             pads, masks = own[Purpose.PROOF_RIGHT], previous[Purpose.PROOF_LEFT]
-            provers.append(prover_class(each.field, each.shape, halves[Role.PROVER], pads, masks))
-            pads, masks = previous[Purpose.PROOF_RIGHT], own[Purpose.PROOF_LEFT]
-            rights.append(Verifier(each.field, each.shape, halves[Role.RIGHT], pads, right=True))
-            lefts.append(Verifier(each.field, each.shape, halves[Role.LEFT], masks, right=False))
+            provers.append(prover_classes[each.name](each, self._record, prover, challenge, pads, masks))
+            for role, to, pads in (
+                (Role.RIGHT, rights, previous[Purpose.PROOF_RIGHT]),
+                (Role.LEFT, lefts, own[Purpose.PROOF_LEFT]),
+            ):
+                to.append(each.verifier(self._record, role, self._prover_of[role], challenges[role], pads))
         self._record = Record()
         return provers, rights, lefts
-
-    def _half(self, each: Statement, role: Role, challenge: bytes) -> statement.Half:
-        stream = transcript.expand(challenge, b"weights over " + each.field.name.encode())
-        rows = each.shape.base_rows
-        if each.field is BITS:
-            return statement.half_of_bits(self._record, role, rows, stream)
-        return statement.half_of_integers(self._record, role, self._prover_of[role], rows, stream)
 
     def _level(self, number: int, provers: list[Prover], rights: list[Verifier], lefts: list[Verifier]) -> None:
         """One message to L, its hash to R, a challenge back."""
         channel = self._channel
-        active = [i for i, each in enumerate(self._statements) if number < len(each.shape.levels)]
+        active = [i for i, each in enumerate(self._statements) if number < each.levels]
         message = b"".join(provers[i].message(number) for i in active)
         bound = transcript.bind(transcript.salt(self._prss.previous[Purpose.PROOF_LEFT]), message)
         sizes = [self._statements[i].message_bytes(number) for i in active]

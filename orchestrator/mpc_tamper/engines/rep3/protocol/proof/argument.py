@@ -1,4 +1,4 @@
-"""The inner-product argument: <u, v> = t_R + t_L, u known to the prover and R, v to the prover and L.
+"""The inner-product argument over GF(2^64): <u, v> = t_R + t_L, u known to the prover and R, v to the prover and L.
 
 One level shrinks u and v by k. They are cut into rows u_1 .. u_k; U(X) is the vector of polynomials of degree k - 1
 that goes through row a at point a, V(X) likewise, and P(X) = <U(X), V(X)> has degree 2k - 2. The claim is that the sum
@@ -9,6 +9,8 @@ set their parts of it from the claim. At a random point r the claim becomes <U(r
 The last level has one more row at point 0, outside the sum, which is random and known to one verifier each: U(r) and
 P(r) then tell L nothing, and are opened. Boneh et al., CRYPTO'19 (ePrint 2019/188); Boyle et al., CCS'19
 (ePrint 2019/1390).
+
+Elements are words, the number a is the point a: points are the polynomials whose coefficients are its bits.
 """
 
 from __future__ import annotations
@@ -18,12 +20,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.engines.rep3.protocol.proof.fields import Field
+from mpc_tamper.engines.rep3.kernels import binary_field
 from mpc_tamper.engines.rep3.protocol.proof.interpolation import extension, nodes
+from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 
-_BASE_COLUMNS = 16  # no more rows than leave so many columns
-_ROWS = 8
-_LAST_LENGTH = 64
+FIRST_ROWS = 64  # the bits of a word
+# A prover's work at a level goes with rows times length, so a long vector is first made shorter by few rows; many rows
+# save rounds.
+_ROWS = 32
+_LONG, _ROWS_OF_LONG = 1 << 20, 8
+_LAST_LENGTH = _ROWS * _ROWS
 
 
 @dataclass(frozen=True)
@@ -58,104 +64,75 @@ class Level:
         return self.last + 1
 
 
-@dataclass(frozen=True)
-class Shape:
-    """The levels that a vector goes through. base_rows: k of the first level, over the base ring; 1 for none."""
-
-    base_rows: int
-    levels: tuple[Level, ...]
-
-    @property
-    def rows_after_base(self) -> int:
-        """k of the first level over the extension."""
-        return self.levels[1 if self.base_rows > 1 else 0].rows
+def levels_for(columns: Sequence[int]) -> tuple[Level, ...]:
+    """The first level, and those after it. columns: how long the vector's columns are after the first one."""
+    levels: list[Level] = []
+    while (length := length_after(columns, levels)) > _LAST_LENGTH:
+        levels.append(Level(_ROWS_OF_LONG if length > _LONG else _ROWS))
+    return (Level(FIRST_ROWS), *levels, Level(max(1, min(_ROWS, length)), masked=True))
 
 
-def base_rows(field: Field, outputs: int) -> int:
-    """k of the first level over so many outputs: a power of two."""
-    rows = 1
-    while rows < field.base_rows and 2 * rows * _BASE_COLUMNS <= outputs:
-        rows *= 2
-    return rows
+def length_after(columns: Sequence[int], levels: Sequence[Level]) -> int:
+    """Of a vector: the second level, the first of these, cuts each column by itself unless it is the masked one."""
+    if not levels or levels[0].masked:
+        length = sum(columns)
+        return -(-length // levels[0].rows) if levels else length
+    length = sum(-(-column // levels[0].rows) for column in columns)
+    for level in levels[1:]:
+        length = -(-length // level.rows)
+    return length
 
 
-def shape(rows: int, length: int) -> Shape:
-    """rows: base_rows.  length: of the longest vector of the three provers once it is over the extension."""
-    levels = [Level(rows)] if rows > 1 else []
-    while length > _LAST_LENGTH:
-        levels.append(Level(_ROWS))
-        length = -(-length // _ROWS)
-    return Shape(rows, (*levels, Level(min(_ROWS, length), masked=True)))
+def total(elements: np.ndarray) -> np.ndarray:
+    """Their sum, kept as an array of one element."""
+    return np.bitwise_xor.reduce(elements, keepdims=True)
 
 
-@dataclass(frozen=True)
-class Base:
-    """A vector before the first level: blocks of rows of words (Field.rows), each block with its columns' weights."""
-
-    blocks: Sequence[np.ndarray]
-    weights: Sequence[np.ndarray]
-
-
-NO_BASE = Base((), ())
-
-
-def fold_base(
-    field: Field, base: Base, tail: np.ndarray, coefficients: np.ndarray, rows: int, *, weigh: bool
-) -> np.ndarray:
-    """The rows combined into one over the extension, then the tail, then zeros up to a multiple of `rows`.
-
-    weigh: times the columns' weights, which stand with v.
-    """
-    lengths = [field.folded_length(block) for block in base.blocks]
-    used = sum(lengths) + len(tail)
-    out = np.empty((-(-used // rows) * rows, *tail.shape[1:]), np.uint64)
-    start = 0
-    for block, weights, length in zip(base.blocks, base.weights, lengths, strict=True):
-        part = out[start : start + length]
-        field.combine_base(coefficients, block, part)
-        if weigh:
-            field.weigh_base(weights, part)
-        start += length
-    out[start:used] = tail
-    out[used:] = 0
-    return out
+def point(challenge: bytes, excluded: int) -> np.uint64:
+    """r: uniform without the points 0 .. excluded - 1. Canonical by its making: what travels is the challenge, and each
+    party derives r from it by itself."""
+    stream = expand(challenge, b"point of GF(2^64)")
+    while True:
+        number = stream.draw(1)[0]
+        if number >= excluded:
+            return np.uint64(number)
 
 
 def cut(vector: np.ndarray, rows: int) -> np.ndarray:
-    """(n, ..) elements, zeros appended, as (rows, columns, ..)."""
+    """(n,) elements, zeros appended, as (rows, columns)."""
     columns = -(-len(vector) // rows)
     if columns * rows != len(vector):
-        padded = np.zeros((rows * columns, *vector.shape[1:]), np.uint64)
-        padded[: len(vector)] = vector
-        vector = padded
-    return vector.reshape(rows, columns, *vector.shape[1:])
+        vector = np.concatenate([vector, np.zeros(rows * columns - len(vector), np.uint64)])
+    return vector.reshape(rows, columns)
 
 
-def row_coefficients(field: Field, level: Level, r: np.ndarray) -> np.ndarray:
+def row_coefficients(level: Level, r: np.uint64) -> np.ndarray:
     """By which the rows at points first .. k are combined into the row at r."""
-    return nodes(field, level.first, level.rows).at(r)
+    return nodes(level.first, level.rows).at(r)
 
 
-def values(field: Field, level: Level, gram: np.ndarray) -> np.ndarray:
-    """P at first .. last, from G_ab = <u_a, v_b>: P(q) = sum_ab L_a(q) L_b(q) G_ab."""
-    at_rows = gram[np.arange(len(gram)), np.arange(len(gram))]
+def values(level: Level, pair_sums: np.ndarray) -> np.ndarray:
+    """P at first .. last, from G_ab = <u_a, v_b>, of which G_ab + G_ba and G_aa are given for a < b.
+
+    P(q) = sum_ab L_a(q) L_b(q) G_ab.
+    """
+    at_rows = np.diagonal(pair_sums)
     beyond = [
-        field.combine(c, field.combine(c, gram)[:, None]) for c in extension(field, level.first, level.rows, level.last)
+        binary_field.combine(c, binary_field.combine(c, pair_sums)[:, None])
+        for c in extension(level.first, level.rows, level.last)
     ]
     return np.concatenate([at_rows, *beyond])
 
 
-def new_claim(
-    field: Field, level: Level, parts: np.ndarray, claim: np.ndarray, rho: np.ndarray | None, r: np.ndarray
-) -> np.ndarray:
+def new_claim(level: Level, parts: np.ndarray, claim: np.ndarray, rho: np.ndarray | None, r: np.uint64) -> np.ndarray:
     """One verifier's part of P(r). parts: its parts of P's values without the one at k.  claim: its part of the claim.
 
     rho: the weights of rows 1 .. k - 1, that of row k being 1; None: all are 1.
     """
     index = level.rows - level.first  # where the value at k stands
     summed = parts[1 - level.first : index]
-    if rho is not None and len(summed):
-        summed = field.multiply(rho, summed)
-    at_k = field.subtract(claim, field.sum(summed)) if len(summed) else claim
+    if rho is not None:
+        summed = binary_field.products(rho, summed)
+    at_k = claim ^ total(summed)
     everywhere = np.concatenate([parts[:index], at_k, parts[index:]])
-    return field.sum(field.multiply(nodes(field, level.first, level.last).at(r), everywhere))
+    return total(binary_field.products(nodes(level.first, level.last).at(r), everywhere))

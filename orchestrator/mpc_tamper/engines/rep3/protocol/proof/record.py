@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 
 
@@ -38,48 +39,77 @@ COMPONENTS: tuple[Product, ...] = (("x_own", "x_previous", "x_previous", "x_own"
 SEPARATE: tuple[Product, ...] = (("u", "v", "u_right", "v_left"),)
 
 
+_BLOCK_WORDS = 1 << 16
+_BLOCK_OUTPUTS = 64  # at least in a block, and in steps: of AND gates, what shares one random weight
+
+
+class Column:
+    """Words in blocks of one size, in the order in which they came. Blocks stay where they are: proofs read them so."""
+
+    def __init__(self, block: int) -> None:
+        self._block = block
+        self._blocks: list[np.ndarray] = []
+        self._free = 0  # at the end of the last block
+
+    def append(self, words: np.ndarray) -> None:
+        """Copies flat words."""
+        start = 0
+        while start < words.size:
+            if not self._free:
+                self._blocks.append(np.empty(self._block, np.uint64))
+                self._free = self._block
+            count = min(self._free, words.size - start)
+            first = self._block - self._free
+            self._blocks[-1][first : first + count] = words[start : start + count]
+            start += count
+            self._free -= count
+
+    def blocks(self) -> list[np.ndarray]:
+        """What was recorded; all blocks but the last are full."""
+        used = self._block - self._free
+        return [*self._blocks[:-1], *(last[:used] for last in self._blocks[-1:])]
+
+
 @dataclass
 class Gates:
-    """Elementwise gates of one kind. columns: name -> chunks (outputs, inner) of words; t_right, t_left: (outputs,)."""
+    """Elementwise gates of one kind. columns: by name, `inner` words for each output; t_right, t_left: one.
+
+    inner: products per output and pair of components, the length of a dot product.
+    """
 
     products: tuple[Product, ...]
-    columns: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    inner: int = 1
+    columns: dict[str, Column] = field(default_factory=dict)
     outputs: int = 0
 
     def add(self, t_right: np.ndarray, t_left: np.ndarray, **columns: np.ndarray) -> int:
-        """Record gates; arrays of equal length, copied. Returns the bytes kept."""
+        """Record gates, outputs first; copied. Returns the bytes kept."""
         self.outputs += t_right.size
         kept = 0
         for name, values in {"t_right": t_right, "t_left": t_left, **columns}.items():
-            chunk = np.array(values, np.uint64, order="C").reshape(t_right.size, -1)
-            self.columns.setdefault(name, []).append(chunk)
-            kept += chunk.nbytes
+            if name not in self.columns:
+                width = 1 if name in ("t_right", "t_left") else self.inner
+                self.columns[name] = Column(self.block_outputs * width)
+            self.columns[name].append(values.reshape(-1))
+            kept += values.size * WORD_BYTES
         return kept
 
-    def column(self, name: str, k: int) -> np.ndarray:
-        """(k, columns, inner) words: the outputs, and zeros, cut into k rows. Takes the place of what was recorded."""
-        chunks = self.columns[name]
-        if chunks[0].ndim != 3:
-            columns, inner = -(-self.outputs // k), chunks[0].shape[1]
-            rows = np.empty((k, columns, inner), np.uint64)
-            flat, start = rows.reshape(-1, inner), 0
-            for chunk in chunks:
-                flat[start : start + len(chunk)] = chunk
-                start += len(chunk)
-            flat[start:] = 0
-            self.columns[name] = chunks = [rows]
-        return chunks[0]
-
     @property
-    def inner(self) -> int:
-        """Products per output and pair of components: the length of a dot product."""
-        return self.columns[self.products[0][0]][0].shape[-1]
+    def block_outputs(self) -> int:
+        """To a block of each column: blocks of different columns hold the same gates."""
+        return max(_BLOCK_OUTPUTS, _BLOCK_WORDS // self.inner // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
 
-    def u(self, role: Role, k: int) -> list[np.ndarray]:
-        return [self.column(p[0] if role is Role.PROVER else p[2], k) for p in self.products]
+    def take_t(self, role: Role) -> list[np.ndarray]:
+        """R's or L's part of what the products have to be. Taken once, so that its memory serves what comes next."""
+        return self.columns.pop("t_right" if role is Role.RIGHT else "t_left").blocks()
 
-    def v(self, role: Role, k: int) -> list[np.ndarray]:
-        return [self.column(p[1] if role is Role.PROVER else p[3], k) for p in self.products]
+    def u(self, role: Role) -> list[list[np.ndarray]]:
+        """A list of blocks for each product, known to the prover and R."""
+        return [self.columns[p[0] if role is Role.PROVER else p[2]].blocks() for p in self.products]
+
+    def v(self, role: Role) -> list[list[np.ndarray]]:
+        """The same, known to the prover and L."""
+        return [self.columns[p[1] if role is Role.PROVER else p[3]].blocks() for p in self.products]
 
 
 @dataclass
@@ -96,6 +126,14 @@ class MatrixGates:
     t_right: list[np.ndarray] = field(default_factory=list)
     t_left: list[np.ndarray] = field(default_factory=list)
     vectors: int = 0
+
+    def take_t(self, role: Role) -> np.ndarray:
+        """R's or L's part of what the products have to be: (vectors, outer). Taken once."""
+        if role is Role.RIGHT:
+            rows, self.t_right = self.t_right, []
+        else:
+            rows, self.t_left = self.t_left, []
+        return np.concatenate(rows)
 
     @property
     def outer(self) -> int:

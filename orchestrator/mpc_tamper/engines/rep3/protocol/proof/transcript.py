@@ -15,9 +15,6 @@ import hashlib
 import hmac
 import struct
 
-import numpy as np
-
-from mpc_tamper.engines.rep3.protocol.proof.fields import Field
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 HASH_BYTES = 32
@@ -45,16 +42,6 @@ def challenge(key: bytes, session: bytes, prover: int, batch: int, hashes: list[
 def expand(challenge_bytes: bytes, purpose: bytes) -> Stream:
     """The random words that a challenge stands for."""
     return Stream(challenge_bytes, purpose)
-
-
-def point(field: Field, challenge_bytes: bytes, excluded: int) -> np.ndarray:
-    """r: uniform over the exceptional set without the points 0 .. excluded - 1. One element, canonical by its making:
-    what travels is the challenge, and each party derives r from it by itself."""
-    stream = expand(challenge_bytes, b"point of " + field.name.encode())
-    while True:
-        number = stream.draw(1)
-        if number[0] >= excluded:
-            return field.points(number)
 
 
 def pack_verdict(check: str, batch: int, prover: int, last_hash: bytes) -> bytes:

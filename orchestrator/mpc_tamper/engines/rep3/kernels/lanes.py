@@ -1,0 +1,235 @@
+"""64 gates in a word as the rows of a proof's first level: bit a of each word stands in row a.
+
+So a record is folded as it lies, word by word. Word 64 c + j has weight X^j w_c in GF(2^64): the 64 words of block c,
+transposed, are a polynomial in X for each row, and a weighted sum of products of two rows is an AND and a carry-less
+multiplication a block. Only a prover needs the sums of all pairs of rows, and transposes for them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+
+from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
+from mpc_tamper.engines.rep3.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.rep3.kernels.wide_clmul import (
+    WIDE,
+    has_wide_instruction,
+    pairs_of_one_product,
+    pairs_of_two_products,
+)
+
+ROWS = 64
+_BLOCKS = 64  # that are worked on together: four arrays of 64 rows of them stay in a core's second cache
+_ADDRESS = types.uintp
+_OUT1 = types.uint64[::1]
+_OUT2 = types.uint64[:, ::1]
+_OUT3 = types.uint64[:, :, ::1]
+_V = types.Array(types.uint64, 1, "C", readonly=True)
+_8, _16, _24, _32, _40, _48, _56 = (np.uint64(8 * i) for i in range(1, 8))
+_BYTE = np.uint64(255)
+_VECTOR = 4  # words to a vector of the transposition
+_MASKS = {
+    32: 0x00000000FFFFFFFF,
+    16: 0x0000FFFF0000FFFF,
+    8: 0x00FF00FF00FF00FF,
+    4: 0x0F0F0F0F0F0F0F0F,
+    2: 0x3333333333333333,
+    1: 0x5555555555555555,
+}
+
+
+@in_llvm
+def _transpose_to(typing_context: Any, source: Any, target: Any, stride: Any) -> Any:
+    """The 64 x 64 bits of the 64 words at source, transposed: word a to target + a * stride. Addresses and bytes.
+
+    Ever smaller off-diagonal squares are swapped, all 64 words in 16 vectors.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word, index = ir.IntType(64), ir.IntType(32)
+        vector = ir.VectorType(word, _VECTOR)
+        source, target, stride = arguments
+
+        def splat(constant: int) -> Any:
+            return ir.Constant(vector, [constant] * _VECTOR)
+
+        def swap(low: Any, high: Any, width: int) -> tuple[Any, Any]:
+            changed = builder.xor(builder.lshr(low, splat(width)), high)
+            changed = builder.and_(changed, splat(_MASKS[width]))
+            return builder.xor(low, builder.shl(changed, splat(width))), builder.xor(high, changed)
+
+        def pick(a: Any, b: Any, places: list[int]) -> Any:
+            return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(index, _VECTOR), places))
+
+        base = builder.inttoptr(source, vector.as_pointer())
+        x = []
+        for i in range(ROWS // _VECTOR):
+            x.append(builder.load(builder.gep(base, [ir.Constant(word, i)])))
+            x[-1].align = 8
+        for width in (32, 16, 8, 4):  # words this far apart stand in different vectors
+            distance = width // _VECTOR
+            for i in range(len(x)):
+                if not i & distance:
+                    x[i], x[i + distance] = swap(x[i], x[i + distance], width)
+        for i in range(0, len(x), 2):
+            a, b = x[i], x[i + 1]
+            a, b = swap(pick(a, b, [0, 1, 4, 5]), pick(a, b, [2, 3, 6, 7]), 2)
+            a, b = pick(a, b, [0, 1, 4, 5]), pick(a, b, [2, 3, 6, 7])
+            a, b = swap(pick(a, b, [0, 4, 2, 6]), pick(a, b, [1, 5, 3, 7]), 1)
+            x[i], x[i + 1] = pick(a, b, [0, 4, 2, 6]), pick(a, b, [1, 5, 3, 7])
+        for a in range(ROWS):
+            value = builder.extract_element(x[a // _VECTOR], ir.Constant(index, a % _VECTOR))
+            place = builder.add(target, builder.mul(stride, ir.Constant(word, a)))
+            builder.store(value, builder.inttoptr(place, word.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(_ADDRESS, _ADDRESS, _ADDRESS), codegen
+
+
+@kernel(types.void(_V, types.int64, _OUT2))
+def transpose_blocks(words: np.ndarray, first: int, out: np.ndarray) -> None:
+    """Word 64 (first + c) + j to bit j of out[a, c]; zeros where the words end. out: (64, columns)."""
+    columns = out.shape[1]
+    target, stride = _ADDRESS(out.ctypes.data), _ADDRESS(8 * columns)
+    whole = max(0, min(columns, words.size // 64 - first))
+    source = _ADDRESS(words.ctypes.data) + _ADDRESS(512 * first)
+    for c in range(whole):
+        _transpose_to(source + _ADDRESS(512 * c), target + _ADDRESS(8 * c), stride)
+    rest = np.empty(64, np.uint64)
+    for c in range(whole, columns):
+        rest[:] = np.uint64(0)
+        start = 64 * (first + c)
+        for j in range(min(64, words.size - start)):
+            rest[j] = words[start + j]
+        _transpose_to(_ADDRESS(rest.ctypes.data), target + _ADDRESS(8 * c), stride)
+
+
+@kernel(types.void(_OUT3, _OUT1, _OUT2, _OUT2))
+def add_pairs(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """Adds sum_c w_c (u_a v_b + v_a u_b)_c for all a < b to low and high, unreduced, one product at a time."""
+    columns = rows.shape[2]
+    for a in range(ROWS):
+        for b in range(a + 1, ROWS):
+            s_low = s_high = np.uint64(0)
+            for c in range(columns):
+                both = np.uint64(0)
+                for i in range(0, rows.shape[0], 2):
+                    both ^= (rows[i, a, c] & rows[i + 1, b, c]) ^ (rows[i + 1, a, c] & rows[i, b, c])
+                p_low, p_high = clmul(both, weights[c])
+                s_low ^= p_low
+                s_high ^= p_high
+            low[a, b] ^= s_low
+            high[a, b] ^= s_high
+
+
+@kernel_where(has_wide_instruction(), add_pairs, types.void(_OUT3, _OUT1, _OUT2, _OUT2))
+def add_pairs_wide(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """The same by the wide instruction, two rows a at a time; columns: a multiple of 4."""
+    columns = rows.shape[2]
+    base, w = _ADDRESS(rows.ctypes.data), _ADDRESS(weights.ctypes.data)
+    stride, matrix, vectors = _ADDRESS(8 * columns), _ADDRESS(8 * columns * ROWS), _ADDRESS(columns // WIDE)
+    for a in range(0, ROWS, 2):
+        row = base + _ADDRESS(a) * stride
+        for b in range(a + 1, ROWS):
+            other = base + _ADDRESS(b) * stride
+            if rows.shape[0] == 2:
+                sums = pairs_of_one_product(row, other, w, stride, matrix, vectors)
+            else:
+                sums = pairs_of_two_products(row, other, w, stride, matrix, vectors)
+            low[a, b] ^= sums[0]
+            high[a, b] ^= sums[1]
+            if b > a + 1:
+                low[a + 1, b] ^= sums[2]
+                high[a + 1, b] ^= sums[3]
+
+
+@kernel(_OUT2(_V, _V, _V, _V, _V))
+def pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """G_ab + G_ba for a < b, and G_aa, where G_ab is the weighted sum of products of row a of u and row b of v.
+
+    u, v: words; u_2, v_2: of a second product of the same gates, or empty.  weights: a word for 64 of them.
+    Zero below the diagonal.
+    """
+    arrays = 2 if u_2.size == 0 else 4
+    low, high = np.zeros((ROWS, ROWS), np.uint64), np.zeros((ROWS, ROWS), np.uint64)
+    blocks = weights.size
+    columns = min(_BLOCKS, (blocks + WIDE - 1) // WIDE * WIDE)
+    rows = np.empty((arrays, ROWS, columns), np.uint64)
+    w = np.empty(columns, np.uint64)
+    for first in range(0, blocks, columns):
+        size = min(columns, blocks - first)
+        w[size:] = np.uint64(0)
+        w[:size] = weights[first : first + size]
+        transpose_blocks(u, first, rows[0])
+        transpose_blocks(v, first, rows[1])
+        if arrays == 4:
+            transpose_blocks(u_2, first, rows[2])
+            transpose_blocks(v_2, first, rows[3])
+        add_pairs_wide(rows, w, low, high)
+        for a in range(ROWS):
+            for c in range(size):
+                both = rows[0, a, c] & rows[1, a, c]
+                if arrays == 4:
+                    both ^= rows[2, a, c] & rows[3, a, c]
+                p_low, p_high = clmul(both, w[c])
+                low[a, a] ^= p_low
+                high[a, a] ^= p_high
+    for a in range(ROWS):
+        for b in range(a, ROWS):
+            low[a, b] = reduce(low[a, b], high[a, b])
+    return low
+
+
+@kernel(_OUT1(_V))
+def tables(coefficients: np.ndarray) -> np.ndarray:
+    """The sums of all subsets of eight coefficients, for each of the 8 bytes of a word: (2048,)."""
+    t = np.zeros(8 * 256, np.uint64)
+    for a in range(ROWS):
+        group, bit = (a >> 3) * 256, 1 << (a & 7)
+        for low in range(bit):
+            t[group + bit + low] = t[group + low] ^ coefficients[a]
+    return t
+
+
+@kernel(types.void(_V, _V, _OUT1))
+def combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+    """The sum over bits a of each word of coefficient_a, into out. t: tables(coefficients)."""
+    for c in range(words.size):
+        p = words[c]
+        s = t[p & _BYTE] ^ t[256 + ((p >> _8) & _BYTE)] ^ t[512 + ((p >> _16) & _BYTE)]
+        s ^= t[768 + ((p >> _24) & _BYTE)] ^ t[1024 + ((p >> _32) & _BYTE)] ^ t[1280 + ((p >> _40) & _BYTE)]
+        out[c] = s ^ t[1536 + ((p >> _48) & _BYTE)] ^ t[1792 + (p >> _56)]
+
+
+@kernel(types.void(_V, _OUT1))
+def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
+    """X^j w_c x_(64 c + j) in place of x_(64 c + j); weights: one for 64 elements."""
+    for c in range(weights.size):
+        w = weights[c]
+        for i in range(64 * c, min(64 * c + 64, x.size)):
+            x[i] = multiply(w, x[i])
+            w = reduce(w << np.uint64(1), w >> np.uint64(63))
+
+
+@kernel(_OUT1(_V, _V))
+def row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """The weighted sum of each row: (64,). Eight rows at a time, the words are put in buckets by their bits there."""
+    buckets = np.zeros((8, 256), np.uint64)
+    for c in range(weights.size):
+        w = weights[c]
+        for i in range(64 * c, min(64 * c + 64, words.size)):
+            p = words[i]
+            for group in range(8):
+                buckets[group, p & _BYTE] ^= w
+                p >>= _8
+            w = reduce(w << np.uint64(1), w >> np.uint64(63))
+    out = np.zeros(ROWS, np.uint64)
+    for a in range(ROWS):
+        for i in range(256):
+            if i >> (a & 7) & 1:
+                out[a] ^= buckets[a >> 3, i]
+    return out

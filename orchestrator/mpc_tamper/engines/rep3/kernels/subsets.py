@@ -1,0 +1,216 @@
+"""Sums over 48 random subsets at once, of numbers and of the rows of matrices: bit k of a member says whether it is in
+subset k.
+
+Members are put in buckets by a few bits at a time, so that a number is added once for several subsets.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.kernels.compilation import kernel
+from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
+
+_OUT1 = types.uint64[::1]
+_OUT2 = types.uint64[:, ::1]
+_OUT3 = types.uint64[:, :, ::1]
+_V = types.Array(types.uint64, 1, "C", readonly=True)
+_M = types.Array(types.uint64, 2, "C", readonly=True)
+_T = types.Array(types.uint64, 3, "C", readonly=True)
+_BYTES = SUBSETS // 8
+_BYTE, _8 = np.uint64(255), np.uint64(8)
+# Of matrices: columns that are added at a time. Many members fill 256 buckets at a time, narrow ones so that they stay
+# near the core; few members are better spread over few buckets. Compilers know most where each loop stands by itself.
+_NARROW, _WIDE = 8, 64
+_MANY = 1500
+_4, _LOW_4, _6, _LOW_6 = np.uint64(4), np.uint64(15), np.uint64(6), np.uint64(63)
+
+
+def no_words() -> np.ndarray:
+    """Empty buckets for add_words."""
+    return np.zeros((_BYTES, 256), np.uint64)
+
+
+def no_products() -> np.ndarray:
+    """Empty buckets for add_products."""
+    return np.zeros((_BYTES, 256, 2), np.uint64)
+
+
+@kernel(types.void(_V, _V, _OUT2))
+def add_words(members: np.ndarray, words: np.ndarray, buckets: np.ndarray) -> None:
+    """Each word to six buckets. members, words: (n,)."""
+    for c in range(members.size):
+        x, word = members[c], words[c]
+        for group in range(_BYTES):
+            buckets[group, x & _BYTE] += word
+            x >>= _8
+
+
+@kernel(_OUT1(_M))
+def words_of_subsets(buckets: np.ndarray) -> np.ndarray:
+    """The sums over the subsets modulo 2^64: (48,)."""
+    out = np.zeros(SUBSETS, np.uint64)
+    for k in range(SUBSETS):
+        for i in range(256):
+            if i >> (k & 7) & 1:
+                out[k] += buckets[k >> 3, i]
+    return out
+
+
+@kernel(types.void(_V, _V, _V, _OUT3))
+def add_products(members: np.ndarray, u: np.ndarray, v: np.ndarray, buckets: np.ndarray) -> None:
+    """Each gate's sum of products, modulo 2^128, to six buckets. members: (n,); u, v: (n inner,) words."""
+    inner = u.size // max(1, members.size)
+    for c in range(members.size):
+        low = high = np.uint64(0)
+        for i in range(c * inner, (c + 1) * inner):
+            low, high = add_product_of_words(low, high, u[i], v[i])
+        x = members[c]
+        for group in range(_BYTES):
+            b = buckets[group, x & _BYTE]
+            b[0], b[1] = add(b[0], b[1], low, high)
+            x >>= _8
+
+
+@kernel(_OUT2(_T))
+def products_of_subsets(buckets: np.ndarray) -> np.ndarray:
+    """The sums over the subsets modulo 2^128: (48, 2)."""
+    out = np.zeros((SUBSETS, 2), np.uint64)
+    for k in range(SUBSETS):
+        for i in range(256):
+            if i >> (k & 7) & 1:
+                b = buckets[k >> 3, i]
+                out[k, 0], out[k, 1] = add(out[k, 0], out[k, 1], b[0], b[1])
+    return out
+
+
+@kernel(_OUT3(_M))
+def weights_of_members(rho: np.ndarray) -> np.ndarray:
+    """Tables for `weigh`: the sums of rho_k over the bits k of each byte of a member. rho: (48, 2)."""
+    t = np.zeros((_BYTES, 256, 2), np.uint64)
+    for k in range(SUBSETS):
+        group, bit = k >> 3, 1 << (k & 7)
+        for i in range(bit):
+            low, high = add(t[group, i, 0], t[group, i, 1], rho[k, 0], rho[k, 1])
+            t[group, bit + i, 0], t[group, bit + i, 1] = low, high
+    return t
+
+
+@kernel(types.void(_T, _V, _V, _OUT2))
+def weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """W_c v_c, W_c the sum of rho_k over the subsets k that gate c is in, into out (n inner, 2).
+
+    tables: weights_of_members(rho); members: (n,); v: (n inner,) words.
+    """
+    inner = v.size // max(1, members.size)
+    for c in range(members.size):
+        x = members[c]
+        low = high = np.uint64(0)
+        for group in range(_BYTES):
+            i = x & _BYTE
+            low, high = add(low, high, tables[group, i, 0], tables[group, i, 1])
+            x >>= _8
+        for i in range(c * inner, (c + 1) * inner):
+            zero = np.uint64(0)
+            out[i, 0], out[i, 1] = add_product_by_word(zero, zero, v[i], low, high)
+
+
+@kernel(types.void(_OUT3, _OUT2, types.int64, types.int64))
+def _totals(buckets: np.ndarray, out: np.ndarray, start: int, size: int) -> None:
+    """The subsets' sums of one strip, into columns `start` .. of out. Buckets are overwritten: each half onto the
+    other, what has bit k is taken off the top."""
+    groups, strip = len(buckets), buckets.shape[2]
+    for group in range(groups):
+        half = buckets.shape[1] // 2
+        k = (group + 1) * (SUBSETS // groups)
+        while half:
+            k -= 1
+            for i in range(half):
+                upper, lower = buckets[group, half + i], buckets[group, i]
+                for j in range(strip):
+                    lower[j] += upper[j]
+                for j in range(size):
+                    out[k, start + j] += upper[j]
+            half //= 2
+
+
+@kernel(_OUT2(_V, _M))
+def _sums_of_many_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    n = x.shape[1]
+    out = np.zeros((SUBSETS, n), np.uint64)
+    buckets = np.empty((_BYTES, 256, _NARROW), np.uint64)
+    for start in range(0, n, _NARROW):
+        size = min(_NARROW, n - start)
+        buckets[:] = np.uint64(0)
+        if size == _NARROW:  # a vector
+            for i in range(members.size):
+                y = members[i]
+                row = x[i, start : start + _NARROW]
+                for group in range(_BYTES):
+                    to = buckets[group, y & _BYTE]
+                    y >>= _8
+                    for j in range(_NARROW):
+                        to[j] += row[j]
+        else:
+            for i in range(members.size):
+                y = members[i]
+                for group in range(_BYTES):
+                    to = buckets[group, y & _BYTE]
+                    y >>= _8
+                    for j in range(size):
+                        to[j] += x[i, start + j]
+        _totals(buckets, out, start, size)
+    return out
+
+
+@kernel(_OUT2(_V, _M))
+def _sums_of_few_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    n = x.shape[1]
+    out = np.zeros((SUBSETS, n), np.uint64)
+    buckets = np.empty((SUBSETS // 4, 16, _WIDE), np.uint64)
+    for start in range(0, n, _WIDE):
+        size = min(_WIDE, n - start)
+        buckets[:] = np.uint64(0)
+        for i in range(members.size):
+            y = members[i]
+            row = x[i, start : start + size]
+            for group in range(SUBSETS // 4):
+                to = buckets[group, y & _LOW_4]
+                y >>= _4
+                for j in range(size):
+                    to[j] += row[j]
+        _totals(buckets, out, start, size)
+    return out
+
+
+@kernel(_OUT2(_V, _M))
+def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
+    return _sums_of_many_rows(members, x) if members.size > _MANY else _sums_of_few_rows(members, x)
+
+
+@kernel(_OUT2(_V, _M))
+def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
+    m, n = x.shape
+    out = np.zeros((SUBSETS, m), np.uint64)
+    buckets = np.empty((SUBSETS // 6, 64, _NARROW), np.uint64)
+    turned = np.zeros((n, _NARROW), np.uint64)
+    for start in range(0, m, _NARROW):
+        size = min(_NARROW, m - start)
+        for i in range(size):
+            for j in range(n):
+                turned[j, i] = x[start + i, j]
+        buckets[:] = np.uint64(0)
+        for i in range(n):
+            y = members[i]
+            row = turned[i]
+            for group in range(SUBSETS // 6):
+                to = buckets[group, y & _LOW_6]
+                y >>= _6
+                for j in range(_NARROW):
+                    to[j] += row[j]
+        _totals(buckets, out, start, size)
+    return out

@@ -1,0 +1,123 @@
+"""Sums of carry-less products by the 256-bit instruction, two products at a time: what provers spend their time on.
+
+Numba has no vectors, so each whole loop is written in LLVM's language. Callers give addresses and distances in bytes,
+and have a loop over `clmul` where the processor lacks the instruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils, config
+
+from mpc_tamper.engines.rep3.kernels.compilation import in_llvm
+
+WIDE = 4  # words to a vector
+_ADDRESS = types.uintp
+_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
+_VECTOR = ir.VectorType(_WORD, WIDE)
+_PAIR = types.UniTuple(types.uint64, 2)
+_TWO_PAIRS = types.UniTuple(types.uint64, 4)
+
+Load = Callable[[Any], Any]  # the vector at this address, at the loop's place
+
+
+def has_wide_instruction() -> bool:
+    """Whether the code that Numba makes here may use VPCLMULQDQ on 256 bits."""
+    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
+    if features is not None:
+        return {"+vpclmulqdq", "+avx2"} <= set(features.split(","))
+    found = binding.get_host_cpu_features()
+    return name in (None, "host") and bool(found.get("vpclmulqdq")) and bool(found.get("avx2"))
+
+
+def _sums(builder: Any, count: int, vectors: Any, terms: Callable[[Load], list[tuple[Any, Any]]]) -> list[Any]:
+    """(low, high) of `count` sums, over `vectors` steps, of carry-less products of the pairs that `terms` gives."""
+    signature = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, ir.IntType(8)])
+    multiply = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.pclmulqdq.256")
+    totals = [cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0] * WIDE)) for _ in range(count)]
+    with cgutils.for_range(builder, vectors) as loop:
+
+        def load(address: Any) -> Any:
+            base = builder.inttoptr(address, _VECTOR.as_pointer())
+            loaded = builder.load(builder.gep(base, [loop.index]))
+            loaded.align = 8
+            return loaded
+
+        for total, (a, b) in zip(totals, terms(load), strict=True):
+            halves = [builder.call(multiply, [a, b, ir.Constant(ir.IntType(8), half)]) for half in (0x00, 0x11)]
+            builder.store(builder.xor(builder.load(total), builder.xor(*halves)), total)
+    sums = []
+    for total in totals:
+        words = [builder.extract_element(builder.load(total), ir.Constant(_INDEX, i)) for i in range(WIDE)]
+        sums += [builder.xor(words[0], words[2]), builder.xor(words[1], words[3])]
+    return sums
+
+
+def _xor(builder: Any, parts: list[Any]) -> Any:
+    total = parts[0]
+    for part in parts[1:]:
+        total = builder.xor(total, part)
+    return total
+
+
+def _pairs_of_lanes(products: int) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, other, weights, stride, matrix, vectors = arguments
+
+        def terms(load: Load) -> list[tuple[Any, Any]]:
+            def columns(start: Any) -> list[Any]:
+                return [
+                    load(builder.add(start, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)
+                ]
+
+            fixed, weight = columns(other), load(weights)
+            pairs = []
+            for start in (row, builder.add(row, stride)):
+                own = columns(start)
+                # u_a v_b and v_a u_b of each product: columns 2 p and 2 p + 1 cross over.
+                crossed = [builder.and_(own[i], fixed[i ^ 1]) for i in range(2 * products)]
+                pairs.append((_xor(builder, crossed), weight))
+            return pairs
+
+        return context.make_tuple(builder, signature.return_type, _sums(builder, 2, vectors, terms))
+
+    return codegen
+
+
+@in_llvm
+def pairs_of_one_product(
+    typing_context: Any, row: Any, other: Any, weights: Any, stride: Any, matrix: Any, vectors: Any
+) -> Any:
+    """(low, high) of sum_c w_c (u_a v_b + v_a u_b)_c for row a at `row`, b at `other`, and for row a + 1 with b.
+
+    Words. u stands at these addresses, v `matrix` bytes behind it; rows are `stride` bytes apart.
+    """
+    return _TWO_PAIRS(*[_ADDRESS] * 6), _pairs_of_lanes(1)
+
+
+@in_llvm
+def pairs_of_two_products(
+    typing_context: Any, row: Any, other: Any, weights: Any, stride: Any, matrix: Any, vectors: Any
+) -> Any:
+    """The same, of u_1, v_1, u_2, v_2: the products of two ANDs share a weight, and are added before it."""
+    return _TWO_PAIRS(*[_ADDRESS] * 6), _pairs_of_lanes(2)
+
+
+@in_llvm
+def product_of_sums(typing_context: Any, u: Any, v: Any, other_u: Any, other_v: Any, vectors: Any) -> Any:
+    """(low, high) of sum_c (u_a + u_b)_c (v_a + v_b)_c, elements at four addresses."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *addresses, vectors = arguments
+
+        def terms(load: Load) -> list[tuple[Any, Any]]:
+            u_a, v_a, u_b, v_b = (load(address) for address in addresses)
+            return [(builder.xor(u_a, u_b), builder.xor(v_a, v_b))]
+
+        return context.make_tuple(builder, signature.return_type, _sums(builder, 1, vectors, terms))
+
+    return _PAIR(*[_ADDRESS] * 5), codegen

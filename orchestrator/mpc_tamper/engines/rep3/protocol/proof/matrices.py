@@ -1,0 +1,105 @@
+"""Matrix products Z_t = X Y_t, compressed by random subsets (after Freivalds).
+
+With a_j the indicator of a random subset of the rows of Z, b_k of its columns, those of all t in the batch, the claims
+a_j^T Z b_k = (a_j^T X)(Y b_k) modulo 2^64 for all pairs (j, k) of 48 subsets each follow from X Y = Z, and hardly ever
+without. One sum over all matrices of a batch is claimed for each pair. The subsets are drawn afresh in each batch and
+for each prover: they are revealed to the prover, who could otherwise choose later errors that they miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.protocol.proof import bilinear
+from mpc_tamper.engines.rep3.protocol.proof.record import MatrixGates, Role
+from mpc_tamper.engines.rep3.protocol.prss import Stream
+
+_UNUSED_BITS = np.uint64(64 - SUBSETS)
+PAIRS = SUBSETS**2
+
+
+def draw_members(stream: Stream, count: int) -> np.ndarray:
+    """Bit k of each word says whether it is in subset k: 48 bits of 64."""
+    members = stream.draw(count)
+    members >>= _UNUSED_BITS
+    return members
+
+
+@dataclass
+class Compressed:
+    """One role's side of all matrix products of a batch.
+
+    u, v: in the order of the entries, (48, inner) words and whether they are of subsets a; empty where not known.
+    t: (48, 48), R's or L's part of what the products have to be modulo 2^64.
+    """
+
+    u: list[tuple[np.ndarray, bool]] = field(default_factory=list)
+    v: list[tuple[np.ndarray, bool]] = field(default_factory=list)
+    t: np.ndarray = field(default_factory=lambda: np.zeros((SUBSETS, SUBSETS), np.uint64))
+
+    def products(self) -> np.ndarray:
+        """S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2)."""
+        total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
+        for (u, of_a), (v, _) in zip(self.u, self.v, strict=True):
+            ring_128.add_word_products(*((u, v) if of_a else (v, u)), total)
+        return total.reshape(PAIRS, bilinear.WORDS)
+
+
+def compressed(groups: Sequence[MatrixGates], role: Role, prover: int, stream: Stream) -> Compressed:
+    """u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero."""
+    all_of_them = Compressed()
+    for gates in groups:
+        _add(all_of_them, gates, role, prover, stream)
+    return all_of_them
+
+
+def merged(parts: Sequence[tuple[np.ndarray, bool]], sigma: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    """The combinations of the subsets' rows by sigma, of those of subsets a, and tau: elements."""
+    return np.concatenate(
+        [np.empty((0, bilinear.WORDS), np.uint64)]
+        + [ring_128.combine_words(sigma if of_a else tau, rows) for rows, of_a in parts]
+    )
+
+
+def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: Stream) -> None:
+    a, b = draw_members(stream, gates.outer), draw_members(stream, gates.vectors)
+    with_own = not gates.known_zero(prover)  # x_i, which the prover and R know
+    with_previous = not gates.known_zero(prover - 1)  # x_{i-1}, which the prover and L know
+    if role is not Role.LEFT:
+        x_i, y_i = (gates.x.own, gates.y_own) if role is Role.PROVER else (gates.x.previous, gates.y_previous)
+        x_part = _sums_of_outer(gates, a, x_i) if with_own else None
+        y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
+        to.u += _known(x_part, y_part if with_previous else None, a_first=True)
+        if role is Role.RIGHT:
+            to.t += _pairs(a, b, gates.take_t(role))
+            if x_part is not None and not gates.term_is_shifted(prover):
+                to.t -= ring_128.low_word_products(x_part, y_part)
+    if role is not Role.RIGHT:
+        x_i, y_i = (gates.x.previous, gates.y_previous) if role is Role.PROVER else (gates.x.own, gates.y_own)
+        x_part = _sums_of_outer(gates, a, x_i) if with_previous else None
+        y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
+        to.v += _known(y_part if with_own else None, x_part, a_first=False)
+        if role is Role.LEFT:
+            to.t += _pairs(a, b, gates.take_t(role))
+            if x_part is not None and gates.takes_shifted_term(prover):
+                to.t -= ring_128.low_word_products(x_part, y_part)
+
+
+def _known(first: np.ndarray | None, second: np.ndarray | None, *, a_first: bool) -> list[tuple[np.ndarray, bool]]:
+    pairs = ((first, a_first), (second, not a_first))
+    return [(part, of_a) for part, of_a in pairs if part is not None]
+
+
+def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray) -> np.ndarray:
+    """a^T X or, where the transpose is what is multiplied, X a: (48, inner)."""
+    x = np.ascontiguousarray(component)
+    return subsets.sums_of_columns(a, x) if gates.transposed else subsets.sums_of_rows(a, x)
+
+
+def _pairs(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """a_j^T t b_k: (j, k). t: vectors (outer,) as rows."""
+    return subsets.sums_of_columns(a, subsets.sums_of_rows(b, t))

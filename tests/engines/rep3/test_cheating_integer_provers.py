@@ -1,0 +1,338 @@
+"""Provers of products that know one random factor beforehand, for each factor that the proof draws: they win where it
+is known, and lose where it is drawn after they were bound to what it tests.
+
+A factor is known where everybody takes it from a constant in place of a challenge. An error that has become divisible
+by 2^64 can be taken back, so an attack on a merging factor needs a combination that happens to be even: it wins in
+about half of the trials, over different gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from mpc_tamper.core.errors import ProofRejected
+from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.active import Active
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof import bilinear, integers
+from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, Merging
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
+from tests.support.active_runs import kernel, run, shared
+
+corrupt = pytest.mark.parametrize("corrupt_party", range(3))
+MODULUS = 2**128
+ERROR = 2**63
+COUNT = 600  # products: a level over words, and the masked one
+SIDE = 6  # of the matrices
+TRIALS = 5
+
+
+def products(party: Party, opened: list[np.ndarray]) -> None:
+    x = shared(party, 0, np.arange(COUNT, dtype=np.uint64))
+    party.steps.start(4)
+    z = passive.mul(party, x, x)
+    party.steps.stop(4)
+    opened.append(open_to_all(party, z))
+
+
+def matrices(party: Party, opened: list[np.ndarray]) -> None:
+    x = shared(party, 0, np.arange(SIDE * SIDE, dtype=np.uint64)).reshape(SIDE, SIDE)
+    party.steps.start(4)
+    z = passive.matmul(party, x, x)
+    party.steps.stop(4)
+    opened.append(open_to_all(party, z))
+
+
+def numbers(elements: np.ndarray) -> list[int]:
+    return [int(low) | int(high) << 64 for low, high in elements.reshape(-1, 2).tolist()]
+
+
+def elements(values: list[int]) -> np.ndarray:
+    return np.array([[v % 2**64, v % MODULUS >> 64] for v in values], np.uint64)
+
+
+def odd(values: list[int]) -> int:
+    return next(i for i, v in enumerate(values) if v & 1)
+
+
+def inverse(value: int) -> int:
+    return pow(value, -1, MODULUS)
+
+
+def known(seed: int, count: int = SUBSETS) -> np.ndarray:
+    """Constants in place of a factor."""
+    return np.random.default_rng(seed).integers(0, 2**64, (count, 2), np.uint64)
+
+
+# What makes a factor known to everybody
+
+
+def fix_merging(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    drawn = Merging.of
+
+    def of(challenge: bytes) -> Merging:
+        factors = {factor: getattr(drawn(challenge), factor) for factor in ("rho", "sigma", "tau")}
+        return Merging(**factors | {name: known(1)})
+
+    monkeypatch.setattr(Merging, "of", of)
+
+
+def fix_coefficients(monkeypatch: pytest.MonkeyPatch, index: int, *, masked: bool) -> None:
+    """index: 0, alpha; 1, beta."""
+    drawn = bilinear.coefficients
+
+    def coefficients(level: bilinear.Level, challenge: bytes) -> tuple[np.ndarray, np.ndarray]:
+        pair = list(drawn(level, challenge))
+        if level.masked == masked:
+            pair[index] = known(2, len(pair[index]))
+            pair[index][: int(masked)] = bilinear.one()
+        return pair[0], pair[1]
+
+    monkeypatch.setattr(bilinear, "coefficients", coefficients)
+
+
+def known_coefficients(rows: int, *, masked: bool) -> list[int]:
+    side = rows + masked
+    pair = known(2, side)
+    pair[: int(masked)] = bilinear.one()
+    return numbers(pair)
+
+
+# The provers
+
+
+class AfterTheSubsets(IntegerProver):
+    """Its product of gate `gate` is wrong. It adds that to the sums over subsets, so that they fit modulo 2^64."""
+
+    gate = 0
+
+    def errors(self) -> list[int]:
+        """Of the sums over subsets, modulo 2^64."""
+        member = int(self._members._of_groups[0][self.gate])
+        return [ERROR * (member >> k & 1) for k in range(SUBSETS)]
+
+    def changes(self) -> list[int]:
+        return self.errors()
+
+    def _values(self, number: int) -> np.ndarray:
+        honest = super()._values(number)
+        return elements([a + b for a, b in zip(numbers(honest), self.changed(number, len(honest)), strict=True)])
+
+    def changed(self, number: int, count: int) -> list[int]:
+        return self.changes() if number == 0 else [0] * count
+
+
+class KnowsRho(AfterTheSubsets):
+    """Takes the error back with high words, if the known combination of it is divisible by 2^64."""
+
+    def changes(self) -> list[int]:
+        errors, rho = self.errors(), numbers(known(1))
+        total = sum(r * e for r, e in zip(rho, errors, strict=True)) % MODULUS
+        if total % 2**64 == 0:
+            errors[odd(rho)] -= total * inverse(rho[odd(rho)])  # the change is divisible by 2^64
+        return errors
+
+
+class KnowsOfPairs(AfterTheSubsets):
+    """The same for the pairs of subsets of a matrix product with an error in row 1, column `gate`.
+
+    of_sigma: whether sigma is known, else tau.
+    """
+
+    of_sigma = True
+
+    def changes(self) -> list[int]:
+        a, b = self.members
+        errors = [
+            [ERROR * (int(a[1]) >> j & 1) * (int(b[self.gate]) >> k & 1) for k in range(SUBSETS)]
+            for j in range(SUBSETS)
+        ]
+        lines = [list(column) for column in zip(*errors, strict=True)] if self.of_sigma else errors
+        factors = numbers(known(1))
+        place = odd(factors)
+        for line in lines:
+            total = sum(f * e for f, e in zip(factors, line, strict=True)) % MODULUS
+            if total % 2**64 == 0:
+                line[place] -= total * inverse(factors[place])
+        rows = [list(column) for column in zip(*lines, strict=True)] if self.of_sigma else lines
+        return [e for row in rows for e in row]
+
+
+class KnowsCoefficients(AfterTheSubsets):
+    """Shifts one product of two rows so that alpha or beta, which is known at a level, takes the claim's error back.
+
+    R and L make the last z_kk from the claim, so its error stands there. of_alpha: whether alpha is known, else beta.
+    """
+
+    of_alpha, masked = True, False
+    _error = 0
+
+    def fold(self, number: int, challenge: bytes) -> None:
+        super().fold(number, challenge)
+        if number == 0:
+            assert self._merging is not None
+            self._error = sum(r * e for r, e in zip(numbers(self._merging.rho), self.errors(), strict=True)) % MODULUS
+        elif not self._statement.shape[number - 1].masked:
+            alpha, beta = bilinear.coefficients(self._statement.shape[number - 1], challenge)
+            self._error = self._error * numbers(alpha)[-1] * numbers(beta)[-1] % MODULUS
+
+    def errors(self) -> list[int]:
+        if not hasattr(self, "_kept"):
+            self._kept = super().errors()
+        return self._kept
+
+    def changed(self, number: int, count: int) -> list[int]:
+        changes = super().changed(number, count)
+        if number == 0 or self._statement.shape[number - 1].masked != self.masked:
+            return changes
+        rows = self._statement.shape[number - 1].rows
+        side = rows + self.masked
+        factors = known_coefficients(rows, masked=self.masked)
+        other = odd(factors[:-1])  # alpha_other z_(other, k) takes back alpha_k z_kk, or the same with beta
+        place = other * side + side - 1 if self.of_alpha else (side - 1) * side + other
+        changes[place] -= factors[-1] * self._error * inverse(factors[other])
+        return changes
+
+
+def cheating(prover: type[IntegerProver], **attributes: object) -> type[Active]:
+    class Cheating(Active):
+        integer_prover = type("Cheater", (prover,), attributes)
+
+    return Cheating
+
+
+def wins(program: Callable, corrupt_party: int, index: int, active_class: type[Active]) -> bool:
+    """Whether both honest parties accept one wrong product, 2^63 off."""
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, index, ERROR)])
+    ends = run(program, corrupt_party=corrupt_party, plan=plan, active_class=active_class, insecure_fixed_seed=7)
+    honest = [ends[party] for party in range(3) if party != corrupt_party]
+    if [end.error for end in honest] == [None, None]:
+        return True
+    assert all(end.opened == [] for end in honest)
+    assert any(isinstance(end.error, ProofRejected) for end in honest)
+    return False
+
+
+# Subsets
+
+
+def drawn_subsets(corrupt_party: int) -> np.ndarray:
+    """The subsets of an honest run on the pads of the fixed seed."""
+    seen = []
+
+    class Spy(IntegerProver):
+        def message(self, number: int) -> bytes:
+            if number == 0:
+                seen.append(self._members._of_groups[0].copy())
+            return super().message(number)
+
+    ends = run(products, corrupt_party=corrupt_party, active_class=cheating(Spy), insecure_fixed_seed=7)
+    assert [end.error for end in ends] == [None] * 3
+    return seen[0]
+
+
+def accepted_with_errors_that_cancel(corrupt_party: int) -> bool:
+    """Errors 2^63 in gates of which each subset has an even number."""
+    gates = np.flatnonzero(kernel(drawn_subsets(corrupt_party)))
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, int(gate), ERROR) for gate in gates])
+    ends = run(products, corrupt_party=corrupt_party, plan=plan, insecure_fixed_seed=7)
+    honest = [ends[party].error for party in range(3) if party != corrupt_party]
+    assert honest == [None, None] or any(isinstance(error, ProofRejected) for error in honest)
+    return honest == [None, None]
+
+
+@corrupt
+def test_errors_that_cancel_in_the_subsets_of_another_run(corrupt_party):
+    assert not accepted_with_errors_that_cancel(corrupt_party)
+
+
+@corrupt
+def test_they_would_cancel_if_the_subsets_were_known(corrupt_party, monkeypatch):
+    def members(stream: object, count: int) -> np.ndarray:
+        return np.random.default_rng(count).integers(0, 2**SUBSETS, count, np.uint64)
+
+    monkeypatch.setattr(integers, "draw_members", members)
+    assert accepted_with_errors_that_cancel(corrupt_party)
+
+
+# Factors modulo 2^128
+
+
+def matrix_prover(*, of_sigma: bool, gate: int) -> type[Active]:
+    class Learning(KnowsOfPairs):
+        def __init__(self, statement, record, prover, challenge, pads, masks) -> None:
+            stream = integers.expand(challenge, b"subsets of integers")
+            self.members = [integers.draw_members(stream, SIDE) for _ in range(2)]
+            super().__init__(statement, record, prover, challenge, pads, masks)
+
+    return cheating(Learning, of_sigma=of_sigma, gate=gate)
+
+
+merging = pytest.mark.parametrize("factor", ["rho", "sigma", "tau"])
+
+
+def trials_of_merging(corrupt_party: int, factor: str) -> list[bool]:
+    if factor == "rho":
+        return [wins(products, corrupt_party, gate, cheating(KnowsRho, gate=gate)) for gate in range(TRIALS)]
+    of_sigma = factor == "sigma"
+    return [
+        wins(matrices, corrupt_party, SIDE + column, matrix_prover(of_sigma=of_sigma, gate=column))
+        for column in range(TRIALS)
+    ]
+
+
+@corrupt
+@merging
+def test_high_words_that_take_an_error_back_under_guessed_factors(corrupt_party, factor):
+    assert not any(trials_of_merging(corrupt_party, factor))
+
+
+@corrupt
+@merging
+def test_they_would_take_it_back_if_a_merging_factor_were_known(corrupt_party, factor, monkeypatch):
+    fix_merging(monkeypatch, factor)
+    assert any(trials_of_merging(corrupt_party, factor))
+
+
+level = pytest.mark.parametrize("masked", [False, True], ids=["first level", "masked level"])
+side = pytest.mark.parametrize("index", [0, 1], ids=["alpha", "beta"])
+
+
+@corrupt
+@level
+@side
+def test_a_shifted_product_of_rows_under_guessed_coefficients(corrupt_party, masked, index):
+    prover = cheating(KnowsCoefficients, masked=masked, of_alpha=index == 0)
+    assert not wins(products, corrupt_party, 0, prover)
+
+
+@corrupt
+@level
+@side
+def test_it_would_be_taken_for_right_if_a_coefficient_were_known(corrupt_party, masked, index, monkeypatch):
+    fix_coefficients(monkeypatch, index, masked=masked)
+    prover = cheating(KnowsCoefficients, masked=masked, of_alpha=index == 0)
+    assert wins(products, corrupt_party, 0, prover)
+
+
+@corrupt
+def test_sums_over_subsets_that_do_not_fit_the_messages(corrupt_party):
+    """An honest prover of a wrong message: what R and L compare differs."""
+    assert not wins(products, corrupt_party, 0, Active)
+
+
+@corrupt
+def test_they_would_pass_if_r_and_l_did_not_compare_them(corrupt_party, monkeypatch):
+    merge = integers.IntegerVerifier._merge
+
+    def without_difference(self, parts, challenge):
+        merge(self, parts, challenge)
+        self._difference = bytes(len(self._difference))
+
+    monkeypatch.setattr(integers.IntegerVerifier, "_merge", without_difference)
+    assert wins(products, corrupt_party, 0, Active)

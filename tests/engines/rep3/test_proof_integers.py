@@ -1,0 +1,207 @@
+"""Arithmetic of the proof of products, modulo 2^128, against Python's integers; and its soundness formula."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random as python_random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.protocol.proof import bilinear
+from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerStatement
+from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members
+from mpc_tamper.engines.rep3.protocol.proof.record import Column, Gates, Record
+from mpc_tamper.engines.rep3.protocol.proof.soundness import subset_error, valuation_error
+from mpc_tamper.engines.rep3.protocol.prss import Stream
+
+MODULUS = 2**128
+EDGES = [0, 1, 2**63, 2**64 - 1]
+
+
+def words(*shape: int, seed: int = 0) -> np.ndarray:
+    """Random ones, the first few of them extreme."""
+    drawn = np.random.default_rng(seed).integers(0, 2**64, shape, np.uint64)
+    flat = drawn.reshape(-1)
+    flat[: len(EDGES)] = EDGES[: flat.size]
+    return drawn
+
+
+def numbers(elements: np.ndarray) -> list[int]:
+    return [int(low) | int(high) << 64 for low, high in elements.reshape(-1, 2).tolist()]
+
+
+def members(count: int, seed: int = 9) -> np.ndarray:
+    return words(count, seed=seed) >> np.uint64(64 - SUBSETS)
+
+
+def in_subset(member: np.uint64, k: int) -> int:
+    return int(member) >> k & 1
+
+
+def inner_product(a: list[int], b: list[int]) -> int:
+    return sum(x * y for x, y in zip(a, b, strict=True)) % MODULUS
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 90), st.sampled_from([1, 2, 5]), st.integers(0, 2**32))
+def test_sums_over_subsets_and_weights(n, inner, seed):
+    m, u, v, t = members(n, seed), words(n * inner, seed=seed + 1), words(n * inner, seed=seed + 2), words(n, seed=3)
+    products, sums = subsets.no_products(), subsets.no_words()
+    for start, stop in ((0, n // 2), (n // 2, n)):  # what is added in parts adds up
+        subsets.add_products(m[start:stop], u[start * inner : stop * inner], v[start * inner : stop * inner], products)
+        subsets.add_words(m[start:stop], t[start:stop], sums)
+    of_gates = [
+        inner_product(u[c * inner : (c + 1) * inner].tolist(), v[c * inner : (c + 1) * inner].tolist())
+        for c in range(n)
+    ]
+    want = [sum(in_subset(m[c], k) * of_gates[c] for c in range(n)) % MODULUS for k in range(SUBSETS)]
+    assert numbers(subsets.products_of_subsets(products)) == want
+    of_t = [sum(in_subset(m[c], k) * int(t[c]) for c in range(n)) % 2**64 for k in range(SUBSETS)]
+    assert subsets.words_of_subsets(sums).tolist() == of_t
+
+    rho = words(SUBSETS, 2, seed=seed)
+    weighed = np.empty((n * inner, 2), np.uint64)
+    subsets.weigh(subsets.weights_of_members(rho), m, v, weighed)
+    weights = [sum(r * in_subset(m[c], k) for k, r in enumerate(numbers(rho))) for c in range(n)]
+    assert numbers(weighed) == [weights[i // inner] * int(v[i]) % MODULUS for i in range(n * inner)]
+
+
+@pytest.mark.parametrize(("m", "n"), [(1, 1), (3, 70), (70, 3), (129, 65)])
+def test_sums_of_rows_and_columns_of_a_matrix(m, n):
+    x, of_rows, of_columns = words(m, n), members(m), members(n)
+    bits = [(each >> np.arange(SUBSETS, dtype=np.uint64)[:, None]) & np.uint64(1) for each in (of_rows, of_columns)]
+    assert np.array_equal(subsets.sums_of_rows(of_rows, x), bits[0] @ x)
+    assert np.array_equal(subsets.sums_of_columns(of_columns, x), bits[1] @ x.T)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.sampled_from([2, 4, 16]), st.integers(1, 200), st.integers(0, 2**32))
+def test_a_level_over_words_with_interleaved_rows(k, n, seed):
+    u, w = words(n, seed=seed), words(n, 2, seed=seed + 1)
+    alpha, beta = words(k, 2, seed=seed + 2), words(k, 2, seed=seed + 3)
+    z = np.zeros((k, k, 2), np.uint64)
+    ring_128.add_row_products(u, w, z)
+    us, ws = [u[a::k].tolist() for a in range(k)], [numbers(w[b::k]) for b in range(k)]
+    for a, b in itertools.product(range(k), repeat=2):
+        both = min(len(us[a]), len(ws[b]))
+        assert numbers(z[a, b]) == [inner_product(us[a][:both], ws[b][:both])]
+    folded_u, folded_w = np.empty((-(-n // k), 2), np.uint64), np.empty((-(-n // k), 2), np.uint64)
+    ring_128.fold_words(alpha, u, folded_u)
+    ring_128.fold(beta, w, folded_w)
+    for c, (got_u, got_w) in enumerate(zip(numbers(folded_u), numbers(folded_w), strict=True)):
+        column = slice(c * k, min(n, (c + 1) * k))
+        size = column.stop - column.start
+        assert got_u == inner_product(numbers(alpha[:size]), u[column].tolist())
+        assert got_w == inner_product(numbers(beta[:size]), numbers(w[column]))
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 1), (3, 50), (5, 97)])
+def test_products_of_rows_and_combinations(k, n):
+    u, v, coefficients = words(k, n, 2), words(k + 1, n, 2, seed=1), words(k, 2, seed=2)
+    z = ring_128.row_products(u, v)
+    for a, b in itertools.product(range(k), range(k + 1)):
+        assert numbers(z[a, b]) == [inner_product(numbers(u[a]), numbers(v[b]))]
+    combined, of_words = ring_128.combine(coefficients, u), ring_128.combine_words(coefficients, u[:, :, 0].copy())
+    for c in range(n):
+        assert numbers(combined[c]) == [inner_product(numbers(coefficients), numbers(u[:, c]))]
+        assert numbers(of_words[c]) == [inner_product(numbers(coefficients), u[:, c, 0].tolist())]
+    assert numbers(ring_128.sums(u[0], v[0])) == [
+        (a + b) % MODULUS for a, b in zip(numbers(u[0]), numbers(v[0]), strict=True)
+    ]
+    assert numbers(ring_128.differences(u[0], v[0])) == [
+        (a - b) % MODULUS for a, b in zip(numbers(u[0]), numbers(v[0]), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("n", [1, 97, 400])
+def test_products_of_all_pairs_of_subsets(n):
+    a, b = words(SUBSETS, n), words(SUBSETS, n, seed=1)
+    total = np.zeros((SUBSETS, SUBSETS, 2), np.uint64)
+    ring_128.add_word_products(a, b, total)
+    for j, k in ((0, 0), (0, 47), (47, 0), (13, 30)):
+        assert numbers(total[j, k]) == [inner_product(a[j].tolist(), b[k].tolist())]
+    assert np.array_equal(ring_128.low_word_products(a, b), total[:, :, 0])
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_a_new_claim_is_the_combination_of_all_products_of_rows(masked):
+    """With the last product set from the claim: the sum of z_aa outside the mask's row."""
+    level = bilinear.Level(3, masked)
+    u, v = words(3 + masked, 5, 2), words(3 + masked, 5, 2, seed=1)
+    z = ring_128.row_products(u, v)
+    claim = [sum(numbers(z[a, a])[0] for a in range(int(masked), 3 + masked)) % MODULUS]
+    alpha, beta = bilinear.coefficients(level, b"a challenge")
+    assert len(alpha) == len(beta) == 3 + masked
+    assert not masked or (numbers(alpha)[0], numbers(beta)[0]) == (1, 1)
+    parts = z.reshape(-1, 2)[:-1].copy()
+    assert len(parts) == level.values
+    as_element = np.array([[claim[0] % 2**64, claim[0] >> 64]], np.uint64)
+    got = bilinear.new_claim(level, parts, as_element, alpha, beta)
+    folded = numbers(ring_128.combine(alpha, u)), numbers(ring_128.combine(beta, v))
+    assert numbers(got) == [inner_product(*folded)]
+
+
+def test_members_are_uniform_over_all_subsets():
+    drawn = draw_members(Stream(b"a key", b"a purpose"), 20_000)
+    assert drawn.max() < 2**SUBSETS
+    ones = ((drawn[:, None] >> np.arange(SUBSETS, dtype=np.uint64)) & np.uint64(1)).sum(axis=0)
+    assert (np.abs(ones - 10_000.0) < 6 * math.sqrt(5000)).all()
+
+
+def test_the_error_of_valuations_is_that_of_tosses():
+    """65 heads before as many tails as there are factors, counted one toss after the other."""
+
+    def fails(heads: int, tails: int) -> float:
+        if heads == 0:
+            return 1.0
+        return 0.0 if tails == 0 else (fails(heads - 1, tails) + fails(heads, tails - 1)) / 2
+
+    for factors in (1, 2):
+        assert valuation_error(factors) == pytest.approx(fails(65, factors), rel=1e-9)
+    assert math.log2(valuation_error(5)) == pytest.approx(-49.2, abs=0.05)
+    assert math.log2(valuation_error(6)) == pytest.approx(-46.4, abs=0.05)
+
+
+def test_the_bound_on_valuations_is_reached_in_a_small_ring():
+    """Modulo 2^6, from an error of valuation 2, with three factors: a cheater that leaves its error as it is loses a
+    valuation only by chance, and that is what the formula counts: 4 heads before 3 tails."""
+    chance = python_random.Random(1)
+    trials, passed = 40_000, 0
+    for _ in range(trials):
+        error = 4
+        for _ in range(3):
+            error = error * chance.randrange(64) % 64
+        passed += error == 0
+    want = sum(math.comb(6, tails) for tails in range(3)) / 2**6
+    assert abs(passed / trials - want) < 6 * math.sqrt(want / trials)
+
+
+def test_the_error_of_subsets():
+    """Elementwise gates: one set of 48 subsets; matrices: one of rows and one of columns."""
+    assert subset_error(elementwise=True, matrices=False) == 2.0**-48
+    assert subset_error(elementwise=True, matrices=True) == subset_error(elementwise=False, matrices=True) == 2.0**-47
+
+
+@pytest.mark.parametrize("outputs", [1, 30, 10**3, 10**5, 10**7])
+def test_every_statement_is_far_below_the_limit(outputs):
+    """There are at most two levels, whatever the length, and the prover sends less than the gates did."""
+    record = Record(integers={("products", 1): Gates((("u", "v", "u", "v"),), outputs=outputs)})
+    statement = IntegerStatement.of(record)
+    assert statement.levels <= 3
+    assert statement.error < 2.0**-47
+    sent = sum(statement.message_bytes(number) for number in range(1, statement.levels)) + statement.opening_bytes(0)
+    assert sent < max(300, 4 * 8 * outputs)
+    assert sent < 700_000
+
+
+def test_columns_keep_their_words_in_blocks():
+    column, values = Column(10), words(47)
+    for start, stop in ((0, 3), (3, 3), (3, 25), (25, 40), (40, 47)):
+        column.append(values[start:stop])
+        assert np.array_equal(np.concatenate([np.empty(0, np.uint64), *column.blocks()]), values[:stop])
+    assert [block.size for block in column.blocks()] == [10, 10, 10, 10, 7]
