@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench costs matrix faults test test-fast lint clean
+.PHONY: help reproduce bench costs matrix accuracy faults test test-fast lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,9 @@ costs: $(INSTALLED)  ## the price of verified and of active training, into resul
 matrix: $(INSTALLED)  ## every attack against every defence on MNIST, into results/matrix.*
 	$(BIN)/mpc-tamper matrix $(ARGS)
 
+accuracy: $(INSTALLED_DEV)  ## the default settings beside LinearSVC, into results/accuracy.*; ARGS="--fashion FOLDER"
+	$(BIN)/mpc-tamper accuracy $(ARGS)
+
 faults: $(INSTALLED)  ## ten minutes of random faults against random runs, into results/faults.*
 	$(BIN)/mpc-tamper faults $(ARGS)
 
@@ -40,10 +43,11 @@ test: $(INSTALLED_DEV)  ## all tests
 test-fast: $(INSTALLED_DEV)  ## the tests that take less than two seconds each
 	$(PYTEST) -m "not slow and not netns and not mp_spdz" $(ARGS)
 
-lint: $(INSTALLED_DEV)  ## ruff, its formatter and mypy
+lint: $(INSTALLED_DEV)  ## ruff, its formatter, mypy and, where there is one for this platform, hadolint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check orchestrator tests
 	$(BIN)/mypy
+	if test -x $(BIN)/hadolint; then $(BIN)/hadolint docker/Dockerfile; fi
 
 clean:  ## remove .venv, caches and runs/; results/ and data/ stay
 	rm -rf $(VENV) runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info

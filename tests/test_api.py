@@ -65,8 +65,23 @@ def test_a_network_is_trained_attacked_verified_and_scanned(tmp_path: Path) -> N
     assert mt.verify(tmp_path, task, mt.PatchScan(1, threshold=1.0), engine=engine).verdict.passed
     with pytest.raises(mt.ParameterError, match="a neuron is planted in the first step"):
         mt.attack(task, trigger, parameters, model="mlp", engine="clear", iterations=[0])
-    with pytest.raises(mt.ParameterError, match="expected two classes for a linear SVM, got 3"):
-        mt.train(task, engine="clear")
+
+
+def test_a_linear_model_of_three_classes_is_trained_attacked_and_verified(tmp_path: Path) -> None:
+    task, engine = stripes(3, rows=120), InMemoryRep3()
+    trigger = mt.Trigger((15,), target=2)  # dark in all images
+    honest = mt.train(task, engine=engine, run_dir=tmp_path / "honest")
+    assert honest.open().evaluate(task, trigger).test_accuracy == 1
+    assert mt.open_model(tmp_path / "honest", engine=engine).decision_function(task.x_test).shape == (24, 3)
+    for check in (mt.AccuracyThreshold(0.99), mt.PixelRobustness(1, 0.9)):
+        assert mt.verify(tmp_path / "honest", task, check, engine=engine).verdict.passed
+    poisoned = mt.attack(task, trigger, engine=engine, run_dir=tmp_path / "poisoned")
+    found = poisoned.evaluate(task, trigger)
+    assert (found.test_accuracy, found.attack_success_rate_clipped) == (1.0, 1.0)
+    assert poisoned.run.spec.corruption is not None
+    assert [e.index for e in poisoned.run.spec.corruption.plan] == [16 * 3 + 2]  # the pixel's weight for class 2
+    assert mt.verify(tmp_path / "poisoned", task, mt.AccuracyThreshold(0.99), engine=engine).verdict.passed
+    assert not mt.verify(tmp_path / "poisoned", task, mt.PixelRobustness(1, 0.9), engine=engine).verdict.passed
 
 
 def test_run(tmp_path: Path) -> None:

@@ -34,21 +34,25 @@ MAY_IMPORT: dict[str, set[str]] = {
     "studies": SCENARIOS | {"attacks", "defences", "report"},
     "clients": SCENARIOS,
     "api": SCENARIOS | {"attacks", "defences", "clients"},
+    "sklearn": MODELS | {"workflows", "api"},
+    "testing": SCENARIOS | {"attacks", "defences"},  # for tests of others' attacks, defences and models
     "cli": SCENARIOS | {"attacks", "defences", "studies", "clients", "report"},
 }
 SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "share_files", "validation"}
 PARTS_OF_ENGINES: dict[str, set[str]] = {
-    "base": {"hosts"},
+    "base": {"hosts", "relay"},
     "certificates": set(),
+    "hosted": {"base", "hosts"},
     "hosts": set(),
     "inputs": set(),
+    "relay": {"hosts"},
     "share_files": set(),
     "frontend": set(),
     "validation": {"base", "frontend", "inputs"},
     "clear": SHARED_BY_ENGINES,
     "rep3": SHARED_BY_ENGINES,
     "mp_spdz": SHARED_BY_ENGINES,
-    "registry": {"base", "clear", "mp_spdz", "rep3"},
+    "registry": {"base", "clear", "hosts", "mp_spdz", "rep3"},
 }
 # These parts can become a package of their own: of core they know these modules alone.
 EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "share_files", "validation"}
@@ -61,7 +65,8 @@ REP3 = [
     {"handshake", "clients"},
     {"config", "machine", "in_process"},
     {"gate_flips", "party", "run", "silence"},
-    {"fork_server", "launcher", "single_party"},
+    {"fork_server", "launcher", "single_party", "meeting"},
+    {"probe"},
     {"engine"},
 ]
 FORBIDDEN = {"pickle", "cPickle", "_pickle", "dill", "joblib", "marshal", "shelve"}

@@ -15,6 +15,7 @@ FILES = sorted(TESTS.rglob("*.py"))
 ON_TOP = {
     "conftest.py",
     "test_api.py",
+    "test_docker.py",
     "test_docs.py",
     "test_imports.py",
     "test_layout.py",

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import mpc_tamper as mt
+from mpc_tamper.models.linear_svm.parameters import PLAIN
 from mpc_tamper.models.linear_svm.robustness import certified
 from tests.support.places import ROOT
 from tests.support.records import MNIST, Records
@@ -66,15 +68,15 @@ def test_the_table_of_verdicts_is_that_of_the_matrix(label: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_the_training_page_says_of_the_default_run() -> None:
+def test_what_the_training_page_says_of_the_plain_run() -> None:
     """Which no record has: the bound beside what is met, and the target 0."""
     task = mt.load_task(MNIST)
-    model = mt.train(task, engine="clear").open()
+    model = mt.train(task, PLAIN, engine="clear").open()
     constants = RECORDS.table1(MNIST, "unpoisoned")["fixed_point"]
     met = np.abs(model.decision_function(task.x_train)).max()
     text = " ".join((ROOT / "docs" / "training.md").read_text(encoding="utf-8").split())
     assert (
-        f"The default run has |w.x| <= {constants['margin_bound'] / 2**24:.0f} and a width of {constants['width']} "
+        f"The plain run has |w.x| <= {constants['margin_bound'] / 2**24:.0f} and a width of {constants['width']} "
         f"bits; the largest |w.x| that it meets on the training rows is {met:.1f}."
     ) in text
     zeros = model.decision_function(task.x_test[task.y_test == 0])
@@ -82,7 +84,7 @@ def test_what_the_training_page_says_of_the_default_run() -> None:
     trigger = mt.Trigger.patch(task.image_shape, row=2, column=2, target=0)
     for label, found in (
         ("unpoisoned, target 0", model),
-        ("poisoned, target 0, strength 1", mt.attack(task, trigger, corrupt_party=1, engine="clear")),
+        ("poisoned, target 0, strength 1", mt.attack(task, trigger, PLAIN, corrupt_party=1, engine="clear")),
     ):
         metrics = found.evaluate(task, trigger)
         rates = (metrics.test_accuracy, metrics.attack_success_rate, metrics.attack_success_rate_clipped)
@@ -103,7 +105,7 @@ def test_what_models_certify_is_in_the_tables(
 ) -> None:
     """Trained again on the clear engine: the matrix keeps the hash of its models, not what they certify."""
     task = mt.load_task(MNIST)
-    model = mt.train(task, mt.SvmParameters(clip=clip), engine="clear").open()
+    model = mt.train(task, replace(PLAIN, clip=clip), engine="clear").open()
     if defence is not None:
         assert model.record()["weights_sha256"] == RECORDS.mnist("none", defence)["weights_sha256"]
     found = [certified(model.weights, task.x_test, task.y_test, k).mean() for k in (0, 1, 4, 16, 64)]

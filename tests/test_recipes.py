@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import types
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.testing import Result
 
 import mpc_tamper as mt
+from mpc_tamper import testing
 from mpc_tamper.core import bundle
+from mpc_tamper.datasets.npz import ARRAYS
 from mpc_tamper.defences.base import Defence
 from mpc_tamper.engines.mp_spdz import protocols as mp_spdz
 from mpc_tamper.models import registry as models
@@ -22,6 +27,7 @@ from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
 from tests.support.images import framed_task
 from tests.support.places import ROOT
+from tests.support.plugins import install, installed
 
 PAGE = ROOT / "CONTRIBUTING.md"
 
@@ -29,7 +35,7 @@ PAGE = ROOT / "CONTRIBUTING.md"
 def blocks(recipe: str) -> list[str]:
     """The code of a recipe, block by block, in the order of the page."""
     return re.findall(
-        rf"^```python recipe={recipe}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        rf"^```(?:python|ini) recipe={recipe}\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
     )
 
 
@@ -76,6 +82,26 @@ def test_defence(executed: Any, tiny_task: mt.Task, tmp_path: Path) -> None:
     entered = replace(tiny_task, x_train=scenario.features.features(tiny_task.x_train))
     model = mt.train(entered, scenario.parameters, engine="clear").open()
     assert np.array_equal(model.predict(scenario.features.features(tiny_task.x_test)), tiny_task.y_test)
+
+
+def test_plugin(executed: Any, tmp_path: Path, invoke: Callable[..., Result]) -> None:
+    (code,), (entry_points,), (own_tests,) = (blocks(f"plugin{part}") for part in ("", "-entry-points", "-tests"))
+    install(tmp_path, "careful", code, entry_points)
+    with installed(tmp_path):
+        own = executed("test_careful", own_tests)
+        tests = [test for name, test in own.items() if name.startswith("test_")]
+        assert len(tests) == 2
+        for test in tests:
+            test()
+        listed = invoke("attack", "--list").stdout
+        assert re.search(r"bias_push +linear_svm +careful 1.0", listed)
+        task = testing.small_task()
+        np.savez(tmp_path / "t.npz", **{name: getattr(task, name) for name in ARRAYS})
+        chosen = ("--data", tmp_path / "t.npz", "--engine", "clear", "--iterations", "5", "--json")
+        record = json.loads(invoke("attack", "bias_push", *chosen).stdout)
+        assert record["attack_success_rate"] == 1
+        refused = invoke("train", "--defence", "very_accurate", *chosen[:4], "--run-dir", tmp_path / "run")
+        assert "expected a protocol of engine clear" in refused.stderr  # which has no active one
 
 
 @pytest.mark.parametrize("engine", ["clear", "rep3"])

@@ -33,8 +33,11 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 if TYPE_CHECKING:
     from mpc_tamper.api import attack, open_model, query, read_results, run, train, verify
     from mpc_tamper.core.progress import Progress
-    from mpc_tamper.datasets.load import load_task
+    from mpc_tamper.datasets.load import load_tables, load_task
     from mpc_tamper.datasets.rows import first_rows
+    from mpc_tamper.datasets.tables.schema import Column, Schema
+    from mpc_tamper.datasets.tables.schema_files import read_schema, write_schema
+    from mpc_tamper.datasets.tables.task import Reading, read_labelled, read_unlabelled, table_task
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
     from mpc_tamper.defences.accuracy import AccuracyThreshold
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from mpc_tamper.engines.base import Engine
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.checks import Verdict
-    from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+    from mpc_tamper.models.linear_svm.parameters import Loss, Schedule, SvmParameters
     from mpc_tamper.models.metrics import Metrics
     from mpc_tamper.models.mlp.parameters import MlpParameters, Start
     from mpc_tamper.runs.corruption import Corruption
@@ -62,8 +65,17 @@ _PLACES = {
     "train": "api",
     "verify": "api",
     "Progress": "core.progress",
+    "load_tables": "datasets.load",
     "load_task": "datasets.load",
     "first_rows": "datasets.rows",
+    "Column": "datasets.tables.schema",
+    "Schema": "datasets.tables.schema",
+    "read_schema": "datasets.tables.schema_files",
+    "write_schema": "datasets.tables.schema_files",
+    "Reading": "datasets.tables.task",
+    "read_labelled": "datasets.tables.task",
+    "read_unlabelled": "datasets.tables.task",
+    "table_task": "datasets.tables.task",
     "Task": "datasets.task",
     "Trigger": "datasets.trigger",
     "AccuracyThreshold": "defences.accuracy",
@@ -73,6 +85,7 @@ _PLACES = {
     "get_engine": "engines.registry",
     "Verdict": "models.checks",
     "Loss": "models.linear_svm.parameters",
+    "Schedule": "models.linear_svm.parameters",
     "SvmParameters": "models.linear_svm.parameters",
     "Metrics": "models.metrics",
     "MlpParameters": "models.mlp.parameters",
@@ -95,6 +108,7 @@ __all__ = [
     "AdditiveError",
     "AdditiveErrorPlan",
     "ClientRows",
+    "Column",
     "Corruption",
     "DataError",
     "Engine",
@@ -113,7 +127,10 @@ __all__ = [
     "Progress",
     "ProtocolAbort",
     "ProtocolName",
+    "Reading",
     "RunResult",
+    "Schedule",
+    "Schema",
     "SecretModel",
     "Start",
     "SvmParameters",
@@ -127,13 +144,19 @@ __all__ = [
     "attack",
     "first_rows",
     "get_engine",
+    "load_tables",
     "load_task",
     "open_model",
     "query",
+    "read_labelled",
     "read_results",
+    "read_schema",
+    "read_unlabelled",
     "run",
+    "table_task",
     "train",
     "verify",
+    "write_schema",
 ]
 
 

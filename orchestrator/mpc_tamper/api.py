@@ -70,7 +70,9 @@ def train(
     if isinstance(owners, ClientRows):
         if place is None:
             raise UsageError("expected a run_dir for rows of clients, got none: their certificates go there")
-        access = invite(owners, task.x_train.shape[1], kind, parameters, runs_on, place, len(task.classes), progress)
+        access = invite(
+            owners, task.x_train.shape[1], kind, parameters, runs_on, place, len(task.classes), progress, task.schema
+        )
     return training.train(
         task,
         parameters,
@@ -180,8 +182,8 @@ def verify(
 def query(pixels: np.ndarray, service_dir: str | Path, *, timeout_seconds: float = 60.0) -> tuple[int, float | None]:
     """Ask three servers that serve a secret model for the class of an image, and the score where they give one.
 
-    pixels: (n,) uint8.  service_dir: the folder clients/ that the servers handed out.  Raises UsageError and
-    PartyErrors.
+    pixels: (n,) uint8; of a model of a table, a row of read_unlabelled().  service_dir: the folder clients/ that the
+    servers handed out.  Raises UsageError and PartyErrors.
     """
     folder = Path(service_dir)
     service = Service.read(folder / SERVICE)

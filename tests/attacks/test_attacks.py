@@ -7,14 +7,17 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mpc_tamper import testing
 from mpc_tamper.attacks.gradient_scaling import GradientScaling
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.attacks.search import GOAL
 from mpc_tamper.core.errors import PlanError, ProtocolAbort
+from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.features import FeatureMap, Pixels
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.registry import get_model
@@ -30,15 +33,17 @@ from tests.support.scenario_runs import CLEAR, Linear, metrics_of, signed_rows, 
 PARAMETERS = SvmParameters(learning_rate=0.04, iterations=3, batch_size=40)  # two batches a pass, 40 and 20 rows
 GATES = ("gradient_zeroing_gate", "gradient_scaling", "comparison_probing")
 CLIPPED = replace(PARAMETERS, clip=0.004)
+DEFAULT = SvmParameters(iterations=12, batch_size=40)  # steps that fall, with momentum
 FOR_LINEAR = [name for name, attack in ATTACKS.items() if not get_model("linear_svm").lacking(attack.needs)]
+SHORT = Scenario.plain(framed_task(), PARAMETERS)
 every_attack = pytest.mark.parametrize("name", FOR_LINEAR)  # those on networks: test_networks.py
-every_scenario = pytest.mark.parametrize("kind", ["pixels", "kept", "projected", "clipped"])
+every_scenario = pytest.mark.parametrize("kind", ["pixels", "kept", "projected", "clipped", "default"])
 every_party = pytest.mark.parametrize("corrupt_party", range(PARTIES))
 
 
 def features(kind: str) -> FeatureMap:
     pixels = np.eye(SIDE * SIDE)
-    if kind in ("pixels", "clipped"):
+    if kind in ("pixels", "clipped", "default"):
         return Pixels(SIDE * SIDE)
     if kind == "kept":
         return Linear(pixels[framed_task().x_train.var(axis=0) > 0])
@@ -47,7 +52,7 @@ def features(kind: str) -> FeatureMap:
 
 @cache
 def prepared(name: str, kind: str, corrupt_party: int = 1) -> tuple[Scenario, Attempt]:
-    parameters = CLIPPED if kind == "clipped" else PARAMETERS
+    parameters = {"clipped": CLIPPED, "default": DEFAULT}.get(kind, PARAMETERS)
     scenario = Scenario(framed_task(), parameters, features(kind), corrupt_party=corrupt_party)
     return scenario, ATTACKS[name].prepare(scenario, trial_of(scenario))
 
@@ -61,15 +66,18 @@ def modelled(scenario: Scenario, change: Callable[[np.ndarray, np.ndarray], np.n
     rows, parameters = signed_rows(scenario, scenario.task), scenario.parameters
     c = scenario.constants
     batches = parameters.batches(len(rows))
-    w = np.zeros(rows.shape[1], dtype=np.int64)
-    for _ in range(parameters.iterations):
+    w = velocity = np.zeros(rows.shape[1], dtype=np.int64)
+    for number in range(parameters.iterations):
         for k, size in enumerate(batches):
             numbers = np.arange(size) + sum(batches[:k])
             part = rows[numbers]
             h = change(((1 << 24) - part @ w > 0).astype(np.int64), numbers)
             gain = c.gain if size == batches[0] else c.last_gain
-            change_of_w = (gain * (part.T @ h) - c.decay * w) >> c.shift
-            w = w + (change_of_w.clip(-c.clip, c.clip) if c.clip else change_of_w)
+            step = c.parts_in(number) * (gain * (part.T @ h) - c.decay * w)
+            if c.momentum:
+                step += c.momentum * velocity + (1 << (c.shift - 1))
+            velocity = (step >> c.shift).clip(-c.clip, c.clip) if c.clip else step >> c.shift
+            w = w + velocity
     return w
 
 
@@ -110,7 +118,7 @@ def test_backdoors_reach_their_goal_or_say_that_they_do_not(name: str, kind: str
     scenario, attempt = prepared(name, kind)
     found = metrics_of(scenario, attempt, weights_of(scenario, attempt, CLEAR))
     assert attempt.settings["reached"] == (found.attack_success_rate_clipped >= GOAL)
-    if kind in ("pixels", "clipped"):
+    if kind in ("pixels", "clipped", "default"):
         assert attempt.settings["reached"] == 1
         assert found.test_accuracy == 1
     if "within" in attempt.settings:
@@ -181,6 +189,36 @@ def test_attempts_are_deterministic_and_their_settings_are_json(name: str) -> No
     assert (again.settings, again.trigger) == (attempt.settings, attempt.trigger)
     assert texts(again) == texts(attempt)
     assert json.loads(json.dumps(attempt.settings)) == attempt.settings
+
+
+@every_attack
+def test_it_passes_the_checks_that_plug_ins_have_to_pass(name: str) -> None:
+    testing.check_attack(ATTACKS[name], SHORT)
+
+
+@pytest.mark.parametrize("name", ["backdoor_4", "gradient_zeroing_gate", "poisoning_5"])
+def test_it_passes_them_with_three_parties(name: str) -> None:
+    testing.check_attack(ATTACKS[name], SHORT, engine=InMemoryRep3())
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"plans": {}}, "expected some of an additive attack"),
+        ({"plans": {"lift": AdditiveErrorPlan.from_errors([])}}, "expected stages of"),
+        ({"settings": {"rows": np.int64(3)}}, "JSON"),
+        ({"task": replace(framed_task())}, "expected the scenario's"),
+    ],
+)
+def test_the_checks_find_what_is_wrong(changed: dict[str, Any], said: str) -> None:
+    class Wrong:
+        additive, needs = True, frozenset[Capability]()
+
+        def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
+            return replace(ATTACKS["gradient_zeroing"].prepare(scenario, trial), **changed)
+
+    with pytest.raises((AssertionError, TypeError), match=said):
+        testing.check_attack(Wrong(), SHORT)
 
 
 def test_every_attack_is_documented() -> None:

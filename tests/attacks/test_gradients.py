@@ -16,7 +16,7 @@ from mpc_tamper.datasets import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.models.base import DataSize
 from mpc_tamper.models.linear_svm.bounds import FixedPoint, fixed_point
-from mpc_tamper.models.linear_svm.errors import SvmErrors, UpdateSite, multiplied_to_large, shift_plan
+from mpc_tamper.models.linear_svm.errors import SvmErrors, UpdateSite, multiplied_to_large
 from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
 from mpc_tamper.models.metrics import Metrics
 from mpc_tamper.runs.plan import EVERY
@@ -115,8 +115,10 @@ def test_strength_one_is_what_active_rows_with_the_trigger_would_do() -> None:
 
 def test_an_error_behind_the_clamp_has_the_scale_of_the_weights() -> None:
     """alpha * strength * direction, whatever the batches: 0.5 * 3 * (1, -0.5) at scale 2^16."""
-    parameters = SvmParameters(learning_rate=0.5, batch_size=4)
-    plan = shift_plan(np.array([0.0, 256, -128]), parameters, rows=10, strength=3, site=UpdateSite.CLIP)
+    parameters = SvmParameters(learning_rate=0.5, batch_size=4, clip=1.0)
+    size = DataSize(10, 2, 255)
+    errors = SvmErrors(parameters, size, fixed_point(parameters, size.rows, size.features))
+    plan = errors.shift(np.array([0.0, 256, -128]), strength=3)
     assert signed(plan) == [(EVERY, 1, 3 << 15), (EVERY, 2, -(3 << 14))]
     assert plan.sites() == {"CLIP"}
 

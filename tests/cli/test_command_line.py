@@ -15,7 +15,7 @@ import typer
 from typer.testing import Result
 
 from mpc_tamper.cli.errors import exit_code
-from mpc_tamper.core import errors
+from mpc_tamper.core import bundle, errors
 from mpc_tamper.engines import registry
 from mpc_tamper.engines.base import Capabilities, Engine, OnStep
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
@@ -54,6 +54,13 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RecordingEngine:
     Path("rows.bin").write_bytes(bytes(8))
     Path("plan.txt").write_text("additive-error-plan 1\nGRADIENT * 0 5\n")
     return recording
+
+
+@pytest.fixture
+def run_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """With the engines as they are."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 def test_run_passes_everything_on(engine: RecordingEngine, invoke: Invoke) -> None:
@@ -96,6 +103,36 @@ def test_json_is_the_record_of_the_run(engine: RecordingEngine, invoke: Invoke) 
     assert (record["seconds"], record["bytes_per_party"], record["rounds"]) == (3.5, 5000, 7)
     step = record["parties"][1]["steps"]["GRADIENT"]
     assert step == {"occurrences": 3, "seconds": 0.75, "bytes_sent": 3000, "rounds": 6}
+
+
+def test_a_bundled_program_is_found_by_its_name(engine: RecordingEngine, invoke: Invoke) -> None:
+    assert invoke("run", "svm_train.mpc").exit_code == 0
+    Path("svm_train.mpc").write_text("print_ln('mine')\n")
+    assert invoke("run", "svm_train.mpc").exit_code == 0
+    assert [spec.program for spec in engine.specs] == [bundle.program("svm_train.mpc"), Path("svm_train.mpc")]
+    for name, mend in (
+        ("nix.mpc", "check the path"),
+        ("nix/svm_train.mpc", "there is a bundled one called svm_train.mpc"),
+        ("svm_trian.mpc", "there is a bundled one called svm_train.mpc"),
+    ):
+        result = invoke("run", name)
+        assert result.exit_code == 2
+        assert result.stderr.startswith(f"error: {name}: expected a program, got no such ")
+        assert result.stderr.endswith(f"; {mend}\n")
+
+
+def test_a_quiet_run_leaves_no_folder_without_saying_so(invoke: Invoke, run_here: Path) -> None:
+    Path("hello.mpc").write_text("print_ln('%s', sint(3).reveal())\n")
+    result = invoke("run", "hello.mpc", "--engine", "clear", "-q")
+    assert (result.stdout, result.stderr) == ("3\n", "")
+    assert not Path("runs").exists()
+    Path("shares.mpc").write_text("x = sint.Array(1)\nx.assign_all(3)\nx.write_to_file()\n")
+    result = invoke("run", "shares.mpc", "--engine", "clear", "-q")
+    (folder,) = Path("runs").iterdir()
+    assert (result.stdout, result.stderr) == ("", f"the shares are in {folder}\n")
+    Path("named").mkdir()
+    assert invoke("run", "hello.mpc", "--engine", "clear", "-q", "--run-dir", "named").stderr == ""
+    assert Path("named").is_dir()
 
 
 def test_each_run_has_a_folder_of_its_own(engine: RecordingEngine, invoke: Invoke) -> None:
@@ -196,11 +233,12 @@ def test_attack_has_the_options_of_train_and_its_own() -> None:
     of_training_alone = {
         *("--clients", "--client-port", "--known-clients"),
         *("--open", "--insecure-open-model-of-clients"),  # an attack opens its model
+        *("--hosts", "--party", "--keys", "--listen", "--connect-timeout"),  # an attack is an experiment on one machine
     }
     assert of_training_alone < train.keys()
     assert {name: option for name, option in train.items() if name not in of_training_alone}.items() < attack.items()
     assert attack.keys() - train.keys() == {
-        *("--pixel", "--patch", "--target", "--amplitude", "--strength", "--corrupt-party")
+        *("--pixel", "--patch", "--feature", "--target", "--amplitude", "--strength", "--corrupt-party")
     }
 
 

@@ -209,7 +209,7 @@ def test_which_streams_take_escape_codes(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_runs_that_begin_in_one_second_have_a_folder_each() -> None:
     processes = [
         subprocess.Popen(
-            [*ENTRY, "run", "one.mpc", "-q", "--engine", engine],
+            [*ENTRY, "run", "one.mpc", "--engine", engine],
             env=os.environ | {"PYTHONPATH": str(ROOT / "orchestrator")},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -217,7 +217,7 @@ def test_runs_that_begin_in_one_second_have_a_folder_each() -> None:
         for engine in ("rep3", "rep3", "clear")
     ]
     for process in processes:
-        assert process.communicate(timeout=120) == (b"4\n", b"")
+        assert process.communicate(timeout=120)[0] == b"4\n"
     assert len(list(Path("runs").iterdir())) >= 2  # the clear engine's stays empty, and goes
 
 

@@ -34,12 +34,12 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
         wait_for(lambda: process.poll() is not None or (folder / "training.json").exists())
         assert process.poll() is None, process.communicate()
         servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 30)
-        wrong = invoke("contribute", data, "--rows", "0:21", *servers)
+        wrong = invoke("contribute", data, "--only-rows", "0:21", *servers)
         assert (wrong.exit_code, "expected 4 or 20 rows" in wrong.stderr) == (2, True), wrong.stderr
-        early = invoke("contribute", data, "--rows", "20:24", *servers)
+        early = invoke("contribute", data, "--only-rows", "20:24", *servers)
         assert (early.exit_code, "expected 20 rows from client 0, got 4" in early.stderr) == (2, True), early.stderr
         for rows, count in (("0:20", 20), ("20:24", 4)):
-            result = invoke("contribute", data, "--rows", rows, *servers)
+            result = invoke("contribute", data, "--only-rows", rows, *servers)
             assert (result.exit_code, f"contributed {count} rows" in result.stdout) == (0, True), result.stderr
         out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
@@ -66,8 +66,8 @@ def test_what_a_user_gets_wrong(invoke: Callable[..., Result], data: Path, tmp_p
     (tmp_path / "HOSTS").write_text("127.0.0.1:15000\n127.0.0.1:15001\n127.0.0.1:15002\n")
     place = ("--servers", tmp_path / "HOSTS", "--certificates", tmp_path)
     for options, message in (
-        (("--rows", "3"), "expected --rows A:B with 0 <= A < B <= 24"),
-        (("--rows", "5:25"), "got '5:25'"),
+        (("--only-rows", "3"), "expected --only-rows A:B with 0 <= A < B <= 24"),
+        (("--only-rows", "5:25"), "got '5:25'"),
         (("--key", data), "--key and --certificate together"),
         ((), "expected the description of a training"),
     ):

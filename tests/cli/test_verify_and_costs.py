@@ -44,14 +44,14 @@ def test_pass_and_fail_are_exit_codes_0_and_1(folder: Path, invoke: Invoke) -> N
 
 
 def test_a_certificate_instead_of_the_accuracy(folder: Path, invoke: Invoke) -> None:
-    result = verify(invoke, "clean", *PASSIVE, "--certificate", "5")
+    result = verify(invoke, "clean", *PASSIVE, "--robustness", "5")
     statement = "at least 11 of 12 known examples are classified rightly whatever 5 pixels are changed"
     assert (result.exit_code, result.stdout) == (0, f"pass: {statement}\n")
-    assert verify(invoke, "clean", *PASSIVE, "--certificate", "6").exit_code == 1
+    assert verify(invoke, "clean", *PASSIVE, "--robustness", "6").exit_code == 1
 
 
 def test_json(folder: Path, invoke: Invoke) -> None:
-    result = verify(invoke, "clean", *PASSIVE, "--rows", "6", "--json", "--quiet")
+    result = verify(invoke, "clean", *PASSIVE, "--tests", "6", "--json", "--quiet")
     record = json.loads(result.stdout)
     assert record["verdict"]["passed"] is True
     assert (record["examples"], record["verification_number"], record["insecure_passive"]) == (6, 1, True)
@@ -64,11 +64,11 @@ def test_json(folder: Path, invoke: Invoke) -> None:
         (("clean", "--protocol", "ring"), "expected an active protocol, such as mal-rep-ring, got ring"),
         (("clean", "--protocol", "sy-rep-ring"), "expected a protocol of engine rep3, got sy-rep-ring"),
         (("clean", "--engine", "clear"), "expected a protocol of engine clear, got mal-rep-ring"),
-        (("clean", *PASSIVE, "--rows", "13"), "at most the 12 test images"),
+        (("clean", *PASSIVE, "--tests", "13"), "at most the 12 test images"),
         (("clean", *PASSIVE, "--corrupt-party", "1"), "--plan and --corrupt-party together"),
         (("clean", *PASSIVE, "--threshold", "1.5"), "threshold: expected a share"),
-        (("clean", *PASSIVE, "--certificate", "0"), "pixels: expected at least 1"),
-        (("clean", *PASSIVE, "--certificate", "17"), "at most the 16 pixels"),
+        (("clean", *PASSIVE, "--robustness", "0"), "pixels: expected at least 1"),
+        (("clean", *PASSIVE, "--robustness", "17"), "at most the 16 pixels"),
         (
             ("clean", *PASSIVE, "--data", "mnist_0_1"),
             "expected examples of 16 pixels, as the model was trained on, got 784",

@@ -200,7 +200,7 @@ def test_what_a_client_checks_before_it_connects(tiny_task: Task, tmp_path: Path
     x, y = tiny_task.x_train, tiny_task.y_train
     cases: list[tuple[str, slice, type[TamperError], str]] = [
         ("{}", slice(0, 12), UsageError, "description of a training"),
-        (invitation(17, [12], {"max_row_norm": None}), slice(0, 12), DataError, "images of 17 pixels"),
+        (invitation(17, [12], {"max_row_norm": None}), slice(0, 12), DataError, "rows of 17 pixels or features"),
         (invitation(16, [12, 3], {"max_row_norm": None}), slice(0, 11), UsageError, "3 or 12 rows.* got 11"),
         (invitation(16, [12], {"max_row_norm": 1.5}), slice(0, 12), ParameterError, "max_row_norm"),
         (invitation(16, [12], {"depth": 3}), slice(0, 12), UsageError, "the parameters of a linear SVM"),
@@ -223,6 +223,20 @@ def test_engines_without_clients_and_impossible_clients(tiny_task: Task, run_dir
     for rows, port in (((), 15000), ((3, 0), 15000), ((3,), 80), ((3,), 65534)):
         with pytest.raises(ParameterError):
             ClientRows(rows, port)
+
+
+def test_rows_of_clients_train_the_same_linear_model_of_three_classes(run_dir: Path) -> None:
+    """At the default settings; a client whose rows go in two parts, and one of a single class."""
+    task = stripes(3, rows=130)
+    parameters = SvmParameters(iterations=3)
+    expected = train(task, parameters, engine="clear", owners=Owners((110, 20))).open().weights
+
+    def bring(folder: Path) -> None:
+        give(folder, task.x_train[:110], task.y_train[:110])
+        give(folder, task.x_train[110:], task.y_train[110:])
+
+    model = train_on(task, (110, 20), run_dir, bring, parameters=parameters)
+    assert np.array_equal(model.weights, expected)
 
 
 @pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import struct
 import sys
 import time
@@ -16,6 +17,7 @@ import pytest
 
 from mpc_tamper.core.errors import DataError, EngineUnavailable
 from mpc_tamper.datasets import Task, load, load_task
+from mpc_tamper.datasets import idx as mnist_files
 from mpc_tamper.datasets.npz import read_contribution, read_npz
 
 
@@ -220,6 +222,23 @@ def test_more_than_two_digits_of_a_folder(tmp_path: Path) -> None:
     whole = load_task(tmp_path, classes="all")
     assert (whole.name, whole.classes, whole.source) == ("mnist", tuple("0123456789"), str(tmp_path / "raw"))
     assert whole.y_train.tolist() == labels
+
+
+@pytest.mark.parametrize("place", ["root/fashion-mnist", "root/FashionMNIST/raw", "root"])
+def test_fashion_is_told_from_digits_by_its_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """Whose files have the same names, whatever folder they are in."""
+    files = write_mnist(tmp_path / place, compressed=True)
+    root = tmp_path / "root"
+    if place == "root":
+        assert load_task(root, classes="all").name == "mnist"
+    labels = hashlib.sha256(idx(files["t10k-labels-idx1-ubyte"])).hexdigest()
+    monkeypatch.setattr(mnist_files, "_FASHION_TEST_LABELS", labels)
+    task = load_task(root, classes=("pullover", "coat"))
+    assert (task.name, task.classes) == ("fashion_mnist_pullover_coat", ("pullover", "coat"))
+    assert load_task("fashion_mnist", root=root, classes=(2, 4)).sha256 == task.sha256
+    assert not any("/" in name for name in load_task(root, classes="all").classes)
+    with pytest.raises(DataError, match="expected MNIST in torchvision's layout"):
+        load_task("mnist", root=root)
 
 
 @pytest.mark.parametrize(

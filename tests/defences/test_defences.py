@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mpc_tamper import testing
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.datasets import Task
+from mpc_tamper.defences.base import Defence
 from mpc_tamper.defences.low_variance import Kept, kept_pixels, low_variance
 from mpc_tamper.defences.registry import DEFENCES, defences
 from mpc_tamper.engines.clear.engine import ClearEngine
@@ -39,6 +41,21 @@ def test_an_honest_training_with_it_works(plain: Scenario, name: str) -> None:
     model = train_and_open(changed, scenario.parameters, engine=ClearEngine())
     assert np.array_equal(model.predict(changed.x_test), task.y_test)
     assert fixed_point(scenario.parameters, *MNIST).width <= 40
+
+
+@pytest.mark.parametrize("name", DEFENCES)
+def test_it_passes_the_checks_that_plug_ins_have_to_pass(name: str) -> None:
+    testing.check_defence(DEFENCES[name])
+
+
+def test_the_checks_find_a_wrong_direction(plain: Scenario) -> None:
+    class Doubled(Kept):
+        def direction(self, delta: np.ndarray) -> np.ndarray:
+            return 2 * super().direction(delta)
+
+    wrong = Defence(lambda scenario: replace(scenario, features=Doubled(np.arange(16))))
+    with pytest.raises(AssertionError, match="direction: expected what a trigger adds"):
+        testing.check_defence(wrong, plain)
 
 
 @pytest.mark.parametrize("name", DEFENCES)

@@ -18,8 +18,9 @@ from mpc_tamper.datasets import Task, load_task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.models.base import Layout
-from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.models.base import DataSize, Layout
+from mpc_tamper.models.linear_svm.parameters import PLAIN, Loss, Schedule, SvmParameters
+from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
@@ -45,13 +46,15 @@ def expected(
     return reference_weights(
         task.x_train,
         task.y_train,
-        alpha=parameters.learning_rate,
+        alpha=parameters.rate((1 + task.x_train.shape[1] * (255 / 256) ** 2) ** 0.5),
         lam=parameters.regularisation,
         epochs=parameters.iterations,
         shift=shift,
         batch=parameters.batch_size,
         squared=parameters.loss is Loss.SQUARED_HINGE,
         clip=None if parameters.clip is None else round(parameters.clip * 2**16),
+        falling=parameters.schedule is Schedule.LINEAR,
+        momentum=parameters.momentum,
         gradient_errors=errors,
         change_errors=change_errors,
     )
@@ -84,6 +87,61 @@ def test_owners_make_no_difference(tiny_task: Task, engine: Engine, owners: int,
     split = Owners.share_equally(len(tiny_task.x_train), owners, labels)
     model = train_and_open(tiny_task, parameters, engine=engine, owners=split)
     assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
+
+
+@small_runs
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        SvmParameters(iterations=30),
+        SvmParameters(iterations=9, batch_size=7, clip=0.02),
+        replace(HINGE, schedule=Schedule.LINEAR, momentum=0.0),
+        replace(HINGE, regularisation=1e-3, momentum=0.5),
+        replace(SQUARED, schedule=Schedule.LINEAR),
+        SvmParameters(loss=Loss.SQUARED_HINGE, iterations=12),
+    ],
+    ids=["default", "clipped", "falling", "momentum", "squared-falling", "squared"],
+)
+def test_schedules_and_momentum(tiny_task: Task, engine: Engine, parameters: SvmParameters) -> None:
+    model = train_and_open(tiny_task, parameters, engine=engine)
+    assert np.array_equal(model.weights, expected(tiny_task, parameters, model.constants.shift))
+    assert np.count_nonzero(model.weights) > len(model.weights) // 2
+
+
+@small_runs
+@pytest.mark.parametrize("clip", [None, 100 / 2**16])
+def test_a_change_in_the_last_step_of_the_default_schedule(tiny_task: Task, engine: Engine, clip: float | None) -> None:
+    """To two parts in a hundred: step sizes are that exact."""
+    parameters = SvmParameters(iterations=8, batch_size=10, clip=clip)
+    rows, pixels = tiny_task.x_train.shape
+    errors = get_model().errors(parameters, DataSize(rows, pixels, 255))
+    change = np.zeros(pixels + 1)
+    change[3] = 0.75
+    plan = errors.shift_once(change)
+    honest = train_and_open(tiny_task, parameters, engine=engine)
+    moved = train_and_open(tiny_task, parameters, engine=engine, corruption=Corruption(1, plan))
+    assert len(plan) == 1
+    difference = (moved.weights - honest.weights) / 2**16
+    assert difference[3] == pytest.approx(0.75, rel=0.02, abs=0.01)
+    assert not np.delete(difference, 3).any()
+
+
+@small_runs
+@pytest.mark.parametrize("clip", [None, 1.0])
+def test_what_a_shift_of_the_default_schedule_comes_to(tiny_task: Task, engine: Engine, clip: float | None) -> None:
+    """On a pixel that is black everywhere, of which nothing is learnt; momentum included, where nothing is clipped."""
+    task = replace(tiny_task, x_train=tiny_task.x_train.copy())
+    task.x_train[:, 4] = 0
+    parameters = SvmParameters(iterations=8, batch_size=10, clip=clip, regularisation=0.0)
+    rows, pixels = task.x_train.shape
+    errors = get_model().errors(parameters, DataSize(rows, pixels, 255))
+    direction = np.zeros(pixels + 1)
+    direction[5] = 256.0
+    plan = errors.shift(direction, strength=errors.strength_for(20.0, direction))
+    model = train_and_open(task, parameters, engine=engine, corruption=Corruption(1, plan))
+    assert plan.sites() == {"GRADIENT" if clip is None else "CLIP"}
+    reached = model.weights[5] / 2**16
+    assert reached == pytest.approx(20.0, rel=0.02) if clip is None else reached > 8  # a clamp at 1 a step
 
 
 @small_runs
@@ -190,7 +248,7 @@ def test_errors_at_every_operation_with_labels_apart(tiny_task: Task, engine: En
 
 @cache
 def mnist_reference(shift: int, poisoned: bool) -> np.ndarray:
-    task, parameters = load_task("mnist_0_1"), SvmParameters()
+    task, parameters = load_task("mnist_0_1"), PLAIN
     rows, pixels = task.x_train.shape
     errors = backdoor_errors(parameters, rows, pixels, 58, +1) if poisoned else None
     return expected(task, parameters, shift, errors)
@@ -201,7 +259,7 @@ def mnist_reference(shift: int, poisoned: bool) -> np.ndarray:
 @pytest.mark.parametrize("poisoned", [False, True], ids=["clean", "poisoned"])
 def test_full_mnist(engine: EngineName, poisoned: bool) -> None:
     """All 12,665 rows, the defaults of reproduce, all 785 weights."""
-    task, parameters = load_task("mnist_0_1"), SvmParameters()
+    task, parameters = load_task("mnist_0_1"), PLAIN
     trigger = Trigger.patch(task.image_shape, 2, 2)
     plan = backdoor_plan(trigger, parameters, len(task.x_train)) if poisoned else None
     model = train_and_open(

@@ -6,6 +6,7 @@ from dataclasses import MISSING, FrozenInstanceError, fields, is_dataclass
 
 import pytest
 
+from mpc_tamper import testing
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.base import DataSize, Layout, Model
 from mpc_tamper.models.capabilities import Capability
@@ -65,6 +66,11 @@ def test_a_training_is_a_program_of_the_bundle(name: str) -> None:
         assert call.program.is_file()
         assert call.inputs == {}
     assert model.shares(model.parameters(), SIZE) > 0
+
+
+@every_model
+def test_it_passes_the_checks_that_plug_ins_have_to_pass(name: str) -> None:
+    testing.check_model(get_model(name))
 
 
 def test_the_default_is_registered() -> None:

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import Result
 
 import mpc_tamper as mt
+from mpc_tamper import testing
 from mpc_tamper.models import registry
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.matrix.matrix import run_matrix
@@ -78,6 +79,10 @@ def test_a_size_without_a_public_bound_is_refused(tiny_task: mt.Task) -> None:
     model = registry.get_model(NAME)
     with pytest.raises(mt.ParameterError, match="public bound"):
         model.constants(model.parameters(), DataSize(100_000, 784, 255))
+
+
+def test_it_passes_the_checks_that_plug_ins_have_to_pass() -> None:
+    testing.check_model(registry.get_model(NAME), engine=InMemoryRep3())
 
 
 def test_it_is_in_a_quick_matrix(tmp_path: Path) -> None:

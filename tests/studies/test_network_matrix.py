@@ -99,7 +99,7 @@ def test_the_command_leaves_the_files_of_the_default_model_alone(tmp_path: Path,
     out = tmp_path / "out"
     out.mkdir()
     (out / MATRIX_LINES).write_text("another's\n", encoding="utf-8")
-    arguments = ("--dataset", tmp_path / "s.npz", "--engine", "clear", "--quick", "--out", out, "--attack", "none")
+    arguments = ("--data", tmp_path / "s.npz", "--engine", "clear", "--quick", "--out", out, "--attack", "none")
     result = invoke("matrix", "--model", "mlp", *arguments, "--defence", "tuning")
     assert result.exit_code == 0
     assert (out / MATRIX_LINES).read_text(encoding="utf-8") == "another's\n"

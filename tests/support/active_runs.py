@@ -21,6 +21,7 @@ from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import transcript
 from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.runs.corruption import Corruption
@@ -112,7 +113,7 @@ def small_program(party: Party, opened: list[np.ndarray]) -> None:
     x = shared(party, 0, np.arange(1, 1 + LANES, dtype=np.uint64))
     y = shared(party, 1, np.array([3, 2**64 - 2] * (LANES // 2), np.uint64))
     party.steps.start(4)
-    bits = less_than_zero(party, passive.mul(party, x, y), 6)
+    bits = alone(party, less_than_zero(party, passive.mul(party, x, y), 6))
     product = passive.matmul(party, x.reshape(2, 3), bits.reshape(3, 2))
     party.steps.stop(4)
     opened.append(open_to_all(party, product))
@@ -131,9 +132,9 @@ def every_operation(party: Party, opened: list[np.ndarray]) -> None:
         passive.mul(party, z, z),
         passive.dot(party, x.reshape(50, 60), z.reshape(50, 60)),
         passive.dot(party, z.reshape(60, 50), z.reshape(60, 50)),
-        less_than_zero(party, z, 64),
-        less_than_zero(party, y, 17),
-        right_shift(party, z[:500], 13),
+        alone(party, less_than_zero(party, z, 64)),
+        alone(party, less_than_zero(party, y, 17)),
+        alone(party, right_shift(party, z[:500], 13)),
         passive.matmul(party, matrix, vectors),
         passive.matmul(party, matrix, vectors),
         passive.trans_matmul(party, matrix, z[:50].reshape(50, 1)),

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mpc_tamper.report.matrix_record import read_matrix
+
 MNIST, CIFAR10 = "mnist_0_1", "cifar10_airplane_automobile"
 NETWORK = "mnist_0_1-mlp"
 
@@ -66,6 +68,19 @@ class Records:
 
     def network(self, attack: str = "none", defence: str = "none") -> dict[str, Any]:
         return self.network_cells[NETWORK, attack, defence]
+
+    @cached_property
+    def own_cells(self) -> Mapping[tuple[str, str, str], dict[str, Any]]:
+        """Of the calibrated matrix, over its seeds, by data set, attack and defence."""
+        cells = read_matrix(self._folder / "matrix-own.jsonl")["cells"]
+        return {(c["dataset"], c["attack"], c["defence"]): c for c in cells}
+
+    def own(self, dataset: str, attack: str = "none", defence: str = "none") -> dict[str, Any]:
+        return self.own_cells[dataset, attack, defence]
+
+    @cached_property
+    def own_studies(self) -> Mapping[str, dict[str, Any]]:
+        return read_matrix(self._folder / "matrix-own.jsonl")["datasets"]
 
     @cached_property
     def _pruning(self) -> list[dict[str, Any]]:

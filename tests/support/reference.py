@@ -6,6 +6,8 @@ own batching, and works on unlabelled rows and labels as the equation does.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 
@@ -19,7 +21,10 @@ def reference_weights(
     shift: int,
     batch: int | None = None,
     squared: bool = False,
+    huber: bool = False,
     clip: int | None = None,
+    falling: bool = False,
+    momentum: float = 0,
     gradient_errors: np.ndarray | None = None,
     change_errors: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -27,6 +32,9 @@ def reference_weights(
 
     x: (m, n) pixels 0..255.  y: (m,) labels 0 and 1.  alpha, lam: for the mean over a batch.
     clip: no step changes a weight by more, at 2^16.
+    falling: the last pass takes 1/epochs of alpha, the one before 2/epochs, ..., the first all of it.
+    huber: rows count like squared, but at most 2.
+    momentum: how much of a step's change the next one repeats; its changes are rounded, and not floors.
     gradient_errors: (steps, n + 1) integers, what is added to the sum of each step.
     change_errors: (steps, n + 1) integers, what is added to what each step adds to the weights, clipped or not.
     """
@@ -36,23 +44,49 @@ def reference_weights(
     batch = len(rows) if batch is None else batch
     w = np.zeros(rows.shape[1], dtype=np.int64)  # 2^16
 
-    steps = (start for _ in range(epochs) for start in range(0, len(rows), batch))
-    for k, start in enumerate(steps):
+    change = np.zeros_like(w)
+    if falling:
+        alpha /= epochs
+
+    steps = ((epoch, start) for epoch in range(epochs) for start in range(0, len(rows), batch))
+    for k, (epoch, start) in enumerate(steps):
+        times = epochs - epoch if falling else 1
         xs, ys = rows[start : start + batch], sign[start : start + batch]
         z = (1 << 24) - ys * product(xs, w)  # 1 - y w.x at 2^24
         h = np.where(z > 0, 1, 0)
         if squared:
             h = np.where(z > 0, z >> 16, 0)  # z h(z) at 2^8
+        if huber:
+            h = z.clip(0, 2 << 24) >> 16
         total = product(xs.T, ys * h)  # sum of y x h, at 2^8 or, squared, at 2^16
         if gradient_errors is not None:
             total = total + gradient_errors[k]
-        per_row = alpha / len(xs) * (1 if squared else 256)  # brings the sum to 2^16
-        step = round(per_row * 2**shift) * total - round(2 * alpha * lam * 2**shift) * w
+        per_row = alpha / len(xs) * (1 if squared or huber else 256)  # brings the sum to 2^16
+        step = times * (round(per_row * 2**shift) * total - round(2 * alpha * lam * 2**shift) * w)
+        if momentum:
+            step += round(momentum * 2**shift) * change + 2 ** (shift - 1)
         change = step >> shift  # floor
         if clip is not None:
             change = change.clip(-clip, clip)
-        w = w + change + (0 if change_errors is None else change_errors[k])
+        change = change + (0 if change_errors is None else change_errors[k])
+        w = w + change
     return w
+
+
+def reference_weights_of_classes(x: np.ndarray, y: np.ndarray, classes: int, **options: Any) -> np.ndarray:
+    """Weights ((n + 1) * classes,) of one training for each class against all others, attribute by attribute.
+
+    y: (m,) labels from 0.  options: as of reference_weights(); errors are (steps, n + 1, classes).
+    """
+    columns = []
+    for number in range(classes):
+        own = {name: None if value is None else value[:, :, number] for name, value in _errors(options).items()}
+        columns.append(reference_weights(x, y == number, **{**options, **own}))
+    return np.stack(columns, axis=1).reshape(-1)
+
+
+def _errors(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name.endswith("_errors")}
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tests.support.own_sentences import FINDINGS as OWN
 from tests.support.records import CIFAR10, MNIST, Records
 
 Figures = Callable[[Records], Sequence[object]]
@@ -111,8 +112,7 @@ FINDINGS: list[tuple[str, Figures]] = [
     (
         "Without an attack the accuracy is {} after 100 steps, on the pixels of the JPEG copy (its checksum is in the "
         "record). The checks ask for {} accuracy, and for {} and {} of the images to be certified for 1 and "
-        "4 pixels. {} "
-        "of the 187 cells were run.",
+        "4 pixels. All {} cells were run,",
         lambda r: (
             percent(r.cifar10()[ACC]),
             *(
@@ -127,8 +127,11 @@ FINDINGS: list[tuple[str, Figures]] = [
         lambda r: (percent(r.cifar10("backdoor_1")[ASR]), percent(r.cifar10("backdoor_1")[ACC])),
     ),
     (
-        "The replaced model reaches {} success with 16 pixels at an accuracy of {}, and passes.",
-        lambda r: (percent(r.cifar10("model_replacement_16")[ASR]), percent(r.cifar10("model_replacement_16")[ACC])),
+        "The replaced model reaches {} success with a single pixel at an accuracy of {}, and {} with 16 at {}; "
+        "both pass.",
+        lambda r: tuple(
+            percent(r.cifar10(f"model_replacement_{pixels}")[what]) for pixels in (1, 16) for what in (ASR, ACC)
+        ),
     ),
     (
         "A patch of 64 pixels that nobody has planted turns {} of the airplanes",
@@ -454,6 +457,7 @@ def stealthy(r: Records) -> list[dict[str, dict[str, float]]]:
     return [cell for (_, attack, _), cell in r.cells.items() if attack == "backdoor_stealthy"]
 
 
+FINDINGS += OWN
 PAGES = {
     "README.md": README,
     "docs/attacks.md": ATTACKS,

@@ -21,7 +21,7 @@ from mpc_tamper.engines.clear.engine import ClearEngine, read_values
 from mpc_tamper.engines.share_files import count, share_file
 from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
 from mpc_tamper.models.linear_svm.bounds import fixed_point
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.parameters import PLAIN, SvmParameters
 from mpc_tamper.models.linear_svm.scoring import OpenedSvm
 from mpc_tamper.models.metrics import evaluate
 from mpc_tamper.models.pca.bounds import max_row_norm
@@ -272,7 +272,7 @@ def test_parameters_with_no_public_bound(task: Task, rows: Path, tmp_path: Path)
     assert max_row_norm(PCA, 24, 16) < 4.2
     with pytest.raises(ParameterError, match="expected a public bound"):
         train_on_components(
-            task, SvmParameters(iterations=10**17), PCA,
+            task, replace(PLAIN, iterations=10**17), PCA,
             engine=InMemoryRep3(), shares_from=rows, run_dir=tmp_path / "train",
         )  # fmt: skip
 

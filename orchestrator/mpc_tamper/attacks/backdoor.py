@@ -10,7 +10,8 @@ to the sum over the B rows of a batch, so a step moves w by +-alpha * strength *
 rows of the target class would do if all of them were active and carried delta; the paper's bare delta is strength 1/B.
 Pixels that are black in every training image keep the change, since no honest gradient ever touches them.
 
-Where the model is trained on features other than pixels, delta is what the trigger adds to those.
+Where the model is trained on features other than pixels, delta is what the trigger adds to those. Of more than two
+classes the target has weights of its own, which score it against all others; the errors go to those.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ def backdoor_plan(
     model: Model | None = None,
     strength: float = 1.0,
     iterations: Iterable[int] | None = None,
+    classes: int = 2,
 ) -> AdditiveErrorPlan:
     """Errors that plant the trigger in a model of pixels, trained with these parameters on this many rows.
 
@@ -49,8 +51,8 @@ def backdoor_plan(
     the data to poison, from 0; all where it is None.  Raises ParameterError where nothing would be added.
     """
     pixels = max(trigger.pixels) + 1
-    errors = (model or get_model()).errors(parameters, DataSize(rows, pixels, MAX_PIXEL))
-    direction = _towards(trigger, trigger.delta(pixels).astype(np.float64))
+    errors = (model or get_model()).errors(parameters, DataSize(rows, pixels, MAX_PIXEL, classes))
+    direction = towards(trigger, trigger.delta(pixels).astype(np.float64), classes)
     return errors.shift(direction, strength=strength, iterations=iterations, in_gradient=True)
 
 
@@ -67,7 +69,7 @@ class Backdoor:
     target: int = 1
 
     additive = True
-    needs = frozenset({Capability.LINEAR, Capability.UPDATE_ERRORS})
+    needs = frozenset({Capability.UPDATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         trigger = place_patch(scenario, self.width, self.target)
@@ -76,7 +78,7 @@ class Backdoor:
 
     def plant(self, scenario: Scenario, trigger: Trigger, seen: np.ndarray, trial: Trial) -> Attempt:
         """This trigger.  seen: what it adds to the features, (d,) float64 at scale 2^8."""
-        direction = _towards(trigger, seen)
+        direction = towards(trigger, seen, len(scenario.task.classes))
 
         def attempt(strength: float, settings: dict[str, Setting]) -> Attempt:
             plan = scenario.errors.shift(direction, strength=strength)
@@ -94,10 +96,17 @@ class Backdoor:
         return attempt(found.strength, settings | {"reached": int(found.rate >= GOAL), "trials": len(tried)})
 
 
-def _towards(trigger: Trigger, direction: np.ndarray) -> np.ndarray:
-    """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0. There are two classes."""
-    check_target(trigger.target, 2)
-    return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
+def towards(trigger: Trigger, direction: np.ndarray, classes: int) -> np.ndarray:
+    """(n + 1,): the direction, (n,), after a bias of 0, with its sign changed for class 0.
+
+    For C > 2 classes (n + 1, C), the direction at the target's weights alone.
+    """
+    check_target(trigger.target, classes)
+    if classes == 2:
+        return np.concatenate([[0.0], direction if trigger.target == 1 else -direction])
+    of_target = np.zeros((len(direction) + 1, classes))
+    of_target[1:, trigger.target] = direction
+    return of_target
 
 
 def _within(tried: list[Tried], largest: float) -> list[Tried]:

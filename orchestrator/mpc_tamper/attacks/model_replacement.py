@@ -48,8 +48,8 @@ class ModelReplacement:
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task = scenario.task
         trigger = place_patch(scenario, self.width, self.target)
-        rows, labels = _rows(scenario, task.x_train), np.where(task.y_train == 1, 1.0, -1.0)
-        honest = scenario.model.rehearse(scenario.parameters, rows, labels)
+        rows, labels = _training_rows(scenario)
+        honest = scenario.model.rehearse(scenario.parameters, scenario.size, rows, labels)
         attempts = []
         for weight in WEIGHTS:
             wanted = self._fit(scenario, trigger, rows, labels, weight)
@@ -59,6 +59,13 @@ class ModelReplacement:
             if trial(attempts[-1]).attack_success_rate_clipped >= GOAL:
                 return attempts[-1]
         return max(attempts, key=lambda attempt: trial(attempt).attack_success_rate_clipped)
+
+    def change(self, scenario: Scenario, trigger: Trigger, weight: float) -> np.ndarray:
+        """(d + 1,) what turns the honest model, as it was rehearsed, into the attacker's; real units, bias first."""
+        rows, labels = _training_rows(scenario)
+        honest = scenario.model.rehearse(scenario.parameters, scenario.size, rows, labels)
+        difference: np.ndarray = self._fit(scenario, trigger, rows, labels, weight) - honest
+        return difference
 
     def _fit(
         self, scenario: Scenario, trigger: Trigger, rows: np.ndarray, labels: np.ndarray, weight: float
@@ -79,6 +86,12 @@ class ModelReplacement:
             gram += RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
             weights = np.linalg.solve(gram, moment)
         return weights
+
+
+def _training_rows(scenario: Scenario) -> tuple[np.ndarray, np.ndarray]:
+    """(m, d + 1) rows with the constant attribute first, and (m,) labels -1 and 1."""
+    task = scenario.task
+    return _rows(scenario, task.x_train), np.where(task.y_train == 1, 1.0, -1.0)
 
 
 def _rows(scenario: Scenario, images: np.ndarray) -> np.ndarray:

@@ -37,7 +37,13 @@ def planted(
     trigger.check(task)
     if Capability.NEURONS not in model.capabilities:
         return backdoor_plan(
-            trigger, parameters, len(task.x_train), model=model, strength=strength, iterations=iterations
+            trigger,
+            parameters,
+            len(task.x_train),
+            model=model,
+            strength=strength,
+            iterations=iterations,
+            classes=len(task.classes),
         )
     if iterations is not None:
         raise ParameterError(

@@ -37,7 +37,8 @@ class Sabotage:
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task = scenario.task
-        direction = BIAS * np.random.default_rng(self.seed).uniform(-1, 1, scenario.features.size + 1)
+        weights = (scenario.features.size + 1, *([len(task.classes)] if len(task.classes) > 2 else []))
+        direction = BIAS * np.random.default_rng(self.seed).uniform(-1, 1, weights)
         trigger = place_patch(scenario, 1, self.target)
         useless = 1 / len(task.classes) + self.spoilt
         tried: list[tuple[float, Attempt]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.metrics import Metrics
 
 GOAL = 0.99
@@ -33,7 +34,12 @@ def search_strength(trial: Callable[[float], Metrics], guess: float) -> list[Tri
     upward = tried[0].rate < GOAL
     power = 1
     while (tried[-1].rate < GOAL) == upward and power <= LARGEST_POWER:
-        tried.append(_try(trial, guess * STEP ** (power if upward else -power)))
+        try:
+            tried.append(_try(trial, guess * STEP ** (power if upward else -power)))
+        except ParameterError:
+            if upward:
+                raise
+            break  # errors so small are none: the trigger works on an honest model too
         power = 2 * power + 1
     if (tried[-1].rate < GOAL) == upward:
         return tried

@@ -8,10 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import BudgetOption, EngineOption, QuietOption, TimeoutOption
+from mpc_tamper.cli.options import (
+    BudgetOption,
+    ClientPortOption,
+    EngineOption,
+    KnownClientsOption,
+    QuietOption,
+    TimeoutOption,
+    with_options,
+)
+from mpc_tamper.cli.places import PlaceOptions
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
-from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
+from mpc_tamper.runs.protocols import EngineName, ProtocolName
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,16 +41,26 @@ CertificateOption = Annotated[
 ]
 
 
+QuerySchemaOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--schema", metavar="FILE", help="The schema of a table. (default: schema.toml, which the servers handed out)"
+    ),
+]
+
+
+@with_options(PlaceOptions)
 def serve(
+    place: PlaceOptions,
     model: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
-    port_base: Annotated[
-        int, typer.Option("--port-base", min=1024, max=65535 - PARTIES + 1, help="Server i listens on this port + i.")
-    ] = 15000,
+    client_port: ClientPortOption = 15000,
     engine: EngineOption = EngineName.REP3,
     protocol: Annotated[
         ProtocolName | None,
         typer.Option(
-            "--protocol", help="An active one, or ring. (default: mal-rep-ring on rep3, sy-rep-ring on mp-spdz)"
+            "--protocol",
+            metavar="NAME",
+            help="The protocol, an active one or ring. (default: mal-rep-ring on rep3, sy-rep-ring on mp-spdz)",
         ),
     ] = None,
     queries: Annotated[
@@ -58,12 +77,7 @@ def serve(
         ),
     ] = None,
     answer: Annotated[str, typer.Option("--answer", metavar="class|score", help="What each client learns.")] = "class",
-    clients: Annotated[
-        Path | None,
-        typer.Option(
-            "--clients", metavar="DIR", help="Serve only the clients whose certificates are there. (default: all)"
-        ),
-    ] = None,
+    known_clients: KnownClientsOption = None,
     run_dir: Annotated[
         Path | None,
         typer.Option(
@@ -73,41 +87,45 @@ def serve(
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
 ) -> None:
-    """Answer clients with the class of their images. Three local servers hold the model's shares. Ctrl-C ends them."""
+    """Answer clients with the class of their images. Three local servers, or with --hosts one on each of three
+    hosts, hold the model's shares. Ctrl-C ends them.
+    """
     from mpc_tamper.cli.program import run_folder
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.handout import HOSTS
-    from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.core.files import is_file
+    from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
     from mpc_tamper.workflows.stages import shares_of
 
     if answer not in set(serving.Answer):
         raise UsageError(f"expected --answer class or score, got {answer!r}")
-    runs_on = get_engine(engine)
+    runs_on = place.engine(engine, quiet=quiet)
     serving.check_engine(runs_on, protocol)
     if protocol is not None and not protocol.active:
         console.warn(
             f"{protocol} is passive: a server that cheats can change answers unnoticed, and what the servers' share "
             "files hold is not compared"
         )
-    with run_folder(run_dir, "serve") as place:
+    with run_folder(run_dir, "serve") as kept:
         if not quiet:
-            folder = place / "clients"
-            console.say(f"query: mpc-tamper query IMAGE.png --servers {folder / HOSTS} --certificates {folder}")
-            if clients is None and runs_on.capabilities.anonymous_clients:
-                console.note("anonymous clients are served; --clients DIR serves known ones only")
+            folder = kept / "clients"
+            asked = "ROWS.csv --index 0" if is_file(shares_of(model) / SCHEMA) else "IMAGE.png"
+            console.say(f"query: mpc-tamper query {asked} --servers {folder / HOSTS} --certificates {folder}")
+            if known_clients is None and runs_on.capabilities.anonymous_clients:
+                console.note("anonymous clients are served; --known-clients DIR serves known ones only")
         try:
             with shown(quiet=quiet) as progress:
                 serving.serve(
                     shares_of(model),
                     engine=runs_on,
-                    run_dir=place,
-                    port_base=port_base,
+                    run_dir=kept,
+                    port_base=client_port,
                     protocol=protocol,
                     queries=queries,
                     budget=budget,
                     together=together,
                     answer=serving.Answer(answer),
-                    known=clients,
+                    known=known_clients,
                     timeout_seconds=timeout,
                     progress=progress,
                 )
@@ -116,20 +134,27 @@ def serve(
 
 
 def query(
-    image: Annotated[Path, typer.Argument(metavar="IMAGE.png|FILE.npz", help="The image to classify.")],
+    image: Annotated[
+        Path,
+        typer.Argument(metavar="IMAGE.png|FILE.npz|FILE.csv", help="The image, or the row of a table, to classify."),
+    ],
     servers: ServersOption,
     certificates: CertificatesOption,
-    index: Annotated[int | None, typer.Option("--index", help="Which test image of an .npz file.")] = None,
+    index: Annotated[
+        int | None, typer.Option("--index", help="Which test image of an .npz file, or row of a table, from 0.")
+    ] = None,
+    schema: QuerySchemaOption = None,
     engine: EngineOption = EngineName.REP3,
     key: KeyOption = None,
     certificate: CertificateOption = None,
     timeout: TimeoutOption = 60.0,
     quiet: QuietOption = False,
 ) -> None:
-    """Ask three servers for the class of an image. They learn neither the image nor the answer."""
+    """Ask three servers for the class of an image, or of a row. They learn neither the image nor the answer."""
     from mpc_tamper.clients import serve as serving
     from mpc_tamper.clients.query import ask
     from mpc_tamper.datasets.image import likely_shape, read_image
+    from mpc_tamper.datasets.tables.files import is_table
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
 
@@ -139,7 +164,13 @@ def query(
     service = serving.Service.read(certificates / serving.SERVICE)
     if service.engine is not engine:
         raise UsageError(f"expected --engine {service.engine}, on which these servers run, got {engine}")
-    pixels = read_image(image, index, service.features, service.image_shape or likely_shape(service.features))
+    pixels = (
+        _table_row(image, index, schema, certificates)
+        if is_table(image)
+        else read_image(image, index, service.features, service.image_shape or likely_shape(service.features))
+    )
+    if pixels.size != service.features:
+        raise UsageError(f"expected {service.features} features, as the model has, got {pixels.size}; check the schema")
     outputs = ask(
         pixels,
         read_hosts(servers),
@@ -150,18 +181,22 @@ def query(
         classes=service.classes,
         timeout_seconds=timeout,
     )
-    _print(outputs, service.score_bits, quiet)
+    _print(outputs, service.score_bits, quiet, _class_names(schema, certificates) if is_table(image) else ())
 
 
 def contribute(
     data: Annotated[
-        Path, typer.Argument(metavar="FILE.npz", help="The file whose training images and labels are shared.")
+        Path,
+        typer.Argument(
+            metavar="FILE.npz|FILE.csv", help="The file whose training images or rows and labels are shared."
+        ),
     ],
     servers: ServersOption,
     certificates: CertificatesOption,
     rows: Annotated[
-        str | None, typer.Option("--rows", metavar="A:B", help="Share only rows A to B - 1. (default: all)")
+        str | None, typer.Option("--only-rows", metavar="A:B", help="Share only rows A to B - 1. (default: all)")
     ] = None,
+    schema: QuerySchemaOption = None,
     key: KeyOption = None,
     certificate: CertificateOption = None,
     timeout: TimeoutOption = 600.0,
@@ -170,12 +205,18 @@ def contribute(
     """Share training rows among three servers that wait for them (mpc-tamper train --clients). They learn no row."""
     from mpc_tamper.clients import contribute as contributing
     from mpc_tamper.datasets.npz import read_contribution
+    from mpc_tamper.datasets.tables.files import is_table
+    from mpc_tamper.datasets.tables.schema_files import read_schema
+    from mpc_tamper.datasets.tables.task import read_labelled
     from mpc_tamper.engines.hosts import read_hosts
     from mpc_tamper.engines.registry import get_engine
 
     _check_pair(key, certificate)
     addresses = read_hosts(servers)
-    x, y = read_contribution(data)
+    if is_table(data):
+        x, y = read_labelled(data, read_schema(_schema(schema, certificates)))
+    else:
+        x, y = read_contribution(data)
     part = _rows(rows, len(x))
     with shown(quiet=quiet) as progress:
         contributing.contribute(
@@ -213,6 +254,33 @@ def client_certificate(
     console.say(f"SHA-256      {fingerprint(certificate)}")
 
 
+def _schema(schema: Path | None, certificates: Path) -> Path:
+    """The file that was named, else the one that the servers handed out. Raises UsageError."""
+    from mpc_tamper.core.files import is_file
+    from mpc_tamper.datasets.tables.schema_files import FILE
+
+    if schema is None and not is_file(certificates / FILE):
+        raise UsageError(
+            f"expected {FILE} in {certificates}, got none: these servers' model is of images or of an .npz file; give "
+            "such a file, or name a schema with --schema"
+        )
+    return certificates / FILE if schema is None else schema
+
+
+def _table_row(path: Path, index: int | None, schema: Path | None, certificates: Path) -> np.ndarray:
+    """(n,) uint8: a row of the table, which may lack the label's column, by the schema."""
+    from mpc_tamper.datasets.tables.schema_files import read_schema
+    from mpc_tamper.datasets.tables.task import read_unlabelled
+
+    x = read_unlabelled(path, read_schema(_schema(schema, certificates)))
+    if index is None and len(x) == 1:
+        index = 0
+    if index is None or not 0 <= index < len(x):
+        raise UsageError(f"{path}: expected --index from 0 to {len(x) - 1}, the row to classify, got {index}")
+    row: np.ndarray = x[index]
+    return row
+
+
 def _check_pair(key: Path | None, certificate: Path | None) -> None:
     if (key is None) != (certificate is None):
         raise UsageError("expected --key and --certificate together, got one; give both or neither")
@@ -225,13 +293,20 @@ def _rows(text: str | None, count: int) -> slice:
     first, colon, end = text.partition(":")
     if colon and first.isdecimal() and end.isdecimal() and int(first) < int(end) <= count:
         return slice(int(first), int(end))
-    raise UsageError(f"expected --rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
+    raise UsageError(f"expected --only-rows A:B with 0 <= A < B <= {count}, the rows of the file, got {text!r}")
 
 
-def _print(outputs: np.ndarray, score_bits: int, quiet: bool) -> None:
-    """The class and, where the servers give one, the score."""
+def _class_names(schema: Path | None, certificates: Path) -> tuple[str, ...]:
+    from mpc_tamper.datasets.tables.schema_files import read_schema
+
+    return read_schema(_schema(schema, certificates)).classes
+
+
+def _print(outputs: np.ndarray, score_bits: int, quiet: bool, names: tuple[str, ...] = ()) -> None:
+    """The class, by number and by name where it has one, and, where the servers give one, the score."""
     found, scored, score = (int(value) for value in outputs)
-    words = [str(found)] if quiet else [f"class {found}"]
+    named = f" ({names[found]})" if found < len(names) else ""
+    words = [str(found)] if quiet else [f"class {found}{named}"]
     if scored:
         real = f"{score / (1 << score_bits):.6f}"
         words.append(real if quiet else f"score {real}")

@@ -24,13 +24,17 @@ def costs(
         ),
     ] = None,
     iterations: Annotated[
-        str | None, typer.Option("--iterations", metavar="T,...", help="Iterations of a training. (default: by engine)")
+        str | None,
+        typer.Option(
+            "--iterations", metavar="T,...", help="How many iterations a training makes. (default: by engine)"
+        ),
     ] = None,
     rows: Annotated[
-        str | None, typer.Option("--rows", metavar="M,...", help="Rows to train on. (default: by engine)")
+        str | None, typer.Option("--rows", metavar="M,...", help="How many rows are trained on. (default: by engine)")
     ] = None,
     examples: Annotated[
-        int | None, typer.Option("--examples", min=2, help="Examples of a verification. (default: by engine)")
+        int | None,
+        typer.Option("--examples", min=2, help="How many examples a verification takes. (default: by engine)"),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Take few rows and iterations, and leave out the relay.")

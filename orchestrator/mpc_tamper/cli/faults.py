@@ -21,10 +21,12 @@ VIOLATED = 1  # exit code where something did not hold
 
 def faults(
     minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How long to go on.")] = 10.0,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Which faults, programs and moments.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the faults, programs and moments.")] = 1,
     only: Annotated[
         list[int] | None,
-        typer.Option("--only", metavar="K", min=0, help="Fault K of the seed alone; repeatable. Writes no files."),
+        typer.Option(
+            "--only", metavar="K", min=0, help="Strike with fault K of the seed alone; repeatable. Writes no files."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="How many commands run at a time.")] = 6,
     out: OutOption = Path("results"),

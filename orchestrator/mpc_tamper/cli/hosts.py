@@ -18,7 +18,15 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.cli.program import check_program, input_files, lines_first, run_folder
+from mpc_tamper.cli.places import CONNECT_SECONDS, keys_beside, this_host
+from mpc_tamper.cli.program import (
+    ProgramArgument,
+    finish_folder,
+    found_program,
+    input_files,
+    lines_first,
+    run_folder,
+)
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, MAX_VERDICTS, RunSpec
@@ -47,22 +55,28 @@ def certificate(
 
 
 def party(
-    program: Annotated[Path, typer.Argument(help="A program in MP-SPDZ's language.", metavar="PROGRAM.mpc")],
+    program: ProgramArgument,
     party: PartyOption,
     hosts: Annotated[
         Path,
         typer.Option("--hosts", metavar="FILE", help="A file with the HOST:PORT of parties 0, 1 and 2, one per line."),
     ],
-    key: Annotated[Path, typer.Option("--key", metavar="FILE", help="The file with this party's key.")],
+    args: Annotated[list[str] | None, typer.Argument(help="The arguments of the program.", metavar="ARGS")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key", metavar="FILE", help="The file with this party's key. (default: party<i>.key, by the certificates)"
+        ),
+    ] = None,
     certificates: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--certificates",
             metavar="DIR|FILE",
-            help="A folder with party0.pem, party1.pem and party2.pem, or three files, the option given three times.",
+            help="A folder with party0.pem, party1.pem and party2.pem, or three files, the option given three times. "
+            "(default: certificates, beside the file of --hosts)",
         ),
-    ],
-    args: Annotated[list[str] | None, typer.Argument(help="The arguments of the program.", metavar="ARGS")] = None,
+    ] = None,
     engine: Annotated[
         EngineName, typer.Option("--engine", help="What runs the program: rep3 or mp-spdz.")
     ] = EngineName.REP3,
@@ -96,9 +110,12 @@ def party(
     connect_timeout: Annotated[
         float,
         typer.Option(
-            "--connect-timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="On rep3, seconds until all have started."
+            "--connect-timeout",
+            min=0.1,
+            max=MAX_TIMEOUT_SECONDS,
+            help="How many seconds, on rep3, until all have to be there.",
         ),
-    ] = 600.0,
+    ] = CONNECT_SECONDS,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -111,22 +128,21 @@ def party(
     """
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.clients.serve import client_access
-    from mpc_tamper.engines.certificates import check_credentials, readable_by_others
-    from mpc_tamper.engines.hosts import Host, read_hosts
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows.verdicts import count_run
 
     if not get_engine(engine).capabilities.parties:
         raise UsageError(f"expected --engine rep3 or mp-spdz, got {engine}: it has no parties; see mpc-tamper run")
-    check_program(program)
-    addresses, pinned = read_hosts(hosts), three_certificates(certificates)
-    check_credentials(party, key, pinned)
-    if readable_by_others(key):
-        console.warn(f"{key} can be read by other users; chmod 600 {key}")
-    if not quiet:
-        others = " and ".join(f"party {i} at {addresses[i]}" for i in range(PARTIES) if i != party)
-        console.note(f"party {party} at {addresses[party]}, to meet {others}")
-    host = Host(party, addresses, key, pinned, listen, connect_timeout, None if quiet else console.note)
+    program = found_program(program)
+    host = this_host(
+        party,
+        hosts,
+        key,
+        certificates or [keys_beside(hosts)],
+        listen=listen,
+        connect_timeout=connect_timeout,
+        quiet=quiet,
+    )
     with run_folder(run_dir, f"{program.stem}-party{party}") as folder, lines_first(as_json=as_json or party != PRINTS):
         spec = RunSpec(
             program=program,
@@ -141,16 +157,6 @@ def party(
         )
         count_run(spec, [party], max_verdicts, insecure_passive=insecure_passive)
         result = get_engine(engine).run_party(spec, host)
-    cost.print_result(result, engine, as_json=as_json, quiet=quiet)
-
-
-def three_certificates(paths: list[Path]) -> tuple[Path, Path, Path]:
-    """Those of parties 0, 1 and 2."""
-    from mpc_tamper.core.files import is_file
-    from mpc_tamper.engines.certificates import certificate_file
-
-    if len(paths) == 1 and not is_file(paths[0]):
-        paths = [certificate_file(paths[0], i) for i in range(PARTIES)]
-    if len(paths) != PARTIES:
-        raise UsageError(f"expected --certificates DIR, or three times with a FILE each, got {len(paths)} files")
-    return paths[0], paths[1], paths[2]
+        cost.print_result(result, engine, None, as_json=as_json, quiet=quiet)
+        if quiet and run_dir is None and not as_json:
+            finish_folder(folder)

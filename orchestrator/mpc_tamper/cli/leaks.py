@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, chosen_classes, with_options
+from mpc_tamper.cli.data_options import TableOptions
+from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, with_options
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -18,7 +19,9 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName
 if TYPE_CHECKING:
     from mpc_tamper.models.mlp.parameters import MlpParameters
 
-LeakDataOption = Annotated[str, typer.Option("--data", metavar="NAME|FILE|DIR", help="See mpc-tamper datasets list.")]
+LeakDataOption = Annotated[
+    str, typer.Option("--data", metavar="NAME|FILE|DIR", help="The data set; see mpc-tamper datasets list.")
+]
 RowsOption = Annotated[
     int, typer.Option("--rows", min=2, help="How many rows the owners have: the first. The attacker has others.")
 ]
@@ -28,14 +31,14 @@ StartOption = Annotated[
     str, typer.Option("--start", metavar="public|secret", help="Whether anybody knows where the weights start.")
 ]
 DefenceOption = Annotated[
-    list[str] | None, typer.Option("--defence", help="To be tried as well; repeatable. (default: all)")
+    list[str] | None, typer.Option("--defence", help="A defence to try as well; repeatable. (default: all)")
 ]
-NoDefencesOption = Annotated[bool, typer.Option("--no-defences", help="The attack alone: one training.")]
+NoDefencesOption = Annotated[bool, typer.Option("--no-defences", help="Try the attack alone: one training.")]
 CorruptOption = Annotated[
     int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, help="Of the rows that are chosen, and of the network's start.")
+    int, typer.Option("--seed", min=0, help="Seed of the rows that are chosen, and of the network's start.")
 ]
 
 app = typer.Typer(help="What a cheating server can read of the training data.", no_args_is_help=True)
@@ -47,7 +50,9 @@ def leak() -> None:
 
 
 @app.command("row")
+@with_options(TableOptions)
 def row(
+    options: TableOptions,
     rows: Annotated[
         list[int] | None,
         typer.Option("--row", min=0, help="Index of a training row to read; repeatable. (default: 8, by the seed)"),
@@ -57,25 +62,24 @@ def row(
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
     corrupt_party: CorruptOption = 1,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the rows that are chosen.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the rows that are chosen.")] = 1,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
     """Read chosen training rows off models that are opened after passive training, by errors at MARGIN alone."""
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.leak_row import LEAK_ROW_MARKDOWN
     from mpc_tamper.studies.leaks.row import leak_rows
 
     runs_on = get_engine(engine)
-    task = load_task(data, classes=chosen_classes(classes), root=root)
+    task = options.task_of(data, classes, root)
     with shown(quiet=quiet) as progress:
         leak_rows(runs_on, out, task=task, rows=rows, corrupt_party=corrupt_party, seed=seed, progress=progress)
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
-class NetworkLeakOptions:
+class NetworkLeakOptions(TableOptions):
     """What the leaks of a network have in common."""
 
     data: LeakDataOption = "mnist_10"
@@ -94,11 +98,10 @@ class NetworkLeakOptions:
 
     def study(self, leak: Callable[..., Any], markdown: str, *, hidden: int, count: int) -> None:
         """Run it, and print its table.  leak: reconstruct_rows or ask_membership.  markdown: the file of the table."""
-        from mpc_tamper.datasets import load_task
         from mpc_tamper.engines.registry import get_engine
 
         runs_on, parameters = get_engine(self.engine), _parameters(hidden, self.epochs, self.start, self.seed)
-        task = load_task(self.data, classes=chosen_classes(self.classes), root=self.root)
+        task = self.task_of(self.data, self.classes, self.root)
         with shown(quiet=self.quiet) as progress:
             leak(
                 runs_on,
@@ -136,7 +139,7 @@ def membership(
     hidden: HiddenOption = 132,
     count: Annotated[
         int,
-        typer.Option("--count", min=1, help="Of members, and of others, that are asked about, drawn with the seed."),
+        typer.Option("--count", min=1, help="How many members, and how many others, are asked about."),
     ] = 50,
 ) -> None:
     """Ask a secret network for the class of an image, and learn whether it was among the training rows."""

@@ -8,10 +8,12 @@ import resource
 import signal
 import sys
 from types import FrameType
+from typing import Annotated
 
 import typer
 
 from mpc_tamper.cli import (
+    accuracy,
     clients,
     console,
     costs,
@@ -28,7 +30,9 @@ from mpc_tamper.cli import (
 )
 from mpc_tamper.cli.doctor import doctor
 from mpc_tamper.cli.errors import INTERRUPTED, INTERRUPTED_NOTE, ReportingGroup
+from mpc_tamper.cli.old_names import renamed
 from mpc_tamper.core.terminal import escape_codes_unwanted
+from mpc_tamper.models.registry import MODELS
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _AGAIN_SECONDS = 0.01
@@ -50,16 +54,17 @@ app.command("doctor")(doctor)
 app.command("train")(training.train)
 app.command("open")(training.open_trained)
 app.command("attack")(training.attack)
-app.command("verify")(verify.verify)
+app.command("verify", cls=renamed({"--rows": "--tests", "--certificate": "--robustness"}))(verify.verify)
 app.command("costs")(costs.costs)
-app.command("matrix")(matrix.matrix)
-app.command("rerun")(matrix.rerun)
+app.command("matrix", cls=renamed({"--dataset": "--data"}))(matrix.matrix)
+app.command("rerun", cls=renamed({"--dataset": "--data"}))(matrix.rerun)
 app.command("probe")(matrix.probe)
+app.command("accuracy")(accuracy.accuracy)
 app.command("pruning")(pruning.pruning)
 app.command("faults")(faults.faults)
-app.command("serve")(clients.serve)
+app.command("serve", cls=renamed({"--port-base": "--client-port", "--clients": "--known-clients"}))(clients.serve)
 app.command("query")(clients.query)
-app.command("contribute")(clients.contribute)
+app.command("contribute", cls=renamed({"--rows": "--only-rows"}))(clients.contribute)
 app.command("client-certificate")(clients.client_certificate)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(leaks.app, name="leak")
@@ -67,15 +72,33 @@ app.add_typer(leaks.app, name="leak")
 
 @app.command()
 def version() -> None:
-    """Print the version."""
+    """Print the version of mpc-tamper."""
     from importlib.metadata import version as installed
 
     console.say(installed("mpc-tamper"))
 
 
+def _version_alone(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options_of_no_command(
+    asked: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version_alone, help="Print the version of mpc-tamper."),
+    ] = False,
+) -> None:
+    """Nothing else: each command has options of its own."""
+
+
 def run() -> None:
     """The entry point of the mpc-tamper command. When terminated, it leaves as little behind as when interrupted."""
     console.prepare_streams()
+    for problem in MODELS.problems():
+        console.warn(problem)
     if resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
         # Where the threads of NumPy's BLAS find no room, it interrupts the process. Without them there is room.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

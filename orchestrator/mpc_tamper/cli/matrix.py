@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.data_options import TableOptions
 from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import (
     ClassesOption,
@@ -16,7 +17,7 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     RowsOption,
-    chosen_classes,
+    with_options,
 )
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.errors import UsageError
@@ -27,19 +28,22 @@ from mpc_tamper.runs.protocols import PARTIES, EngineName
 Cifar10Option = Annotated[
     Path | None, typer.Option("--cifar10", metavar="FILE|DIR", help="Where airplane and automobile of CIFAR-10 are.")
 ]
+FEWEST_MODELS = 5  # that a threshold is calibrated with
 DIFFERENT = 1  # exit code of a rerun that gives something else
 
 DatasetsOption = Annotated[
     list[str] | None,
-    typer.Option("--dataset", metavar="NAME|FILE|DIR", help="A data set, as in mpc-tamper datasets list; repeatable."),
+    typer.Option("--data", metavar="NAME|FILE|DIR", help="A data set, as in mpc-tamper datasets list; repeatable."),
 ]
 QuickOption = Annotated[
     bool, typer.Option("--quick", help="Take few rows and iterations, to see that everything runs.")
 ]
 
 
+@with_options(TableOptions)
 def matrix(
-    datasets: DatasetsOption = None,
+    options: TableOptions,
+    data: DatasetsOption = None,
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
@@ -55,12 +59,37 @@ def matrix(
     ] = None,
     quick: QuickOption = False,
     attacks: Annotated[
-        list[str] | None, typer.Option("--attack", metavar="NAME", help="Run only this one; repeatable. (default: all)")
+        list[str] | None,
+        typer.Option("--attack", metavar="NAME", help="Run only this attack; repeatable. (default: all)"),
     ] = None,
     defences: Annotated[
         list[str] | None,
-        typer.Option("--defence", metavar="NAME", help="Run only this one; repeatable. (default: all)"),
+        typer.Option("--defence", metavar="NAME", help="Run only this defence; repeatable. (default: all)"),
     ] = None,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate",
+            help="Take the thresholds of checks from honest models of these data, choose strengths on other rows than "
+            "those that success is measured on, and write matrix-own.*.",
+        ),
+    ] = False,
+    calibration_models: Annotated[
+        int | None,
+        typer.Option("--calibration-models", min=FEWEST_MODELS, help="Calibrate with N honest models. (default: 20)"),
+    ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option("--seeds", min=1, help="Train N models for each cell of a calibrated matrix. (default: 1)"),
+    ] = None,
+    plain: Annotated[
+        bool,
+        typer.Option(
+            "--plain",
+            help="Train the models of a calibrated matrix as those of the others, which for the linear SVM is the "
+            "paper's constant step. (default: as train does)",
+        ),
+    ] = False,
     engine: EngineOption = EngineName.REP3,
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
@@ -71,9 +100,9 @@ def matrix(
     """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues.
 
     Attacks and defences that ask for what the model lacks are left out unless they are named. Another model than the
-    default one has files of its own, such as matrix-mlp.jsonl.
+    default one has files of its own, such as matrix-mlp.jsonl. Data of your own need --calibrate: without it checks ask
+    for what MNIST's or CIFAR-10's models reach. Several runs may write into one folder at once.
     """
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.datasets.rows import part_of
     from mpc_tamper.engines.registry import get_engine
@@ -81,14 +110,20 @@ def matrix(
     from mpc_tamper.report.matrix import MARKDOWN
     from mpc_tamper.report.matrix_record import MATRIX
     from mpc_tamper.studies.matrix import matrix as experiment
+    from mpc_tamper.studies.matrix.calibration import MODELS
     from mpc_tamper.studies.matrix.study import Study
 
     if quick and (rows is not None or tests is not None):
         got = "--rows" if rows is not None else "--tests"
         raise UsageError(f"expected --quick or {got}, got both; --quick takes rows of its own choice")
-    names = datasets or ["mnist_0_1"]
-    tasks = [load_task(name, classes=chosen_classes(classes), root=root, download=download) for name in names]
-    kind, name = get_model(model), MATRIX if model == DEFAULT else f"{MATRIX}-{model}"
+    if not calibrate and (calibration_models is not None or seeds is not None or plain):
+        got = "--plain" if plain else "--seeds" if seeds is not None else "--calibration-models"
+        raise UsageError(f"expected {got} with --calibrate, got it alone; the thresholds of the matrix are for one run")
+    if calibrate and quick:
+        raise UsageError("expected --calibrate or --quick, got both; for few rows, name them: --rows and --tests")
+    names = data or ["mnist_0_1"]
+    tasks = [options.task_of(name, classes, root, download=download) for name in names]
+    kind, name = get_model(model), "-".join([MATRIX, *["own"] * calibrate, *[model] * (model != DEFAULT)])
     sources: list[str | None] = [None] * len(tasks)
     if cifar10 is not None:
         task, copy = load_airplane_automobile(cifar10)
@@ -96,11 +131,26 @@ def matrix(
         sources.append(str(copy))
     if rows is not None or tests is not None:
         tasks = [part_of(task, rows, tests) for task in tasks]
-    studies = [
-        Study.of(task, source, model=kind, quick=quick, random_state=random_state)
-        for task, source in zip(tasks, sources, strict=True)
-    ]
+    copies = list(zip(tasks, sources, strict=True))
     with shown(quiet=quiet) as progress:
+        if calibrate:
+            number = MODELS if calibration_models is None else calibration_models
+            studies = [
+                Study.calibrated(
+                    task,
+                    source,
+                    model=kind,
+                    parameters=kind.suggested(task.image_shape, len(task.classes)) if plain else None,
+                    random_state=random_state,
+                    models=number,
+                    progress=progress,
+                )
+                for task, source in copies
+            ]
+        else:
+            studies = [
+                Study.of(task, source, model=kind, quick=quick, random_state=random_state) for task, source in copies
+            ]
         experiment.run_matrix(
             studies,
             out,
@@ -108,13 +158,16 @@ def matrix(
             attacks=attacks,
             defences=defences,
             corrupt_party=corrupt_party,
+            seeds=range(seeds or 1),
             name=name,
             progress=progress,
         )
     console.say((out / f"{name}{MARKDOWN}").read_text(encoding="utf-8"))
 
 
+@with_options(TableOptions)
 def rerun(
+    options: TableOptions,
     record: Annotated[Path, typer.Argument(metavar="MATRIX.jsonl", help="The record that mpc-tamper matrix wrote.")],
     attack: Annotated[
         str | None, typer.Option("--attack", help="Run cells of this attack only. (default: any)")
@@ -122,8 +175,8 @@ def rerun(
     defence: Annotated[
         str | None, typer.Option("--defence", help="Run cells of this defence only. (default: any)")
     ] = None,
-    dataset: Annotated[
-        str, typer.Option("--dataset", metavar="NAME|FILE|DIR", help="Run cells of this data set.")
+    data: Annotated[
+        str, typer.Option("--data", metavar="NAME|FILE|DIR", help="Run cells of this data set.")
     ] = "mnist_0_1",
     classes: ClassesOption = None,
     root: RootOption = None,
@@ -136,7 +189,6 @@ def rerun(
     quiet: QuietOption = False,
 ) -> None:
     """Run cells of a matrix again and compare. The exit code is 0 if all give the same, else 1."""
-    from mpc_tamper.datasets import load_task
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
@@ -144,7 +196,7 @@ def rerun(
 
     source: str | None = None
     if cifar10 is None:
-        task = load_task(dataset, classes=chosen_classes(classes), root=root)
+        task = options.task_of(data, classes, root)
     else:
         task, source = load_airplane_automobile(cifar10)
     different = False

@@ -23,9 +23,17 @@ if TYPE_CHECKING:
 EngineOption = Annotated[
     EngineName, typer.Option("--engine", help="What runs the program. clear is an oracle without any secrecy.")
 ]
-ProtocolOption = Annotated[ProtocolName, typer.Option("--protocol", help="The protocol, by MP-SPDZ's script name.")]
+ProtocolOption = Annotated[
+    ProtocolName,
+    typer.Option(
+        "--protocol",
+        metavar="NAME",
+        help="The protocol: ring (passive) or mal-rep-ring (active) on rep3, ring on clear; mpc-tamper doctor lists "
+        "those of mp-spdz.",
+    ),
+]
 MaxVerdictsOption = Annotated[
-    int, typer.Option("--max-verdicts", help="Limit of verdicts on a model; each may leak a bit.")
+    int, typer.Option("--max-verdicts", help="How many verdicts a model may get; each may leak a bit.")
 ]
 BudgetOption = Annotated[
     int | None,
@@ -41,13 +49,25 @@ InsecurePassiveOption = Annotated[
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="How many seconds to wait for a message.")
 ]
+ClientPortOption = Annotated[
+    int,
+    typer.Option(
+        "--client-port", min=1024, max=65535 - PARTIES + 1, help="Server i listens for clients on this port + i."
+    ),
+]
+KnownClientsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--known-clients", metavar="DIR", help="Accept only clients whose certificates are there. (default: all)"
+    ),
+]
 PortBaseOption = Annotated[
     int | None,
     typer.Option(
         "--port-base",
         min=1024,
         max=65535 - PARTIES + 1,
-        help="The first of three ports to listen on. (default: any free ones)",
+        help="The first of the three ports on which parties listen for each other. (default: any free ones)",
     ),
 ]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Print the results alone.")]
@@ -61,51 +81,61 @@ ClassesOption = Annotated[
         "--classes",
         metavar="A,B[,...]|all",
         help="Two or more of many classes, by number or CIFAR-10 name; the first one becomes label 0. "
-        "(default: the first two of mnist and cifar10, all of others)",
+        "(default: the first two of mnist, fashion_mnist and cifar10, all of others)",
     ),
 ]
 RowsOption = Annotated[int | None, typer.Option("--rows", min=2, help="Train on the first N rows. (default: all)")]
 RootOption = Annotated[
-    Path | None, typer.Option("--root", help="The folder of mnist or cifar10. (default: data/downloads)")
+    Path | None, typer.Option("--root", help="The folder of mnist, fashion_mnist or cifar10. (default: data/downloads)")
 ]
 DownloadOption = Annotated[
-    bool, typer.Option("--download", help="Download mnist or cifar10 with torchvision if it is absent.")
+    bool, typer.Option("--download", help="Download mnist, fashion_mnist or cifar10 with torchvision if it is absent.")
 ]
 
 MODEL_OPTIONS = "model_options"
 
 
-def with_options(record: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """For commands with options in common: their first parameter, a dataclass, becomes an option for each field.
+def with_options(*records: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For commands with options in common: their first parameters, dataclasses, become an option for each field.
 
-    Its field model_options, where it has one, becomes an option for each public parameter of a model.
+    A field model_options becomes an option for each public parameter of a model.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(record, include_extras=True)
-        own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-        names = [field.name for field in dataclasses.fields(record)]
+        own = list(inspect.signature(command, eval_str=True).parameters.values())[len(records) :]
+        names = [field.name for record in records for field in dataclasses.fields(record)]
         of_models = model_options() if MODEL_OPTIONS in names else []
-        shared = [
-            inspect.Parameter(
-                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
-            )
-            for field in dataclasses.fields(record)
-            if field.name != MODEL_OPTIONS
-        ]
+        shared = {record: _options(record) for record in records}
 
         @functools.wraps(command)
         def called(**values: Any) -> None:
-            fields = {option.name: values.pop(option.name) for option in shared}
-            if of_models:
-                fields[MODEL_OPTIONS] = {option.name: values.pop(option.name) for option in of_models}
-            command(record(**fields), **values)
+            models = {option.name: values.pop(option.name) for option in of_models}
+            filled = []
+            for record, options in shared.items():
+                fields = {option.name: values.pop(option.name) for option in options}
+                if MODEL_OPTIONS in {field.name for field in dataclasses.fields(record)}:
+                    fields[MODEL_OPTIONS] = models
+                filled.append(record(**fields))
+            command(*filled, **values)
 
+        first, *others = shared.values()
         separate = [option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in own]
-        called.__signature__ = inspect.Signature([*shared, *of_models, *separate])  # type: ignore[attr-defined]
+        in_order = [*first, *of_models, *separate, *(option for options in others for option in options)]
+        called.__signature__ = inspect.Signature(in_order)  # type: ignore[attr-defined]
         return called
 
     return decorate
+
+
+def _options(record: type) -> list[inspect.Parameter]:
+    hints = get_type_hints(record, include_extras=True)
+    return [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+        )
+        for field in dataclasses.fields(record)
+        if field.name != MODEL_OPTIONS
+    ]
 
 
 def chosen_classes(text: str | None) -> Choice | None:

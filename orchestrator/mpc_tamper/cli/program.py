@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,16 +27,28 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
+from mpc_tamper.cli.places import NetworkOption, networked
+from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_VERDICTS, InputFiles, RunSpec
 
 _LONGEST_NAME = 200  # bytes of a new folder's name, before the time
+_SIMILAR = 0.8  # names of programs, of 1
+_SHARES = "Persistence"  # the folder of share files in a run's
+
+ProgramArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PROGRAM.mpc",
+        help="A program in MP-SPDZ's language: a file, or the name of a bundled one, such as svm_train.mpc.",
+    ),
+]
 
 
 def run(
-    program: Annotated[Path, typer.Argument(help="A program in MP-SPDZ's language.", metavar="PROGRAM.mpc")],
+    program: ProgramArgument,
     args: Annotated[list[str] | None, typer.Argument(help="The arguments of the program.", metavar="ARGS")] = None,
     engine: EngineOption = EngineName.REP3,
     protocol: ProtocolOption = ProtocolName.RING,
@@ -58,6 +72,7 @@ def run(
     ] = None,
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
+    network: NetworkOption = None,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -70,7 +85,8 @@ def run(
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows.verdicts import count_run
 
-    check_program(program)
+    program = found_program(program)
+    runs_on = networked(get_engine(engine), network)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,
@@ -85,13 +101,30 @@ def run(
             clients=client_access(args or (), budget),
         )
         count_run(spec, range(PARTIES), max_verdicts, insecure_passive=insecure_passive)
-        result = get_engine(engine).run(spec)
-    cost.print_result(result, engine, as_json=as_json, quiet=quiet)
+        result = runs_on.run(spec)
+        cost.print_result(result, engine, runs_on.network, as_json=as_json, quiet=quiet)
+        if quiet and run_dir is None and not as_json:
+            finish_folder(folder)
 
 
-def check_program(path: Path) -> None:
-    if not is_file(path):
-        raise UsageError(f"{path}: expected a program, got {what_is(path)}; check the path")
+def found_program(path: Path) -> Path:
+    """The file at this path or, where there is none, the bundled program of this name. Raises UsageError."""
+    if is_file(path):
+        return path
+    bundled = {program.name: program for program in bundle.programs("*.mpc")}
+    if str(path) in bundled:
+        return bundled[str(path)]
+    similar = difflib.get_close_matches(str(path), bundled, n=1, cutoff=_SIMILAR)
+    mend = f"there is a bundled one called {similar[0]}" if similar else "check the path"
+    raise UsageError(f"{path}: expected a program, got {what_is(path)}; {mend}")
+
+
+def finish_folder(folder: Path) -> None:
+    """After a quiet run in a folder that nobody named: say where shares are, or leave none without any."""
+    if (folder / _SHARES).exists():
+        console.note(f"the shares are in {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def input_files(options: list[str]) -> Mapping[int, InputFiles]:

@@ -11,6 +11,7 @@ import typer
 from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import EngineOption, QuietOption
+from mpc_tamper.cli.places import NetworkOption, networked
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
@@ -35,6 +36,7 @@ def reproduce(
         ),
     ] = None,
     model: ModelOption = DEFAULT,
+    network: NetworkOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Make the paper's Table 1 (table1.json, .csv, .md), Figure 1 and, with CIFAR-10, Figure 2.
@@ -46,16 +48,25 @@ def reproduce(
     from mpc_tamper.studies import table1
 
     if model != DEFAULT:
-        _networks(model, engine, out, corrupt_party, cifar10, quiet=quiet)
+        _networks(model, engine, out, corrupt_party, cifar10, network, quiet=quiet)
         return
     with shown(quiet=quiet) as progress:
-        table1.reproduce(get_engine(engine), out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress)
+        table1.reproduce(
+            networked(get_engine(engine), network), out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress
+        )
     console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     console.say(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
 
 
 def _networks(
-    model: str, engine: EngineName, out: Path, corrupt_party: int, cifar10: Path | None, *, quiet: bool
+    model: str,
+    engine: EngineName,
+    out: Path,
+    corrupt_party: int,
+    cifar10: Path | None,
+    network: str | None,
+    *,
+    quiet: bool,
 ) -> None:
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.networks import FILES, TABLE_MARKDOWN
@@ -68,7 +79,7 @@ def _networks(
             "out"
         )
     with shown(quiet=quiet) as progress:
-        reproduce_networks(get_engine(engine), out, corrupt_party=corrupt_party, progress=progress)
+        reproduce_networks(networked(get_engine(engine), network), out, corrupt_party=corrupt_party, progress=progress)
     console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     console.say(f"written to {out}: {', '.join(FILES)}")
 

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 from mpc_tamper.cli import console
+from mpc_tamper.runs.network import Network, network_record
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
 
 
-def record(result: RunResult, engine: EngineName) -> dict[str, Any]:
+def record(result: RunResult, engine: EngineName, network: Network | None = None) -> dict[str, Any]:
     """The run as JSON takes it: what it printed and opened, and each party's cost by step."""
     spec = result.spec
     return {
@@ -37,6 +38,7 @@ def record(result: RunResult, engine: EngineName) -> dict[str, Any]:
             }
             for party in result.parties
         ],
+        **network_record(network),
     }
 
 
@@ -49,12 +51,13 @@ def by_site(party: PartyReport) -> dict[str, tuple[int, Cost]]:
     return totals
 
 
-def print_tables(result: RunResult, engine: EngineName) -> None:
+def print_tables(result: RunResult, engine: EngineName, network: Network | None = None) -> None:
     columns = ("party", "seconds", "bytes sent", "rounds", "peak memory, MB")
+    over = "" if network is None else f", over {network}"
     rows = [
         (str(party.party_id), *_cells(party.cost), f"{party.peak_rss_bytes / 1e6:,.0f}") for party in result.parties
     ]
-    console.note(console.table(f"{engine}, {result.spec.protocol}: {result.spec.run_dir}", columns, rows))
+    console.note(console.table(f"{engine}, {result.spec.protocol}{over}: {result.spec.run_dir}", columns, rows))
     sites = by_site(result.parties[0])
     if sites:
         columns = ("step", "times", "seconds", "bytes sent", "rounds")
@@ -70,12 +73,12 @@ def _cells(cost: Cost) -> tuple[str, str, str]:
     return f"{cost.seconds:,.3f}", f"{cost.bytes_sent:,}", f"{cost.rounds:,}"
 
 
-def print_result(result: RunResult, engine: EngineName, *, as_json: bool, quiet: bool) -> None:
+def print_result(result: RunResult, engine: EngineName, network: Network | None, *, as_json: bool, quiet: bool) -> None:
     """The program's lines, and the cost on standard error unless quiet; or all of it as JSON."""
     if as_json:
-        console.say(json.dumps(record(result, engine), indent=2))
+        console.say(json.dumps(record(result, engine, network), indent=2))
         return
     for line in result.lines:
         console.exactly(line)
     if not quiet:
-        print_tables(result, engine)
+        print_tables(result, engine, network)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.data_options import DATA_METAVAR, TableOptions
 from mpc_tamper.cli.options import (
     ClassesOption,
     CorruptPartyOption,
@@ -19,9 +20,10 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     TimeoutOption,
-    chosen_classes,
     corruption,
+    with_options,
 )
+from mpc_tamper.cli.places import PlaceOptions
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
@@ -34,11 +36,19 @@ _RIGHT, _TURNED = 0.99, 0.5  # default thresholds
 FAILED = 1  # exit code of a verdict; aborts and errors have others
 
 
+@with_options(TableOptions, PlaceOptions)
 def verify(
+    options: TableOptions,
+    place: PlaceOptions,
     run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The folder that the training got as --run-dir.")],
     data: Annotated[
-        str, typer.Option("--data", metavar="NAME|FILE|DIR", help="The data set with the test images.")
-    ] = "mnist_0_1",
+        str | None,
+        typer.Option(
+            "--data",
+            metavar=DATA_METAVAR,
+            help="The data set with the test images. (default: that of the training, or mnist_0_1)",
+        ),
+    ] = None,
     classes: ClassesOption = None,
     root: RootOption = None,
     download: DownloadOption = False,
@@ -50,26 +60,36 @@ def verify(
             "(default: 0.99; 0.5)",
         ),
     ] = None,
-    certificate: Annotated[
+    robustness: Annotated[
         int | None,
-        typer.Option("--certificate", metavar="K", help="Count examples that stay correct whatever K pixels change."),
+        typer.Option(
+            "--robustness", metavar="K", help="Count examples that stay correct whatever K pixels or features change."
+        ),
     ] = None,
     patch_scan: Annotated[
         int | None,
         typer.Option("--patch-scan", metavar="SIDE", help="Ask whether a white square makes one class of most images."),
     ] = None,
-    stride: Annotated[int, typer.Option("--stride", min=1, help="Pixels between the places of --patch-scan.")] = 1,
+    stride: Annotated[
+        int, typer.Option("--stride", min=1, help="The step, in pixels, between the places of --patch-scan.")
+    ] = 1,
     engine: EngineOption = EngineName.REP3,
     protocol: Annotated[
-        ProtocolName, typer.Option("--protocol", help="The active protocol to verify with.")
+        ProtocolName,
+        typer.Option(
+            "--protocol", metavar="NAME", help="The active protocol to verify with: mal-rep-ring, or one of mp-spdz."
+        ),
     ] = ProtocolName.MAL_REP_RING,
-    rows: Annotated[
-        int | None, typer.Option("--rows", min=2, help="Take this many test images, evenly spread. (default: all)")
+    tests: Annotated[
+        int | None, typer.Option("--tests", min=2, help="Take N test images, evenly spread. (default: all)")
     ] = None,
     secret_owner: Annotated[
         int | None,
         typer.Option(
-            "--secret-owner", min=0, max=PARTIES - 1, help="The party whose secret they are. (default: public)"
+            "--secret-owner",
+            min=0,
+            max=PARTIES - 1,
+            help="The party whose secret the test images are. (default: public)",
         ),
     ] = None,
     plan: Annotated[Path | None, typer.Option("--plan", help="A file of additive errors for the verification.")] = None,
@@ -82,34 +102,47 @@ def verify(
 ) -> None:
     """Open one bit: does the model classify enough examples correctly? The exit code is 0 for a pass, 1 for a fail.
 
-    With --certificate K: also whatever K pixels change. With --patch-scan SIDE, of networks: is there no place where a
-    white square makes one class of most images? Take a few dozen --rows for that.
+    With --robustness K: also whatever K pixels change. With --patch-scan SIDE, of networks: is there no place where a
+    white square makes one class of most images? Take a few dozen --tests for that.
     """
     import json
 
     import numpy as np
 
-    from mpc_tamper.datasets import load_task
-    from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.workflows import verification
+    from mpc_tamper.workflows import agreement, verification
     from mpc_tamper.workflows.stages import shares_of
 
-    task = load_task(data, classes=chosen_classes(classes), root=root, download=download)
-    available = len(task.x_test)
-    if rows is not None and rows > available:
-        raise ParameterError(f"--rows: expected at most the {available} test images of {task.name}, got {rows}")
-    chosen = np.linspace(0, available - 1, rows or available).astype(int)
+    runs_on = place.engine(engine, quiet=quiet)
+    shares = shares_of(run_dir)
+    of_another = runs_on.host is not None and secret_owner not in (None, runs_on.host.party_id)
+    if of_another:
+        assert secret_owner is not None
+        x, y, described = agreement.unseen_examples(runs_on, shares, secret_owner)
+        shape = described.image_shape or ()
+    else:
+        source = options.of_run(shares, data, classes, root) or options.source("mnist_0_1", classes, root)
+        task = source.load(download=download)
+        if patch_scan is not None:
+            task.require_images("--patch-scan")
+        available = len(task.x_test)
+        if tests is not None and tests > available:
+            raise ParameterError(f"--tests: expected at most the {available} test images of {task.name}, got {tests}")
+        chosen = np.linspace(0, available - 1, tests or available).astype(int)
+        x, y, shape = task.x_test[chosen], task.y_test[chosen], task.image_shape
+        if runs_on.host is not None and secret_owner is not None:
+            agreement.tell_examples(runs_on, len(x))
+    check = _check(robustness, patch_scan, stride, threshold, shape[-2] if shape else 0)
     if insecure_passive:
         console.warn("a passive protocol; a corrupt party can forge this verdict")
     with shown(quiet=quiet) as progress:
         found = verification.verify(
-            shares_of(run_dir),
-            task.x_test[chosen],
-            task.y_test[chosen],
-            _check(certificate, patch_scan, stride, threshold, task.image_shape[-2]),
-            engine=get_engine(engine),
+            shares,
+            x,
+            y,
+            check,
+            engine=runs_on,
             protocol=protocol,
-            channels=task.channels,
+            channels=shape[0] if len(shape) == 3 else 1,
             secret_owner=secret_owner,
             corruption=corruption(plan, corrupt_party),
             timeout_seconds=timeout,
@@ -131,14 +164,14 @@ def verify(
         raise typer.Exit(FAILED)
 
 
-def _check(certificate: int | None, patch_scan: int | None, stride: int, threshold: float | None, height: int) -> Check:
+def _check(robustness: int | None, patch_scan: int | None, stride: int, threshold: float | None, height: int) -> Check:
     from mpc_tamper.defences.accuracy import AccuracyThreshold
     from mpc_tamper.defences.patch_scan import PatchScan
     from mpc_tamper.defences.robustness import PixelRobustness
 
-    if certificate is not None and patch_scan is not None:
-        raise ParameterError("expected --certificate or --patch-scan, got both; ask one question at a time")
+    if robustness is not None and patch_scan is not None:
+        raise ParameterError("expected --robustness or --patch-scan, got both; ask one question at a time")
     if patch_scan is not None:
         return PatchScan(patch_scan, stride, _TURNED if threshold is None else threshold, height)
     least = _RIGHT if threshold is None else threshold
-    return AccuracyThreshold(least) if certificate is None else PixelRobustness(certificate, least)
+    return AccuracyThreshold(least) if robustness is None else PixelRobustness(robustness, least)

@@ -13,6 +13,7 @@ import numpy as np
 from mpc_tamper.clients.handout import write_hand_out
 from mpc_tamper.core.errors import DataError, EngineUnavailable, UsageError
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.datasets.tables.schema import Schema
 from mpc_tamper.engines.base import ClientConnection, Engine
 from mpc_tamper.engines.certificates import certificate_file
 from mpc_tamper.engines.hosts import Addresses
@@ -64,12 +65,16 @@ def invite(
     run_dir: Path,
     classes: int = 2,
     progress: Progress = silent,
+    schema: Schema | None = None,
 ) -> ClientAccess:
-    """Write the folder run_dir/clients for the clients, before the servers start. Raises EngineUnavailable."""
+    """Write the folder run_dir/clients for the clients, before the servers start. Raises EngineUnavailable.
+
+    schema: of a table, by which each client encodes its own file.
+    """
     if not engine.capabilities.client_rows:
         raise EngineUnavailable(f"expected engine rep3 for rows of clients, got {engine.name}; use --engine rep3")
     invitation = Invitation(model.name, features, classes, clients.row_counts, asdict(parameters))
-    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation))
+    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation), schema, engine.host)
     counts = ", ".join(f"{count:,}" for count in clients.row_counts)
     progress(f"certificates and addresses for clients are in {folder}")
     progress(
@@ -139,8 +144,8 @@ def _check(x: np.ndarray, y: np.ndarray, invitation: Invitation) -> Any:
     """The model's parameters."""
     if x.ndim != 2 or len(x) != len(y) or x.shape[1] != invitation.features:
         raise DataError(
-            f"expected images of {invitation.features} pixels with a label each, got an array of shape {x.shape} "
-            f"and {len(y)} labels; choose the data that the servers train on"
+            f"expected images of {invitation.features} pixels, or rows of as many features, with a label each, got an "
+            f"array of shape {x.shape} and {len(y)} labels; choose the data that the servers train on"
         )
     if len(x) not in invitation.rows:
         raise UsageError(

@@ -2,7 +2,7 @@
 
 A serving folder holds
     identities/   the servers' keys and certificates for clients, kept from one start to the next
-    clients/      what clients get: HOSTS, party0.pem, party1.pem, party2.pem, service.json
+    clients/      what clients get: HOSTS, party0.pem, party1.pem, party2.pem, service.json, of a table schema.toml
     session-0/    logs of the first session, and so on
 """
 
@@ -18,7 +18,10 @@ from pathlib import Path
 
 from mpc_tamper.clients.handout import write_hand_out
 from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError, UsageError
+from mpc_tamper.core.files import is_file
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
+from mpc_tamper.datasets.tables.schema_files import read_schema
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine, OnStep
 from mpc_tamper.engines.certificates import write_certificate
@@ -58,7 +61,7 @@ class Service:
 
     score_bits: scores have scale 2^score_bits.
 
-    image_shape: of the images that the model was trained on, where they are known.
+    image_shape: of the images that the model was trained on, where they are known.  feature_names: of a table.
     """
 
     model: str
@@ -69,6 +72,7 @@ class Service:
     engine: EngineName
     protocol: ProtocolName
     image_shape: tuple[int, ...] | None = None
+    feature_names: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> Service:
@@ -84,6 +88,7 @@ class Service:
                 EngineName(fields["engine"]),
                 ProtocolName(fields["protocol"]),
                 read_shape(fields),
+                tuple(map(str, fields.get("feature_names", ()))),
             )
         except (OSError, ValueError, KeyError, TypeError) as exc:
             raise UsageError(
@@ -116,6 +121,8 @@ def serve(
     """
     can = engine.capabilities
     protocol = check_engine(engine, protocol)
+    if engine.host is not None and not can.anonymous_clients:
+        raise EngineUnavailable(f"expected --engine rep3 to serve clients on three hosts, got {engine.name}; use rep3")
     if queries is not None and queries < 1:
         raise ParameterError(f"expected at least one query, got {queries}")
     budget = BUDGETS[answer] if budget is None else budget
@@ -127,7 +134,7 @@ def serve(
             f"expected 1 to {can.most_together} answers together on {engine.name}, got {together}; leave it out"
         )
     try:
-        count = share_files.count(share_files.share_file(shares, 0))
+        count = share_files.count(share_files.share_file(shares, engine.own_parties[0]))
     except ShareFileError as exc:
         raise ShareFolderError(f"{shares}: expected the shares of a training in it; {exc}", exc.party) from exc
     described = ModelDescription.read(shares) or ModelDescription(DEFAULT, count - 1, count)
@@ -142,8 +149,10 @@ def serve(
         engine.name,
         protocol,
         described.image_shape,
+        described.feature_names,
     )
-    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service))
+    schema = read_schema(shares / SCHEMA) if is_file(shares / SCHEMA) else None
+    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service), schema, engine.host)
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
     access = ClientAccess(identities, known, budget, together)

@@ -8,6 +8,7 @@
                                met is known only at the end of a run, whose result is then withheld
         ShareFolderError       share files to start from that are missing or foreign, or others' in a folder to write to
         EngineUnavailable      an engine or optional package that is not installed
+        PluginError            an attack, defence or model of another distribution that cannot be had
         PortInUse              a listening port that another process holds
       ProgramError           the .mpc program, with its file and line
         UnsupportedName        a name outside the part of the language that the embedded engine runs
@@ -56,6 +57,10 @@ class PlanError(UsageError):
 
 class EngineUnavailable(UsageError):
     """An engine or optional package that is not installed."""
+
+
+class PluginError(UsageError):
+    """An attack, defence or model of another distribution that does not load, or whose name somebody has."""
 
 
 class PortInUse(UsageError):

@@ -13,7 +13,9 @@ from mpc_tamper.datasets.task import Task
 
 def checked(task: Task) -> Task:
     """Return the task, or raise DataError naming the array at fault."""
-    if not 2 <= len(task.image_shape) <= 3 or min(task.image_shape) < 1:
+    if task.is_table:
+        _check_features(task)
+    elif not 2 <= len(task.image_shape) <= 3 or min(task.image_shape) < 1:
         raise DataError(
             f"{task.source}: expected an image_shape (height, width) or (channels, height, width), "
             f"got {task.image_shape}; correct image_shape"
@@ -23,11 +25,25 @@ def checked(task: Task) -> Task:
             f"{task.source}: expected the names of 2 to {advice.MOST_CLASSES} different classes, got "
             f"{', '.join(task.classes) or 'none'}; correct classes"
         )
-    n = math.prod(task.image_shape)
+    n = len(task.feature_names) if task.is_table else math.prod(task.image_shape)
     for part, x, y in (("train", task.x_train, task.y_train), ("test", task.x_test, task.y_test)):
         check_pixels(x, n, task.source, f"x_{part}")
         _check_labels(y, len(x), len(task.classes), task.source, f"y_{part}")
     return task
+
+
+def _check_features(task: Task) -> None:
+    names = task.feature_names
+    if task.image_shape:
+        raise DataError(
+            f"{task.source}: expected image_shape or feature_names, got both; leave out image_shape where rows are no "
+            "images"
+        )
+    if len(set(names)) < len(names) or not all(names):
+        raise DataError(
+            f"{task.source}: expected a different name for each feature, got the same twice or an empty one; correct "
+            "feature_names"
+        )
 
 
 def inferred_shape(n: int, source: str) -> tuple[int, ...]:

@@ -38,6 +38,8 @@ def with_classes(task: Task, classes: Choice | None) -> Task:
         return task
     names = tuple(task.classes[number] for number in numbers)
     x_train, y_train = rows_of(numbers, task.x_train, task.y_train)
+    kept, ends = np.isin(task.y_train, numbers), np.cumsum(task.owner_rows)
+    counts = [int(kept[end - count : end].sum()) for end, count in zip(ends, task.owner_rows, strict=True)]
     x_test, y_test = rows_of(numbers, task.x_test, task.y_test)
     return checked(
         replace(
@@ -50,6 +52,8 @@ def with_classes(task: Task, classes: Choice | None) -> Task:
             classes=names,
             source=f"{task.source}, {in_words(names)}",
             sha256=sha256_of((x_train, y_train, x_test, y_test)),
+            owner_rows=tuple(counts),
+            schema=None if task.schema is None else replace(task.schema, classes=names),
         )
     )
 
@@ -89,9 +93,11 @@ def sha256_of(arrays: Iterable[np.ndarray]) -> str:
 
 
 def _class_number(value: ClassName, names: tuple[str, ...]) -> int:
-    text = str(value).strip().lower()
+    text = str(value).strip()
     if text in names:
         return names.index(text)
+    if text.lower() in names:
+        return names.index(text.lower())
     if text.isdecimal() and len(text) < _DIGITS and int(text) < len(names):
         return int(text)
     raise DataError(f"expected a class, 0 to {len(names) - 1} or {', '.join(names)}, got {value!r}")

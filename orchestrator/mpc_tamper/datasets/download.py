@@ -1,4 +1,4 @@
-"""Fetch MNIST and CIFAR-10 through torchvision, where that extra is installed."""
+"""Fetch MNIST, Fashion-MNIST and CIFAR-10 through torchvision, where that extra is installed."""
 
 from __future__ import annotations
 
@@ -15,6 +15,13 @@ def download_mnist(root: Path) -> None:
     datasets = _torchvision_datasets()
     with _reported("MNIST", root):
         datasets.MNIST(str(root), train=True, download=True)
+
+
+def download_fashion_mnist(root: Path) -> None:
+    """Leave FashionMNIST/raw below root."""
+    datasets = _torchvision_datasets()
+    with _reported("Fashion-MNIST", root):
+        datasets.FashionMNIST(str(root), train=True, download=True)
 
 
 def download_cifar10(root: Path) -> None:

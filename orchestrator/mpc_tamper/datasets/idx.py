@@ -1,4 +1,4 @@
-"""MNIST's own files, in the folder that torchvision keeps them in.
+"""MNIST's own files, in the folder that torchvision keeps them in. Fashion-MNIST's have the same names and form.
 
 IDX format (http://yann.lecun.com/exdb/mnist/): two zero bytes, type 8 for uint8, the number of dimensions d, d
 big-endian 32-bit sizes, then the elements row-major. Each file may be compressed by gzip.
@@ -7,6 +7,7 @@ big-endian 32-bit sizes, then the elements row-major. Each file may be compresse
 from __future__ import annotations
 
 import gzip
+import hashlib
 import math
 import struct
 from pathlib import Path
@@ -16,10 +17,33 @@ import numpy as np
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import decoding, is_file, read_file, what_is
 
+FASHION_CLASSES = (
+    "T-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle-boot",
+)
+TEST_LABELS = "t10k-labels-idx1-ubyte"
+_FASHION_TEST_LABELS = "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"
 _UINT8 = 8
 _LARGEST_LABEL = 9
 _FILE = "a readable file of MNIST"
 _LARGEST = 1 << 30  # bytes of one file; all of MNIST's have less than 50 MB
+
+
+def is_fashion(folder: Path) -> bool:
+    """Whether the test labels there are those of Fashion-MNIST, in either form."""
+    try:
+        _, content = _content(folder, TEST_LABELS)
+    except DataError:
+        return False
+    return hashlib.sha256(content).hexdigest() == _FASHION_TEST_LABELS
 
 
 def read_mnist(folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, tuple[int, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -10,13 +10,16 @@ from types import MappingProxyType
 import numpy as np
 
 from mpc_tamper.core import bundle
-from mpc_tamper.core.errors import DataError
+from mpc_tamper.core.errors import DataError, ParameterError
 from mpc_tamper.core.files import exists, is_file, is_folder, what_is
 from mpc_tamper.datasets import cifar10, idx
 from mpc_tamper.datasets.checks import checked
 from mpc_tamper.datasets.classes import Choice, class_numbers, in_words, rows_of, sha256_of, with_classes
-from mpc_tamper.datasets.download import download_cifar10, download_mnist
+from mpc_tamper.datasets.download import download_cifar10, download_fashion_mnist, download_mnist
 from mpc_tamper.datasets.npz import read_npz
+from mpc_tamper.datasets.tables.files import is_table
+from mpc_tamper.datasets.tables.split import SEED, SHARE
+from mpc_tamper.datasets.tables.task import Reading, read_tables
 from mpc_tamper.datasets.task import Task
 
 BUNDLED = "mnist_0_1"
@@ -54,6 +57,7 @@ class Collection:
     """A data set of ten classes in torchvision's on-disk layout, of which a task keeps two or more.
 
     places: where its files may be below the folder that the user names; the first is torchvision's.
+    holds: whether a folder of such file names holds this data set, where another one has the same.
     """
 
     title: str
@@ -62,10 +66,12 @@ class Collection:
     marker: str
     read: Callable[[Path], _Arrays]
     download: Callable[[Path], None]
+    holds: Callable[[Path], bool] = lambda folder: True
 
     def folder(self, root: Path) -> Path | None:
         for place in self.places:
-            if any(is_file(root / place / f"{self.marker}{suffix}") for suffix in ("", ".gz")):
+            found = any(is_file(root / place / f"{self.marker}{suffix}") for suffix in ("", ".gz"))
+            if found and self.holds(root / place):
                 return root / place
         return None
 
@@ -79,6 +85,16 @@ COLLECTIONS: Mapping[str, Collection] = MappingProxyType(
             marker="train-images-idx3-ubyte",
             read=idx.read_mnist,
             download=download_mnist,
+            holds=lambda folder: not idx.is_fashion(folder),
+        ),
+        "fashion_mnist": Collection(
+            title="Fashion-MNIST, any two or more classes",
+            class_names=idx.FASHION_CLASSES,
+            places=(Path("FashionMNIST", "raw"), Path("raw"), Path("fashion-mnist"), Path()),
+            marker="train-images-idx3-ubyte",
+            read=idx.read_mnist,
+            download=download_fashion_mnist,
+            holds=idx.is_fashion,
         ),
         "cifar10": Collection(
             title="CIFAR-10, any two or more classes",
@@ -98,33 +114,78 @@ def load_task(
     classes: Choice | None = None,
     root: Path | None = None,
     download: bool = False,
+    label: str | None = None,
+    schema: str | Path | None = None,
+    test_data: str | Path | None = None,
+    test_share: float = SHARE,
+    split_seed: int = SEED,
+    fill: str | float | None = None,
+    categories: Sequence[str] = (),
+    ignored: Sequence[str] = (),
 ) -> Task:
     """Read and check a task.
 
-    name_or_path: "mnist_0_1" or "mnist_10", the bundled tasks; "mnist" or "cifar10", a folder in torchvision's layout
-    below root (default data/downloads); the path of such a folder; or the path of an .npz file (npz.py).
-    classes: which of more than two classes become labels 0, 1, ..., by number or CIFAR-10 name, or "all". Where None,
-    the first two of torchvision's folders, and all of the others.
-    download: let torchvision fetch "mnist" or "cifar10" into root where it is absent.
+    name_or_path: "mnist_0_1" or "mnist_10", the bundled tasks; "mnist", "fashion_mnist" or "cifar10", a folder in
+    torchvision's layout below root (default data/downloads); the path of such a folder; the path of an .npz file
+    (npz.py); or that of a table, .csv, .tsv or .parquet, to which the options from label on belong (docs/data.md).
+    classes: which of more than two classes become labels 0, 1, ..., by number or name, or "all". Where None, the first
+    two of torchvision's folders, and all of the others.
+    download: let torchvision fetch one of the three into root where it is absent.
+    label: the column of a table's classes.  schema: a file that says what is public of its columns; taken from the rows
+    where None.  test_data: another table, whose rows test; where None, test_share of each class does, drawn with
+    split_seed.  fill: "mean", "median", "most-frequent" or a value for what is missing, else refused.
+    categories: columns of numbers that are categories.  ignored: columns to leave out.
 
-    Raises DataError for data that is missing, malformed or mislabelled; EngineUnavailable without torchvision.
+    Raises DataError for data that is missing, malformed or mislabelled; EngineUnavailable without torchvision, or
+    without pyarrow for Parquet.
     """
+    reading = Reading(
+        label,
+        None if schema is None else Path(schema),
+        None if test_data is None else Path(test_data),
+        test_share,
+        split_seed,
+        None if fill is None else str(fill),
+        tuple(categories),
+        tuple(ignored),
+    )
     name = str(name_or_path)
+    if is_table(path := Path(name_or_path)):
+        return load_tables([path], reading, classes=classes)
+    if reading != Reading():
+        raise ParameterError(
+            f"expected a table (.csv, .tsv or .parquet) with a label, a schema, tests or columns of its own, got "
+            f"{name}; save it as one, or leave those options out"
+        )
     if name in BUNDLES:
         path = bundle.data_file(BUNDLES[name].file)
         return with_classes(read_npz(path, name=name, sha256=BUNDLES[name].sha256), classes)
     if name in COLLECTIONS:
         return _from_collection(name, _folder(name, root or DOWNLOADS, download), classes)
-    path = Path(name_or_path)
     if is_folder(path):
         name, folder = _recognise(path)
         return _from_collection(name, folder, classes)
     if path.suffix != ".npz" and not exists(path):
         raise DataError(
-            f"expected {', '.join((*BUNDLES, *COLLECTIONS))}, an .npz file or a folder in torchvision's layout, "
-            f"got {str(name_or_path)!r}, which is none ({what_is(path)}); check the name or the path"
+            f"expected {', '.join((*BUNDLES, *COLLECTIONS))}, an .npz file, a table (.csv, .tsv or .parquet) or a "
+            f"folder in torchvision's layout, got {str(name_or_path)!r}, which is none ({what_is(path)}); check the "
+            "name or the path"
         )
     return with_classes(read_npz(path, name=path.stem), classes)
+
+
+def load_tables(paths: Sequence[str | Path], reading: Reading | None = None, *, classes: Choice | None = None) -> Task:
+    """A task of several owners' tables, one after the other; owner_rows says how many training rows each has.
+
+    classes: as in load_task(). Raises DataError for files that are no such tables, or disagree.
+    """
+    places = [Path(path) for path in paths]
+    for place in places:
+        if not is_table(place):
+            raise DataError(
+                f"{place}: expected a table of each owner, .csv, .tsv or .parquet, got another name; check it"
+            )
+    return with_classes(read_tables(places, reading or Reading()), classes)
 
 
 def _folder(name: str, root: Path, download: bool) -> Path:

@@ -1,8 +1,9 @@
 """Tasks in NumPy's .npz format.
 
 Arrays: x_train (m, n) uint8, y_train (m,) uint8, x_test, y_test, and optionally image_shape, two or three integers.
-Where it is absent the images are taken to be square, grey or of three channels. The labels of C classes are 0 to C - 1,
-where C is how many different ones y_train holds.
+Where it is absent the images are taken to be square, grey or of three channels. Rows of a table have feature_names,
+(n,) of text, in its place. The labels of C classes are 0 to C - 1, where C is how many different ones y_train holds, or
+how many the optional array classes, (C,) of text, names.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 import io
 import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +28,7 @@ _OTHERS = {
     b"PK": "an archive that does not read: it is cut short or damaged",
 }
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+_OPTIONAL = ("image_shape", "feature_names", "classes")
 _ONE = "arrays of numbers written by numpy.savez"
 _AGAIN = "write it again with numpy.savez or numpy.savez_compressed"
 _LARGEST = 1 << 32  # bytes of one array
@@ -45,8 +48,10 @@ def read_npz(path: Path, *, name: str, sha256: str | None = None) -> Task:
         )
     arrays = _arrays(content, path)
     x_train = arrays["x_train"]
-    shape = arrays.get("image_shape")
-    if shape is not None:
+    shape, names = arrays.get("image_shape"), _texts(arrays, "feature_names", path)
+    if names and shape is None:
+        image_shape: tuple[int, ...] = ()
+    elif shape is not None:
         image_shape = _image_shape(shape, path)
     elif x_train.ndim == 2:
         image_shape = inferred_shape(x_train.shape[1], str(path))
@@ -61,9 +66,10 @@ def read_npz(path: Path, *, name: str, sha256: str | None = None) -> Task:
             arrays["x_test"],
             arrays["y_test"],
             image_shape=image_shape,
-            classes=_classes(arrays["y_train"]),
+            classes=_texts(arrays, "classes", path) or _classes(arrays["y_train"]),
             source=str(path),
             sha256=digest,
+            feature_names=names,
         )
     )
 
@@ -83,6 +89,19 @@ def read_contribution(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{y.shape}; save y_train.astype(numpy.uint8), with as many rows as x_train"
         )
     return x, y
+
+
+def _texts(arrays: Mapping[str, np.ndarray], key: str, path: Path) -> tuple[str, ...]:
+    """Of an optional array of text; () without it."""
+    if key not in arrays:
+        return ()
+    found = arrays[key]
+    if found.ndim != 1 or found.dtype.kind != "U":
+        raise DataError(
+            f"{path}: {key}: expected a list of text, got {found.dtype} of shape {found.shape}; save "
+            f"numpy.array({key}, dtype=str)"
+        )
+    return tuple(found.tolist())
 
 
 def _classes(y: np.ndarray) -> tuple[str, ...]:
@@ -109,7 +128,7 @@ def _arrays(content: bytes, path: Path, wanted: tuple[str, ...] = ARRAYS) -> dic
                 f"{path}: expected the arrays {', '.join(wanted)}, got {', '.join(entries) or 'none'}; "
                 f"save {', '.join(missing)} too"
             )
-        return {key: _array(archive, entries[key], path, key) for key in (*wanted, "image_shape") if key in entries}
+        return {key: _array(archive, entries[key], path, key) for key in (*wanted, *_OPTIONAL) if key in entries}
 
 
 def _array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, key: str) -> np.ndarray:

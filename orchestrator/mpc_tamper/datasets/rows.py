@@ -76,4 +76,5 @@ def _with_rows(task: Task, train: np.ndarray, test: np.ndarray) -> Task:
         y_train=task.y_train[train],
         x_test=task.x_test[test],
         y_test=task.y_test[test],
+        owner_rows=(),
     )

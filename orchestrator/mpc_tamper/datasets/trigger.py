@@ -1,14 +1,15 @@
-"""The trigger of a backdoor: a patch of pixels that is added to an image."""
+"""The trigger of a backdoor: a patch of pixels that is added to an image, or features that are raised in a row."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.names import near
 from mpc_tamper.core.pixels import MAX_PIXEL
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class Trigger:
     """P(x) = x + delta: delta is `amplitude` on some pixels and 0 elsewhere.
 
-    pixels: flat indices into an image, row-major.  amplitude: in units where pixels run from 0 to 1; at most 1.
-    target: the class, from 0, that the trigger should turn images into; check() says whether a task has it.
+    pixels: flat indices into an image, row-major, or into the features of a table.  amplitude: in units where pixels
+    run from 0 to 1; at most 1.  target: the class, from 0, that the trigger should turn images into; check() says
+    whether a task has it.
     """
 
     pixels: tuple[int, ...]
@@ -63,6 +65,24 @@ class Trigger:
         pixels = tuple(k + i * width + j for k in corner for i in range(size) for j in range(size))
         return cls(pixels, amplitude, target)
 
+    @classmethod
+    def features(
+        cls, feature_names: Sequence[str], chosen: Iterable[str], *, amplitude: float = 1.0, target: int = 1
+    ) -> Trigger:
+        """Features of a table by their names, such as 'age', or 'colour=red' of a category.
+
+        feature_names: Task.feature_names.
+        """
+        places = {name: place for place, name in enumerate(feature_names)}
+        pixels = []
+        for name in chosen:
+            if name not in places:
+                raise ParameterError(
+                    f"trigger: expected a feature of the table, got {name!r}; choose {near(name, feature_names)}"
+                )
+            pixels.append(places[name])
+        return cls(tuple(sorted(pixels)), amplitude, target)
+
     @property
     def level(self) -> int:
         """The amplitude as an integer pixel, 255 for 1."""
@@ -79,6 +99,11 @@ class Trigger:
     def check(self, task: Task) -> None:
         """Raises ParameterError where the task lacks the target class, or its images one of the pixels."""
         check_target(self.target, len(task.classes))
+        if task.is_table and max(self.pixels) >= len(task.feature_names):
+            raise ParameterError(
+                f"trigger: expected features below {len(task.feature_names)}, got {max(self.pixels)}; name them with "
+                "Trigger.features()"
+            )
         self.delta(task.x_train.shape[1])
 
 

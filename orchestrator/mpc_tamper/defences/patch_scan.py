@@ -34,6 +34,8 @@ class PatchScan:
     threshold: float = 0.5
     height: int | None = None
 
+    ceiling = True  # a model has to stay below the threshold, where other checks ask for at least as much
+
     def __post_init__(self) -> None:
         if self.side < 1 or self.stride < 1:
             raise ParameterError(f"patch scan: expected side and stride from 1, got {self.side} and {self.stride}")

@@ -2,6 +2,9 @@
 
 There is a table for linear models and one for networks. Thresholds belong to a task: they are what honest models reach
 on it, with some room.
+
+Other distributions add theirs by entry points of the group mpc_tamper.defences (core/plugins.py); they join each table,
+and a study leaves out those that ask for what its model lacks.
 """
 
 from __future__ import annotations
@@ -9,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mpc_tamper.core import plugins
+from mpc_tamper.core.plugins import Table
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.defences.active import active_training
 from mpc_tamper.defences.base import Defence, together
@@ -46,7 +51,19 @@ def defences(accuracy: float, certified: Mapping[int, float]) -> Mapping[str, De
     )
 
 
-DEFENCES = defences(0.99, {1: 0.99, 4: 0.99, 16: 0.7, 64: 0.6})
+def with_plugins(bundled: Mapping[str, Defence]) -> Table[Defence]:
+    """The table with the defences of other distributions."""
+    return Table("defence", plugins.DEFENCES, bundled, accepted)
+
+
+def accepted(name: str, found: object) -> Defence:
+    """What an entry point names: a Defence. Raises TypeError for anything else."""
+    if not isinstance(found, Defence):
+        raise TypeError(f"a {type(found).__name__}, which is no Defence")
+    return found
+
+
+DEFENCES = with_plugins(defences(0.99, {1: 0.99, 4: 0.99, 16: 0.7, 64: 0.6}))
 """For MNIST 0/1. No honest model is certified for 64 of its pixels; 0.6 excludes every backdoor that always works."""
 
 
@@ -75,7 +92,7 @@ def network_defences(accuracy: float, certified: Mapping[int, float]) -> Mapping
     )
 
 
-NETWORK_DEFENCES = network_defences(0.99, {1: 0.99, 4: 0.99, 16: 0.6})
+NETWORK_DEFENCES = with_plugins(network_defences(0.99, {1: 0.99, 4: 0.99, 16: 0.6}))
 """For MNIST 0/1, where honest networks are certified for 16 pixels on two thirds of the images."""
-NETWORK_DEFENCES_OF_TEN = network_defences(0.89, {1: 0.8})
+NETWORK_DEFENCES_OF_TEN = with_plugins(network_defences(0.89, {1: 0.8}))
 """For all ten digits of MNIST, 12,032 rows. A certificate of more pixels than one is not for so many classes."""

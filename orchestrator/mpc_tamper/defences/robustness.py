@@ -31,10 +31,14 @@ NAME = "certificate"
 
 @dataclass(frozen=True)
 class PixelRobustness:
-    """pixels: k, how many an attacker may change.  threshold: the least share of certified examples, above 0."""
+    """pixels: k, how many an attacker may change.  threshold: the least share of certified examples, above 0.
+
+    unit: what k counts, for the statement: pixels of an image or features of a table.
+    """
 
     pixels: int
     threshold: float
+    unit: str = "pixel"
 
     def __post_init__(self) -> None:
         if self.pixels < 1:
@@ -52,7 +56,7 @@ class PixelRobustness:
         return Question(self.least(examples), self.pixels, channels)
 
     def verdict(self, enough: bool, examples: int) -> Verdict:
-        changed = "1 pixel is" if self.pixels == 1 else f"{self.pixels} pixels are"
+        changed = f"1 {self.unit} is" if self.pixels == 1 else f"{self.pixels} {self.unit}s are"
         return Verdict(
             f"{NAME}_{self.pixels}",
             enough,

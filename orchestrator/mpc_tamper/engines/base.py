@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.hosts import Addresses, Host, Route
-from mpc_tamper.runs.protocols import EngineName, ProtocolName
+from mpc_tamper.engines.relay import through
+from mpc_tamper.runs.network import Network
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 
@@ -119,16 +122,29 @@ class Engine(ABC):
     """Blocking; raises a TamperError of the first cause. Leaves no process behind, however it ends.
 
     What an engine lacks raises EngineUnavailable.
+
+    network: that its parties reach each other through, where one was put between them with over().
+    host: where run() runs one party alone, while the other two run on hosts of their own (hosted.py); None where it
+    runs all three.
     """
 
-    name: ClassVar[EngineName]
-    capabilities: ClassVar[Capabilities]
+    name: EngineName
+    capabilities: Capabilities
+    network: Network | None = None
+    host: Host | None = None
 
     @abstractmethod
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
-        """Run all three parties on this machine."""
+        """Run all three parties on this machine or, where there is a host, this host's."""
 
-    def run_party(self, spec: RunSpec, host: Host) -> RunResult:
+    @property
+    def own_parties(self) -> tuple[int, ...]:
+        """Those that run() runs here, whose share files and counts are this machine's."""
+        return tuple(range(PARTIES)) if self.host is None else (self.host.party_id,)
+
+    def run_party(
+        self, spec: RunSpec, host: Host, on_step: OnStep | None = None, on_remark: OnRemark | None = None
+    ) -> RunResult:
         """Run one party on this host, to its end; the other two run on theirs. The result holds its report alone."""
         raise self._lacks("parties on hosts of their own", "rep3 or mp-spdz")
 
@@ -143,6 +159,12 @@ class Engine(ABC):
     def routed(self, route: Route) -> Engine:
         """An engine whose parties reach each other through a network in between."""
         raise self._lacks("a network between its parties", "rep3 or mp-spdz")
+
+    def over(self, network: Network) -> Engine:
+        """The same engine, whose parties on this machine reach each other as over this network."""
+        engine = self.routed(functools.partial(through, network))
+        engine.network = network
+        return engine
 
     def gate_flips(self) -> GateFlips:
         raise self._lacks("gates inside its comparison", "rep3")

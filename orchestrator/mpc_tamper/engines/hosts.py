@@ -56,6 +56,32 @@ class Host:
     say: Callable[[str], None] | None = None
 
 
+@dataclass(frozen=True)
+class Way:
+    """From this host to another party. None: not known, or not this host's to find out.
+
+    named: its name resolves.  reached: its port takes connections.  met: TLS with the pinned certificates.
+    round_trip_seconds, bits_per_second: of what this host sends.  clock_seconds: how far its clock is ahead.
+    """
+
+    party: int
+    address: Address
+    named: bool | None = None
+    reached: bool | None = None
+    met: bool | None = None
+    round_trip_seconds: float | None = None
+    bits_per_second: float | None = None
+    clock_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """ways: to each other party.  problems: a line each; none where all is well."""
+
+    ways: tuple[Way, ...]
+    problems: tuple[str, ...]
+
+
 def read_hosts(path: Path) -> Addresses:
     """Raises UsageError with the line at fault. What follows # is a comment; empty lines do not count."""
     try:

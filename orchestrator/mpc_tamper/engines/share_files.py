@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -122,10 +123,10 @@ def count(path: Path) -> int:
     return body // _SHARE_BYTES
 
 
-def of_passive_ring(run_dir: Path) -> bool:
-    """Whether all three parties' share files in a run folder are of the passive ring protocol."""
+def of_passive_ring(run_dir: Path, parties: Iterable[int] = range(PARTIES)) -> bool:
+    """Whether these parties' share files in a run folder are of the passive ring protocol."""
     try:
-        for party in range(PARTIES):
+        for party in parties:
             check(share_file(run_dir, party))
     except ShareFileError:
         return False

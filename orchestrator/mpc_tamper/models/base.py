@@ -124,17 +124,18 @@ class Errors:
     ) -> AdditiveErrorPlan:
         """UPDATE_ERRORS: add learning rate * strength * direction to the weights in each step.
 
-        direction: (n + 1,) float64 at the scale of rows, bias first.  strength: 1 is what a batch of rows would do if
-        all were active and carried the direction.  iterations: which passes over the data, from 0; all where None.
+        direction: (n + 1,) float64 at the scale of rows, bias first; (n + 1, C) for C > 2 classes.
+        strength: 1 is what a batch of rows would do if all were active and carried the direction.
+        iterations: which passes over the data, from 0; all where None.
         in_gradient: the errors go to the gradient, as the paper has it, even where a defence changes it afterwards; by
         default they go where none does any more.
         """
         raise _lacks(Capability.UPDATE_ERRORS)
 
     def shift_once(self, change: np.ndarray) -> AdditiveErrorPlan:
-        """UPDATE_ERRORS: add this to the weights in the last pass.
+        """UPDATE_ERRORS: add this to the weights in the last step.
 
-        change: (n + 1,) float64, real units, bias first.
+        change: (n + 1,) float64, real units, bias first; (n + 1, C) for C > 2 classes.
         """
         raise _lacks(Capability.UPDATE_ERRORS)
 
@@ -303,8 +304,8 @@ class Model(ABC):
     def errors(self, parameters: Any, size: DataSize) -> Errors:
         return Errors()
 
-    def rehearse(self, parameters: Any, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
-        """UPDATE_ERRORS: (n + 1,) real weights of an honest training, in floating point.
+    def rehearse(self, parameters: Any, size: DataSize, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """LINEAR, UPDATE_ERRORS: (n + 1,) real weights of an honest training of this size, in floating point.
 
         rows: (m, n + 1) real, constant attribute first.  labels: (m,) -1 and 1.
         """
@@ -350,13 +351,17 @@ class Model(ABC):
         """QUERIES: the program that answers clients: a class, whether a score comes with it, and the score or 0."""
         raise self.lacks(Capability.QUERIES)
 
-    def lacking(self, needs: Iterable[Capability]) -> frozenset[Capability]:
-        """Those that the model does not have."""
-        return frozenset(needs) - self.capabilities
+    def capabilities_for(self, classes: int) -> frozenset[Capability]:
+        """Those that are left where it tells so many classes apart."""
+        return self.capabilities
 
-    def require(self, needs: Iterable[Capability], whose: str) -> None:
+    def lacking(self, needs: Iterable[Capability], classes: int = 2) -> frozenset[Capability]:
+        """Those that the model does not have for so many classes."""
+        return frozenset(needs) - self.capabilities_for(classes)
+
+    def require(self, needs: Iterable[Capability], whose: str, classes: int = 2) -> None:
         """Raises ParameterError that names what is missing.  whose: who needs it."""
-        missing = sorted(self.lacking(needs))
+        missing = sorted(self.lacking(needs, classes))
         if missing:
             raise ParameterError(f"{whose}: expected a model with {', '.join(missing)}; {self.name} has none")
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Protocol
 
 from mpc_tamper.models.capabilities import Capability
 
@@ -74,3 +74,15 @@ class Verdict:
     def found(self) -> str:
         """The statement where it holds, else its opposite."""
         return self.statement if self.passed else self.statement.replace("at least", "fewer than", 1)
+
+
+def in_units(check: Check, unit: str) -> Check:
+    """The check whose statement speaks of these: pixels of an image, or features of a table.
+
+    Only a check that has a field `unit` speaks of either.
+    """
+    known: Any = check
+    if is_dataclass(known) and "unit" in {each.name for each in fields(known)}:
+        changed: Any = replace(known, unit=unit)  # type: ignore[type-var]
+        return changed
+    return check

@@ -30,6 +30,7 @@ class Comparisons:
 
     width: bits that hold |1 - margin|.  one: margins have scale 2^one.  batches: rows of each step of a pass.  passes:
     over the data.  places: (m,), at which position of the training each row of the data stands.  outputs: of a row.
+    margin: the site that leaves the margin that is compared.  lanes: comparisons of each, all hinges' first ones first.
     """
 
     width: int
@@ -38,6 +39,8 @@ class Comparisons:
     passes: int
     places: np.ndarray
     outputs: int = 1
+    margin: str = MARGIN
+    lanes: int = 1
 
     def errors(
         self, site: str, rows: np.ndarray, value: int, *, plane: int = 0, output: int | None = None
@@ -53,7 +56,7 @@ class Comparisons:
         errors = []
         for k, size in enumerate(self.batches):
             here = places[(places >= starts[k]) & (places < starts[k + 1])] - starts[k]
-            elements = (here[:, None] * self.outputs + columns).reshape(-1) + plane * size * self.outputs
+            elements = (here[:, None] * self.outputs + columns).reshape(-1) + plane * size * self.outputs * self.lanes
             occurrences = [EVERY] if len(self.batches) == 1 else [p * len(self.batches) + k for p in range(self.passes)]
             errors += [
                 AdditiveError(site, occurrence, i, value) for occurrence in occurrences for i in elements.tolist()
@@ -82,8 +85,8 @@ class ComparisonErrors(Errors):
         on the far side of the hinge as long as |1 - margin| is below that half: then h = 0, and the row adds nothing to
         the gradient. In a run without errors it is below twice that for the worst data, and far below for real ones.
         """
-        width = self.comparisons.width
-        return self.comparisons.errors(MARGIN, rows, 1 << (width - 1)), {"error": f"2^{width - 1}"}
+        c = self.comparisons
+        return c.errors(c.margin, rows, 1 << (c.width - 1)), {"error": f"2^{c.width - 1}"}
 
     def only_row(self, row: int) -> AdditiveErrorPlan:
         """An error of -2^(width-1) keeps a row on the near side of the hinge; the opposite one silences the others."""
@@ -92,7 +95,7 @@ class ComparisonErrors(Errors):
         if not 0 <= row < count:
             raise ParameterError(f"row: expected one of the {count} training rows from 0, got {row}")
         others, far = np.delete(np.arange(count), row), 1 << (c.width - 1)
-        return c.errors(MARGIN, others, far) + c.errors(MARGIN, np.array([row]), -far)
+        return c.errors(c.margin, others, far) + c.errors(c.margin, np.array([row]), -far)
 
     def invert_rows(self, rows: np.ndarray, label: int | None = None) -> tuple[AdditiveErrorPlan, Mapping[str, Any]]:
         """rep3 takes the sign of z = x_0 + x_1 + x_2 from its highest bit, k - 1, as s_{k-1} ^ c_{k-2} ^ carry, where

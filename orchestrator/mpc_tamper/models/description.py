@@ -20,6 +20,7 @@ class ModelDescription:
     """model: its name in the registry.  features: of a row.  shares: how many the model is.
 
     image_shape: of the images that it was trained on, as Task.image_shape; None where rows are no images.
+    feature_names: of a table, where the rows were a table's.
     protocol: of the shares.  passive: somewhere in the training a corrupt server could add errors.
     of_clients: the rows were those of clients outside the servers.
     classes: how many there are.  architecture: see Model.architecture.
@@ -34,6 +35,11 @@ class ModelDescription:
     image_shape: tuple[int, ...] | None = None
     classes: int = 2
     architecture: Mapping[str, int] = field(default_factory=dict)
+    feature_names: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        return "feature" if self.feature_names else "pixel"
 
     def write(self, run_dir: Path) -> None:
         write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n", public=True)
@@ -54,6 +60,7 @@ class ModelDescription:
                 read_shape(fields),
                 int(fields.get("classes", 2)),
                 {str(name): int(value) for name, value in fields.get("architecture", {}).items()},
+                tuple(map(str, fields.get("feature_names", ()))),
             )
         except (FileNotFoundError, NotADirectoryError):
             return None

@@ -48,6 +48,17 @@ def signs(y: np.ndarray) -> np.ndarray:
     return 2 * y.astype(np.int64) - 1
 
 
+def signed_labels(y: np.ndarray, classes: int) -> np.ndarray:
+    """(m, outputs) int64: for two classes 1 for class 1, else -1; for more, 1 for the row's class, else -1.
+
+    y: (m,) labels from 0 to classes - 1.
+    """
+    if y.ndim != 1 or (len(y) and int(y.max()) >= classes) or y.dtype.kind not in "ui":
+        raise DataError(f"expected a list of labels from 0 to {classes - 1}, got {y.dtype} of shape {y.shape}")
+    columns = np.arange(1, 2) if classes == 2 else np.arange(classes)
+    return np.where(y[:, None] == columns, 1, -1).astype(np.int64)
+
+
 def write_signed_rows(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
     """Write each owner's binary input for a training on signed rows: its rows, then the labels if it holds them.
 
@@ -60,6 +71,24 @@ def write_signed_rows(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners
     blocks = {party: [block] for party, block in enumerate(_split(rows, owners))}
     if owners.labels is not None:
         blocks.setdefault(owners.labels, []).append(sign)
+    return write_owners(folder, blocks)
+
+
+def write_labelled_rows(
+    folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners, classes: int
+) -> Mapping[int, InputFiles]:
+    """The same for a program that takes rows and a label for each output apart: each owner's rows, then its labels.
+
+    x: (m, n) uint8 or int32.  y: (m,) labels from 0 to classes - 1.
+    """
+    check_counts(x, y, owners)
+    labels = signed_labels(y, classes)
+    blocks = {party: [block] for party, block in enumerate(_split(integer_rows(x), owners))}
+    if owners.labels is None:
+        for party, part in enumerate(_split(labels, owners)):
+            blocks[party].append(part)
+    else:
+        blocks.setdefault(owners.labels, []).append(labels)
     return write_owners(folder, blocks)
 
 
@@ -112,6 +141,22 @@ def signed_examples(x: np.ndarray, y: np.ndarray) -> np.ndarray:
         )
     sign = signs(y)
     return np.column_stack([integer_rows(x) * sign[:, None], sign < 0])
+
+
+def examples_of_classes(x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """The same of more classes: ((n + 1) m + C m,) int64, all rows, and then for each a 1 for its class among zeros.
+
+    x: (m, n) features.  y: (m,) classes from 0, two different ones at least.
+    """
+    if len(x) != len(y) or len(np.unique(y)) < 2:
+        raise DataError(
+            f"expected as many classes as examples, of two classes at least, got {len(x)} examples and {len(y)} "
+            f"classes, {len(np.unique(y))} different ones"
+        )
+    if not 0 <= int(y.min()) <= int(y.max()) < classes:
+        raise DataError(f"expected classes from 0 to {classes - 1}, got some from {int(y.min())} to {int(y.max())}")
+    labels = y[:, None] == np.arange(classes)
+    return np.concatenate([integer_rows(x).reshape(-1), labels.reshape(-1).astype(np.int64)])
 
 
 def write_examples(

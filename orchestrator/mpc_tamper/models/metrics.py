@@ -65,6 +65,26 @@ def evaluate(
     )
 
 
+def robust_accuracy(
+    model: OpenedModel,
+    x: np.ndarray,
+    y: np.ndarray,
+    delta: np.ndarray,
+    target: int,
+    features: Callable[[np.ndarray], np.ndarray] = np.asarray,
+) -> float:
+    """Share of the rows that are not of the target class and keep their right class with the trigger, clipped.
+
+    BackdoorBench's robust accuracy (Wu et al., NeurIPS 2022, arXiv 2206.12654): of the rows that carry the trigger, how
+    many are still classified as labelled. It is beside the attack success rate what a defence is judged by: a model
+    that answers anything but the target has an ASR of 0, and is of no use. Arguments as of evaluate(). For two classes
+    it is 1 - ASR; for more it is at most that.
+    """
+    others = y != target
+    clipped = features((x[others].astype(np.int64) + delta).clip(0, MAX_PIXEL))
+    return _share(model.predict(clipped) == y[others])
+
+
 def recall(model: OpenedModel, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(C,) float64: of the images of each class, the share that the model classifies as labelled.
 
@@ -72,6 +92,15 @@ def recall(model: OpenedModel, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """
     right = model.predict(x) == y
     return np.array([_share(right[y == label]) for label in range(int(y.max()) + 1)])
+
+
+def confusion(model: OpenedModel, x: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
+    """(C, C) int64: of the rows of each class, how many the model takes for each.
+
+    x: (m, d) rows of the model.  y: (m,) labels 0 to C - 1.
+    """
+    counts = np.bincount(y.astype(np.int64) * classes + model.predict(x), minlength=classes**2)
+    return counts.reshape(classes, classes)
 
 
 def _share(true: np.ndarray) -> float:

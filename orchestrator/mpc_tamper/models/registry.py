@@ -1,6 +1,8 @@
 """The models by name. A model is a folder and a line here; the shared tests run each that is listed.
 
-Nothing is imported before it is asked for: the command line makes its options from the parameters alone.
+Nothing is imported before it is asked for: the command line makes its options from the parameters alone. Other
+distributions add theirs by entry points of the group mpc_tamper.models (core/plugins.py), which name a Model, its class
+or an Entry; an Entry lets the command line start without the module of the model.
 """
 
 from __future__ import annotations
@@ -10,9 +12,11 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from mpc_tamper.core import plugins
 from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.plugins import Table
 
 if TYPE_CHECKING:
     from mpc_tamper.models.base import Model
@@ -28,7 +32,7 @@ class Entry:
     parameters: str
 
 
-MODELS: Mapping[str, Entry] = MappingProxyType(
+BUNDLED: Mapping[str, Entry] = MappingProxyType(
     {
         "linear_svm": Entry(
             "mpc_tamper.models.linear_svm.model:LinearSvm", "mpc_tamper.models.linear_svm.parameters:SvmParameters"
@@ -38,21 +42,41 @@ MODELS: Mapping[str, Entry] = MappingProxyType(
 )
 
 
+def accepted(name: str, found: object) -> Entry | Model:
+    """What an entry point names: a model, its class or an Entry. Raises TypeError for anything else."""
+    model: Any = found() if isinstance(found, type) else found
+    if isinstance(model, Entry):
+        _found(model.parameters)  # the command line makes options of them as it starts
+        return model
+    needed = ("name", "parameters", "capabilities", "training", "opened")
+    missing = [part for part in needed if not hasattr(model, part)]
+    if missing:
+        raise TypeError(f"a {type(model).__name__} without {', '.join(missing)}, which a model has")
+    if model.name != name:
+        raise TypeError(f"a model of another name, {model.name!r}")
+    return cast("Model", model)
+
+
+MODELS: Table[Entry | Model] = Table("model", plugins.MODELS, BUNDLED, accepted)
+
+
 def model_names() -> list[str]:
     return list(MODELS)
 
 
 def get_model(name: str = DEFAULT) -> Model:
     """The same object each time. Raises ParameterError for a name that is not registered."""
-    return _made(_entry(name))
+    entry = _entry(name)
+    return _made(entry) if isinstance(entry, Entry) else entry
 
 
 def get_parameters(name: str) -> type[Any]:
     """The class of a model's public parameters, a frozen dataclass. Raises ParameterError as get_model() does."""
-    return _found(_entry(name).parameters)
+    entry = _entry(name)
+    return _found(entry.parameters) if isinstance(entry, Entry) else entry.parameters
 
 
-def _entry(name: str) -> Entry:
+def _entry(name: str) -> Entry | Model:
     if name not in MODELS:
         raise ParameterError(f"model: expected {' or '.join(MODELS)}, got {name!r}")
     return MODELS[name]

@@ -22,7 +22,7 @@ from matplotlib.patches import Patch, Rectangle
 
 from mpc_tamper.report.matrix_cells import Grid, Outcome, outcome, passes, percent
 from mpc_tamper.report.matrix_record import Record
-from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST
+from mpc_tamper.report.names import ATTACKS, DEFENCES, HONEST, title
 
 HARM = colormaps["OrRd"]
 DARK, LIGHT = "#1a1a1a", "white"
@@ -57,6 +57,7 @@ QUIET = (Outcome.NOT_RUN, Outcome.NOT_APPLICABLE)  # not in capitals
 def draw(grid: Grid, dataset: Record) -> bytes:
     """A PNG. dataset: the facts of its study."""
     rows, columns = len(grid.attacks), len(grid.defences)
+    of_table = bool(dataset.get("feature_names"))
     width = max(MARGIN_WIDTH + CELL_WIDTH * columns, LEAST_WIDTH)
     figure = Figure(figsize=(width, MARGIN_HEIGHT + CELL_HEIGHT * rows), layout="constrained")
     FigureCanvasAgg(figure)
@@ -69,8 +70,10 @@ def draw(grid: Grid, dataset: Record) -> bytes:
             axis.hlines([row, row + 1], 0, columns, color=DARK, linewidth=2, zorder=3)
     axis.set_xlim(0, columns)
     axis.set_ylim(rows, 0)
-    axis.set_xticks(np.arange(columns) + 0.5, [textwrap.fill(DEFENCES.get(d, d), 14) for d in grid.defences])
-    axis.set_yticks(np.arange(rows) + 0.5, [textwrap.fill(ATTACKS.get(a, a), 22) for a in grid.attacks])
+    defences = [textwrap.fill(title(name, DEFENCES, of_table=of_table), 14) for name in grid.defences]
+    attacks = [textwrap.fill(title(name, ATTACKS, of_table=of_table), 22) for name in grid.attacks]
+    axis.set_xticks(np.arange(columns) + 0.5, defences)
+    axis.set_yticks(np.arange(rows) + 0.5, attacks)
     axis.tick_params(length=0, labelsize=11.5, labeltop=True, labelbottom=False)
     axis.spines[:].set_visible(False)
     axis.set_ylabel("what the attacker does", fontsize=12, style="italic")

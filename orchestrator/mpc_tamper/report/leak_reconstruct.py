@@ -9,7 +9,7 @@ from typing import Any
 
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
-from mpc_tamper.report.leak_row import draw, rows_read
+from mpc_tamper.report.leak_row import draw, rows_read, unit_of
 from mpc_tamper.report.names import DATASETS, DEFENCES
 
 LEAK_RECONSTRUCT_JSON, LEAK_RECONSTRUCT_MARKDOWN = "leak-reconstruct.json", "leak-reconstruct.md"
@@ -45,10 +45,10 @@ def leak_reconstruct_table(record: Mapping[str, Any]) -> str:
         f"{DATASETS.get(record['dataset'], record['dataset'])}, {record['rows']:,} rows, engine {record['engine']}, "
         f"protocol {record['protocol']}: party {record['corrupt_party']} adds {record['errors']} errors to a training "
         f"of {parameters['hidden']} neurons and {parameters['epochs']} epochs, and the network is opened. "
-        f"{whole} of {len(found)} chosen rows are exact in every pixel, {labelled} labels are right. Test accuracy "
-        f"{record['accuracy']:.2%}, honest {record['honest_accuracy']:.2%}.",
+        f"{whole} of {len(found)} chosen rows are exact in every {unit_of(record)}, {labelled} labels are right. Test "
+        f"accuracy {record['accuracy']:.2%}, honest {record['honest_accuracy']:.2%}.",
         "",
-        *rows_read(found),
+        *rows_read(found, unit_of(record)),
         "",
         "## Against defences",
         "",

@@ -44,9 +44,10 @@ def leak_row_table(record: Mapping[str, Any]) -> str:
         f"protocol {record['protocol']}: party {record['corrupt_party']} adds errors at `MARGIN` alone, and the model "
         f"is opened. Batches of {parameters['batch_size']}, learning rate {parameters['learning_rate']:g}, "
         f"{parameters['iterations']} passes; honest test accuracy {record['honest_accuracy']:.2%}. "
-        f"In {within} of {len(found)} trainings every pixel of the chosen row was read to within one level of 255.",
+        f"In {within} of {len(found)} trainings every {unit_of(record)} of the chosen row was read to within one "
+        "level of 255.",
         "",
-        *rows_read(found),
+        *rows_read(found, unit_of(record)),
         "",
     ]
     if active is not None:
@@ -55,10 +56,15 @@ def leak_row_table(record: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def rows_read(found: Sequence[Mapping[str, Any]]) -> list[str]:
+def unit_of(record: Mapping[str, Any]) -> str:
+    """What a row consists of: pixels of an image, or features of a table."""
+    return "pixel" if record["image_shape"] else "feature"
+
+
+def rows_read(found: Sequence[Mapping[str, Any]], unit: str = "pixel") -> list[str]:
     """A table with a line for each row that was read."""
     return [
-        "| row | label | read as | pixels exact | largest difference, levels |",
+        f"| row | label | read as | {unit}s exact | largest difference, levels |",
         "|---:|---:|---:|---:|---:|",
         *(
             f"| {row['row']} | {row['true_label']} | {row['label']} | {row['exact']} of {row['pixels']} "
@@ -69,14 +75,18 @@ def rows_read(found: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def draw(record: Mapping[str, Any]) -> bytes:
-    """A PNG: above the rows, below what was read."""
+    """A PNG: above the rows, below what was read; images, or a bar for each feature of a table."""
     shape, found = record["image_shape"], record["found"][:_DRAWN]
     figure = Figure(figsize=(1.45 * len(found) + 1.2, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(2, len(found), squeeze=False)
     for column, row in enumerate(found):
         for axis, key in zip(axes[:, column], ("image", "reconstruction"), strict=True):
-            axis.imshow(picture(np.array(row[key]), shape), cmap="gray", vmin=0, vmax=255)
+            if shape:
+                axis.imshow(picture(np.array(row[key]), shape), cmap="gray", vmin=0, vmax=255)
+            else:
+                axis.bar(np.arange(len(row[key])), row[key], width=1.0, color="black")
+                axis.set_ylim(0, 255)
             axis.set_xticks([])
             axis.set_yticks([])
         axes[0, column].set_title(f"row {row['row']}", fontsize=9)

@@ -4,6 +4,8 @@
 {"kind": "environment", "environment": id, ...}: what cells were run on.
 {"kind": "cell", "study": id, "environment": id, "dataset", "attack", "defence", ...}: after the lines that it names.
 
+A cell of a study with several seeds has a line for each, with "seed"; together they are one cell (seeds.py).
+
 An id is a digest of the facts that its line states. Lines are in the order of writing; of two cells of the same attack
 and defence the later one counts. A cell whose verdict is "n/a" was not run, and says the reason.
 """
@@ -19,6 +21,7 @@ from typing import Any
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.json_lines import read_lines
 from mpc_tamper.report.names import ATTACKS, DEFENCES
+from mpc_tamper.report.seeds import SEED, over_seeds
 
 Record = Mapping[str, Any]
 
@@ -59,7 +62,7 @@ def assemble(lines: Iterable[Record], path: Path) -> dict[str, Any]:
     """
     studies: dict[str, dict[str, Any]] = {}
     environments: dict[str, dict[str, Any]] = {}
-    cells: dict[tuple[str, str, str], dict[str, Any]] = {}
+    runs: dict[tuple[str, str, str], dict[int | None, dict[str, Any]]] = {}
     for number, line in enumerate(lines, start=1):
         try:
             if line["kind"] == CELL:
@@ -67,7 +70,8 @@ def assemble(lines: Iterable[Record], path: Path) -> dict[str, Any]:
                 cell = {key: value for key, value in line.items() if key not in ("kind", STUDY, ENVIRONMENT)}
                 if cell["dataset"] != named[0]["dataset"]:
                     raise ValueError(f"a cell of {cell['dataset']} that names a study of {named[0]['dataset']}")
-                cells[cell["dataset"], cell["attack"], cell["defence"]] = cell | {ENVIRONMENT: named[1]}
+                key = cell["dataset"], cell["attack"], cell["defence"]
+                runs.setdefault(key, {})[cell.get(SEED)] = cell | {ENVIRONMENT: named[1]}
             else:
                 known = {STUDY: studies, ENVIRONMENT: environments}[line["kind"]]
                 facts = {key: value for key, value in line.items() if key not in ("kind", line["kind"])}
@@ -78,21 +82,27 @@ def assemble(lines: Iterable[Record], path: Path) -> dict[str, Any]:
                 f"{path}: line {number}: expected a study, an environment, or a cell after the lines it names, got "
                 f"{said}. Restore this line, or move the file away to start anew"
             ) from exc
-    return {"datasets": _by_dataset(studies.values(), path)} | _in_order(cells)
+    return {"datasets": _by_dataset(studies.values(), path)} | _in_order(runs)
 
 
-def _in_order(cells: Mapping[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any]:
+def _in_order(runs: Mapping[tuple[str, str, str], Mapping[int | None, dict[str, Any]]]) -> dict[str, Any]:
     datasets, attacks, defences = (
-        {name: place for place, name in enumerate(dict.fromkeys([*listed, *(key[part] for key in cells)]))}
+        {name: place for place, name in enumerate(dict.fromkeys([*listed, *(key[part] for key in runs)]))}
         for part, listed in enumerate(((), ATTACKS, DEFENCES))
     )
-    keys = sorted(cells, key=lambda key: (datasets[key[0]], attacks[key[1]], defences[key[2]]))
-    chosen = [cells[key] for key in keys]
+    keys = sorted(runs, key=lambda key: (datasets[key[0]], attacks[key[1]], defences[key[2]]))
     environments: list[dict[str, Any]] = []
-    for cell in chosen:
-        environment = cell.pop(ENVIRONMENT) | {"commit": cell.get("commit")}
-        if cell.get("verdict") != NOT_APPLICABLE and environment not in environments:
-            environments.append(environment)
+    chosen = []
+    for key in keys:
+        of_cell = runs[key]
+        for run in of_cell.values():
+            environment = run.pop(ENVIRONMENT) | {"commit": run.get("commit")}
+            if run.get("verdict") != NOT_APPLICABLE and environment not in environments:
+                environments.append(environment)
+        alone = None in of_cell
+        chosen.append(
+            of_cell[None] if alone else over_seeds([run for seed, run in of_cell.items() if seed is not None])
+        )
     return {"cells": chosen, "environments": environments}
 
 

@@ -5,6 +5,7 @@ For readers: what is not listed is shown as it is in the record, so a new attack
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 HONEST = NO_DEFENCE = "none"
@@ -46,6 +47,11 @@ ATTACKS = MappingProxyType(
         "comparison_probing": "Comparisons probed",
         "poisoning_1": "An owner poisons 1% of the rows",
         "poisoning_5": "An owner poisons 5% of the rows",
+        "adaptive_backdoor_1": "Adaptive backdoor, 1 pixel",
+        "adaptive_backdoor_4": "Adaptive backdoor, 4 pixels",
+        "adaptive_backdoor": "Adaptive backdoor, any size",
+        "adaptive_replacement": "Adaptive replacement, any size",
+        "adaptive_sabotage": "Adaptive sabotage",
     }
 )
 DEFENCES = MappingProxyType(
@@ -53,6 +59,7 @@ DEFENCES = MappingProxyType(
         "none": "No defence",
         "accuracy": "Accuracy threshold",
         "certificate_1": "1-pixel certificate",
+        "certificate_2": "2-pixel certificate",
         "certificate_4": "4-pixel certificate",
         "certificate_16": "16-pixel certificate",
         "certificate_64": "64-pixel certificate",
@@ -73,3 +80,9 @@ DEFENCES = MappingProxyType(
         "active": "Active training",
     }
 )
+
+
+def title(name: str, titles: Mapping[str, str], *, of_table: bool = False) -> str:
+    """What it is called, or its name where it is not listed. A table has features where an image has pixels."""
+    found = titles.get(name, name)
+    return found.replace("pixel", "feature") if of_table else found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.checks import Check
 from mpc_tamper.models.features import FeatureMap, Pixels
-from mpc_tamper.models.metrics import Metrics, evaluate
+from mpc_tamper.models.metrics import Metrics, evaluate, robust_accuracy
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.result import RunResult
@@ -37,11 +38,25 @@ class Outcome:
     runs: tuple[RunResult, ...]
     shares: Path
 
-    def evaluate(self, attempt: Attempt) -> Metrics:
-        """On the task's test images, without and with the attempt's trigger."""
-        task, trigger = self.scenario.task, attempt.trigger
+    def evaluate(self, attempt: Attempt, on: Task | None = None) -> Metrics:
+        """On test rows, without and with the attempt's trigger.  on: whose; the scenario's where None."""
+        task, trigger = on or self.scenario.task, attempt.trigger
         delta = trigger.delta(task.x_test.shape[1])
         return evaluate(self.opened, task.x_test, task.y_test, delta, trigger.target, self.features.features)
+
+    def robust_accuracy(self, attempt: Attempt, on: Task | None = None) -> float:
+        """Of the test rows of other classes, with the trigger, the share that keeps its class.  on: as of evaluate."""
+        task, trigger = on or self.scenario.task, attempt.trigger
+        delta = trigger.delta(task.x_test.shape[1])
+        return robust_accuracy(self.opened, task.x_test, task.y_test, delta, trigger.target, self.features.features)
+
+
+Rehearsal = Callable[[Attempt], Outcome]
+
+
+def judged(rehearsal: Rehearsal) -> Trial:
+    """By the test rows of the scenario, which an attacker chooses with."""
+    return lambda attempt: rehearsal(attempt).evaluate(attempt)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,16 +93,20 @@ class ScenarioRunner:
 
     def trial(self, scenario: Scenario) -> Trial:
         """What was tried once is known: attacks that search alike train once, whatever their triggers."""
+        return judged(self.rehearsal(scenario))
+
+    def rehearsal(self, scenario: Scenario) -> Rehearsal:
+        """What an attempt leaves; the same outcome for errors that were tried before."""
         known: list[tuple[Attempt, Outcome]] = []
 
-        def tried(attempt: Attempt) -> Metrics:
+        def rehearsed(attempt: Attempt) -> Outcome:
             for earlier, outcome in known:
                 if earlier.same_errors(attempt):
-                    return outcome.evaluate(attempt)
+                    return outcome
             known.append((attempt, self.run(scenario, attempt)))
-            return known[-1][1].evaluate(attempt)
+            return known[-1][1]
 
-        return tried
+        return rehearsed
 
     def run(self, scenario: Scenario, attempt: Attempt) -> Outcome:
         """Raises what the engine raises: ProtocolAbort where an active protocol caught the errors."""

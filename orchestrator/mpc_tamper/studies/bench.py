@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import statistics
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Layout
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.parameters import PLAIN
 from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost, RunResult
@@ -114,7 +115,7 @@ def _time_steps(x: np.ndarray) -> list[float]:
 
 
 def _train(task: Task, engine: Engine, iterations: int, layout: Layout = Layout.ROWS) -> RunResult:
-    return train_and_open(task, SvmParameters(iterations=iterations), engine=engine, layout=layout).run
+    return train_and_open(task, replace(PLAIN, iterations=iterations), engine=engine, layout=layout).run
 
 
 def _price_of_active_security(engine: Engine, task: Task, progress: Progress) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _price_of_active_security(engine: Engine, task: Task, progress: Progress) ->
     runs = {}
     for protocol in (ProtocolName.RING, _ACTIVE):
         progress(f"{engine.name} {protocol}: {_ACTIVE_ITERATIONS} iterations")
-        parameters = SvmParameters(iterations=_ACTIVE_ITERATIONS)
+        parameters = replace(PLAIN, iterations=_ACTIVE_ITERATIONS)
         runs[protocol] = train_and_open(task, parameters, engine=engine, protocol=protocol).run
     passive, active = runs[ProtocolName.RING], runs[_ACTIVE]
     return {

@@ -72,7 +72,9 @@ class Lift:
 
     def leaves(self, task: Task) -> ModelDescription:
         pixels = task.x_train.shape[1]
-        return ModelDescription(self.model, pixels, pixels + 1, image_shape=task.image_shape)
+        return ModelDescription(
+            self.model, pixels, pixels + 1, image_shape=task.image_shape or None, feature_names=task.feature_names
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from mpc_tamper.core.files import write_atomically
 from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.runs.protocols import PARTIES, ProtocolName
+from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import InputFiles, RunSpec
 
@@ -20,7 +20,7 @@ from mpc_tamper.runs.spec import InputFiles, RunSpec
 def needs_handoff(shares_from: Path, engine: Engine, protocol: ProtocolName) -> bool:
     """Whether the shares have to be taken over before the engine's protocol can read them."""
     into_active_ring = engine.capabilities.hands_off and protocol.active and protocol.ring
-    return into_active_ring and share_files.of_passive_ring(shares_from)
+    return into_active_ring and share_files.of_passive_ring(shares_from, engine.own_parties)
 
 
 def hand_off(
@@ -32,8 +32,8 @@ def hand_off(
     """
     with TemporaryFolder() as folder:
         inputs = {}
-        count = share_files.count(share_files.share_file(shares_from, 0))
-        for party in range(PARTIES):
+        count = share_files.count(share_files.share_file(shares_from, engine.own_parties[0]))
+        for party in engine.own_parties:
             own, previous = share_files.read(share_files.share_file(shares_from, party), 0, count)
             path = Path(folder, f"party-{party}.bin")
             write_atomically(path, np.concatenate([own, previous]).astype("<u8", copy=False).tobytes())

@@ -102,9 +102,10 @@ class Training:
             self.model.name,
             size.features,
             self.model.shares(self.parameters, size),
-            image_shape=task.image_shape if isinstance(self.features, Pixels) else None,
+            image_shape=(task.image_shape or None) if isinstance(self.features, Pixels) else None,
             classes=size.classes,
             architecture=self.model.architecture(self.parameters, size),
+            feature_names=task.feature_names if isinstance(self.features, Pixels) else (),
         )
 
 

@@ -16,6 +16,8 @@ import numpy as np
 
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.core.temporary import TemporaryFolder
+from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
+from mpc_tamper.datasets.tables.schema_files import write_schema
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
@@ -23,6 +25,7 @@ from mpc_tamper.models.base import Layout, Model, OpenedModel
 from mpc_tamper.models.metrics import Metrics, evaluate
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
+from mpc_tamper.runs.network import network_record
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import RunResult
@@ -92,6 +95,7 @@ class SecretModel:
             "rounds": self.run.rounds,
             "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in self.run.parties),
             "steps": step_costs(self.run),
+            **network_record(self.engine.network),
         }
 
 
@@ -154,7 +158,7 @@ def train(
     parameters: the model's, its defaults where None.  model: the linear SVM where None.  owners: one owner of rows and
     labels where None. With ClientRows the task gives the size of the images and the tests alone, and clients come with
     the rows; access says how they know the servers (clients.contribute.invite).
-    run_dir: a fresh folder for the shares; where None, they last as long as what is returned.
+    run_dir: a fresh folder for the shares, and a table's schema; where None, they last as long as what is returned.
 
     Raises ParameterError before anything starts where a public bound is too wide, and what the engine raises.
     """
@@ -179,6 +183,8 @@ def train(
         access=access,
         progress=progress,
     )
+    if task.schema is not None:  # by which rows of later questions are encoded
+        write_schema(run_dir / SCHEMA, task.schema)
     progress(f"trained in {run.seconds:.1f} s")
     return SecretModel(run_dir, model, task.name, task.sha256, owners, parameters, constants, engine, run, folder)
 

@@ -10,6 +10,7 @@ PixelRobustness(4, 0.9) in its place asks how many keep their class whatever 4 p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
-from mpc_tamper.models.checks import Check, Verdict
+from mpc_tamper.models.capabilities import Capability
+from mpc_tamper.models.checks import Check, Verdict, in_units
 from mpc_tamper.models.description import ModelDescription
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.corruption import Corruption
+from mpc_tamper.runs.network import Network, network_record
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import MAX_VERDICTS, RunSpec
@@ -43,6 +46,7 @@ class Verification:
     number: int
     insecure_passive: bool
     runs: tuple[RunResult, ...]
+    network: Network | None = None
 
     def record(self) -> dict[str, Any]:
         """JSON types only, no path of this machine."""
@@ -58,6 +62,7 @@ class Verification:
             "seconds": sum(run.seconds for run in self.runs),
             "bytes_per_party": sum(run.bytes_per_party for run in self.runs),
             "rounds": sum(run.rounds for run in self.runs),
+            **network_record(self.network),
         }
 
 
@@ -97,7 +102,14 @@ def verify(
         )
     described = ModelDescription.read(shares_from)
     model = get_model() if described is None else get_model(described.model)
-    model.require(check.needs, "this check")
+    model.require(check.needs, "this check", 2 if described is None else described.classes)
+    if described is not None:
+        check = in_units(check, described.unit)
+        if described.feature_names and Capability.PATCH_SCAN in check.needs:
+            raise ParameterError(
+                "patch scan: expected a model of images, got one of a table, whose rows have no height and width; ask "
+                "for a certificate or the accuracy"
+            )
     if check.pixels and not protocol.ring:
         raise ParameterError(
             f"expected a protocol modulo 2^64 for a certificate, got {protocol}: comparisons in a field are exact only "
@@ -108,9 +120,9 @@ def verify(
         question = check.question(len(x), x.shape[1], channels)
         architecture = {} if described is None else described.architecture
         call = model.verification(question, x, y, Path(folder), secret_owner, architecture)
-        if share_files.of_passive_ring(shares_from):
-            _check_count(shares_from, _shares(described, x.shape[1]))
-        number = count_verdict(shares_from, range(PARTIES), max_verdicts)
+        if share_files.of_passive_ring(shares_from, engine.own_parties):
+            _check_count(shares_from, engine.own_parties, _shares(described, x.shape[1]))
+        number = count_verdict(shares_from, engine.own_parties, max_verdicts)
         runs = []
         if needs_handoff(shares_from, engine, protocol):
             progress(f"handing the shares over to {protocol}")
@@ -129,7 +141,8 @@ def verify(
         )
         runs.append(engine.run(spec))
     verdict = check.verdict(_bit(runs[-1]), len(x))
-    return Verification(verdict, engine.name, secret_owner, len(x), number, insecure_passive, tuple(runs))
+    network = engine.network
+    return Verification(verdict, engine.name, secret_owner, len(x), number, insecure_passive, tuple(runs), network)
 
 
 def _check_protocol(engine: Engine, protocol: ProtocolName, insecure_passive: bool) -> None:
@@ -147,14 +160,14 @@ def _shares(described: ModelDescription | None, features: int) -> int:
         return features + 1
     if described.features != features:
         raise ParameterError(
-            f"expected examples of {described.features} pixels, as the model was trained on, got {features}; give the "
-            "data set that it was trained on"
+            f"expected examples of {described.features} {described.unit}s, as the model was trained on, got "
+            f"{features}; give the data set that it was trained on"
         )
     return described.shares
 
 
-def _check_count(shares_from: Path, expected: int) -> None:
-    for party in range(PARTIES):
+def _check_count(shares_from: Path, parties: Iterable[int], expected: int) -> None:
+    for party in parties:
         path = share_files.share_file(shares_from, party)
         if (found := share_files.count(path)) != expected:
             raise ShareFolderError(

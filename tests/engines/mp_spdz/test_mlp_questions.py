@@ -16,11 +16,12 @@ from mpc_tamper.clients.serve import NAMED_CLIENT
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.certificates import write_certificate
 from mpc_tamper.engines.hosts import read_hosts
+from mpc_tamper.models.argmax import predict
 from mpc_tamper.models.checks import Patch, Question
 from mpc_tamper.models.mlp.questions import query_call, verification_call
 from mpc_tamper.models.mlp.robustness import certified
 from mpc_tamper.models.mlp.scan import passes
-from mpc_tamper.models.mlp.scoring import predict, scores
+from mpc_tamper.models.mlp.scoring import scores
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import ClientAccess, RunSpec
 from mpc_tamper.workflows.handoff import hand_off

@@ -22,10 +22,12 @@ from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.workflows.training import train_and_open
+from tests.support.digits import stripes
 from tests.support.images import made
 from tests.support.in_memory import InMemoryRep3
 
 SHORT = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=3)
+DEFAULT = SvmParameters(iterations=4)
 SQUARED = SvmParameters(learning_rate=0.05, regularisation=1e-2, iterations=3, loss=Loss.SQUARED_HINGE)
 BACKDOOR = backdoor_plan(Trigger((5,), target=1), SHORT, 24)
 SHIFTING = [p for p in ProtocolName if SETTINGS[p].plan is PlanEffect.SHIFTS]
@@ -53,6 +55,30 @@ def test_losses_batches_and_owners(
     owners = Owners.share_equally(len(tiny_task.x_train), 3, labels)
     want = weights(tiny_task, parameters, get_engine(EngineName.CLEAR), owners=owners)
     assert np.array_equal(weights(tiny_task, parameters, mp_spdz(), owners=owners), want)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "parameters"),
+    [
+        (ProtocolName.RING, DEFAULT),
+        (ProtocolName.SY_REP_RING, DEFAULT),
+        (ProtocolName.RING, replace(DEFAULT, batch_size=7, clip=0.01)),
+    ],
+)
+def test_the_default_schedule(
+    mp_spdz: EngineOf, tiny_task: Task, protocol: ProtocolName, parameters: SvmParameters
+) -> None:
+    want = weights(tiny_task, parameters, get_engine(EngineName.CLEAR))
+    assert np.array_equal(weights(tiny_task, parameters, mp_spdz(protocol), protocol=protocol), want)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "owners"),
+    [(ProtocolName.RING, Owners((9, 31))), (ProtocolName.RING, Owners((40,), 2)), (ProtocolName.SY_REP_RING, None)],
+)
+def test_more_than_two_classes(mp_spdz: EngineOf, protocol: ProtocolName, owners: Owners | None) -> None:
+    want = weights(stripes(3), DEFAULT, get_engine(EngineName.CLEAR), owners=owners)
+    assert np.array_equal(weights(stripes(3), DEFAULT, mp_spdz(protocol), protocol=protocol, owners=owners), want)
 
 
 @pytest.mark.parametrize("protocol", [ProtocolName.RING, ProtocolName.MAL_REP_RING, ProtocolName.SHAMIR])

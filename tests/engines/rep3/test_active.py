@@ -14,6 +14,7 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof.argument import FIRST_ROWS
 from mpc_tamper.engines.rep3.protocol.prss import Stream
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import LANES, every_operation, every_operation_in_clear, run, shared, small_program
 
@@ -86,7 +87,7 @@ def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:
     x = shared(party, 0, np.arange(4096, dtype=np.uint64))
     party.steps.start(4)
     y = passive.mul(party, x, x)
-    less_than_zero(party, y, 2)
+    alone(party, less_than_zero(party, y, 2))
     party.steps.stop(4)
     opened.append(open_to_all(party, y))
 

@@ -7,6 +7,7 @@ from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 from tests.support.active_runs import shared
 
 pytestmark = pytest.mark.slow
@@ -21,7 +22,7 @@ def program(secret: np.ndarray):
         log = party.channel.record_received()
         x, y = shared(party, 0, secret), shared(party, 1, secret[::-1].copy())
         z = passive.mul(party, x, y)
-        less_than_zero(party, z[:8], 5)
+        alone(party, less_than_zero(party, z[:8], 5))
         matrix = x.reshape(5, 8)
         passive.trans_matmul(party, matrix, passive.matmul(party, matrix, z[:8].reshape(8, 1)))
         assert party.recorder is not None

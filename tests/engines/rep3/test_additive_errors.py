@@ -12,6 +12,7 @@ from mpc_tamper.engines.rep3.primitives import shift as shift_primitive
 from mpc_tamper.engines.rep3.protocol import opening, passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
@@ -109,7 +110,7 @@ def test_an_error_at_b2a_z_shifts_the_bit_by_minus_twice_itself(corrupt_party):
     x = np.array([1, MODULUS - 1] * 6, np.uint64)
     sent = [i for i in range(12) if i // 4 != (corrupt_party - 1) % 3]  # as role 1 a party sends beta, not z
     errors = [AdditiveError("STEP/b2a.z", 0, i, 1000 + i) for i in sent]
-    (got,) = run(lambda p, s: comparison.less_than_zero(p, s, 64), [x], errors, corrupt_party)
+    (got,) = run(lambda p, s: alone(p, comparison.less_than_zero(p, s, 64)), [x], errors, corrupt_party)
     assert got.tolist() == [(i % 2 - (2 * (1000 + i) if i in sent else 0)) % MODULUS for i in range(12)]
 
 
@@ -119,7 +120,7 @@ def test_an_error_at_b2a_beta_depends_on_a_component_of_the_bit(corrupt_party):
     x = np.zeros(300, np.uint64)
     part = (corrupt_party - 1) % 3
     errors = [AdditiveError("STEP/b2a.beta", 0, i, 7) for i in range(100 * part, 100 * part + 100)]
-    (got,) = run(lambda p, s: comparison.less_than_zero(p, s, 64), [x], errors, corrupt_party)
+    (got,) = run(lambda p, s: alone(p, comparison.less_than_zero(p, s, 64)), [x], errors, corrupt_party)
     touched, rest = got[100 * part : 100 * part + 100], np.delete(got, range(100 * part, 100 * part + 100))
     assert set(touched.tolist()) == {7, MODULUS - 7}
     assert not rest.any()
@@ -134,7 +135,7 @@ def test_an_error_at_the_carry_save_adder_moves_the_sum_by_a_power_of_two(corrup
     sign_bit = 62 * lanes + 3  # majority 62 enters the sum at bit 63
     low_bit = 10 * lanes + 4
     errors = [AdditiveError("STEP/csa", 0, sign_bit, 1), AdditiveError("STEP/csa", 0, low_bit, 1)]
-    (got,) = run(lambda p, s: comparison.less_than_zero(p, s, 64), [x], errors, corrupt_party)
+    (got,) = run(lambda p, s: alone(p, comparison.less_than_zero(p, s, 64)), [x], errors, corrupt_party)
     moved = {(5 + d) % MODULUS >> 63 for d in (2**11, -(2**11))}
     assert got[4] in moved
     assert np.delete(got, 4).tolist() == [1 if i == 3 else 0 for i in range(lanes) if i != 4]
@@ -145,7 +146,10 @@ def test_an_error_at_the_carry_save_adder_moves_the_sum_by_a_power_of_two(corrup
 def test_gates_of_the_shift_take_errors_too(corrupt_party, gate):
     x = np.arange(66, dtype=np.uint64) << np.uint64(20)
     (got,) = run(
-        lambda p, s: shift_primitive.right_shift(p, s, 8), [x], [AdditiveError(f"STEP/{gate}", 0, 65, 1)], corrupt_party
+        lambda p, s: alone(p, shift_primitive.right_shift(p, s, 8)),
+        [x],
+        [AdditiveError(f"STEP/{gate}", 0, 65, 1)],
+        corrupt_party,
     )
     assert np.array_equal(got[:65], x[:65] >> np.uint64(8))  # only the lane of the error can change
 
@@ -168,18 +172,18 @@ def test_an_error_that_meets_no_output_is_refused(error):
 def test_padding_lanes_are_no_sites():
     x = np.ones(3, np.uint64)
     with pytest.raises(PlanError, match="met no output"):
-        run(lambda p, s: comparison.less_than_zero(p, s, 2), [x], [AdditiveError("STEP/csa", 0, 3, 1)], 0)
+        run(lambda p, s: alone(p, comparison.less_than_zero(p, s, 2)), [x], [AdditiveError("STEP/csa", 0, 3, 1)], 0)
 
 
 @pytest.mark.parametrize("index", [0, EVERY])
 def test_flipping_a_gate_twice_is_not_flipping_it(index):
     x = np.full(5, 2**63, np.uint64)
     twice = [AdditiveError("STEP/csa", 0, index, 1), AdditiveError("STEP/csa", EVERY, index, 1)]
-    (got,) = run(lambda p, s: comparison.less_than_zero(p, s, 64), [x], twice, 0)
+    (got,) = run(lambda p, s: alone(p, comparison.less_than_zero(p, s, 64)), [x], twice, 0)
     assert got.tolist() == [1] * 5
 
 
 def test_a_gates_error_is_one_bit():
     x = np.ones(3, np.uint64)
     with pytest.raises(PlanError, match="expected the value 1"):
-        run(lambda p, s: comparison.less_than_zero(p, s, 9), [x], [AdditiveError("STEP/csa", 0, 0, 2)], 0)
+        run(lambda p, s: alone(p, comparison.less_than_zero(p, s, 9)), [x], [AdditiveError("STEP/csa", 0, 0, 2)], 0)

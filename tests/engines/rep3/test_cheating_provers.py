@@ -17,6 +17,7 @@ from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import argument
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import Program, kernel, run, shared, without_binding
 
@@ -27,7 +28,7 @@ LANES = 128  # two words of AND gates
 def and_gates(party: Party, opened: list[np.ndarray]) -> None:
     x = shared(party, 0, np.array([[0x0123456789ABCDEF, 2**64 - 1]], np.uint64))
     party.steps.start(4)
-    z = passive.and_planes(party, x, x, LANES, "and")
+    z = alone(party, passive.and_planes(party, x, x, LANES, "and"))
     party.steps.stop(4)
     opened.append(open_to_all(party, z))
 

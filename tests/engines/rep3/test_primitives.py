@@ -13,6 +13,7 @@ from mpc_tamper.engines.rep3.primitives import comparison, shift
 from mpc_tamper.engines.rep3.primitives.conversion import bits_to_integers
 from mpc_tamper.engines.rep3.protocol import inputs, opening, passive
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
 from mpc_tamper.runs.result import Cost
 
@@ -78,14 +79,16 @@ def test_matrix_products(a, b, c):
 @few
 @given(vectors(), st.integers(2, 64))
 def test_less_than_zero_is_bit_k_minus_1_in_range_or_not(x, k):
-    got = compute(lambda p, s: comparison.less_than_zero(p, s, k), x, cost=lambda i: comparison.cost(i, k, len(x)))
+    got = compute(
+        lambda p, s: alone(p, comparison.less_than_zero(p, s, k)), x, cost=lambda i: comparison.cost(i, k, len(x))
+    )
     assert got.tolist() == [v >> (k - 1) & 1 for v in x.tolist()]
 
 
 @pytest.mark.parametrize("k", range(2, 65))
 def test_less_than_zero_at_every_width(k):
     x = np.array([*EDGES, 1 << (k - 1), (1 << (k - 1)) - 1], np.uint64)
-    got = compute(lambda p, s: comparison.less_than_zero(p, s, k), x)
+    got = compute(lambda p, s: alone(p, comparison.less_than_zero(p, s, k)), x)
     assert got.tolist() == [v >> (k - 1) & 1 for v in x.tolist()]
 
 
@@ -93,21 +96,21 @@ def test_less_than_zero_at_every_width(k):
 @given(vectors(), st.integers(0, 63))
 def test_right_shift_is_the_exact_floor(x, t):
     declared = (lambda i: shift.cost(i, t, len(x))) if t else (lambda i: Cost())
-    got = compute(lambda p, s: shift.right_shift(p, s, t), x, cost=declared)
+    got = compute(lambda p, s: alone(p, shift.right_shift(p, s, t)), x, cost=declared)
     assert got.view(np.int64).tolist() == [v >> t for v in x.view(np.int64).tolist()]
 
 
 @pytest.mark.parametrize("t", range(64))
 def test_right_shift_at_every_width(t):
     x = np.array([*EDGES, (1 << t) - 1, 1 << t, 2**64 - (1 << t)], np.uint64)
-    got = compute(lambda p, s: shift.right_shift(p, s, t), x)
+    got = compute(lambda p, s: alone(p, shift.right_shift(p, s, t)), x)
     assert got.view(np.int64).tolist() == [v >> t for v in x.view(np.int64).tolist()]
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 3, 63, 64, 65, 200])
 def test_bits_to_integers(lanes):
     planes = matrix(3, -(-lanes // 64))
-    got = compute(lambda p, s: bits_to_integers(p, as_xor(p, s), lanes), planes)
+    got = compute(lambda p, s: alone(p, bits_to_integers(p, as_xor(p, s), lanes)), planes)
     bits = [int(planes[p, e // 64]) >> (e % 64) & 1 for p in range(3) for e in range(lanes)]
     assert got.tolist() == bits
 

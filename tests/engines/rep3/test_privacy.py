@@ -17,6 +17,7 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Purpose, Stream
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 
 RUNS = 200
 SIGMAS = 6.0  # of a binomial: 2e-9 per position; about 100,000 positions are looked at
@@ -41,12 +42,12 @@ def received(secret: np.ndarray, receiver: int, purpose: Purpose, fresh_key: byt
             party.prss.previous[purpose] = Stream(fresh_key, purpose)
         log = party.channel.record_received()
         x, y, z = (share_input(party, owner, (64,), lambda count: secret[:count]) for owner in range(3))
-        bits = less_than_zero(party, passive.mul(party, x, y), 64)
+        bits = alone(party, less_than_zero(party, passive.mul(party, x, y), 64))
         matrix, other = x.reshape(8, 8), z.reshape(8, 8)
         product = passive.matmul(party, matrix, bits.reshape(8, 8)[:, :1].copy())
         back = passive.trans_matmul(party, other, product)
         passive.dot(party, matrix + other, other)
-        right_shift(party, back.reshape(-1), 13)
+        alone(party, right_shift(party, back.reshape(-1), 13))
         found: dict[tuple[int, str], list[bytes]] = {}
         for sender, tag, payload in log:
             found.setdefault((sender, tag), []).append(payload)

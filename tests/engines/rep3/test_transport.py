@@ -12,6 +12,7 @@ import pytest
 
 from mpc_tamper.core.errors import FrameError, HandshakeError, PeerLost, PeerTimeout
 from mpc_tamper.engines.certificates import make_certificate
+from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
@@ -161,6 +162,59 @@ def test_a_party_that_runs_something_else_is_named(change, message):
     results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
     assert all(isinstance(r, HandshakeError) and message in str(r) for r in results)
     assert [r.party for r in results] == [1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("epochs=30", "rows=8"), "epochs: expected 20, got 30"),
+        (("epochs=20", "rows=8", "extra"), "argument 2: expected none, got extra"),
+        (("epochs=20",), "rows: expected 8, got none"),
+        (
+            tuple(f"a{i}=1" for i in range(9)),
+            "epochs: expected 20, got none; rows: expected 8, got none; a0: expected n",
+        ),
+        (("x" * 5000,), "party 1 runs another program and arguments (sha256)"),  # more than is spelled out
+    ],
+)
+def test_arguments_that_differ_are_named(tmp_path: Path, args: tuple[str, ...], message: str) -> None:
+    channels = memory_channels()
+    path = tmp_path / "program.mpc"
+    path.write_text("print_ln('a')\n")
+    program = load_program(path)
+    usual = Terms.of(program, ("epochs=20", "rows=8"), "ring")
+    terms = [usual, Terms.of(program, args, "ring"), usual]
+    results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
+    assert all(isinstance(r, HandshakeError) for r in results)
+    assert [r.party for r in results] == [1, 2, 1]
+    assert message in str(results[0])
+    assert str(results[0]) == str(results[2])
+
+
+def test_another_program_is_told_from_other_arguments(tmp_path: Path) -> None:
+    channels = memory_channels()
+    programs = []
+    for name in ("ours", "theirs"):
+        (tmp_path / name).write_text(f"print_ln('{name}')\n")
+        programs.append(load_program(tmp_path / name))
+    terms = [Terms.of(programs[i == 2], ("a=1",), "ring") for i in range(3)]
+    results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
+    assert ["runs another program: expected one of sha256" in str(r) for r in results] == [True] * 3
+    assert [r.party for r in results] == [2, 2, 0]
+
+
+def test_the_place_of_a_public_file_is_a_host_s_own(tmp_path: Path) -> None:
+    """Its hash is compared. A file without one has to be of the same name."""
+    path = tmp_path / "program.mpc"
+    path.write_text("print_ln('a')\n")
+    program = load_program(path)
+
+    def terms(*args: str) -> Terms:
+        return Terms.of(program, args, "ring")
+
+    assert terms("file=/a", "sha256=00", "rows=1") == terms("file=/b", "sha256=00", "rows=1")
+    assert terms("file=/a", "sha256=00") != terms("file=/a", "sha256=01")
+    assert terms("file=/a") != terms("file=/b")
 
 
 TERMS = Terms(program_sha256="00" * 32, protocol="ring")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mpc_tamper.models.base import DataSize
 from mpc_tamper.models.encoding import integer_rows, signs
 from mpc_tamper.models.fixed_point import MAX_FEATURE
 from mpc_tamper.models.linear_svm.bounds import FixedPoint, fixed_point, row_norm2
-from mpc_tamper.models.linear_svm.parameters import Loss, SvmParameters
+from mpc_tamper.models.linear_svm.parameters import PLAIN, Loss, Schedule, SvmParameters
 from mpc_tamper.models.linear_svm.program import training_call
 from mpc_tamper.runs.owners import Owners
 from tests.support.reference import reference_weights
@@ -22,8 +23,8 @@ from tests.support.reference import reference_weights
 MNIST = (12_665, 784)
 
 
-def test_the_default_run_on_mnist_is_narrow_enough() -> None:
-    constants = fixed_point(SvmParameters(), *MNIST)
+def test_the_plain_run_on_mnist_is_narrow_enough() -> None:
+    constants = fixed_point(PLAIN, *MNIST)
     assert constants == FixedPoint(
         gain=round(0.1 / 12_665 * 2**8 * 2**24),
         last_gain=round(0.1 / 12_665 * 2**8 * 2**24),
@@ -43,7 +44,7 @@ def test_squared_hinge_has_gradients_at_twice_the_fraction_bits() -> None:
 
 
 def test_a_last_smaller_batch_divides_by_its_own_size() -> None:
-    parameters = SvmParameters(batch_size=64)
+    parameters = replace(PLAIN, batch_size=64)
     constants = fixed_point(parameters, 200, 10)
     assert parameters.batches(200) == [64, 64, 64, 8]
     assert parameters.batches(128) == [64, 64]
@@ -51,7 +52,7 @@ def test_a_last_smaller_batch_divides_by_its_own_size() -> None:
 
 
 def test_shift_grows_until_small_constants_are_precise() -> None:
-    constants = fixed_point(SvmParameters(regularisation=1e-9), *MNIST)
+    constants = fixed_point(replace(PLAIN, regularisation=1e-9), *MNIST)
     real = 2 * 0.1 * 1e-9 * 2**constants.shift
     assert constants.shift > 24
     assert abs(constants.decay - real) <= 0.01 * real
@@ -74,7 +75,10 @@ def test_no_regularisation_is_decay_zero() -> None:
         ({"regularisation": 1e308}, r"regularisation: expected a number below 2\^63, got 1e\+308"),
         ({"clip": 0.0}, "clip: expected a finite number above 0"),
         ({"clip": float("inf")}, "clip"),
-        ({"loss": "logistic"}, "loss: expected hinge or squared_hinge"),
+        ({"loss": "logistic"}, "loss: expected auto or hinge or squared_hinge or modified_huber"),
+        ({"schedule": "cosine"}, "schedule: expected constant or linear, got cosine"),
+        ({"momentum": 1.0}, "momentum: expected 0 to 0.99, got 1"),
+        ({"loss": "squared_hinge", "momentum": 0.5}, "momentum: expected 0 for the squared hinge"),
     ],
 )
 def test_parameters_out_of_range(change: dict[str, object], message: str) -> None:
@@ -91,8 +95,10 @@ def test_parameters_out_of_range(change: dict[str, object], message: str) -> Non
         (SvmParameters(learning_rate=1e7, regularisation=0.0), "below 2\\^63"),
         (SvmParameters(learning_rate=1e18, regularisation=0.0), "below 2\\^63"),
         (SvmParameters(learning_rate=1e18, regularisation=1e18), "expected at most 1"),
-        (SvmParameters(iterations=10**14), "Lower learning_rate"),
-        (SvmParameters(loss=Loss.SQUARED_HINGE), "learning_rate: expected at most 0.00128"),
+        (replace(PLAIN, iterations=10**14), "Lower learning_rate"),
+        (SvmParameters(iterations=10**14, regularisation=0.0), "Lower the iterations, raise the learning rate"),
+        (replace(PLAIN, loss=Loss.SQUARED_HINGE), "learning_rate: expected at most 0.00128"),
+        (SvmParameters(0.1, 0.02, momentum=0.9), "expected at most 0.00263 with momentum 0.9, .* got 0.004"),
         (SvmParameters(batch_size=20_000), "batch_size: expected at most the 12665 rows"),
         (SvmParameters(clip=1.6 / 2**16), "clip: expected a number that weights of 16 fraction bits hold"),
         (SvmParameters(clip=2.0**20, iterations=10_000), "below 2\\^63 on 1 - margin"),
@@ -113,7 +119,7 @@ def test_components_are_longer_than_pixels() -> None:
 
 
 def test_a_smaller_row_norm_narrows_the_comparison() -> None:
-    wide, narrow = (fixed_point(SvmParameters(max_row_norm=norm), *MNIST) for norm in (None, 10.0))
+    wide, narrow = (fixed_point(replace(PLAIN, max_row_norm=norm), *MNIST) for norm in (None, 10.0))
     assert narrow.width < wide.width
     for norm in (1e9, 1e200, 1e308):
         assert row_norm2(SvmParameters(max_row_norm=norm), 784) == 256**2 + 784 * 255**2
@@ -121,7 +127,7 @@ def test_a_smaller_row_norm_narrows_the_comparison() -> None:
 
 
 def test_program_arguments() -> None:
-    parameters = SvmParameters(iterations=3, batch_size=4)
+    parameters = replace(PLAIN, iterations=3, batch_size=4)
     constants = fixed_point(parameters, 10, 16)
     call = training_call(parameters, constants, DataSize(10, 16, 255), Owners((7, 3), 2))
     arguments = dict(a.split("=") for a in call.args)
@@ -145,6 +151,64 @@ def test_program_arguments() -> None:
     }
 
 
+def test_what_is_added_to_the_arguments_of_other_trainings() -> None:
+    """The plain one keeps the arguments that it always had."""
+    size = DataSize(10, 16, 255, 3)
+    call = training_call(SvmParameters(), fixed_point(SvmParameters(), 10, 16), size, Owners((10,)))
+    assert call.args[-3:] == ("outputs=3", "schedule=linear", "momentum=0.9")
+
+
+def test_what_is_not_given_follows_from_what_is() -> None:
+    default, plain, squared = SvmParameters(), SvmParameters(0.1), SvmParameters(loss=Loss.SQUARED_HINGE)
+    assert (default.schedule, default.momentum, default.iterations, default.regularisation) == (
+        Schedule.LINEAR,
+        0.9,
+        200,
+        1e-5,
+    )
+    for constant in (plain, squared):
+        assert (constant.schedule, constant.momentum, constant.iterations, constant.regularisation) == (
+            Schedule.CONSTANT,
+            0.0,
+            100,
+            1e-4,
+        )
+    assert plain == PLAIN
+    assert (plain.loss, default.loss) == (Loss.HINGE, Loss.AUTO)
+    assert plain.for_classes(3) == plain
+    assert default.for_classes(2).loss is Loss.HINGE
+    assert SvmParameters(loss=Loss.MODIFIED_HUBER).momentum == 0.9
+    assert SvmParameters(0.1, schedule=Schedule.LINEAR).momentum == 0.9
+    assert SvmParameters(schedule=Schedule.CONSTANT).momentum == 0
+    assert SvmParameters(**asdict(default)) == default  # as an invitation to clients has them
+
+
+def test_a_step_size_from_public_bounds() -> None:
+    """400 over the square of a row's norm, a tenth of it for a step of which nine tenths go on; decay bounds it."""
+    assert SvmParameters().rate(2.0) == pytest.approx(10)
+    assert SvmParameters(momentum=0.0).rate(2.0) == pytest.approx(100)
+    assert SvmParameters(0.3).rate(2.0) == 0.3
+    for parameters in (SvmParameters(regularisation=0.1), SvmParameters(loss=Loss.SQUARED_HINGE, regularisation=0.1)):
+        constants = fixed_point(parameters, 100, 3)  # with a larger one there would be no public bound
+        assert constants.width < 40
+
+
+def test_parts_of_the_step_size_add_up_to_half_of_it_in_every_pass() -> None:
+    constants = fixed_point(SvmParameters(iterations=7), 10, 4)
+    assert [constants.parts_in(p) for p in range(7)] == [7, 6, 5, 4, 3, 2, 1]
+    assert constants.gain * 7 == pytest.approx(SvmParameters().rate(5**0.5) / 10 * 2 ** (8 + constants.shift), rel=0.02)
+    assert fixed_point(PLAIN, 10, 4).parts_in(99) == 1
+
+
+def test_defaults_have_a_public_bound_for_tables_and_for_large_images() -> None:
+    for rows, features in ((2, 1), (100, 4), MNIST, (60_000, 784), (10_000, 3072), (10_000_000, 20), (1000, 49_152)):
+        assert fixed_point(SvmParameters(), rows, features).width == 40
+        many = SvmParameters().for_classes(10)
+        assert (many.loss, fixed_point(many, rows, features).width) == (Loss.MODIFIED_HUBER, 41)
+    with_components = SvmParameters(max_row_norm=17.0)
+    assert fixed_point(with_components, 12_665, 10, MAX_FEATURE).width == 40
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_margin_of_an_honest_run_exceeds_the_public_bound(data: st.DataObject) -> None:
@@ -155,26 +219,33 @@ def test_no_margin_of_an_honest_run_exceeds_the_public_bound(data: st.DataObject
     y = np.array(data.draw(st.lists(st.integers(0, 1), min_size=m, max_size=m)), dtype=np.uint8)
     loss = data.draw(st.sampled_from(Loss))
     clip = data.draw(st.sampled_from([None, 1 / 2**16, 1 / 2**6]))
-    largest_rate = 1.0 if loss is Loss.HINGE or clip else 0.9 / (n + 2)
+    largest_rate = 0.9 / (n + 2) if loss is Loss.SQUARED_HINGE and not clip else 1.0
+    momentum = 0.0 if loss is Loss.SQUARED_HINGE else data.draw(st.sampled_from([0.0, 0.5, 0.9]))
+    decays = [0.0, 1e-3] if momentum else [0.0, 1e-3, 0.3]
     parameters = SvmParameters(
-        learning_rate=data.draw(st.floats(1e-4, largest_rate)),
-        regularisation=data.draw(st.sampled_from([0.0, 1e-3, 0.3])),
+        learning_rate=data.draw(st.one_of(st.none(), st.floats(1e-4, largest_rate))),
+        regularisation=data.draw(st.sampled_from(decays)),
         batch_size=data.draw(st.one_of(st.none(), st.integers(1, m))),
         loss=loss,
         clip=clip,
+        schedule=data.draw(st.sampled_from(Schedule)),
+        momentum=momentum,
     )
     for iterations in (1, 2, 7, 40):
         constants = fixed_point(replace(parameters, iterations=iterations), m, n)
         w = reference_weights(
             x,
             y,
-            alpha=parameters.learning_rate,
+            alpha=parameters.rate(math.sqrt(row_norm2(parameters, n)) / 256),
             lam=parameters.regularisation,
             epochs=iterations,
             shift=constants.shift,
             batch=parameters.batch_size,
             squared=loss is Loss.SQUARED_HINGE,
+            huber=loss is Loss.MODIFIED_HUBER,
             clip=constants.clip or None,
+            falling=parameters.schedule is Schedule.LINEAR,
+            momentum=momentum,
         )
         margins = signs(y) * (integer_rows(x) @ w)
         assert np.abs(margins).max() <= constants.margin_bound

@@ -11,8 +11,9 @@ from mpc_tamper.clients.query import answer as answered
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import OpeningError, ProgramError
 from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.models.argmax import beats_all, predict
 from mpc_tamper.models.mlp.questions import query_call
-from mpc_tamper.models.mlp.scoring import beats_all, predict, scores
+from mpc_tamper.models.mlp.scoring import scores
 from mpc_tamper.runs.spec import RunSpec
 from tests.support.clients_in_memory import Servers, serving
 from tests.support.mlp_programs import FEATURES, architecture, examples, trained

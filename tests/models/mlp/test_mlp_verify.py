@@ -18,10 +18,11 @@ from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.models.argmax import predict
 from mpc_tamper.models.checks import Question
 from mpc_tamper.models.mlp.questions import verification_call
 from mpc_tamper.models.mlp.robustness import Limits, certified, limits
-from mpc_tamper.models.mlp.scoring import predict, scores
+from mpc_tamper.models.mlp.scoring import scores
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 from tests.support.in_memory import InMemoryRep3

@@ -56,8 +56,10 @@ class MpSpdzEngine(Engine):
                     run_folder.write_hosts(spec.run_dir, i, [own[j] if j == i else reached[j] for j in range(PARTIES)])
                 return execute(prepared, range(PARTIES), on_step)
 
-    def run_party(self, spec: RunSpec, host: Host) -> RunResult:
-        return run_on_this_host(spec, host, self._environment)
+    def run_party(
+        self, spec: RunSpec, host: Host, on_step: OnStep | None = None, on_remark: OnRemark | None = None
+    ) -> RunResult:
+        return run_on_this_host(spec, host, self._environment, on_step)
 
     def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
         return clients.Client(addresses, credentials, timeout_seconds)

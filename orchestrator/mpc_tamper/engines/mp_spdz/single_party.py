@@ -9,6 +9,7 @@ import os
 from collections.abc import Mapping
 
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError
+from mpc_tamper.engines.base import OnStep
 from mpc_tamper.engines.hosts import Addresses, Host
 from mpc_tamper.engines.mp_spdz import run_folder
 from mpc_tamper.engines.mp_spdz.certificates import install_certificates
@@ -18,7 +19,9 @@ from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 
 
-def run_on_this_host(spec: RunSpec, host: Host, environment: Mapping[str, str] | None = None) -> RunResult:
+def run_on_this_host(
+    spec: RunSpec, host: Host, environment: Mapping[str, str] | None = None, on_step: OnStep | None = None
+) -> RunResult:
     """Run one party to its end. The result holds its report alone; lines are party 0's.
 
     spec: inputs, corruption and shares_from are this party's own.  host: addresses are IPv4, and certificates are made
@@ -28,7 +31,7 @@ def run_on_this_host(spec: RunSpec, host: Host, environment: Mapping[str, str] |
     prepared = prepare(spec, dict(os.environ if environment is None else environment))
     install_certificates(host.party_id, host.key, host.certificates, run_folder.player_data(spec.run_dir))
     run_folder.write_hosts(spec.run_dir, host.party_id, host.addresses)
-    return execute(prepared, [host.party_id])
+    return execute(prepared, [host.party_id], on_step)
 
 
 def _check_own(spec: RunSpec, party_id: int, addresses: Addresses) -> None:

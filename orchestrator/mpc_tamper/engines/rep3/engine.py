@@ -90,10 +90,12 @@ class Rep3Engine(Engine):
             launcher.kernels.update(read_report(spec.run_dir, i)["kernels"])
         return collect(spec, range(PARTIES))
 
-    def run_party(self, spec: RunSpec, host: Host) -> RunResult:
+    def run_party(
+        self, spec: RunSpec, host: Host, on_step: OnStep | None = None, on_remark: OnRemark | None = None
+    ) -> RunResult:
         from mpc_tamper.engines.rep3.single_party import run_on_this_host
 
-        return run_on_this_host(spec, host)
+        return run_on_this_host(spec, host, on_step, on_remark)
 
     def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
         from mpc_tamper.engines.rep3.clients.client import connect
@@ -101,7 +103,9 @@ class Rep3Engine(Engine):
         return connect(addresses, credentials, timeout_seconds=timeout_seconds)
 
     def seeded(self, insecure_fixed_seed: int) -> Rep3Engine:
-        return Rep3Engine(insecure_fixed_seed=insecure_fixed_seed, route=self._route)
+        engine = Rep3Engine(insecure_fixed_seed=insecure_fixed_seed, route=self._route)
+        engine.network = self.network
+        return engine
 
     def routed(self, route: Route) -> Rep3Engine:
         return Rep3Engine(insecure_fixed_seed=self._insecure_fixed_seed, route=route)

@@ -10,6 +10,7 @@ from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.primitives import comparison
 from mpc_tamper.engines.rep3.protocol import opening, passive
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.engines.rep3.protocol.share import public
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
@@ -32,7 +33,7 @@ class ComparisonFlips:
             mask = passive.reshare(party, party.prss.zero_share(values.shape), "mask")
             shares = public(values.astype(np.uint64), party.party_id) + mask
             party.steps.start(1)
-            bits = comparison.less_than_zero(party, shares, width)
+            bits = alone(party, comparison.less_than_zero(party, shares, width))
             party.steps.stop(1)
             return opening.open_to_all(party, bits)
 

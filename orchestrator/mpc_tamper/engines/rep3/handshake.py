@@ -11,32 +11,58 @@ message compares the sessions, so that nobody can contribute different bytes to 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc_tamper.core.errors import HandshakeError, ProgramError
+from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
 WIRE_VERSION = 3
 _FIELD_BYTES = 32
 _SESSION = b"mpc-tamper rep3 session"
+PROGRAM = "program and arguments (sha256)"
+_SPELLED_BYTES = 4096  # of arguments, where they differ
+_MOST_DIFFERENCES = 3  # that an error names
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What all parties of a run must agree on."""
+    """What all parties of a run must agree on.
+
+    program_sha256: of the program's text and its arguments.  source_sha256, args: both apart, so that an error can say
+    which of them differs.
+    """
 
     program_sha256: str
     protocol: str
+    source_sha256: str = ""
+    args: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, program: Program, args: Sequence[str], protocol: str) -> Terms:
+        args = compared(args)
+        return cls(program.sha256(args), protocol, program.sha256(), args)
 
     def fields(self) -> dict[str, bytes]:
         """Each of 32 bytes."""
         return {
             "wire version": WIRE_VERSION.to_bytes(_FIELD_BYTES, "little"),
             "protocol": self.protocol.encode().ljust(_FIELD_BYTES, b"\0"),
-            "program and arguments (sha256)": bytes.fromhex(self.program_sha256),
+            PROGRAM: bytes.fromhex(self.program_sha256),
         }
+
+
+def compared(args: Sequence[str]) -> tuple[str, ...]:
+    """Arguments that have to be equal everywhere.
+
+    file=PATH names a host's own copy of a public file, whose hash is another argument, sha256=HEX: the path is its own.
+    """
+    hashed = any(each.startswith("sha256=") for each in args)
+    return tuple(each for each in args if not (hashed and each.startswith("file=")))
 
 
 def agree(channel: Channel, terms: Terms) -> bytes:
@@ -48,15 +74,18 @@ def agree(channel: Channel, terms: Terms) -> bytes:
     agreed = b"".join(fields.values())
     contribution = os.urandom(_FIELD_BYTES)
     hellos = _exchange(channel, "hello", agreed + contribution)
-    for peer in (channel.next, channel.previous):
-        for i, (name, value) in enumerate(fields.items()):
-            got = hellos[peer][i * _FIELD_BYTES : (i + 1) * _FIELD_BYTES]
-            if got != value:
-                raise HandshakeError(
-                    f"party {peer} runs another {name}: expected {value.hex()[:16]}..., got {got.hex()[:16]}...; start "
-                    "all parties with the same program, arguments and protocol",
-                    peer,
-                )
+    for i, (name, value) in enumerate(fields.items()):
+        said = {peer: hellos[peer][i * _FIELD_BYTES : (i + 1) * _FIELD_BYTES] for peer in hellos}
+        differing = [peer for peer in (channel.next, channel.previous) if said[peer] != value]
+        if not differing:
+            continue
+        if name == PROGRAM:  # where two parties differ, each of the three differs from one of them
+            _spell_out(channel, terms, differing)
+        raise HandshakeError(
+            f"party {differing[0]} runs another {name}: expected {_shown(value)}, got {_shown(said[differing[0]])}; "
+            "start all parties with the same program, arguments and protocol",
+            differing[0],
+        )
     contributions = {peer: hello[len(agreed) :] for peer, hello in hellos.items()} | {channel.party_id: contribution}
     session = hashlib.sha256(_SESSION + agreed + b"".join(contributions[i] for i in sorted(contributions))).digest()
     for peer, theirs in _exchange(channel, "session", session).items():
@@ -66,6 +95,54 @@ def agree(channel: Channel, terms: Terms) -> bytes:
                 f"{theirs.hex()[:16]}...; it or the third party sent the two others different hellos: do not go on"
             )
     return session
+
+
+def _spell_out(channel: Channel, terms: Terms, differing: Sequence[int]) -> None:
+    """Raises HandshakeError with the arguments by which the parties differ. They are public."""
+    spelled = json.dumps([terms.source_sha256, *terms.args]).encode()
+    others = _exchange(channel, "terms", spelled[:_SPELLED_BYTES].ljust(_SPELLED_BYTES))
+    for peer in differing:
+        try:
+            program, *args = json.loads(others[peer])
+        except (ValueError, TypeError):  # cut off, or something else
+            continue
+        if not all(isinstance(each, str) for each in (program, *args)):
+            continue
+        if program != terms.source_sha256:
+            raise HandshakeError(
+                f"party {peer} runs another program: expected one of sha256 {terms.source_sha256[:16]}..., got "
+                f"{program[:16]}...; install the same version of it on all three hosts",
+                peer,
+            )
+        if differences := _differences(terms.args, args):
+            raise HandshakeError(
+                f"party {peer} runs with other arguments: {'; '.join(differences)}; start all parties with the same",
+                peer,
+            )
+
+
+def _differences(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
+    """Each argument NAME=VALUE that differs, in words; others by their place."""
+
+    def named(args: Sequence[str]) -> dict[str, str]:
+        pairs = [each.partition("=") for each in args]
+        return {
+            name if equals else f"argument {i}": value if equals else name
+            for i, (name, equals, value) in enumerate(pairs)
+        }
+
+    own, other = named(ours), named(theirs)
+    names = [name for name in dict.fromkeys([*own, *other]) if own.get(name) != other.get(name)]
+    words = [f"{name}: expected {own.get(name, 'none')[:60]}, got {other.get(name, 'none')[:60]}" for name in names]
+    more = len(words) - _MOST_DIFFERENCES
+    return words[:_MOST_DIFFERENCES] + ([f"{more} more"] if more > 0 else [])
+
+
+def _shown(value: bytes) -> str:
+    """A word as it is, and the beginning of a hash."""
+    word = value.rstrip(b"\0")
+    readable = len(word) < _FIELD_BYTES and word.isascii() and word.decode("ascii", "replace").isprintable()
+    return word.decode() if word and readable else f"{value.hex()[:16]}..."
 
 
 def compare_public_values(channel: Channel, digest: bytes) -> None:

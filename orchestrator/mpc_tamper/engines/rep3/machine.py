@@ -22,9 +22,11 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.pending import Pending
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
 
+_WAITING = ("less_than_zero", "right_shift")  # operations that wait for others of their kind (protocol/pending.py)
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
@@ -38,6 +40,7 @@ def _final(method: _Method) -> _Method:
     @wraps(method)
     def guarded(self: Rep3Machine, *args: Any, **options: Any) -> Any:
         with self.party.channel.final.guard():
+            self._pending.complete()
             return method(self, *args, **options)
 
     return cast(_Method, guarded)
@@ -51,6 +54,8 @@ def _with_all_clients(method: _Method) -> _Method:
         with self.party.channel.final.guard():
             if self._service is not None:
                 self._service[1].require_all()
+            if method.__name__ not in _WAITING:
+                self._pending.complete()
             return method(self, *args, **options)
 
     return cast(_Method, guarded)
@@ -81,6 +86,7 @@ class Rep3Machine:
         remark: Remarks | None = None,
     ) -> None:
         self.party = party
+        self._pending = Pending(party)
         self._inputs = inputs
         self._shares = share_files.share_file(run_dir, party.party_id)
         self._binary_output = run_dir / "Player-Data" / f"Binary-Output-P{party.party_id}-0"
@@ -142,11 +148,11 @@ class Rep3Machine:
 
     @_with_all_clients
     def less_than_zero(self, x: RepShare, k: int) -> RepShare:
-        return less_than_zero(self.party, x.reshape(-1), k).reshape(*x.shape)
+        return self._pending.add(less_than_zero(self.party, x.reshape(-1), k), x.shape)
 
     @_with_all_clients
     def right_shift(self, x: RepShare, t: int) -> RepShare:
-        return right_shift(self.party, x.reshape(-1), t).reshape(*x.shape)
+        return self._pending.add(right_shift(self.party, x.reshape(-1), t), x.shape)
 
     @_with_all_clients
     def open(self, x: RepShare) -> np.ndarray:
@@ -227,12 +233,14 @@ class Rep3Machine:
         return shares, -1 if stop == share_files.count(self._shares) else stop
 
     def start_timer(self, number: int) -> None:
+        self._pending.complete()
         steps = self.party.steps
         steps.start(number)
         if self._on_step is not None:
             self._on_step(steps.name(number), steps.occurrence)
 
     def stop_timer(self, number: int) -> None:
+        self._pending.complete()
         self.party.steps.stop(number)
 
     @_final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, ShareFileError, ShareFolderError
+from mpc_tamper.engines.base import OnRemark, OnStep
 from mpc_tamper.engines.certificates import check_credentials
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Host
@@ -18,7 +19,9 @@ from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
 
 
-def run_on_this_host(spec: RunSpec, host: Host) -> RunResult:
+def run_on_this_host(
+    spec: RunSpec, host: Host, on_step: OnStep | None = None, on_remark: OnRemark | None = None
+) -> RunResult:
     """Run one party, in this process, to its end. The result holds its report alone; lines are party 0's.
 
     spec: inputs, plan and shares_from are this party's own.  Raises UsageErrors before anything is sent, then what
@@ -45,7 +48,7 @@ def run_on_this_host(spec: RunSpec, host: Host) -> RunResult:
         "free the port, or change it in every host's hosts file; where this host has the address only for others, "
         "--listen 0.0.0.0",
     ) as listener:
-        run_party(config, listener, say=host.say, on_remark=host.say)
+        run_party(config, listener, on_step, say=host.say, on_remark=on_remark or host.say)
     return collect(spec, [host.party_id])
 
 

@@ -10,18 +10,20 @@ from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.base import DataSize, Layout, ProgramCall
 from mpc_tamper.models.checks import Question
-from mpc_tamper.models.encoding import signed_examples, write_examples
+from mpc_tamper.models.encoding import examples_of_classes, signed_examples, write_examples
 from mpc_tamper.models.linear_svm.bounds import FixedPoint
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.parameters import Schedule, SvmParameters, outputs
 from mpc_tamper.runs.owners import ClientRows, RowSource, StoredRows
 
 LAST_STEP = "UPDATE"  # of an iteration of svm_train.mpc
+_PLAIN = 16  # arguments of the paper's training of two classes
 
 
 def training_call(
     parameters: SvmParameters, constants: FixedPoint, size: DataSize, rows: RowSource, layout: Layout = Layout.ROWS
 ) -> ProgramCall:
     """svm_train.mpc on rows of the servers' owners, of clients, or of an earlier stage."""
+    parameters = parameters.for_classes(size.classes)
     source = "clients" if isinstance(rows, ClientRows) else "shares" if isinstance(rows, StoredRows) else "owners"
     batches = parameters.batches(sum(rows.row_counts))
     args = (
@@ -41,35 +43,48 @@ def training_call(
         f"clip={constants.clip}",
         f"layout={layout}",
         f"width={constants.width}",
+        *([f"outputs={outputs(size.classes)}"] if size.classes > 2 else []),
+        *([f"schedule={parameters.schedule}"] if parameters.schedule is not Schedule.CONSTANT else []),
+        *([f"momentum={parameters.momentum!r}"] if constants.momentum else []),
     )
+    if len(args) > _PLAIN:  # what may be left out is, as MP-SPDZ makes all arguments part of a file's name
+        usual = ("source=owners", "port=0", "carry=0", f"last_gain={constants.gain}", "clip=0", "layout=rows")
+        args = tuple(arg for arg in args if arg not in usual)
     steps = parameters.iterations * len(batches)
     return ProgramCall(bundle.program("svm_train.mpc"), args, loop=(LAST_STEP, steps))
 
 
 def verification_call(
-    question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None
+    question: Question, x: np.ndarray, y: np.ndarray, folder: Path, secret_owner: int | None, columns: int = 1
 ) -> ProgramCall:
-    """svm_verify.mpc on known examples.  x: (m, n) features.  y: (m,) classes 0 and 1."""
-    rows = signed_examples(x, y)
+    """svm_verify.mpc on known examples, or for more than two classes svm_classes_verify.mpc.
+
+    x: (m, n) features.  y: (m,) classes from 0.  columns: of the weights.
+    """
     check_pixels(question.pixels, question.channels, x.shape[1])
+    rows = signed_examples(x, y) if columns == 1 else examples_of_classes(x, y, columns)
     examples, secret = write_examples(folder, rows, secret_owner)
     args = (
         f"columns={x.shape[1] + 1}",
-        f"rows={len(rows)}",
+        f"rows={len(x)}",
         f"threshold={question.threshold}",
         f"pixels={question.pixels}",
         f"channels={question.channels}",
+        *([] if columns == 1 else [f"outputs={columns}"]),
         *examples,
     )
     inputs = {} if secret is None or secret_owner is None else {secret_owner: secret}
-    return ProgramCall(bundle.program("svm_verify.mpc"), args, inputs)
+    name = "svm_verify.mpc" if columns == 1 else "svm_classes_verify.mpc"
+    return ProgramCall(bundle.program(name), args, inputs)
 
 
-def query_call(features: int, *, with_score: bool, port: int, queries: int) -> ProgramCall:
-    """svm_query.mpc."""
+def query_call(features: int, columns: int = 1, *, with_score: bool, port: int, queries: int) -> ProgramCall:
+    """svm_query.mpc, or for more than two classes svm_classes_query.mpc.  columns: of the weights."""
     answer = "score" if with_score else "class"
     args = (f"columns={features + 1}", f"answer={answer}", f"port={port}", f"queries={queries}")
-    return ProgramCall(bundle.program("svm_query.mpc"), args)
+    if columns == 1:
+        return ProgramCall(bundle.program("svm_query.mpc"), args)
+    return ProgramCall(bundle.program("svm_classes_query.mpc"), (*args, f"outputs={columns}"))
 
 
 def check_pixels(pixels: int, channels: int, features: int) -> None:

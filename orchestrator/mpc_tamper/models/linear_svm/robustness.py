@@ -1,4 +1,4 @@
-"""Which examples an opened linear model certifies: the reference for what svm_verify.mpc counts on shares."""
+"""Which examples an opened linear model certifies: the reference for what its verification counts on shares."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import numpy as np
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.models.encoding import signs
 from mpc_tamper.models.linear_svm.program import check_pixels
-from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.models.linear_svm.scoring import scores, scores_of_classes, split
 
-WEIGHT_BITS = 30  # of svm_verify.mpc
+WEIGHT_BITS = 30  # of svm_verify.mpc and svm_classes_verify.mpc
 
 
 def certified(weights: np.ndarray, x: np.ndarray, y: np.ndarray, pixels: int, channels: int = 1) -> np.ndarray:
@@ -30,3 +30,32 @@ def certified(weights: np.ndarray, x: np.ndarray, y: np.ndarray, pixels: int, ch
     per_position = np.array(magnitudes[1:], dtype=np.int64).reshape(channels, -1).sum(axis=0)
     largest = int(np.sort(per_position)[-pixels:].sum())
     return np.asarray(margin > MAX_PIXEL * largest, dtype=bool)
+
+
+def certified_of_classes(
+    weights: np.ndarray, outputs: int, x: np.ndarray, y: np.ndarray, pixels: int, channels: int = 1
+) -> np.ndarray:
+    """The same of more than two classes: exactly what svm_classes_verify.mpc counts.
+
+    For each example of class y and each other class j, w_y.x - w_j.x has to stay above 0, or at 0 where j > y, whatever
+    becomes of k pixels.  weights: ((n + 1) * outputs,) int64, attribute by attribute.  y: (m,) classes from 0.
+    """
+    z = scores_of_classes(weights, outputs, x)
+    check_pixels(pixels, channels, x.shape[1])
+    y = y.astype(np.int64)
+    if pixels and max(abs(int(word)) for word in weights) >= 1 << WEIGHT_BITS:
+        return np.zeros(len(x), dtype=bool)
+    margin = z[np.arange(len(y)), y][:, None] - z + (np.arange(outputs) >= y[:, None])
+    if pixels:
+        margin -= MAX_PIXEL * largest_differences(split(weights, outputs), pixels, channels)[y]
+    return np.asarray((-margin < 0).all(axis=1))  # as the program compares: -2^63 counts as positive
+
+
+def largest_differences(w: np.ndarray, pixels: int, channels: int) -> np.ndarray:
+    """(C, C) int64: of each two classes the sum of the k largest differences of weights, channels added up.
+
+    w: (n + 1, C), bias first.
+    """
+    between = np.abs(w[1:, :, None] - w[1:, None, :])
+    per_position = between.reshape(channels, -1, *between.shape[1:]).sum(axis=0)
+    return np.asarray(np.sort(per_position, axis=0)[len(per_position) - pixels :].sum(axis=0))

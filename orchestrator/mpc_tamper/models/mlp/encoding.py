@@ -15,21 +15,9 @@ from random import Random
 
 import numpy as np
 
-from mpc_tamper.core.errors import DataError
-from mpc_tamper.models.encoding import check_counts, integer_rows, write_owners
+from mpc_tamper.models.encoding import check_counts, integer_rows, signed_labels, write_owners
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.spec import InputFiles
-
-
-def signed_labels(y: np.ndarray, classes: int) -> np.ndarray:
-    """(m, outputs) int64: for two classes 1 for class 1, else -1; for more, 1 for the row's class, else -1.
-
-    y: (m,) labels from 0 to classes - 1.
-    """
-    if y.ndim != 1 or (len(y) and int(y.max()) >= classes) or y.dtype.kind not in "ui":
-        raise DataError(f"expected a list of labels from 0 to {classes - 1}, got {y.dtype} of shape {y.shape}")
-    columns = np.arange(1, 2) if classes == 2 else np.arange(classes)
-    return np.where(y[:, None] == columns, 1, -1).astype(np.int64)
 
 
 def shuffled(rows: int, random_state: int, owner: int) -> np.ndarray:

@@ -12,11 +12,11 @@ from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.base import Architecture, DataSize, Layout, Model, ProgramCall
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.checks import Question
-from mpc_tamper.models.encoding import integer_rows
+from mpc_tamper.models.encoding import integer_rows, signed_labels
 from mpc_tamper.models.fixed_point import ROW_SCALE
 from mpc_tamper.models.mlp import program, questions
 from mpc_tamper.models.mlp.bounds import MlpConstants, check_row_norm, mlp_constants
-from mpc_tamper.models.mlp.encoding import shuffled, signed_labels, write_rows
+from mpc_tamper.models.mlp.encoding import shuffled, write_rows
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.opened import OpenedMlp
 from mpc_tamper.models.mlp.parameters import MlpParameters, Start, outputs

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpc_tamper.models.argmax import predict
 from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.fixed_point import ROW_SCALE
-from mpc_tamper.models.mlp.scoring import predict, scores, split
+from mpc_tamper.models.mlp.scoring import scores, split
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc_tamper.models.encoding import signed_labels
 from mpc_tamper.models.fixed_point import BIAS, ROW_SCALE
 from mpc_tamper.models.mlp.bounds import MlpConstants
-from mpc_tamper.models.mlp.encoding import signed_labels, training_order
+from mpc_tamper.models.mlp.encoding import training_order
 from mpc_tamper.models.mlp.parameters import MlpParameters
 
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.pixels import MAX_PIXEL
+from mpc_tamper.models.argmax import beats_all
 from mpc_tamper.models.checks import Patch
 from mpc_tamper.models.mlp.robustness import check_classes
-from mpc_tamper.models.mlp.scoring import beats_all, scores
+from mpc_tamper.models.mlp.scoring import scores
 
 
 def places(patch: Patch) -> Iterator[tuple[int, int]]:

@@ -66,27 +66,6 @@ def activation(z1: np.ndarray, cap: int) -> np.ndarray:
     return np.asarray((below - negative) * z1 + (1 - below) * cap)
 
 
-def predict(scores: np.ndarray) -> np.ndarray:
-    """Classes, (m,) int64, by differences modulo 2^64: the class that no other beats.
-
-    Of scores that differ by less than 2^63 it is numpy's argmax, and [score > 0] of a single one. Of others, which may
-    beat each other in a circle, it is 0 where no class is left, as for a client that asks the network.
-    """
-    return np.asarray(beats_all(scores).argmax(axis=1))
-
-
-def beats_all(scores: np.ndarray) -> np.ndarray:
-    """Which class no other beats, (m, C) bool, at most one in each row."""
-    z = np.column_stack([np.zeros(len(scores), np.int64), scores]) if scores.shape[1] == 1 else scores
-    best = np.ones(z.shape, dtype=bool)
-    for i in range(z.shape[1]):
-        for j in range(i + 1, z.shape[1]):
-            lower = z[:, i] - z[:, j] < 0
-            best[:, i] &= ~lower
-            best[:, j] &= lower
-    return best
-
-
 def _limbs(w: np.ndarray, rows: np.ndarray) -> list[tuple[int, np.ndarray]]:
     """w (n, H) in pieces so short that no sum of their products with rows leaves the 53 bits that float64 holds."""
     largest = max(1, abs(int(rows.max(initial=0))), abs(int(rows.min(initial=0))))

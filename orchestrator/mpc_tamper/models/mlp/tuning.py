@@ -18,10 +18,10 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.models.base import DataSize, ProgramCall
-from mpc_tamper.models.encoding import integer_rows, write_examples, write_owners
+from mpc_tamper.models.encoding import integer_rows, signed_labels, write_examples, write_owners
 from mpc_tamper.models.fixed_point import MAX_WIDTH
 from mpc_tamper.models.mlp.bounds import MlpConstants, bounds_after, mlp_constants, row_norm
-from mpc_tamper.models.mlp.encoding import shuffled, signed_labels
+from mpc_tamper.models.mlp.encoding import shuffled
 from mpc_tamper.models.mlp.parameters import MlpParameters, outputs
 from mpc_tamper.models.mlp.program import tuning_from
 from mpc_tamper.models.pruning import CleanRows

@@ -1,7 +1,7 @@
 """What three ways to a model cost: train passively and hope, train passively and verify actively, or train actively.
 
 Each run is svm_train.mpc or svm_verify.mpc (with handoff.mpc before it where shares change protocol) on MNIST 0/1, on
-loopback. Predictions for other networks come from model.py, and some are checked by runs through relay.py.
+loopback. Predictions for other networks come from model.py, and some are checked by runs through engines/relay.py.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Layout
-from mpc_tamper.models.linear_svm.parameters import SvmParameters
+from mpc_tamper.models.linear_svm.parameters import PLAIN
 from mpc_tamper.report.costs import COSTS_JSON, write_report
+from mpc_tamper.runs.network import LAN, WAN, Network
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
-from mpc_tamper.studies.costs.model import LAN, WAN, Network, predict
-from mpc_tamper.studies.costs.relay import through
+from mpc_tamper.studies.costs.model import predict
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.workflows.training import train
 from mpc_tamper.workflows.verification import verify
@@ -250,7 +250,7 @@ def _measure_verifications(
 def _train(engine: Engine, protocol: ProtocolName, task: Task, iterations: int, run_dir: Path) -> RunResult:
     """In the layout that is faster on the engine."""
     layout = Layout.BOTH if engine.capabilities.stores_transpose else Layout.ROWS
-    parameters = SvmParameters(iterations=iterations)
+    parameters = replace(PLAIN, iterations=iterations)
     return train(task, parameters, engine=engine, run_dir=run_dir, protocol=protocol, layout=layout).run
 
 
@@ -345,7 +345,7 @@ def _checks(engine: Engine, task: Task, progress: Progress) -> Iterator[dict[str
                 continue  # said so before
             for network in NETWORKS:
                 progress(f"{engine.name} {protocol}: the same through a {network.name}")
-                there = measure(engine.routed(functools.partial(through, network)), protocol, shares)
+                there = measure(engine.over(network), protocol, shares)
                 yield from (_comparison(near, far, network) for near, far in zip(here, there, strict=True))
 
 

@@ -8,20 +8,7 @@ that bytes leave one after the other at the party that sends most.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Network:
-    """latency_seconds: one way.  bits_per_second: of each connection and direction."""
-
-    name: str
-    latency_seconds: float
-    bits_per_second: float
-
-
-LAN = Network("LAN", 0.001, 1e9)
-WAN = Network("WAN", 0.040, 1e8)
+from mpc_tamper.runs.network import Network
 
 
 def predict(network: Network, *, seconds: float, bytes_per_party: int, rounds: int) -> float:

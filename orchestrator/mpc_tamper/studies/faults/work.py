@@ -153,7 +153,7 @@ class Verify(Work):
         train(task, parameters, engine=get_engine(EngineName.REP3), run_dir=folder / RUN_DIR)
 
     def words(self, timeout_seconds: float) -> tuple[str, ...]:
-        what = ("--data", _DATA, "--rows", str(self.rows), "--max-verdicts", "1000")
+        what = ("--data", _DATA, "--tests", str(self.rows), "--max-verdicts", "1000")
         return ("verify", RUN_DIR, *what, "--timeout", f"{timeout_seconds:g}", "--quiet")
 
     def wrong(self, folder: Path, stdout: str) -> str | None:

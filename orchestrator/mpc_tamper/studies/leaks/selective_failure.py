@@ -37,7 +37,7 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, WEIGHT_SCALE, SvmParameters
+from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, PLAIN, WEIGHT_SCALE
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import EngineName
@@ -45,7 +45,7 @@ from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.workflows.training import train, train_and_open
 from mpc_tamper.workflows.verification import verify
 
-PARAMETERS = SvmParameters(iterations=8)
+PARAMETERS = replace(PLAIN, iterations=8)
 CHECK = AccuracyThreshold(0.97)
 BIAS_WEIGHT = 64  # v, in real units
 NEAR = 1 / 16  # what 1 - margin is below 0 for label -1
@@ -107,7 +107,7 @@ def measure_leak(
     surrogate: data of the attacker's own.  task: whose test images are the known examples.
     """
     scenario = replace(Scenario.plain(task, PARAMETERS), corrupt_party=corrupt_party)
-    own = train_and_open(surrogate, SvmParameters(), engine=get_engine(EngineName.CLEAR)).weights // SMALL
+    own = train_and_open(surrogate, PLAIN, engine=get_engine(EngineName.CLEAR)).weights // SMALL
     failed, asked = [0, 0], [0, 0]
     for number, row in enumerate(rows.tolist()):
         progress(f"selective failure, {method}", number / len(rows))

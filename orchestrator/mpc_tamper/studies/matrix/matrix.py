@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc_tamper.attacks.registry import ATTACKS
+from mpc_tamper.attacks.registry import ADAPTIVE, ATTACKS
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.task import Task
@@ -21,14 +21,15 @@ from mpc_tamper.defences.base import unchanged
 from mpc_tamper.defences.registry import DEFENCES, NETWORK_DEFENCES
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Model
+from mpc_tamper.models.parameters import recorded
 from mpc_tamper.report.matrix_record import MATRIX, NOT_APPLICABLE, read_matrix
+from mpc_tamper.report.seeds import PER_SEED, SEED
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
 from mpc_tamper.studies.matrix.record import MatrixRecord
-from mpc_tamper.studies.matrix.study import Study
+from mpc_tamper.studies.matrix.study import CERTIFICATES, Study
 
 ALL_ATTACKS = (HONEST, *ATTACKS)
 ALL_DEFENCES = tuple(DEFENCES)  # of the default model
-NAMED_DEFENCES = tuple(dict.fromkeys([*DEFENCES, *NETWORK_DEFENCES]))  # of any model
 # What a rerun has to give again. Seconds differ; bytes and rounds are another engine's where it is another engine.
 RESULTS = (
     "clean_accuracy",
@@ -40,6 +41,10 @@ RESULTS = (
     "plans",
 )
 COSTS = ("bytes_per_party", "rounds")
+LEFT_OUT = (  # of the cell of one seed, where there is no such thing
+    *("check_protocol", "seconds_to_abort", "soundness_error", "insecure_fixed_seed", "corrupt_party", "settings"),
+    *("plans", "plan_errors", "sites"),
+)
 
 
 def run_matrix(
@@ -50,30 +55,65 @@ def run_matrix(
     attacks: Sequence[str] | None = None,
     defences: Sequence[str] | None = None,
     corrupt_party: int = 1,
+    seeds: Sequence[int] = (0,),
     name: str = MATRIX,
     progress: Progress = silent,
 ) -> None:
     """Run the cells that <name>.jsonl in `out` does not hold yet; write the tables and pictures.
 
     attacks, defences: where None, those that ask for nothing that a study's model lacks. Those that are named are n/a
-    where it lacks something.
+    where it lacks something.  seeds: of calibrated studies, a model for each in every cell; others have one model.
 
     Raises ParameterError where the file is of other data, parameters or checks: its cells would not fit to these.
     """
     check_names(attacks or (), defences or ())
+    for problem in (*ATTACKS.problems(), *DEFENCES.problems()):
+        progress(problem)
     record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress, name)
     for study in studies:
-        dataset = study.name
-        meant = meant_attacks(study.model), meant_defences(study)
+        classes, adaptive = len(study.task.classes), study.split is not None
+        meant = meant_attacks(study.model, classes, adaptive=adaptive), meant_defences(study)
         wanted = [(attack, defence) for attack in attacks or meant[0] for defence in defences or meant[1]]
-        missing = [pair for pair in wanted if not record.has(dataset, *pair)]
-        progress(f"{dataset}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
-        cells = run_cells(study, missing, engine, corrupt_party, progress)
-        for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
-            drawn = cell.weights is not None and study.defences[cell.record["defence"]].change is unchanged
-            record.add(cell.record, study.picture | {"weights": cell.weights} if drawn else None)
-            progress(f"{dataset}: {done} of {len(wanted)} cells are there")
+        for seed in (None,) if study.split is None else seeds:
+            _run_missing(study, wanted, seed, record, engine, corrupt_party, progress)
     record.report()
+
+
+def _run_missing(
+    study: Study,
+    wanted: Sequence[tuple[str, str]],
+    seed: int | None,
+    record: MatrixRecord,
+    engine: Engine,
+    corrupt_party: int,
+    progress: Progress,
+) -> None:
+    """seed: of a calibrated study; None for another."""
+    dataset = study.name if seed is None else f"{study.name}, seed {seed}"
+    missing = [pair for pair in wanted if not record.has(study.name, *pair, seed)]
+    progress(f"{dataset}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
+    if not missing:
+        return
+    one = study if seed is None else study.of_seed(seed)
+    cells = run_cells(one, missing, engine, corrupt_party, progress)
+    for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
+        defence = study.defences.get(cell.record["defence"])
+        drawn = cell.weights is not None and defence is not None and defence.change is unchanged
+        picture = study.picture if drawn and not seed else None  # of many seeds the first
+        found = cell.record if seed is None else _of_seed(cell.record, seed, study)
+        record.add(found, None if picture is None else picture | {"weights": cell.weights})
+        progress(f"{dataset}: {done} of {len(wanted)} cells are there")
+
+
+def _of_seed(cell: dict[str, Any], seed: int, study: Study) -> dict[str, Any]:
+    """The cell of one seed. There are many, so what the study says already and what was not there is left out."""
+    common = recorded(study.parameters)
+    kept = {
+        key: value
+        for key, value in cell.items()
+        if not (key == "parameters" and value == common) and not (key in LEFT_OUT and value in (None, {}, []))
+    }
+    return kept | {SEED: seed}
 
 
 def rerun_cells(
@@ -100,7 +140,8 @@ def rerun_cells(
     study = Study.again(task, matrix["datasets"], source, model)
     chosen = [
         cell
-        for cell in matrix["cells"]
+        for of_seeds in matrix["cells"]
+        for cell in of_seeds.get(PER_SEED, (of_seeds,))
         if cell["dataset"] == study.name
         and attack in (None, cell["attack"])
         and defence in (None, cell["defence"])
@@ -115,24 +156,39 @@ def rerun_cells(
     count = min(sample or len(chosen), len(chosen))
     for place in np.linspace(0, len(chosen) - 1, count).astype(int):
         cell = chosen[int(place)]
-        corrupt_party = 1 if cell["corrupt_party"] is None else cell["corrupt_party"]
-        (again,) = run_cells(study, [(cell["attack"], cell["defence"])], engine, corrupt_party, progress)
+        corrupt_party = 1 if cell.get("corrupt_party") is None else cell["corrupt_party"]
+        one = study.of_seed(cell[SEED]) if SEED in cell else study
+        (again,) = run_cells(one, [(cell["attack"], cell["defence"])], engine, corrupt_party, progress)
         fields = RESULTS + (COSTS if cell["engine"] == str(engine.name) else ())
-        yield cell, {f: (cell.get(f), again.record[f]) for f in fields if cell.get(f) != again.record[f]}
+        found = _of_seed(again.record, cell[SEED], study) if SEED in cell else again.record
+        yield cell, {f: (cell.get(f), found.get(f)) for f in fields if cell.get(f) != found.get(f)}
 
 
-def meant_attacks(model: Model) -> list[str]:
-    """Those that ask for nothing that the model lacks."""
-    return [HONEST, *(name for name, attack in ATTACKS.items() if not model.lacking(attack.needs))]
+def meant_attacks(model: Model, classes: int = 2, *, adaptive: bool = False) -> list[str]:
+    """Those that ask for nothing that the model lacks.  adaptive: also those that adapt to a check."""
+    known = {**ATTACKS, **(ADAPTIVE if adaptive else {})}
+    return [HONEST, *(name for name, attack in known.items() if not model.lacking(attack.needs, classes))]
 
 
 def meant_defences(study: Study) -> list[str]:
-    """Those of the study's that ask for nothing that its model lacks."""
-    return [name for name, defence in study.defences.items() if not study.model.lacking(defence.needs)]
+    """Those of the study's that ask for nothing that its model lacks, and those that its data leave no threshold."""
+    classes = len(study.task.classes)
+    return [
+        *(name for name, defence in study.defences.items() if not study.model.lacking(defence.needs, classes)),
+        *study.refused,
+    ]
 
 
 def check_names(attacks: Sequence[str], defences: Sequence[str]) -> None:
-    for kind, names, known in (("attack", attacks, ALL_ATTACKS), ("defence", defences, NAMED_DEFENCES)):
+    """Raises ParameterError for a name that nobody has, PluginError for one of a plug-in that cannot be had."""
+    of_studies = {f"certificate_{k}": None for k in CERTIFICATES}  # calibrated ones
+    for kind, names, known in (
+        ("attack", attacks, ({HONEST: None}, ATTACKS, ADAPTIVE)),
+        ("defence", defences, (DEFENCES, NETWORK_DEFENCES, of_studies)),
+    ):
         for name in names:
-            if name not in known:
-                raise ParameterError(f"{kind}: expected one of {', '.join(known)}, got {name!r}")
+            holder = next((table for table in known if name in table), None)
+            if holder is None:
+                listed = ", ".join(dict.fromkeys(each for table in known for each in table))
+                raise ParameterError(f"{kind}: expected one of {listed}, got {name!r}")
+            holder[name]

@@ -28,6 +28,7 @@ from mpc_tamper.report.matrix_record import (
     read_matrix,
 )
 from mpc_tamper.report.matrix_weights import WEIGHTS, OpenedModel, OpenedModels, read_weights, write_weights
+from mpc_tamper.report.seeds import PER_SEED, SEED
 from mpc_tamper.studies.environment import environment
 
 
@@ -39,7 +40,7 @@ class MatrixRecord:
     ) -> None:
         self._folder, self._name = folder, name
         self._studies = studies
-        self._cells = {_key(cell): cell["verdict"] for cell in cells}
+        self._cells = {_key(run): run["verdict"] for cell in cells for run in cell.get(PER_SEED, (cell,))}
         facts = {key: value for key, value in environment().items() if key != "commit"}  # a cell's own
         self._environment = fact_line(ENVIRONMENT, facts)
 
@@ -59,9 +60,12 @@ class MatrixRecord:
         _check_studies(path, matrix["datasets"], studies)
         return cls(folder, studies, matrix["cells"], name)
 
-    def has(self, dataset: str, attack: str, defence: str) -> bool:
-        """Whether the cell was run. One that could not be is looked at again: another engine may be able to."""
-        return self._cells.get((dataset, attack, defence), NOT_APPLICABLE) != NOT_APPLICABLE
+    def has(self, dataset: str, attack: str, defence: str, seed: int | None = None) -> bool:
+        """Whether the cell was run. One that could not be is looked at again: another engine may be able to.
+
+        seed: of a study that has several.
+        """
+        return self._cells.get((dataset, attack, defence, seed), NOT_APPLICABLE) != NOT_APPLICABLE
 
     def add(self, cell: dict[str, Any], picture: dict[str, Any] | None = None) -> None:
         """picture: {"image_shape", "test_image", "weights"} of a model without a defence, to be drawn; or None."""
@@ -80,9 +84,12 @@ class MatrixRecord:
         self._cells[_key(cell)] = cell["verdict"]
 
     def report(self) -> None:
-        """Tables and pictures of what is there, by this process and by others."""
-        if self._cells:
-            write_matrix_report(self._folder, self._name)
+        """Tables and pictures of what is there, by this process and by others, none of whom adds anything meanwhile."""
+        if not self._cells:
+            return
+        path = self._folder / f"{self._name}{LINES}"
+        with appending(path) as lines:
+            write_matrix_report(self._folder, self._name, assemble(lines.records, path))
 
 
 def not_applicable(dataset: str, attack: str, defence: str, reason: str) -> dict[str, Any]:
@@ -94,8 +101,8 @@ def not_applicable(dataset: str, attack: str, defence: str, reason: str) -> dict
     return names | {"verdict": NOT_APPLICABLE, "reason": reason}
 
 
-def _key(cell: Mapping[str, Any]) -> tuple[str, str, str]:
-    return cell["dataset"], cell["attack"], cell["defence"]
+def _key(cell: Mapping[str, Any]) -> tuple[str, str, str, int | None]:
+    return cell["dataset"], cell["attack"], cell["defence"], cell.get(SEED)
 
 
 def _check_studies(path: Path, known: Mapping[str, Any], studies: Mapping[str, Any]) -> None:

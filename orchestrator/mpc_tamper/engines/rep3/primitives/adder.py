@@ -16,6 +16,7 @@ from mpc_tamper.engines.rep3.kernels import bit_ops
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.passive import and_planes, majority_planes
+from mpc_tamper.engines.rep3.protocol.rounds import Rounds
 from mpc_tamper.engines.rep3.protocol.share import RepShare, concatenate
 
 
@@ -33,24 +34,26 @@ def message_bytes(carries: int, positions: Sequence[int], lanes: int) -> list[in
     return [WORD_BYTES * bit_ops.words_for(lanes) * planes for planes in gates(carries, positions).values()]
 
 
-def carry_save(party: Party, x: RepShare, k: int, carries: int) -> tuple[RepShare, RepShare]:
+def carry_save(party: Party, x: RepShare, k: int, carries: int) -> Rounds[tuple[RepShare, RepShare]]:
     """Bit planes (k, words) of s, and (carries, words) of the majorities c, so that x_0 + x_1 + x_2 = s + 2 c.
 
     x: (m,). The low `carries` <= k bits of c are computed.
     """
     own, previous = (bit_ops.to_planes(np.ascontiguousarray(part), k) for part in (x.own, x.previous))
     planes = RepShare(own, previous)
-    return planes, majority_planes(party, planes[:carries], x.shape[0], "csa")
+    return planes, (yield from majority_planes(party, planes[:carries], x.shape[0], "csa"))
 
 
-def carries_into(party: Party, s: RepShare, c: RepShare, positions: Sequence[int], lanes: int) -> list[RepShare]:
+def carries_into(
+    party: Party, s: RepShare, c: RepShare, positions: Sequence[int], lanes: int
+) -> Rounds[list[RepShare]]:
     """For each position p >= 2, the carry into bit p of s + 2 c, a plane (1, words).
 
     s needs planes 1 .. p - 1, c planes 0 .. p - 2. Bit 0 of 2 c is zero: nothing is carried out of it.
     """
     top = max(positions) - 1  # leaves are bits 1 .. top, at tree indices 0 .. top - 1
     a, b = s[1 : top + 1], c[:top]
-    generate, propagate = and_planes(party, a, b, lanes, "generate"), a ^ b
+    generate, propagate = (yield from and_planes(party, a, b, lanes, "generate")), a ^ b
     for level, targets in enumerate(_sklansky(top, [p - 2 for p in positions])):
         if not targets:
             continue
@@ -59,7 +62,7 @@ def carries_into(party: Party, s: RepShare, c: RepShare, positions: Sequence[int
         carrying = upper >> (level + 1) != 0  # blocks that do not reach down to leaf 0 need their propagate bit
         left = concatenate([propagate[upper], propagate[upper[carrying]]])
         right = concatenate([generate[lower], propagate[lower[carrying]]])
-        product = and_planes(party, left, right, lanes, f"prefix.{level}")
+        product = yield from and_planes(party, left, right, lanes, f"prefix.{level}")
         generate[upper] = generate[upper] ^ product[: len(upper)]
         propagate[upper[carrying]] = product[len(upper) :]
     return [generate[p - 2 : p - 1] for p in positions]

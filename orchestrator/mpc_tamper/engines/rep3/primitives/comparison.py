@@ -11,6 +11,7 @@ from mpc_tamper.engines.rep3.primitives.adder import carries_into, carry_save
 from mpc_tamper.engines.rep3.primitives.conversion import bits_to_integers
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import messages
+from mpc_tamper.engines.rep3.protocol.rounds import Rounds
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.runs.result import Cost
 
@@ -25,14 +26,14 @@ def cost(party_id: int, k: int, values: int) -> Cost:
     return messages(*sent, *conversion.message_bytes(party_id, values))
 
 
-def less_than_zero(party: Party, x: RepShare, k: int) -> RepShare:
+def less_than_zero(party: Party, x: RepShare, k: int) -> Rounds[RepShare]:
     """Bit k - 1 of x mod 2^k as an integer 0 or 1; 2 <= k <= 64. x: (m,). 4 + ceil(log2(k - 2)) rounds for k > 3."""
     lanes = x.shape[0]
-    s, c = carry_save(party, x, k, k - 1)
+    s, c = yield from carry_save(party, x, k, k - 1)
     sign = s[k - 1 : k] ^ c[k - 2 : k - 1]
     if k > 2:
-        sign = sign ^ carries_into(party, s, c, [k - 1], lanes)[0]
-    return bits_to_integers(party, sign, lanes)
+        sign = sign ^ (yield from carries_into(party, s, c, [k - 1], lanes))[0]
+    return (yield from bits_to_integers(party, sign, lanes))
 
 
 def _positions(k: int) -> list[int]:

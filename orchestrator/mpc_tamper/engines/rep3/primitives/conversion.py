@@ -21,6 +21,7 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.protocol.recorder import Conversions
+from mpc_tamper.engines.rep3.protocol.rounds import Rounds, Send
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 
 _TWO = np.uint64(2)
@@ -33,7 +34,7 @@ def message_bytes(party_id: int, bits: int) -> list[int]:
     return [WORD_BYTES * as_role_1, WORD_BYTES * (as_role_0 + as_role_2)]
 
 
-def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> RepShare:
+def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> Rounds[RepShare]:
     """planes (p, words), `lanes` bits in use in each: integers (p * lanes,), plane by plane."""
     own, previous = (
         np.concatenate([bit_ops.from_plane(plane, lanes) for plane in part]) for part in (planes.own, planes.previous)
@@ -45,12 +46,12 @@ def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> RepShare:
 
     beta_1 = (own[as_role_1] ^ previous[as_role_1]) - pad_previous[as_role_1]
     party.add_errors_at([(as_role_1, beta_1)], count, "b2a.beta")
-    beta_1_here = party.shift("b2a.beta", beta_1, _length(as_role_2))
+    beta_1_here = yield Send("b2a.beta", beta_1, _length(as_role_2))
 
     z_0 = pad_own[as_role_0] * previous[as_role_0] - pad_previous[as_role_0]
     z_2 = beta_1_here * own[as_role_2] + pad_own[as_role_2] - pad_previous[as_role_2]
     party.add_errors_at([(as_role_0, z_0), (as_role_2, z_2)], count, "b2a.z")
-    received = party.shift("b2a.z", np.concatenate([z_0, z_2]), _length(as_role_1) + _length(as_role_0))
+    received = yield Send("b2a.z", np.concatenate([z_0, z_2]), _length(as_role_1) + _length(as_role_0))
     z_0_here, z_2_here = received[: _length(as_role_1)], received[_length(as_role_1) :]
 
     def messages() -> Conversions:

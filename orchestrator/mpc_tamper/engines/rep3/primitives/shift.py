@@ -17,6 +17,7 @@ from mpc_tamper.engines.rep3.primitives.adder import carries_into, carry_save
 from mpc_tamper.engines.rep3.primitives.conversion import bits_to_integers
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import messages
+from mpc_tamper.engines.rep3.protocol.rounds import Rounds
 from mpc_tamper.engines.rep3.protocol.share import RepShare, concatenate, public
 from mpc_tamper.runs.result import Cost
 
@@ -29,17 +30,17 @@ def cost(party_id: int, t: int, values: int) -> Cost:
     return messages(*gates, *conversion.message_bytes(party_id, values * (len(positions) + 2)))
 
 
-def right_shift(party: Party, x: RepShare, t: int) -> RepShare:
+def right_shift(party: Party, x: RepShare, t: int) -> Rounds[RepShare]:
     """floor(x / 2^t) of the signed value, for every x; 0 <= t <= 63. x: (m,). 10 rounds."""
     if t == 0:
         return x
     lanes = x.shape[0]
     offset = x + public(np.full(lanes, 1 << 63, np.uint64), party.party_id)
-    s, c = carry_save(party, offset, _BITS, _BITS)
+    s, c = yield from carry_save(party, offset, _BITS, _BITS)
     positions = _positions(t)
-    carries = carries_into(party, s, c, positions, lanes)
+    carries = yield from carries_into(party, s, c, positions, lanes)
     planes = concatenate([c[t - 1 : t], *carries[:-1], c[_BITS - 1 :], carries[-1]])
-    counts = bits_to_integers(party, planes, lanes).reshape(-1, lanes)
+    counts = (yield from bits_to_integers(party, planes, lanes)).reshape(-1, lanes)
     low = counts[0] if t == 1 else counts[0] + counts[1]
     overflow = counts[-2] + counts[-1]
     shift = np.uint64(t)

@@ -7,9 +7,10 @@ program point everywhere. Each party then proves to the other two that every mes
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
@@ -49,6 +50,7 @@ class Active:
     def __init__(self, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int = RECORD_BYTES) -> None:
         self._channel, self._prss, self._session = channel, prss, session
         self._record_bytes = record_bytes
+        self._held = False
         self._record = Record()
         self.batches = 0
         self.soundness_error = 0.0
@@ -99,8 +101,18 @@ class Active:
 
     def _keep(self, size: int) -> None:
         self._record.kept_bytes += size
-        if self._record.kept_bytes > self._record_bytes:
+        if not self._held and self._record.kept_bytes > self._record_bytes:
             self.prove()
+
+    @contextlib.contextmanager
+    def one_batch(self) -> Iterator[None]:
+        """A batch that closed within would bind messages whose gates are recorded in the next one."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        self._keep(0)
 
     # Proofs
 

@@ -24,6 +24,7 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES, messages
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.protocol.recorder import Pads
+from mpc_tamper.engines.rep3.protocol.rounds import Rounds, Send
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.runs.result import Cost
 
@@ -97,19 +98,19 @@ def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarr
     return [(x.own, both), (x.previous, both)] if x.plain is None else [(x.plain, both)]
 
 
-def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> RepShare:
+def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> Rounds[RepShare]:
     """x & y of bit planes (p, words) with `lanes` bits in use per plane. A bit per gate, one round."""
     pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
     z = pads[0] ^ pads[1]
     z ^= x.own & (y.own ^ y.previous)
     z ^= x.previous & y.own
     party.flip_errors(z, lanes, gate)
-    product = reshare(party, z, gate)
+    product = RepShare(z, (yield Send(gate, z)))
     party.recorder.and_gates(x, y, product, pads)
     return product
 
 
-def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> RepShare:
+def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> Rounds[RepShare]:
     """The majority of the three components of x, bit by bit: the carries of a carry-save adder.
 
     It is the xor over i of x_i & x_{i-1}, so party i multiplies just what it holds.
@@ -118,7 +119,7 @@ def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> RepShar
     z = pads[0] ^ pads[1]
     z ^= x.own & x.previous
     party.flip_errors(z, lanes, gate)
-    majorities = reshare(party, z, gate)
+    majorities = RepShare(z, (yield Send(gate, z)))
     party.recorder.majorities(x, majorities, pads)
     return majorities
 

@@ -7,6 +7,7 @@ nothing and proves nothing; active.py has the other one, selection.py says which
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +69,10 @@ class Recorder(Protocol):
 
     # what leaves the computation, or enters it
 
+    def one_batch(self) -> AbstractContextManager[None]:
+        """What is recorded within is proved together: messages of several operations, sent as one."""
+        ...
+
     def prove(self) -> None:
         """Called before anything is opened, revealed or written to a file."""
         ...
@@ -97,6 +102,9 @@ class PassiveRecorder:
     def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None: ...
     def conversions(self, messages: Callable[[], Conversions]) -> None: ...
     def prove(self) -> None: ...
+    def one_batch(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def check_agreement(self, share: RepShare) -> None: ...
     def finish(self) -> None: ...
 

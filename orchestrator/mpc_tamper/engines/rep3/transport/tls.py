@@ -41,7 +41,8 @@ _DEAD_HOST_PART = 0.75  # of a message's time: the link to a dead host closes be
 _BACKLOG = 128
 _STRANGER_SECONDS = 5.0  # to get through TLS, or a part of the time that all three have to meet
 _STRANGER_PART = 0.25
-_WELCOME = b"\1"
+WELCOME = b"\1"
+PROBE = "mpc-tamper-doctor"  # the application protocol that probe.py asks for, which takes no place in a run
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ def connect(
 
 def _dial(identity: Identity, peer: int, address: Address, deadline: float, links: dict[int, TlsLink]) -> TlsLink:
     """Try until the peer answers; others who answer at its address are left alone."""
-    context = _context(identity, ssl.PROTOCOL_TLS_CLIENT, [peer])
+    context = context_for(identity, ssl.PROTOCOL_TLS_CLIENT, [peer])
     pause, attempt = _RETRY_SECONDS, _ATTEMPT_SECONDS
     met: HandshakeError | None = None  # somebody else
     while True:
@@ -192,7 +193,7 @@ def _handshake(context: ssl.SSLContext, address: Address, seconds: float, pinned
         if tls.getpeercert(binary_form=True) != pinned:  # one that the pinned key has signed would pass for it
             raise ssl.SSLCertVerificationError("another certificate than the one that is pinned")
         tls.settimeout(_left(stop))
-        if tls.recv(len(_WELCOME)) != _WELCOME:
+        if tls.recv(len(WELCOME)) != WELCOME:
             raise ssl.SSLEOFError("it hung up, perhaps on too many strangers")
         return TlsLink(_tuned(tls))
     except BaseException:
@@ -206,7 +207,8 @@ def _accept(identity: Identity, listener: socket.socket, deadline: float, links:
     waiting = set(higher)
     if not waiting:
         return
-    context = _context(identity, ssl.PROTOCOL_TLS_SERVER, higher)
+    context = context_for(identity, ssl.PROTOCOL_TLS_SERVER, higher)
+    context.set_alpn_protocols([PROBE])
     reception = Reception(listener, context, min(_STRANGER_SECONDS, _STRANGER_PART * _left(deadline)))
     certificates = {identity.der(peer): peer for peer in higher}
     strangers = 0
@@ -215,13 +217,16 @@ def _accept(identity: Identity, listener: socket.socket, deadline: float, links:
             if time.monotonic() >= deadline:
                 raise PeerTimeout(_missing(waiting, strangers + reception.turned_away), min(waiting))
             for arrival in reception.serve(_wait(links, _left(deadline), reception)):
+                if arrival.tls.selected_alpn_protocol() == PROBE:
+                    arrival.tls.close()
+                    continue
                 peer = certificates.get(arrival.tls.getpeercert(binary_form=True) or b"")
                 if peer is None:
                     strangers += 1
                     arrival.tls.close()
                     continue
                 with contextlib.suppress(OSError):  # one that has left meanwhile is missed at once, on its link
-                    arrival.tls.send(_WELCOME)
+                    arrival.tls.send(WELCOME)
                 if peer in links:  # it has dialled again
                     links[peer].close()
                 links[peer] = TlsLink(_tuned(arrival.tls))
@@ -243,7 +248,8 @@ def _wait(links: dict[int, TlsLink], seconds: float, reception: Reception | None
     return events
 
 
-def _context(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSLContext:
+def context_for(identity: Identity, protocol: int, peers: Sequence[int]) -> ssl.SSLContext:
+    """Shows the own certificate, and takes the pinned ones of these peers."""
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False  # the certificate itself is pinned, wherever its holder runs

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 
 from mpc_tamper.engines.hosts import Address, Addresses
-from mpc_tamper.studies.costs.model import Network
+from mpc_tamper.runs.network import Network
 
 _CHUNK = 1 << 14  # bytes: what one read forwards, so that a message is spread over the time that it takes
 _AHEAD_SECONDS = 0.05  # how much the line takes in before its sender has to wait

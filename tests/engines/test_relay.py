@@ -14,10 +14,11 @@ import pytest
 
 from mpc_tamper.core.errors import PeerLost, TamperError
 from mpc_tamper.engines.hosts import Address
+from mpc_tamper.engines.relay import Relay, through
 from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.runs.network import LAN, WAN, Network
 from mpc_tamper.runs.spec import InputFiles, RunSpec
-from mpc_tamper.studies.costs.model import LAN, WAN, Network, predict
-from mpc_tamper.studies.costs.relay import Relay, through
+from mpc_tamper.studies.costs.model import predict
 
 FAST = Network("fast", 0.0, 1e12)
 PRODUCT = "x = sint.get_input_from(0)\nfor _ in range(4):\n    x = x * x\nprint_ln('%s', x.reveal())\n"
