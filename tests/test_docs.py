@@ -104,6 +104,14 @@ def test_the_plan_on_the_page_of_formats_is_one() -> None:
     assert [error.site for error in plan] == ["GRADIENT", "HINGE/csa"]
 
 
+def test_the_commands_of_the_readme_are_those_of_the_walk() -> None:
+    """docs/walk.md is run by a test, and says what each of them prints."""
+    readme, walk = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/walk.md"))
+    commands = re.findall(r"^    (mpc-tamper .*)$", readme, flags=re.MULTILINE)
+    assert len(commands) == 5
+    assert [command for command in commands if f"    $ {command}\n" not in walk] == []
+
+
 def test_three_hosts_are_given_what_train_uses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -32,6 +32,9 @@ def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
         "mnist_0_1 none low_variance: the same\nmnist_0_1 backdoor_1 low_variance: the same\n",
     )
     text = record.read_text(encoding="utf-8")
+    record.write_text(text.replace('"rounds": ', '"rounds": 1'), encoding="utf-8")  # an older version's costs
+    older = invoke("rerun", record, "--engine", "clear", "--attack", "none", "--quiet")
+    assert (older.exit_code, "rounds: 1" in older.stdout) == (0, True)
     plan = '"plans": {"train": "'
     assert plan in text
     record.write_text(text.replace(plan, f"{plan}x"), encoding="utf-8")

@@ -122,7 +122,7 @@ def arguments(**changes: str | None) -> list[str]:
         (arguments(speed="9"), "expected each of"),
         ([*arguments(), "width=31"], "expected each of"),
         ([*arguments(width=None), "width"], "invalid literal"),
-        (arguments(loss="logistic"), "loss=hinge or loss=squared_hinge, got loss=logistic"),
+        (arguments(loss="logistic"), "loss=hinge, squared_hinge or modified_huber, got loss=logistic"),
         (arguments(layout="columns"), "layout=rows or layout=both, got layout=columns"),
         (arguments(rows="2", batch="1", layout="both"), "expected layout=rows for batches of 1 of 2 rows"),
         (arguments(labels="3"), "labels=owner or labels=0, 1 or 2, got labels=3"),

@@ -90,7 +90,7 @@ class AdaptiveBackdoor(_Unchecked):
     pixels: int | None = None
     target: int = 1
 
-    needs = frozenset({Capability.LINEAR, Capability.UPDATE_ERRORS})
+    needs = frozenset({Capability.LINEAR, Capability.SINGLE_SCORE, Capability.UPDATE_ERRORS})
 
     def prepare_against(self, scenario: Scenario, trial: Trial, passes: Passes) -> Attempt:
         return _first_that_reaches(
@@ -124,7 +124,7 @@ class AdaptiveReplacement(_Unchecked):
     weight: float = 3.0
     target: int = 1
 
-    needs = frozenset({Capability.LINEAR, Capability.UPDATE_ERRORS})
+    needs = frozenset({Capability.LINEAR, Capability.SINGLE_SCORE, Capability.UPDATE_ERRORS})
 
     def prepare_against(self, scenario: Scenario, trial: Trial, passes: Passes) -> Attempt:
         return _first_that_reaches(

@@ -69,7 +69,7 @@ class Backdoor:
     target: int = 1
 
     additive = True
-    needs = frozenset({Capability.UPDATE_ERRORS})
+    needs = frozenset({Capability.LINEAR, Capability.UPDATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         trigger = place_patch(scenario, self.width, self.target)

@@ -43,7 +43,7 @@ class ModelReplacement:
     target: int = 1
 
     additive = True
-    needs = frozenset({Capability.LINEAR, Capability.UPDATE_ERRORS})
+    needs = frozenset({Capability.LINEAR, Capability.SINGLE_SCORE, Capability.UPDATE_ERRORS})
 
     def prepare(self, scenario: Scenario, trial: Trial) -> Attempt:
         task = scenario.task

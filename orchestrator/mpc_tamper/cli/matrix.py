@@ -188,7 +188,10 @@ def rerun(
     engine: EngineOption = EngineName.REP3,
     quiet: QuietOption = False,
 ) -> None:
-    """Run cells of a matrix again and compare. The exit code is 0 if all give the same, else 1."""
+    """Run cells of a matrix again and compare. The exit code is 0 if all give the same, else 1.
+
+    Bytes and rounds that differ are said too, but count for nothing: they are those of the version that wrote the record.
+    """
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
@@ -213,7 +216,7 @@ def rerun(
             progress=progress,
         )
         for cell, differences in found:
-            different |= bool(differences)
+            different |= not differences.keys() <= set(experiment.COSTS)
             said = ", ".join(f"{field}: {then} then, {now} now" for field, (then, now) in differences.items())
             console.say(f"{cell['dataset']} {cell['attack']} {cell['defence']}: {said or 'the same'}")
     if different:

@@ -8,7 +8,8 @@ from enum import StrEnum
 class Capability(StrEnum):
     """What attacks, defences, checks and services may need of a model."""
 
-    LINEAR = "a linear score"  # class 1 iff w.x > 0: what a change of w does to any image is known in advance
+    LINEAR = "a linear score"  # or one for each class: what a change of w does to any image is known in advance
+    SINGLE_SCORE = "a single score"  # class 1 iff it is above 0
     UPDATE_ERRORS = "additive errors that move its weights"
     ROW_ERRORS = "additive errors at single training rows"
     GATE_ERRORS = "additive errors inside its comparisons"

@@ -115,7 +115,7 @@ def test_it_learns_and_leaves_what_later_programs_need() -> None:
 def test_what_more_than_two_classes_do_not_have() -> None:
     svm = get_model()
     assert svm.lacking(svm.capabilities) == frozenset()
-    assert svm.lacking(svm.capabilities, 3) == {Capability.LINEAR, Capability.STORED_ROWS}
+    assert svm.lacking(svm.capabilities, 3) == {Capability.SINGLE_SCORE, Capability.STORED_ROWS}
     with pytest.raises(ParameterError, match="expected two classes for a training on rows that stand as shares, got 3"):
         svm.training(SHORT, DataSize(40, FEATURES, 255, 3), StoredRows(40, 0))
 

@@ -44,8 +44,8 @@ class LinearSvm(Model):
     parameters = SvmParameters
 
     def capabilities_for(self, classes: int) -> frozenset[Capability]:
-        """More than two classes have no single score, and rows that stand as shares know their label -1 or 1 alone."""
-        of_two = frozenset({Capability.LINEAR, Capability.STORED_ROWS})
+        """More than two classes have a score each, and rows that stand as shares know their label -1 or 1 alone."""
+        of_two = frozenset({Capability.SINGLE_SCORE, Capability.STORED_ROWS})
         return self.capabilities if classes == 2 else self.capabilities - of_two
 
     def constants(self, parameters: SvmParameters, size: DataSize) -> FixedPoint:

@@ -16,6 +16,7 @@ from mpc_tamper.models.linear_svm.parameters import Schedule, SvmParameters, out
 from mpc_tamper.runs.owners import ClientRows, RowSource, StoredRows
 
 LAST_STEP = "UPDATE"  # of an iteration of svm_train.mpc
+_PLAIN = 16  # arguments of the paper's training of two classes
 
 
 def training_call(
@@ -44,8 +45,11 @@ def training_call(
         f"width={constants.width}",
         *([f"outputs={outputs(size.classes)}"] if size.classes > 2 else []),
         *([f"schedule={parameters.schedule}"] if parameters.schedule is not Schedule.CONSTANT else []),
-        *([f"momentum={constants.momentum}"] if constants.momentum else []),
+        *([f"momentum={parameters.momentum!r}"] if constants.momentum else []),
     )
+    if len(args) > _PLAIN:  # what may be left out is, as MP-SPDZ makes all arguments part of a file's name
+        usual = ("source=owners", "port=0", "carry=0", f"last_gain={constants.gain}", "clip=0", "layout=rows")
+        args = tuple(arg for arg in args if arg not in usual)
     steps = parameters.iterations * len(batches)
     return ProgramCall(bundle.program("svm_train.mpc"), args, loop=(LAST_STEP, steps))
 

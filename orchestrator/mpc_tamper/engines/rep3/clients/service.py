@@ -115,6 +115,10 @@ class ClientService:
             if code is Code.OK and connection is not None and self._may_ask is not None:
                 code = Code.OK if self._may_ask(connection.certificate) else Code.SPENT
             code, _ = self._vote("client/next", code)
+            if code is Code.SPENT:  # said before the client is told, who may do something about it
+                self._remark("a client", "was refused: it has asked as often as it may (--budget)")
+            elif code is not Code.OK and connection is not None:
+                self._remark("a client", "was not served: it did not reach all three servers")
             if connection is not None:
                 self._tell(connection, ACCEPTED, pack_code(code))
             if code is Code.OK and connection is not None:
@@ -122,10 +126,6 @@ class ClientService:
                 self._open[number] = connection
                 self.clients += 1
                 return number
-            if code is Code.SPENT:
-                self._remark("a client", "was refused: it has asked as often as it may (--budget)")
-            elif connection is not None:
-                self._remark("a client", "was not served: it did not reach all three servers")
             if connection is not None:
                 connection.close()
 
