@@ -33,8 +33,8 @@ _ELEMENT_BYTES = WORDS * WORD_BYTES
 
 @dataclass(frozen=True)
 class IntegerStatement:
-    """elementwise, matrices: whether there are such gates, whose messages have to be right. Sizes do not say so: a product
-    of length 0 has no words and no elements, and yet a message, which has to be a share of 0.
+    """elementwise, matrices: whether there are such gates, whose messages have to be right. Sizes do not say so: a
+    product of length 0 has no words and no elements, and yet a message, which has to be a share of 0.
 
     columns: how many entries, words, each column of u and v has.  tails: elements of each prover that join after the
     first level, of matrices.  shape: the levels; message 0, of the subsets, comes before them.
