@@ -16,8 +16,9 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from mpc_tamper.engines.rep3.protocol.proof import bilinear, integers
+from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver
+from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members, subsets_of_matrices
 from tests.support.active_runs import run, shared
 from tests.support.cheating_provers import (
     ERROR,
@@ -56,8 +57,8 @@ class Joining(AfterTheSubsets):
 
     def __init__(self, statement, record, prover, challenge, pads, masks) -> None:
         super().__init__(statement, record, prover, challenge, pads, masks)
-        stream = integers.expand(challenge, b"subsets of integers")
-        _, a, b = (integers.draw_members(stream, size) for size in (COUNT, SIDE, SIDE))
+        stream = subsets_of_matrices(challenge)
+        a, b = (draw_members(stream, SIDE) for _ in range(2))
         row, column = int(a[ROW]), int(b[COLUMN])
         self._pairs = [ERROR * (row >> j & 1) * (column >> k & 1) for j in range(SUBSETS) for k in range(SUBSETS)]
         self._error = 0

@@ -33,8 +33,8 @@ _ELEMENT_BYTES = WORDS * WORD_BYTES
 
 @dataclass(frozen=True)
 class IntegerStatement:
-    """elementwise, matrices: whether there are such gates, whose messages have to be right. Sizes do not say so: a
-    product of length 0 has no words and no elements, and yet a message, which has to be a share of 0.
+    """elementwise, matrices: whether there are such gates, whose messages have to be right. Sizes do not say so, since
+    products of length 0 have no words and no elements, and yet a message, which has to be a sharing of zeros.
 
     columns: how many entries, words, each column of u and v has.  tails: elements of each prover that join after the
     first level, of matrices.  shape: the levels; message 0, of the subsets, comes before them.
@@ -116,19 +116,19 @@ class Merging:
 
 
 class _Members:
-    """The elementwise gates, and in which subsets each of them is, by group and block."""
+    """The elementwise gates, and in which subsets each of them is, by group and block.
 
-    def __init__(self, groups: Sequence[Gates], stream: Stream) -> None:
-        self._of_groups = [draw_members(stream, gates.outputs) for gates in groups]
-        self._groups = groups
+    They are drawn again whenever they are read, block by block: this takes less time than memory.
+    """
 
-    def blocks(self, index: int) -> list[np.ndarray]:
-        members, step = self._of_groups[index], self._groups[index].block_outputs
-        return [members[start : start + step] for start in range(0, members.size, step)]
+    def __init__(self, groups: Sequence[Gates], challenge: bytes) -> None:
+        self._groups, self._challenge = groups, challenge
 
-    def forget(self) -> None:
-        """What u alone has no use for."""
-        self._of_groups = []
+    def blocks(self, index: int) -> Iterator[np.ndarray]:
+        gates = self._groups[index]
+        stream = expand(self._challenge, b"subsets of gates, %d" % index)
+        for start in range(0, gates.outputs, gates.block_outputs):
+            yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
 
     def u(self, role: Role) -> Iterator[np.ndarray]:
         """The words of u, block by block of all columns."""
@@ -139,9 +139,8 @@ class _Members:
     def v(self, role: Role) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The same of v, each block with its members."""
         for index, gates in enumerate(self._groups):
-            blocks = self.blocks(index) if gates.inner else []
             for column in gates.v(role):
-                yield from zip(blocks, column, strict=True)
+                yield from zip(self.blocks(index) if gates.inner else (), column, strict=True)
 
 
 class IntegerProver:
@@ -152,9 +151,8 @@ class IntegerProver:
     ) -> None:
         self._statement, self._pads, self._masks = statement, pads, masks
         self._groups = list(record.integers.values())
-        stream = expand(challenge, b"subsets of integers")
-        self._members = _Members(self._groups, stream)
-        self._matrices = compressed(list(record.matrices.values()), Role.PROVER, prover, stream)
+        self._members = _Members(self._groups, challenge)
+        self._matrices = compressed(list(record.matrices.values()), Role.PROVER, prover, challenge)
         self._merging: Merging | None = None
         self._tables = np.empty((0, 0, 0), np.uint64)
         self._u = self._v = np.empty((0, WORDS), np.uint64)
@@ -223,12 +221,9 @@ class IntegerVerifier:
     ) -> None:
         self._statement, self._role, self._right, self._pads = statement, role, role is Role.RIGHT, pads
         groups = list(record.integers.values())
-        stream = expand(challenge, b"subsets of integers")
-        self._members = _Members(groups, stream)
-        self._matrices = compressed(list(record.matrices.values()), role, prover, stream)
+        self._members = _Members(groups, challenge)
+        self._matrices = compressed(list(record.matrices.values()), role, prover, challenge)
         self._t = self._sums_of_t(groups)
-        if self._right:
-            self._members.forget()
         self._merging: Merging | None = None
         self._tail_claim = self._mask = np.empty((0, WORDS), np.uint64)
         self._difference = b""
