@@ -80,6 +80,22 @@ def test_three_parties_come_to_the_verdicts_and_weights_of_the_clear_engine(cali
         assert one["per_seed"][0]["weights_sha256"] == other["per_seed"][0]["weights_sha256"]
 
 
+def test_the_committed_cells_of_three_parties_are_those_of_the_clear_engine() -> None:
+    on_clear, on_rep3 = (
+        {
+            (cell["dataset"], cell["attack"], cell["defence"], run["seed"]): run
+            for cell in read_matrix(ROOT / "results" / f"{name}.jsonl")["cells"]
+            for run in cell.get("per_seed", ())
+        }
+        for name in ("matrix-own", "matrix-own-rep3")
+    )
+    assert len(on_rep3) == 24
+    for key, run in on_rep3.items():
+        assert run["engine"] == "rep3"
+        for field in ("weights_sha256", "verdict", "clean_accuracy", "attack_success_rate_clipped", "robust_accuracy"):
+            assert run[field] == on_clear[key][field], (key, field)
+
+
 def test_cells_run_again_give_the_same(calibrated: Study, tmp_path: Path) -> None:
     run(calibrated, tmp_path, ("none", "sabotage"))
     again = list(rerun_cells(tmp_path / "matrix-own.jsonl", table(), CLEAR, sample=3))

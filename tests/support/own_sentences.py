@@ -55,8 +55,8 @@ def sabotaged(r: Records, dataset: str) -> str:
 
 FINDINGS: list[tuple[str, Figures]] = [
     (
-        "Honest models passed each of the {} checks in {} of 20 seeds, and of {} models with a backdoor of at most k "
-        "pixels or features that does not adapt {} passed the certificate for k.",
+        "Honest models passed each of the {} checks in {} of 20 seeds. Of {} models with a trigger of at most k pixels "
+        "or features, planted by an attack that does not adapt, {} passed the certificate for k.",
         lambda r: (honest(r)[0], honest(r)[1], *known_triggers(r)),
     ),
     (

@@ -311,23 +311,19 @@ def times(ratio: float) -> str:
 
 VERIFICATION: list[tuple[str, Figures]] = [
     (
-        "this is {} MB and {} rounds per party on `rep3` with `mal-rep-ring`.",
-        lambda r: (megabytes(r.verification("public")["bytes_per_party"], 2), r.verification("public")["rounds"]),
-    ),
-    (
-        "| none: accuracy alone | {:,} | {} |",
+        "There the accuracy takes {:,} bytes and {} rounds,",
         lambda r: (r.verification("public")["bytes_per_party"], r.verification("public")["rounds"]),
     ),
     (
-        "| 3 bits (what the program does) | {:,} | {} |",
+        "and the certificate {:,} bytes and {} rounds,",
         lambda r: [r.mnist("none", "certificate_4")[key] - r.mnist()[key] for key in ("bytes_per_party", "rounds")],
     ),
     (
-        "where the accuracy takes {} MB and {}.",
+        "on secret examples {} MB and {},",
         lambda r: (megabytes(r.verification("secret")["bytes_per_party"]), r.verification("secret")["rounds"]),
     ),
     (
-        "CIFAR-10's 2,000 test images of 3 channels, as public examples, take {} MB and {} rounds.",
+        "on CIFAR-10 {} MB and {}.",
         lambda r: (
             megabytes(r.cifar10("none", "certificate_4")["bytes_per_party"] - r.cifar10()["bytes_per_party"]),
             r.cifar10("none", "certificate_4")["rounds"] - r.cifar10()["rounds"],

@@ -190,7 +190,8 @@ def rerun(
 ) -> None:
     """Run cells of a matrix again and compare. The exit code is 0 if all give the same, else 1.
 
-    Bytes and rounds that differ are said too, but count for nothing: they are those of the version that wrote the record.
+    Bytes and rounds that differ are said too, but count for nothing: they are those of the version that wrote the
+    record.
     """
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.engines.registry import get_engine

@@ -12,7 +12,9 @@ from mpc_tamper.engines.rep3.protocol import active as active_module
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof import bits
 from mpc_tamper.engines.rep3.protocol.proof.argument import FIRST_ROWS
+from mpc_tamper.engines.rep3.protocol.proof.record import Gates
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
@@ -84,7 +86,7 @@ def test_an_error_at_any_gate_aborts_before_anything_is_opened(corrupt_party):
 
 
 def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:
-    x = shared(party, 0, np.arange(4096, dtype=np.uint64))
+    x = shared(party, 0, np.arange(8192, dtype=np.uint64))
     party.steps.start(4)
     y = passive.mul(party, x, x)
     alone(party, less_than_zero(party, y, 2))
@@ -93,11 +95,11 @@ def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:
 
 
 @corrupt
-@pytest.mark.parametrize("distance", [1, 2, 58, 64, 4064])
+@pytest.mark.parametrize("distance", [1, 2, 58, 64, 4064, 4096])
 @pytest.mark.parametrize(("site", "value"), [("STEP", 2**63), ("STEP/csa", 1)])
 def test_equal_errors_in_two_gates_do_not_cancel(corrupt_party, site, value, distance):
     """Flips of two AND gates, and errors 2^63 in two products. Lanes of one word stand in one column of the proof, in
-    different rows; the same lanes of two words in one row."""
+    different rows; the same lanes of two words in one row. A distance of 64 words: only their sigma differ."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, i, value) for i in (5, 5 + distance)])
     opened, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
     assert_rejected(opened, errors, corrupt_party)
@@ -112,6 +114,20 @@ def test_equal_errors_in_two_rows_would_cancel_without_weights_of_rows(corrupt_p
 
     monkeypatch.setattr(Stream, "draw", ones_for_rows)
     plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP/csa", 0, i, 1) for i in (5, 6)])
+    _, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
+    assert errors == [None] * 3
+
+
+@corrupt
+def test_equal_errors_64_words_apart_would_cancel_without_weights_of_blocks(corrupt_party, monkeypatch):
+    draw_weights = bits._Weights.__init__
+
+    def ones_for_blocks(weights: bits._Weights, challenge: bytes, groups: list[Gates]) -> None:
+        draw_weights(weights, challenge, groups)
+        weights.of_groups = [np.ones_like(sigma) for sigma in weights.of_groups]
+
+    monkeypatch.setattr(bits._Weights, "__init__", ones_for_blocks)
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP/csa", 0, i, 1) for i in (5, 5 + 4096)])
     _, errors = ends_of(products_and_comparisons, corrupt_party=corrupt_party, plan=plan)
     assert errors == [None] * 3
 

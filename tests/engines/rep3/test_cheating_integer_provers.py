@@ -8,8 +8,6 @@ about half of the trials, over different gates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 
@@ -21,15 +19,27 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import bilinear, integers
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, Merging
+from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members, subsets_of_matrices
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import kernel, run, shared
+from tests.support.cheating_provers import (
+    ERROR,
+    MODULUS,
+    AfterTheSubsets,
+    cheating,
+    fix_coefficients,
+    inverse,
+    known,
+    known_coefficients,
+    numbers,
+    odd,
+    wins,
+)
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
-MODULUS = 2**128
-ERROR = 2**63
 COUNT = 600  # products: a level over words, and the masked one
-SIDE = 6  # of the matrices
-TRIALS = 5
+SIDE = 16  # of the matrices
+TRIALS, MANY = 5, 14
 
 
 def products(party: Party, opened: list[np.ndarray]) -> None:
@@ -48,27 +58,6 @@ def matrices(party: Party, opened: list[np.ndarray]) -> None:
     opened.append(open_to_all(party, z))
 
 
-def numbers(elements: np.ndarray) -> list[int]:
-    return [int(low) | int(high) << 64 for low, high in elements.reshape(-1, 2).tolist()]
-
-
-def elements(values: list[int]) -> np.ndarray:
-    return np.array([[v % 2**64, v % MODULUS >> 64] for v in values], np.uint64)
-
-
-def odd(values: list[int]) -> int:
-    return next(i for i, v in enumerate(values) if v & 1)
-
-
-def inverse(value: int) -> int:
-    return pow(value, -1, MODULUS)
-
-
-def known(seed: int, count: int = SUBSETS) -> np.ndarray:
-    """Constants in place of a factor."""
-    return np.random.default_rng(seed).integers(0, 2**64, (count, 2), np.uint64)
-
-
 # What makes a factor known to everybody
 
 
@@ -82,49 +71,7 @@ def fix_merging(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(Merging, "of", of)
 
 
-def fix_coefficients(monkeypatch: pytest.MonkeyPatch, index: int, *, masked: bool) -> None:
-    """index: 0, alpha; 1, beta."""
-    drawn = bilinear.coefficients
-
-    def coefficients(level: bilinear.Level, challenge: bytes) -> tuple[np.ndarray, np.ndarray]:
-        pair = list(drawn(level, challenge))
-        if level.masked == masked:
-            pair[index] = known(2, len(pair[index]))
-            pair[index][: int(masked)] = bilinear.one()
-        return pair[0], pair[1]
-
-    monkeypatch.setattr(bilinear, "coefficients", coefficients)
-
-
-def known_coefficients(rows: int, *, masked: bool) -> list[int]:
-    side = rows + masked
-    pair = known(2, side)
-    pair[: int(masked)] = bilinear.one()
-    return numbers(pair)
-
-
 # The provers
-
-
-class AfterTheSubsets(IntegerProver):
-    """Its product of gate `gate` is wrong. It adds that to the sums over subsets, so that they fit modulo 2^64."""
-
-    gate = 0
-
-    def errors(self) -> list[int]:
-        """Of the sums over subsets, modulo 2^64."""
-        member = int(self._members._of_groups[0][self.gate])
-        return [ERROR * (member >> k & 1) for k in range(SUBSETS)]
-
-    def changes(self) -> list[int]:
-        return self.errors()
-
-    def _values(self, number: int) -> np.ndarray:
-        honest = super()._values(number)
-        return elements([a + b for a, b in zip(numbers(honest), self.changed(number, len(honest)), strict=True)])
-
-    def changed(self, number: int, count: int) -> list[int]:
-        return self.changes() if number == 0 else [0] * count
 
 
 class KnowsRho(AfterTheSubsets):
@@ -199,25 +146,6 @@ class KnowsCoefficients(AfterTheSubsets):
         return changes
 
 
-def cheating(prover: type[IntegerProver], **attributes: object) -> type[Active]:
-    class Cheating(Active):
-        integer_prover = type("Cheater", (prover,), attributes)
-
-    return Cheating
-
-
-def wins(program: Callable, corrupt_party: int, index: int, active_class: type[Active]) -> bool:
-    """Whether both honest parties accept one wrong product, 2^63 off."""
-    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, index, ERROR)])
-    ends = run(program, corrupt_party=corrupt_party, plan=plan, active_class=active_class, insecure_fixed_seed=7)
-    honest = [ends[party] for party in range(3) if party != corrupt_party]
-    if [end.error for end in honest] == [None, None]:
-        return True
-    assert all(end.opened == [] for end in honest)
-    assert any(isinstance(end.error, ProofRejected) for end in honest)
-    return False
-
-
 # Subsets
 
 
@@ -228,7 +156,7 @@ def drawn_subsets(corrupt_party: int) -> np.ndarray:
     class Spy(IntegerProver):
         def message(self, number: int) -> bytes:
             if number == 0:
-                seen.append(self._members._of_groups[0].copy())
+                seen.append(next(self._members.blocks(0)))
             return super().message(number)
 
     ends = run(products, corrupt_party=corrupt_party, active_class=cheating(Spy), insecure_fixed_seed=7)
@@ -266,8 +194,8 @@ def test_they_would_cancel_if_the_subsets_were_known(corrupt_party, monkeypatch)
 def matrix_prover(*, of_sigma: bool, gate: int) -> type[Active]:
     class Learning(KnowsOfPairs):
         def __init__(self, statement, record, prover, challenge, pads, masks) -> None:
-            stream = integers.expand(challenge, b"subsets of integers")
-            self.members = [integers.draw_members(stream, SIDE) for _ in range(2)]
+            stream = subsets_of_matrices(challenge)
+            self.members = [draw_members(stream, SIDE) for _ in range(2)]
             super().__init__(statement, record, prover, challenge, pads, masks)
 
     return cheating(Learning, of_sigma=of_sigma, gate=gate)
@@ -276,27 +204,26 @@ def matrix_prover(*, of_sigma: bool, gate: int) -> type[Active]:
 merging = pytest.mark.parametrize("factor", ["rho", "sigma", "tau"])
 
 
-def trials_of_merging(corrupt_party: int, factor: str) -> list[bool]:
+def wins_one_of(trials: int, corrupt_party: int, factor: str) -> bool:
     if factor == "rho":
-        return [wins(products, corrupt_party, gate, cheating(KnowsRho, gate=gate)) for gate in range(TRIALS)]
-    of_sigma = factor == "sigma"
-    return [
-        wins(matrices, corrupt_party, SIDE + column, matrix_prover(of_sigma=of_sigma, gate=column))
-        for column in range(TRIALS)
-    ]
+        return any(wins(products, corrupt_party, gate, cheating(KnowsRho, gate=gate)) for gate in range(trials))
+    return any(
+        wins(matrices, corrupt_party, SIDE + column, matrix_prover(of_sigma=factor == "sigma", gate=column))
+        for column in range(trials)
+    )
 
 
 @corrupt
 @merging
 def test_high_words_that_take_an_error_back_under_guessed_factors(corrupt_party, factor):
-    assert not any(trials_of_merging(corrupt_party, factor))
+    assert not wins_one_of(TRIALS, corrupt_party, factor)
 
 
 @corrupt
 @merging
 def test_they_would_take_it_back_if_a_merging_factor_were_known(corrupt_party, factor, monkeypatch):
     fix_merging(monkeypatch, factor)
-    assert any(trials_of_merging(corrupt_party, factor))
+    assert wins_one_of(MANY, corrupt_party, factor)
 
 
 level = pytest.mark.parametrize("masked", [False, True], ids=["first level", "masked level"])

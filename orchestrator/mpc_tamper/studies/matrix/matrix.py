@@ -30,7 +30,7 @@ from mpc_tamper.studies.matrix.study import CERTIFICATES, Study
 
 ALL_ATTACKS = (HONEST, *ATTACKS)
 ALL_DEFENCES = tuple(DEFENCES)  # of the default model
-# What a rerun has to give again. Seconds differ; bytes and rounds are exact, and those of an engine and a version of it.
+# What a rerun has to give again. Seconds differ; bytes and rounds are exact, but those of an engine and its version.
 RESULTS = (
     "clean_accuracy",
     "attack_success_rate",

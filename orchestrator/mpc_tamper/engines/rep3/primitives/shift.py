@@ -40,7 +40,7 @@ def right_shift(party: Party, x: RepShare, t: int) -> Rounds[RepShare]:
     positions = _positions(t)
     carries = yield from carries_into(party, s, c, positions, lanes)
     planes = concatenate([c[t - 1 : t], *carries[:-1], c[_BITS - 1 :], carries[-1]])
-    counts = (yield from bits_to_integers(party, planes, lanes)).reshape(-1, lanes)
+    counts = (yield from bits_to_integers(party, planes, lanes)).reshape(planes.shape[0], lanes)
     low = counts[0] if t == 1 else counts[0] + counts[1]
     overflow = counts[-2] + counts[-1]
     shift = np.uint64(t)

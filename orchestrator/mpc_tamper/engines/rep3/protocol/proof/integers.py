@@ -33,10 +33,15 @@ _ELEMENT_BYTES = WORDS * WORD_BYTES
 
 @dataclass(frozen=True)
 class IntegerStatement:
-    """columns: how many entries, words, each column of u and v has.  tails: elements of each prover that join after the
+    """elementwise, matrices: whether there are such gates, whose messages have to be right. Sizes do not say so, since
+    products of length 0 have no words and no elements, and yet a message, which has to be a sharing of zeros.
+
+    columns: how many entries, words, each column of u and v has.  tails: elements of each prover that join after the
     first level, of matrices.  shape: the levels; message 0, of the subsets, comes before them.
     """
 
+    elementwise: bool
+    matrices: bool
     columns: tuple[int, ...]
     tails: tuple[int, int, int]
     shape: tuple[Level, ...]
@@ -47,7 +52,7 @@ class IntegerStatement:
         columns = tuple(g.inner * g.outputs for g in record.integers.values() for _ in g.products)
         first, second, third = (sum(m.length(p) for m in record.matrices.values()) for p in range(3))
         shape = levels_for(sum(columns), max(first, second, third))
-        return cls(columns, (first, second, third), shape)
+        return cls(bool(record.integers), bool(record.matrices), columns, (first, second, third), shape)
 
     @property
     def levels(self) -> int:
@@ -66,15 +71,14 @@ class IntegerStatement:
     @property
     def error(self) -> float:
         """The factors are rho, or sigma and tau, then alpha and beta of each level."""
-        elementwise, matrices = bool(self.columns), any(self.tails)
-        factors = (2 if matrices else 1) + 2 * len(self.shape)
-        return subset_error(elementwise=elementwise, matrices=matrices) + valuation_error(factors)
+        factors = (2 if self.matrices else 1) + 2 * len(self.shape)
+        return subset_error(elementwise=self.elementwise, matrices=self.matrices) + valuation_error(factors)
 
     def values(self, number: int) -> int:
         """How many elements the message of a level has."""
         if number:
             return self.shape[number - 1].values
-        return SUBSETS * bool(self.columns) + PAIRS * any(self.tails)
+        return SUBSETS * self.elementwise + PAIRS * self.matrices
 
     def message_bytes(self, number: int) -> int:
         return self.values(number) * _ELEMENT_BYTES
@@ -100,31 +104,31 @@ class Merging:
         stream = expand(challenge, b"rho, sigma and tau modulo 2^128")
         return cls(draw(stream, SUBSETS), draw(stream, SUBSETS), draw(stream, SUBSETS))
 
-    def claims(self, sums: np.ndarray, *, elementwise: bool) -> tuple[np.ndarray, np.ndarray]:
+    def claims(self, statement: IntegerStatement, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of elementwise gates and of matrices, an element each."""
-        nothing = np.zeros((1, WORDS), np.uint64)
-        of_gates, of_pairs = (sums[:SUBSETS], sums[SUBSETS:]) if elementwise else (sums[:0], sums)
-        gates = ring_128.combine(self.rho, of_gates[:, None]) if len(of_gates) else nothing
-        if not len(of_pairs):
-            return gates, nothing
-        rows = ring_128.combine(self.sigma, of_pairs.reshape(SUBSETS, SUBSETS, WORDS))
-        return gates, ring_128.combine(self.tau, rows[:, None])
+        gates = pairs = np.zeros((1, WORDS), np.uint64)
+        if statement.elementwise:
+            gates = ring_128.combine(self.rho, sums[:SUBSETS, None])
+        if statement.matrices:
+            rows = ring_128.combine(self.sigma, sums[-PAIRS:].reshape(SUBSETS, SUBSETS, WORDS))
+            pairs = ring_128.combine(self.tau, rows[:, None])
+        return gates, pairs
 
 
 class _Members:
-    """The elementwise gates, and in which subsets each of them is, by group and block."""
+    """The elementwise gates, and in which subsets each of them is, by group and block.
 
-    def __init__(self, groups: Sequence[Gates], stream: Stream) -> None:
-        self._of_groups = [draw_members(stream, gates.outputs) for gates in groups]
-        self._groups = groups
+    They are drawn again whenever they are read, block by block: this takes less time than memory.
+    """
 
-    def blocks(self, index: int) -> list[np.ndarray]:
-        members, step = self._of_groups[index], self._groups[index].block_outputs
-        return [members[start : start + step] for start in range(0, members.size, step)]
+    def __init__(self, groups: Sequence[Gates], challenge: bytes) -> None:
+        self._groups, self._challenge = groups, challenge
 
-    def forget(self) -> None:
-        """What u alone has no use for."""
-        self._of_groups = []
+    def blocks(self, index: int) -> Iterator[np.ndarray]:
+        gates = self._groups[index]
+        stream = expand(self._challenge, b"subsets of gates, %d" % index)
+        for start in range(0, gates.outputs, gates.block_outputs):
+            yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
 
     def u(self, role: Role) -> Iterator[np.ndarray]:
         """The words of u, block by block of all columns."""
@@ -135,9 +139,8 @@ class _Members:
     def v(self, role: Role) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """The same of v, each block with its members."""
         for index, gates in enumerate(self._groups):
-            blocks = self.blocks(index)
             for column in gates.v(role):
-                yield from zip(blocks, column, strict=True)
+                yield from zip(self.blocks(index) if gates.inner else (), column, strict=True)
 
 
 class IntegerProver:
@@ -148,9 +151,8 @@ class IntegerProver:
     ) -> None:
         self._statement, self._pads, self._masks = statement, pads, masks
         self._groups = list(record.integers.values())
-        stream = expand(challenge, b"subsets of integers")
-        self._members = _Members(self._groups, stream)
-        self._matrices = compressed(list(record.matrices.values()), Role.PROVER, prover, stream)
+        self._members = _Members(self._groups, challenge)
+        self._matrices = compressed(list(record.matrices.values()), Role.PROVER, prover, challenge)
         self._merging: Merging | None = None
         self._tables = np.empty((0, 0, 0), np.uint64)
         self._u = self._v = np.empty((0, WORDS), np.uint64)
@@ -185,12 +187,12 @@ class IntegerProver:
 
     def _sums(self) -> np.ndarray:
         sums = np.empty((0, WORDS), np.uint64)
-        if self._statement.columns:
+        if self._statement.elementwise:
             buckets = subsets.no_products()
             for u, (members, v) in self._entries():
                 subsets.add_products(members, u, v, buckets)
             sums = subsets.products_of_subsets(buckets)
-        return np.concatenate([sums, self._matrices.products()]) if any(self._statement.tails) else sums
+        return np.concatenate([sums, self._matrices.products()]) if self._statement.matrices else sums
 
     def _first_products(self, rows: int) -> np.ndarray:
         total = np.zeros((rows, rows, WORDS), np.uint64)
@@ -219,12 +221,9 @@ class IntegerVerifier:
     ) -> None:
         self._statement, self._role, self._right, self._pads = statement, role, role is Role.RIGHT, pads
         groups = list(record.integers.values())
-        stream = expand(challenge, b"subsets of integers")
-        self._members = _Members(groups, stream)
-        self._matrices = compressed(list(record.matrices.values()), role, prover, stream)
+        self._members = _Members(groups, challenge)
+        self._matrices = compressed(list(record.matrices.values()), role, prover, challenge)
         self._t = self._sums_of_t(groups)
-        if self._right:
-            self._members.forget()
         self._merging: Merging | None = None
         self._tail_claim = self._mask = np.empty((0, WORDS), np.uint64)
         self._difference = b""
@@ -266,13 +265,13 @@ class IntegerVerifier:
     def _sums_of_t(self, groups: Sequence[Gates]) -> np.ndarray:
         """This role's part of what the sums over subsets have to be modulo 2^64."""
         sums = [np.empty(0, np.uint64)]
-        if groups:
+        if self._statement.elementwise:
             buckets = subsets.no_words()
             for index, gates in enumerate(groups):
                 for members, t in zip(self._members.blocks(index), gates.take_t(self._role), strict=True):
                     subsets.add_words(members, t, buckets)
             sums.append(subsets.words_of_subsets(buckets))
-        if any(self._statement.tails):
+        if self._statement.matrices:
             sums.append(self._matrices.t.reshape(-1))
         return np.concatenate(sums)
 
@@ -282,8 +281,7 @@ class IntegerVerifier:
         difference = low - self._t if self._right else self._t - low
         self._difference = hashlib.sha256(difference.astype("<u8").tobytes()).digest()
         self._merging = Merging.of(challenge)
-        elementwise = bool(self._statement.columns)
-        self.claim, self._tail_claim = self._merging.claims(parts, elementwise=elementwise)
+        self.claim, self._tail_claim = self._merging.claims(self._statement, parts)
         if self._statement.first_rows == 1:
             self._enter(bilinear.one())
 

@@ -16,6 +16,7 @@ import numpy as np
 from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.record import MatrixGates, Role
+from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 _UNUSED_BITS = np.uint64(64 - SUBSETS)
@@ -27,6 +28,11 @@ def draw_members(stream: Stream, count: int) -> np.ndarray:
     members = stream.draw(count)
     members >>= _UNUSED_BITS
     return members
+
+
+def subsets_of_matrices(challenge: bytes) -> Stream:
+    """What a and b of each matrix are drawn from, one after the other."""
+    return expand(challenge, b"subsets of matrices")
 
 
 @dataclass
@@ -49,9 +55,9 @@ class Compressed:
         return total.reshape(PAIRS, bilinear.WORDS)
 
 
-def compressed(groups: Sequence[MatrixGates], role: Role, prover: int, stream: Stream) -> Compressed:
+def compressed(groups: Sequence[MatrixGates], role: Role, prover: int, challenge: bytes) -> Compressed:
     """u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero."""
-    all_of_them = Compressed()
+    stream, all_of_them = subsets_of_matrices(challenge), Compressed()
     for gates in groups:
         _add(all_of_them, gates, role, prover, stream)
     return all_of_them
@@ -73,6 +79,8 @@ def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: St
         x_i, y_i = (gates.x.own, gates.y_own) if role is Role.PROVER else (gates.x.previous, gates.y_previous)
         x_part = _sums_of_outer(gates, a, x_i) if with_own else None
         y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
+        if role is Role.RIGHT:
+            gates.y_previous = []  # the prover, which comes first, has read it
         to.u += _known(x_part, y_part if with_previous else None, a_first=True)
         if role is Role.RIGHT:
             to.t += _pairs(a, b, gates.take_t(role))
@@ -82,6 +90,8 @@ def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: St
         x_i, y_i = (gates.x.previous, gates.y_previous) if role is Role.PROVER else (gates.x.own, gates.y_own)
         x_part = _sums_of_outer(gates, a, x_i) if with_previous else None
         y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
+        if role is Role.LEFT:
+            gates.y_own = []
         to.v += _known(y_part if with_own else None, x_part, a_first=False)
         if role is Role.LEFT:
             to.t += _pairs(a, b, gates.take_t(role))

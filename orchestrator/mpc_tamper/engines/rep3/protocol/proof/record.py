@@ -74,7 +74,7 @@ class Column:
 class Gates:
     """Elementwise gates of one kind. columns: by name, `inner` words for each output; t_right, t_left: one.
 
-    inner: products per output and pair of components, the length of a dot product.
+    inner: products per output and pair of components, the length of a dot product; with 0, u and v have no blocks.
     """
 
     products: tuple[Product, ...]
@@ -97,7 +97,7 @@ class Gates:
     @property
     def block_outputs(self) -> int:
         """To a block of each column: blocks of different columns hold the same gates."""
-        return max(_BLOCK_OUTPUTS, _BLOCK_WORDS // self.inner // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
+        return max(_BLOCK_OUTPUTS, _BLOCK_WORDS // max(1, self.inner) // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
 
     def take_t(self, role: Role) -> list[np.ndarray]:
         """R's or L's part of what the products have to be. Taken once, so that its memory serves what comes next."""
