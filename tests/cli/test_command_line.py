@@ -238,7 +238,8 @@ def test_attack_has_the_options_of_train_and_its_own() -> None:
     assert of_training_alone < train.keys()
     assert {name: option for name, option in train.items() if name not in of_training_alone}.items() < attack.items()
     assert attack.keys() - train.keys() == {
-        *("--pixel", "--patch", "--feature", "--target", "--amplitude", "--strength", "--corrupt-party")
+        *("name", "--list"),
+        *("--pixel", "--patch", "--feature", "--target", "--amplitude", "--strength", "--corrupt-party"),
     }
 
 

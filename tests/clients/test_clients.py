@@ -260,4 +260,4 @@ def test_the_soundness_error_of_a_session_does_not_grow_with_its_answers(
             errors.append(parties[0].recorder.soundness_error)
     assert parties[0].recorder.batches == 4
     assert errors == [errors[0]] * 4
-    assert 2.0**-48 < errors[0] < 2.0**-47
+    assert 2.0**-46 < errors[0] < 2.0**-45

@@ -164,7 +164,7 @@ def test_a_secret_model_is_verified_before_it_is_opened(tmp_path: Path) -> None:
         ({"model": "tree"}, "model: expected linear_svm or mlp, got 'tree'"),
         ({"engine": "rep4"}, "engine: expected clear, rep3, mp-spdz or an Engine, got 'rep4'"),
         ({"hidden": 4}, r"expected parameters of linear_svm \(batch_size, .*\), got hidden; leave them at None"),
-        ({"loss": "log"}, "loss: expected hinge or squared_hinge, got 'log'"),
+        ({"loss": "log"}, "loss: expected auto or hinge or squared_hinge or modified_huber, got 'log'"),
         ({"learning_rate": "fast"}, "expected parameters that linear_svm takes, got .*'fast'"),
         ({"feature_range": (0, [1, 2])}, "feature_range: expected .low, high., each a number or one for each of the 4"),
         ({"feature_range": (1, 0)}, "range of feature 0: expected a finite minimum, at most the maximum, got 1 to 0"),

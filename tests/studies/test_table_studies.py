@@ -42,7 +42,9 @@ def test_a_matrix_of_a_table(tmp_path: Path) -> None:
     for defence in defences:
         assert found["backdoor_16", defence]["verdict"] == "n/a"
     assert "expected at most the 6 features of people, got 16" in found["backdoor_16", "none"]["reason"]
-    assert "A table of 6 features: what is called a pixel above is one of them." in (tmp_path / "matrix.md").read_text()
+    report = (tmp_path / "matrix.md").read_text()
+    assert "| Backdoor, 1 feature |" in report
+    assert "pixel" not in report
     again = rerun_cells(tmp_path / MATRIX_LINES, table(), CLEAR, source="people.csv")
     assert [differences for _, differences in again] == [{}] * len([c for c in found.values() if c["verdict"] != "n/a"])
 

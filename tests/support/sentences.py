@@ -387,7 +387,7 @@ TRAINING: list[tuple[str, Figures]] = [
         lambda r: (r.table1(MNIST, "poisoned")["max_abs_weight"],),
     ),
     (
-        "this adds ten rounds and {:.0f} kB to a step. At C = 0.001 the default runs on MNIST and CIFAR-10 keep their "
+        "this adds ten rounds and {:.0f} kB to a step. At C = 0.001 the plain runs on MNIST and CIFAR-10 keep their "
         "accuracy ({:.4f} and {:.4f})",
         lambda r: (
             (r.mnist("none", "clipping")["bytes_per_party"] - r.mnist()["bytes_per_party"]) / 100 / 1e3,
