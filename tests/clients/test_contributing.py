@@ -200,7 +200,12 @@ def test_what_a_client_checks_before_it_connects(tiny_task: Task, tmp_path: Path
     x, y = tiny_task.x_train, tiny_task.y_train
     cases: list[tuple[str, slice, type[TamperError], str]] = [
         ("{}", slice(0, 12), UsageError, "description of a training"),
-        (invitation(17, [12], {"max_row_norm": None}), slice(0, 12), DataError, "images of 17 pixels, or rows of as many features"),
+        (
+            invitation(17, [12], {"max_row_norm": None}),
+            slice(0, 12),
+            DataError,
+            "images of 17 pixels, or rows of as many features",
+        ),
         (invitation(16, [12, 3], {"max_row_norm": None}), slice(0, 11), UsageError, "3 or 12 rows.* got 11"),
         (invitation(16, [12], {"max_row_norm": 1.5}), slice(0, 12), ParameterError, "max_row_norm"),
         (invitation(16, [12], {"depth": 3}), slice(0, 12), UsageError, "the parameters of a linear SVM"),

@@ -150,7 +150,7 @@ def test_no_projected_row_is_longer_than_the_bound() -> None:
 @pytest.mark.parametrize(
     ("parameters", "rows", "pixels", "message"),
     [
-        (PcaParameters(5), 10, 4, "components: expected at most the 4 pixels, got 5"),
+        (PcaParameters(5), 10, 4, "components: expected at most the 4 features, got 5"),
         (PcaParameters(), 2**20, 784, r"expected at most 2\^28 pixels in all"),
         (PcaParameters(), 1_783, 150_528, "got 1.3998 and 1.18.. for 10 components of 1783 x 150528 pixels"),
         (PcaParameters(), 16_000, 12_288, "Take fewer rows, smaller images or fewer components"),

@@ -47,7 +47,7 @@ _LARGEST_PRODUCT = 1.2599  # bound on ||W||: p does not enlarge beyond 1 what is
 def check_size(parameters: PcaParameters, rows: int, pixels: int) -> None:
     """Raises ParameterError where the bounds above do not hold."""
     if parameters.components > pixels:
-        raise ParameterError(f"components: expected at most the {pixels} pixels, got {parameters.components}")
+        raise ParameterError(f"components: expected at most the {pixels} features, got {parameters.components}")
     if rows * pixels > MAX_PIXELS_IN_ALL:
         raise ParameterError(
             f"expected at most 2^28 pixels in all, so that no product leaves 64 bits, got {rows} x {pixels}. "
