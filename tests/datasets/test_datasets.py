@@ -6,7 +6,6 @@ import gzip
 import hashlib
 import struct
 import sys
-import time
 import zipfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -38,9 +37,7 @@ def save(path: Path, **changes: Any) -> Path:
 
 
 def test_bundled_mnist_is_the_papers_two_digits() -> None:
-    start = time.perf_counter()
     task = load_task("mnist_0_1")
-    assert time.perf_counter() - start < 1
     assert (task.x_train.shape, task.x_test.shape) == ((12_665, 784), (2_115, 784))
     assert np.bincount(task.y_train).tolist() == [5_923, 6_742]
     assert np.bincount(task.y_test).tolist() == [980, 1_135]

@@ -134,7 +134,7 @@ def test_a_peer_that_nothing_is_expected_from_is_missed_at_once():
     (result,) = in_threads(lambda: first.exchange("values", {}, {1: memoryview(bytearray(4))}))
     assert isinstance(result, PeerLost)
     assert result.party == 2
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 15  # before the time for a message is over
     second.close()
 
 
