@@ -29,7 +29,7 @@ from mpc_tamper.cli.options import (
 )
 from mpc_tamper.cli.places import NetworkOption, PlaceOptions, networked
 from mpc_tamper.cli.program import run_folder
-from mpc_tamper.cli.test_results import say_tested, tested
+from mpc_tamper.cli.tested import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
