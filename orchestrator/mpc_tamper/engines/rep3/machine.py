@@ -26,39 +26,37 @@ from mpc_tamper.engines.rep3.protocol.pending import Pending
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.protocol.share import RepShare, public
 
-_WAITING = ("less_than_zero", "right_shift")  # operations that wait for others of their kind (protocol/pending.py)
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-def _final(method: _Method) -> _Method:
+def _final(method: _Method, *, with_all_clients: bool = False, waits: bool = False) -> _Method:
     """Whatever fails in this method is the end of the run, also where the program catches it.
 
     Not only what a check finds: an input that ends early or memory that runs out may leave an operation half done, its
     message sent and its gates not recorded.
+
+    with_all_clients: refused after a client was lost of which the program does not know (clients/service.py).
+    waits: the method begins an operation that waits for others (protocol/pending.py); any other completes them first.
     """
 
     @wraps(method)
     def guarded(self: Rep3Machine, *args: Any, **options: Any) -> Any:
         with self.party.channel.final.guard():
-            self._pending.complete()
+            if with_all_clients and self._service is not None:
+                self._service[1].require_all()
+            if not waits:
+                self._pending.complete()
             return method(self, *args, **options)
 
     return cast(_Method, guarded)
 
 
 def _with_all_clients(method: _Method) -> _Method:
-    """Final, and refused after a client was lost of which the program does not know (clients/service.py)."""
+    return _final(method, with_all_clients=True)
 
-    @wraps(method)
-    def guarded(self: Rep3Machine, *args: Any, **options: Any) -> Any:
-        with self.party.channel.final.guard():
-            if self._service is not None:
-                self._service[1].require_all()
-            if method.__name__ not in _WAITING:
-                self._pending.complete()
-            return method(self, *args, **options)
 
-    return cast(_Method, guarded)
+def _waiting(method: _Method) -> _Method:
+    return _final(method, with_all_clients=True, waits=True)
 
 
 class Rep3Machine:
@@ -146,11 +144,11 @@ class Rep3Machine:
     def trans_matmul(self, x: RepShare, y: RepShare) -> RepShare:
         return passive.trans_matmul(self.party, x, y)
 
-    @_with_all_clients
+    @_waiting
     def less_than_zero(self, x: RepShare, k: int) -> RepShare:
         return self._pending.add(less_than_zero(self.party, x.reshape(-1), k), x.shape)
 
-    @_with_all_clients
+    @_waiting
     def right_shift(self, x: RepShare, t: int) -> RepShare:
         return self._pending.add(right_shift(self.party, x.reshape(-1), t), x.shape)
 
