@@ -14,7 +14,8 @@ from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.report.costs import FILES, tables, write_report
 from mpc_tamper.runs.network import LAN, WAN
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
-from mpc_tamper.studies.costs.costs import GRIDS, Grid, Measured, _ratios, costs
+from mpc_tamper.studies.costs.costs import _ratios, costs
+from mpc_tamper.studies.costs.measure import GRIDS, Grid, Measured
 
 TRAIN = Measured(EngineName.REP3, ProtocolName.RING, "train", 1000, 785, 100, None, 2.0, 1_000_000, 2200, 2000, 3)
 ACTIVE = replace(TRAIN, protocol=ProtocolName.MAL_REP_RING, seconds=5.0, bytes_per_party=1_500_000)

@@ -17,7 +17,7 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.report.matrix_record import MATRIX_LINES, read_matrix
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.studies.matrix import matrix
+from mpc_tamper.studies.matrix import jobs
 from mpc_tamper.studies.matrix.matrix import ALL_DEFENCES, rerun_cells, run_matrix
 from mpc_tamper.studies.matrix.study import Study
 from tests.support.images import framed_task
@@ -85,7 +85,7 @@ def test_the_analysis_is_attacked_where_the_servers_compute_it(tmp_path: Path) -
 def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     attacks = ("none", "sabotage")
     run(tmp_path / "whole", attacks)
-    real, made = matrix.run_cells, []
+    real, made = jobs.run_cells, []
 
     def interrupted(*arguments: Any) -> Any:
         for cell in real(*arguments):
@@ -94,12 +94,12 @@ def test_an_interrupted_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             made.append(cell.record["defence"])
             yield cell
 
-    monkeypatch.setattr(matrix, "run_cells", interrupted)
+    monkeypatch.setattr(jobs, "run_cells", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", attacks)
     assert len(cells(tmp_path / "parts")) == 2
     monkeypatch.setattr(
-        matrix, "run_cells", lambda *arguments: (made.append(c.record["defence"]) or c for c in real(*arguments))
+        jobs, "run_cells", lambda *arguments: (made.append(c.record["defence"]) or c for c in real(*arguments))
     )
     run(tmp_path / "parts", attacks)
     assert len(made) == len(attacks) * len(UNCHECKED)  # none twice

@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from mpc_tamper.cli import console
-from mpc_tamper.cli.options import QuietOption
+from mpc_tamper.cli.options import JobsOption, QuietOption, SchedulerOption
+from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import EngineName
@@ -39,19 +40,28 @@ def costs(
     quick: Annotated[
         bool, typer.Option("--quick", help="Take few rows and iterations, and leave out the relay.")
     ] = False,
-    out: Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder to write to.")] = Path(
-        "results"
-    ),
+    jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
+    out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
-    """Measure seconds, bytes and rounds of each way to a model, by protocol. Writes costs.json, .md and .png."""
+    """Measure seconds, bytes and rounds of each way to a model, by protocol. Writes costs.json, .md and .png.
+
+    With --jobs or --scheduler runs take place beside each other, so that bytes and rounds alone are counted:
+    costs-counts.json and .md.
+    """
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.costs import COSTS_MARKDOWN, FILES
+    from mpc_tamper.report.counts import COUNTS_MARKDOWN
+    from mpc_tamper.report.counts import FILES as COUNTS
     from mpc_tamper.studies.costs import costs as experiment
+    from mpc_tamper.studies.costs.counts import counts
+    from mpc_tamper.studies.costs.measure import QUICK, SMALL
+    from mpc_tamper.studies.sweeps import schedulers
 
-    grid = experiment.QUICK if quick else None
+    grid = QUICK if quick else None
     if rows is not None or iterations is not None or examples is not None:
-        base = grid or experiment.SMALL
+        base = grid or SMALL
         grid = replace(
             base,
             rows=base.rows if rows is None else _numbers(rows, "--rows"),
@@ -59,9 +69,16 @@ def costs(
             examples=base.examples if examples is None else examples,
         )
     names = engine or [EngineName.REP3, *([EngineName.MP_SPDZ] if os.environ.get("MP_SPDZ_HOME") else [])]
+    runs_jobs, engines = schedulers.scheduler(jobs, scheduler), [get_engine(name) for name in dict.fromkeys(names)]
+    if runs_jobs.apart:
+        with shown(quiet=quiet) as progress:
+            counts(engines, out, grid=grid, scheduler=runs_jobs, progress=progress)
+        console.say((out / COUNTS_MARKDOWN).read_text(encoding="utf-8"))
+        console.say(f"written to {out}: {', '.join(COUNTS)}")
+        return
     with shown(quiet=quiet) as progress:
         experiment.costs(
-            [get_engine(name) for name in dict.fromkeys(names)],
+            engines,
             out,
             grid=grid,
             check=not quick,

@@ -11,7 +11,15 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.data_options import TableOptions
-from mpc_tamper.cli.options import ClassesOption, EngineOption, QuietOption, RootOption, with_options
+from mpc_tamper.cli.options import (
+    ClassesOption,
+    EngineOption,
+    JobsOption,
+    QuietOption,
+    RootOption,
+    SchedulerOption,
+    with_options,
+)
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -63,6 +71,8 @@ def row(
     engine: EngineOption = EngineName.REP3,
     corrupt_party: CorruptOption = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the rows that are chosen.")] = 1,
+    jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
@@ -70,11 +80,21 @@ def row(
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.leak_row import LEAK_ROW_MARKDOWN
     from mpc_tamper.studies.leaks.row import leak_rows
+    from mpc_tamper.studies.sweeps import schedulers
 
     runs_on = get_engine(engine)
     task = options.task_of(data, classes, root)
     with shown(quiet=quiet) as progress:
-        leak_rows(runs_on, out, task=task, rows=rows, corrupt_party=corrupt_party, seed=seed, progress=progress)
+        leak_rows(
+            runs_on,
+            out,
+            task=task,
+            rows=rows,
+            corrupt_party=corrupt_party,
+            seed=seed,
+            scheduler=schedulers.scheduler(jobs, scheduler),
+            progress=progress,
+        )
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
 
 
@@ -93,12 +113,15 @@ class NetworkLeakOptions(TableOptions):
     engine: EngineOption = EngineName.REP3
     corrupt_party: CorruptOption = 1
     seed: SeedOption = 1
+    jobs: JobsOption = 1
+    scheduler: SchedulerOption = None
     out: OutOption = Path("results")
     quiet: QuietOption = False
 
     def study(self, leak: Callable[..., Any], markdown: str, *, hidden: int, count: int) -> None:
         """Run it, and print its table.  leak: reconstruct_rows or ask_membership.  markdown: the file of the table."""
         from mpc_tamper.engines.registry import get_engine
+        from mpc_tamper.studies.sweeps import schedulers
 
         runs_on, parameters = get_engine(self.engine), _parameters(hidden, self.epochs, self.start, self.seed)
         task = self.task_of(self.data, self.classes, self.root)
@@ -113,6 +136,7 @@ class NetworkLeakOptions(TableOptions):
                 defences=_defences(self.defence, self.no_defences),
                 corrupt_party=self.corrupt_party,
                 seed=self.seed,
+                scheduler=schedulers.scheduler(self.jobs, self.scheduler),
                 progress=progress,
             )
         console.say((self.out / markdown).read_text(encoding="utf-8"))

@@ -14,9 +14,11 @@ from mpc_tamper.cli.options import (
     ClassesOption,
     DownloadOption,
     EngineOption,
+    JobsOption,
     QuietOption,
     RootOption,
     RowsOption,
+    SchedulerOption,
     with_options,
 )
 from mpc_tamper.cli.results import OutOption
@@ -94,6 +96,8 @@ def matrix(
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
+    jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
 ) -> None:
@@ -112,6 +116,7 @@ def matrix(
     from mpc_tamper.studies.matrix import matrix as experiment
     from mpc_tamper.studies.matrix.calibration import MODELS
     from mpc_tamper.studies.matrix.study import Study
+    from mpc_tamper.studies.sweeps import schedulers
 
     if quick and (rows is not None or tests is not None):
         got = "--rows" if rows is not None else "--tests"
@@ -132,6 +137,7 @@ def matrix(
     if rows is not None or tests is not None:
         tasks = [part_of(task, rows, tests) for task in tasks]
     copies = list(zip(tasks, sources, strict=True))
+    runs_jobs = schedulers.scheduler(jobs, scheduler)
     with shown(quiet=quiet) as progress:
         if calibrate:
             number = MODELS if calibration_models is None else calibration_models
@@ -160,6 +166,7 @@ def matrix(
             corrupt_party=corrupt_party,
             seeds=range(seeds or 1),
             name=name,
+            scheduler=runs_jobs,
             progress=progress,
         )
     console.say((out / f"{name}{MARKDOWN}").read_text(encoding="utf-8"))

@@ -91,6 +91,23 @@ RootOption = Annotated[
 DownloadOption = Annotated[
     bool, typer.Option("--download", help="Download mnist, fashion_mnist or cifar10 with torchvision if it is absent.")
 ]
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Run in N processes of this machine. Seconds are recorded of one process alone.",
+    ),
+]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Run on the workers of a Dask cluster, which share the folder of --out; needs the extra dask.",
+    ),
+]
 
 MODEL_OPTIONS = "model_options"
 

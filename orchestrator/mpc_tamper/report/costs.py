@@ -94,10 +94,10 @@ def _run_cells(run: Record, networks: Sequence[str]) -> list[str]:
         run["protocol"],
         "active" if run["active"] else "passive",
         what(run),
-        _seconds(run["seconds"]),
+        seconds_text(run["seconds"]),
         f"{run['bytes_per_party'] / 1e6:,.2f}",
         f"{run['common_rounds']:,}",
-        *(_seconds(run["predicted_seconds"][name]) for name in networks),
+        *(seconds_text(run["predicted_seconds"][name]) for name in networks),
     ]
 
 
@@ -126,22 +126,26 @@ def _check_cells(check: Record) -> list[str]:
         check["protocol"],
         what(check),
         check["network"],
-        _seconds(check["predicted_seconds"]),
-        _seconds(check["measured_seconds"]),
+        seconds_text(check["predicted_seconds"]),
+        seconds_text(check["measured_seconds"]),
         f"{check['measured_over_predicted']:.2f}",
     ]
 
 
 def _networks(record: Record) -> list[str]:
-    described = "; ".join(
+    return [
+        f"Predicted seconds are rounds x latency + bytes / bandwidth + seconds on loopback; rounds of the party that "
+        f"counts fewest, as what others count beyond goes one way and does not wait. {described_networks(record)}.",
+        "",
+    ]
+
+
+def described_networks(record: Record) -> str:
+    """The latency and the bandwidth of each, without a full stop."""
+    return "; ".join(
         f"{n['name']}: {n['latency_seconds'] * 1e3:g} ms one way, {n['bits_per_second'] / 1e6:,.0f} Mbit/s"
         for n in record["networks"]
     )
-    return [
-        f"Predicted seconds are rounds x latency + bytes / bandwidth + seconds on loopback; rounds of the party that "
-        f"counts fewest, as what others count beyond goes one way and does not wait. {described}.",
-        "",
-    ]
 
 
 def _table(heads: list[str], rows: Iterable[list[str]], *, text_columns: int) -> list[str]:
@@ -154,5 +158,6 @@ def _spaced(lines: Sequence[str]) -> list[str]:
     return [line for i, line in enumerate(lines) if line or (i and lines[i - 1])]
 
 
-def _seconds(value: float) -> str:
+def seconds_text(value: float) -> str:
+    """Three digits, or whole seconds from 100 on."""
     return f"{value:,.3g}" if value < 100 else f"{value:,.0f}"

@@ -130,7 +130,9 @@ def _costs(grid: Grid) -> Iterator[str]:
     bare = grid.measured(HONEST, NO_DEFENCE)
     if bare is None or not bare["bytes_per_party"]:  # the clear engine's, which say nothing of three parties
         return
-    yield "What a defence costs when nobody cheats, per party; in brackets, times the run without a defence:"
+    said = "What a defence costs when nobody cheats, per party; in brackets, times the run without a defence"
+    shared = any((grid.measured(HONEST, defence) or {}).get("beside_others") for defence in grid.defences)
+    yield said + (". Cells that ran beside others have no seconds:" if shared else ":")
     yield ""
     yield "| defence | protocol | seconds | MB | rounds |"
     yield "|---|---|---:|---:|---:|"
@@ -148,6 +150,8 @@ def _costs(grid: Grid) -> Iterator[str]:
 
 
 def _beside(cell: Record, bare: Record, key: str, unit: float, form: str) -> str:
+    if cell[key] is None:
+        return "-"
     value = format(cell[key] if unit == 1 else cell[key] / unit, form)
     return f"{value} ({cell[key] / bare[key]:.2f})" if bare[key] else value
 

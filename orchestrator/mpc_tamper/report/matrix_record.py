@@ -30,6 +30,7 @@ LINES = ".jsonl"  # after the name
 MATRIX_LINES = MATRIX + LINES
 STUDY, ENVIRONMENT, CELL = "study", "environment", "cell"
 NOT_APPLICABLE = "n/a"
+SECONDS = ("seconds", "seconds_to_abort")  # None in a cell that ran "beside_others", of which they would say nothing
 _DIGITS = 16  # of an id
 
 

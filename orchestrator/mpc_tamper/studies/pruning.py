@@ -9,7 +9,6 @@ everywhere.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.registry import ATTACKS
 from mpc_tamper.core.files import check_folder, write_atomically
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets import first_rows, load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.base import Change, unchanged
@@ -75,7 +75,7 @@ def study_pruning(
     for seed in seeds:
         plain = Scenario.plain(task, replace(parameters, random_state=seed), get_model(MODEL))
         plain = replace(plain, corrupt_party=corrupt_party)
-        with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+        with TemporaryFolder() as folder:
             found += _of_seed(plain, seed, engine, Path(folder), progress)
     record = {
         "dataset": task.name,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.temporary import TemporaryFolder
 
 
 def publish(records: Mapping[str, Any], report: Callable[[Path], tuple[str, ...]], out: Path, *, indented: str) -> None:
@@ -17,7 +17,7 @@ def publish(records: Mapping[str, Any], report: Callable[[Path], tuple[str, ...]
     records: by file name.  report: writes files beside the records of a folder, and returns their names.
     indented: the record that people read.
     """
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         staging = Path(folder)
         for name, record in records.items():
             indent = 2 if name == indented else None

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ import numpy as np
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.files import check_folder, write_atomically
 from mpc_tamper.core.progress import Progress, silent
-from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
@@ -31,8 +29,6 @@ from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_JSON, write_leak_membership
 from mpc_tamper.report.leaks import write_leaks
-from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.leaks.canaries import Canaries
@@ -42,14 +38,19 @@ from mpc_tamper.studies.leaks.network import (
     DEFENCES,
     NONE,
     ROWS,
-    NetworkTrainings,
+    NetworkLeak,
     Sides,
+    accuracy_alone,
     check_party,
     note,
     rehearsed,
     row_of_table,
 )
+from mpc_tamper.studies.sweeps.files import ResultFiles
+from mpc_tamper.studies.sweeps.schedulers import Scheduler, Serial
+from mpc_tamper.studies.sweeps.sweep import Job, sweep
 
+NAME = "leak-membership"
 COUNT = 50  # members, and others
 PARAMETERS = MlpParameters(hidden=32 + 2 * COUNT)
 PLAIN = "canaries"
@@ -66,12 +67,15 @@ def ask_membership(
     defences: Sequence[str] = DEFENCES,
     corrupt_party: int = 1,
     seed: int = 1,
+    scheduler: Scheduler | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Ask about `count` training rows and as many other images, drawn with the seed; once more for each defence.
 
     task: all ten digits of MNIST where None.  rows: the first of them are the owners'.  parameters: PARAMETERS where
-    None. Writes leak-membership.json and .md to `out`, and returns the record.
+    None.  scheduler: where the trainings are run; in this process where None.
+
+    Writes leak-membership.json and .md to `out`, and returns the record.
     """
     check_folder(out)
     check_party(corrupt_party)
@@ -82,51 +86,56 @@ def ask_membership(
         raise ParameterError(f"count: expected 1 to {most} members and as many others to ask about, got {count}")
     note(progress, sides.task, "a rehearsal on the attacker's own data")
     layers = rehearsed(sides, parameters)
-    neurons = least_useful(layers, parameters.cap, sides.own.x_train, 2 * count)
-    with TemporaryFolder() as folder:
-        trainings = NetworkTrainings(sides, parameters, engine, ScenarioRunner(engine, Path(folder), progress))
-        note(progress, sides.task, "an honest training")
-        honest = trainings.run(trainings.plain, None, corrupt_party, {})
-        table: list[dict[str, Any]] = []
-        found: list[dict[str, Any]] = []
-        errors = 0
-        for scenario, alike in trainings.scenarios(tuple(dict.fromkeys((NONE, *defences)))):
-            note(progress, sides.task, f"canaries against {', '.join(alike)}")
-            canaries, asked = _candidates(scenario, sides, neurons, seed)
-            plan = canaries.plan()
-            trained = trainings.run(scenario, plan, corrupt_party, alike)
-            measured: dict[str, Any] = {"errors": len(plan)}
-            if trained is not None:
-                labels = trained.opened.predict(canaries.candidates)
-                said = canaries.members(labels)
-                measured |= {"members_right": int(said[:count].sum()), "others_right": int((~said[count:]).sum())}
-                if NONE in alike:
-                    told = zip(asked, labels.tolist(), said.tolist(), strict=True)
-                    found = [about | {"label": label, "said_member": member} for about, label, member in told]
-                    errors = len(plan)
-            table += [row_of_table(name, PLAIN, trained, **measured) for name in alike]
-    record = {
-        "dataset": sides.task.name,
-        "data_sha256": sides.task.sha256,
-        "rows": rows,
-        "own_rows": len(sides.own.x_train),
-        "parameters": asdict(parameters),
-        "engine": str(engine.name),
-        "protocol": str(ProtocolName.RING),
-        "corrupt_party": corrupt_party,
-        "seed": seed,
-        "count": count,
-        "honest_accuracy": None if honest is None else honest.accuracy,
-        "accuracy": table[0]["accuracy"],
-        "errors": errors,
-        "found": found,
-        "defences": table,
-        "environment": environment(),
-    }
-    write_atomically(out / LEAK_MEMBERSHIP_JSON, json.dumps(record) + "\n", public=True)
-    write_leak_membership(out)
-    write_leaks(out)
+    leak = NetworkLeak(sides, parameters, engine, corrupt_party, layers, count, seed)
+    groups = [None, *leak.groups((NONE, *defences))]
+    about = leak.facts() | {"leak": NAME}
+    with sweep(
+        ResultFiles.beside(out, NAME),
+        scheduler or Serial(),
+        _measure,
+        leak,
+        [Job(about | {"defences": None if group is None else list(group)}, group) for group in groups],
+        progress,
+    ) as (honest, plain, *others):
+        table = [row for result in (plain, *others) for row in result["table"]]
+        record = leak.facts() | {
+            "honest_accuracy": honest["accuracy"],
+            "accuracy": table[0]["accuracy"],
+            "errors": plain["errors"],
+            "found": plain["found"],
+            "defences": table,
+            "environment": environment(),
+        }
+        write_atomically(out / LEAK_MEMBERSHIP_JSON, json.dumps(record) + "\n", public=True)
+        write_leak_membership(out)
+        write_leaks(out)
     return record
+
+
+def _measure(leak: NetworkLeak, group: tuple[str, ...] | None, progress: Progress) -> dict[str, Any]:
+    """The accuracy of an honest training, or what labels tell, with a row of the table for each defence."""
+    if group is None:
+        return accuracy_alone(leak, progress)
+    note(progress, leak.sides.task, f"canaries against {', '.join(group)}")
+    scenario, count = leak.scenario(group), leak.count
+    neurons = least_useful(leak.layers, leak.parameters.cap, leak.sides.own.x_train, 2 * count)
+    canaries, asked = _candidates(scenario, leak.sides, neurons, leak.seed)
+    plan = canaries.plan()
+    trained = leak.run(scenario, plan, group, progress)
+    measured: dict[str, Any] = {"errors": len(plan)}
+    found: list[dict[str, Any]] = []
+    if trained is not None:
+        labels = trained.opened.predict(canaries.candidates)
+        said = canaries.members(labels)
+        measured |= {"members_right": int(said[:count].sum()), "others_right": int((~said[count:]).sum())}
+        if NONE in group:
+            told = zip(asked, labels.tolist(), said.tolist(), strict=True)
+            found = [about | {"label": label, "said_member": member} for about, label, member in told]
+    return {
+        "errors": len(plan),
+        "table": [row_of_table(name, PLAIN, trained, **measured) for name in group],
+        "found": found,
+    }
 
 
 def _candidates(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError, ProtocolAbort
 from mpc_tamper.core.progress import Progress
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.rows import first_rows
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
-from mpc_tamper.defences.base import Defence
+from mpc_tamper.defences.base import Change, Defence
 from mpc_tamper.defences.registry import NETWORK_DEFENCES, NETWORK_DEFENCES_OF_TEN
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
@@ -22,7 +23,7 @@ from mpc_tamper.models.mlp.opened import OpenedMlp
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.plan import AdditiveErrorPlan
-from mpc_tamper.runs.protocols import PARTIES, EngineName
+from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
 from mpc_tamper.workflows.training import train_and_open
@@ -84,47 +85,89 @@ class Trained:
     verdicts: Mapping[str, bool]
 
 
-class NetworkTrainings:
-    """Trainings of a network on one engine, each with a defence.  runner: its folder is the caller's."""
+@dataclass(frozen=True, eq=False)
+class NetworkLeak:
+    """What all trainings of a leak have in common; it can be sent to another process.
 
-    def __init__(self, sides: Sides, parameters: MlpParameters, engine: Engine, runner: ScenarioRunner) -> None:
-        self.engine, self._runner = engine, runner
-        self.plain = Scenario.plain(sides.task, parameters, get_model(MODEL))
-        table = NETWORK_DEFENCES if len(sides.task.classes) == 2 else NETWORK_DEFENCES_OF_TEN
-        self._defences = MappingProxyType({name: table[name] for name in DEFENCES})
+    layers: of a network that the attacker rehearsed.  count: how many rows, or members, are asked about.
+    """
 
-    def scenarios(self, names: tuple[str, ...]) -> list[tuple[Scenario, dict[str, Defence]]]:
-        """Each training that these defences make, and who makes it. What the engine cannot run is left out."""
-        found: dict[Callable[[Scenario], Scenario], tuple[Scenario, dict[str, Defence]]] = {}
-        for name in names:
-            if name not in self._defences:
-                raise ParameterError(f"defence: expected one of {', '.join(self._defences)}, got {name}")
-            defence = self._defences[name]
-            if self.engine.active_protocol() is None and (defence.check is not None or name == ACTIVE):
-                continue
-            if defence.change not in found:
-                found[defence.change] = (defence.change(self.plain), {})
-            found[defence.change][1][name] = defence
-        return list(found.values())
+    sides: Sides
+    parameters: MlpParameters
+    engine: Engine
+    corrupt_party: int
+    layers: tuple[np.ndarray, np.ndarray]
+    count: int
+    seed: int
+
+    def facts(self) -> dict[str, Any]:
+        """What a result depends on; JSON types."""
+        return {
+            "dataset": self.sides.task.name,
+            "data_sha256": self.sides.task.sha256,
+            "rows": len(self.sides.task.x_train),
+            "own_rows": len(self.sides.own.x_train),
+            "parameters": asdict(self.parameters),
+            "engine": str(self.engine.name),
+            "protocol": str(ProtocolName.RING),
+            "corrupt_party": self.corrupt_party,
+            "seed": self.seed,
+            "count": self.count,
+        }
+
+    @property
+    def plain(self) -> Scenario:
+        return Scenario.plain(self.sides.task, self.parameters, get_model(MODEL))
+
+    def groups(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """Defences by the training that they make, each group in order. What the engine cannot run is left out."""
+        found: dict[Change, list[str]] = {}
+        for name, defence in self._defences(dict.fromkeys(names)).items():
+            if self.engine.active_protocol() is not None or (defence.check is None and name != ACTIVE):
+                found.setdefault(defence.change, []).append(name)
+        return [tuple(group) for group in found.values()]
+
+    def scenario(self, group: Sequence[str]) -> Scenario:
+        """The training that these defences, one of groups(), make."""
+        changes = {defence.change for defence in self._defences(group).values()}
+        (change,) = changes
+        return change(self.plain)
 
     def run(
-        self, scenario: Scenario, plan: AdditiveErrorPlan | None, corrupt_party: int, defences: Mapping[str, Defence]
+        self, scenario: Scenario, plan: AdditiveErrorPlan | None, defences: Sequence[str], progress: Progress
     ) -> Trained | None:
-        """None where the servers noticed and stopped."""
-        scenario, trigger = replace(scenario, corrupt_party=corrupt_party), Trigger((0,), target=0)
+        """None where the servers noticed and stopped.  defences: whose checks are asked."""
+        scenario, trigger = replace(scenario, corrupt_party=self.corrupt_party), Trigger((0,), target=0)
         attempt = Attempt(trigger, scenario.task)
         if plan is not None:
             attempt = Attempt.in_training(plan, trigger, scenario.task)
-        try:
-            outcome = self._runner.run(scenario, attempt)
-        except ProtocolAbort:
-            return None
+        with TemporaryFolder() as folder:
+            runner = ScenarioRunner(self.engine, Path(folder), progress)
+            try:
+                outcome = runner.run(scenario, attempt)
+            except ProtocolAbort:
+                return None
+            known = self._defences(defences)
+            checks = {name: defence.check for name, defence in known.items() if defence.check is not None}
+            verdicts = {name: runner.verify(outcome, check).verdict.passed for name, check in checks.items()}
         task, opened = scenario.task, outcome.opened
-        checks = {name: defence.check for name, defence in defences.items() if defence.check is not None}
-        verdicts = {name: self._runner.verify(outcome, check).verdict.passed for name, check in checks.items()}
         if not isinstance(opened, OpenedMlp):
             raise ParameterError(f"expected a network, got a {scenario.model.title}")
         return Trained(opened, float((opened.predict(task.x_test) == task.y_test).mean()), verdicts)
+
+    def _defences(self, names: Iterable[str]) -> dict[str, Defence]:
+        table = NETWORK_DEFENCES if len(self.sides.task.classes) == 2 else NETWORK_DEFENCES_OF_TEN
+        for name in names:
+            if name not in DEFENCES:
+                raise ParameterError(f"defence: expected one of {', '.join(DEFENCES)}, got {name}")
+        return {name: table[name] for name in names}
+
+
+def accuracy_alone(leak: NetworkLeak, progress: Progress) -> dict[str, Any]:
+    """Of an honest training."""
+    note(progress, leak.sides.task, "an honest training")
+    honest = leak.run(leak.plain, None, (), progress)
+    return {"accuracy": None if honest is None else honest.accuracy}
 
 
 def rehearsed(sides: Sides, parameters: MlpParameters) -> tuple[np.ndarray, np.ndarray]:

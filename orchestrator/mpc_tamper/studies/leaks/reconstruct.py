@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,7 +21,6 @@ import numpy as np
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.files import check_folder, write_atomically
 from mpc_tamper.core.progress import Progress, silent
-from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
@@ -29,8 +28,6 @@ from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_JSON, write_leak_reconstruct
 from mpc_tamper.report.leaks import write_leaks
-from mpc_tamper.runs.protocols import ProtocolName
-from mpc_tamper.scenarios.runner import ScenarioRunner
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.leaks.memory import Memory, MemoryNeurons, least_useful, longest
@@ -39,14 +36,19 @@ from mpc_tamper.studies.leaks.network import (
     DEFENCES,
     NONE,
     ROWS,
-    NetworkTrainings,
+    NetworkLeak,
     Sides,
+    accuracy_alone,
     check_party,
     note,
     rehearsed,
     row_of_table,
 )
+from mpc_tamper.studies.sweeps.files import ResultFiles
+from mpc_tamper.studies.sweeps.schedulers import Scheduler, Serial
+from mpc_tamper.studies.sweeps.sweep import Job, sweep
 
+NAME = "leak-reconstruct"
 PARAMETERS = MlpParameters(hidden=64)
 COUNT = 32  # rows that are read
 ADVERSARIES = MappingProxyType(
@@ -57,6 +59,14 @@ ADVERSARIES = MappingProxyType(
     }
 )
 """Which attacks a defence is tried with: the plain one, and those of an attacker who knows the defence."""
+
+
+@dataclass(frozen=True)
+class _Attack:
+    """defences: of one training, that are tried with it.  memory: a Memory."""
+
+    defences: tuple[str, ...]
+    memory: str
 
 
 def reconstruct_rows(
@@ -70,12 +80,15 @@ def reconstruct_rows(
     defences: Sequence[str] = DEFENCES,
     corrupt_party: int = 1,
     seed: int = 1,
+    scheduler: Scheduler | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Read `count` rows, drawn with the seed, off an opened network; then once more for each defence.
 
     task: all ten digits of MNIST where None.  rows: the first of them are the owners'.  parameters: PARAMETERS where
-    None. Writes leak-reconstruct.json, .md and .png to `out`, and returns the record.
+    None.  scheduler: where the trainings are run; in this process where None.
+
+    Writes leak-reconstruct.json, .md and .png to `out`, and returns the record.
     """
     check_folder(out)
     check_party(corrupt_party)
@@ -85,59 +98,68 @@ def reconstruct_rows(
         raise ParameterError(f"count: expected 1 to {min(rows, parameters.hidden - 1)} rows to read, got {count}")
     note(progress, sides.task, "a rehearsal on the attacker's own data")
     layers = rehearsed(sides, parameters)
-    with TemporaryFolder() as folder:
-        trainings = NetworkTrainings(sides, parameters, engine, ScenarioRunner(engine, Path(folder), progress))
-        note(progress, sides.task, "an honest training")
-        honest = trainings.run(trainings.plain, None, corrupt_party, {})
-        table: list[dict[str, Any]] = []
-        found: list[dict[str, Any]] = []
-        errors = 0
-        for scenario, alike in trainings.scenarios(tuple(dict.fromkeys((NONE, *defences)))):
-            wanted = {name: ADVERSARIES.get(name, (Memory.OFF,)) for name in alike}
-            for kind in dict.fromkeys(kind for kinds in wanted.values() for kind in kinds):
-                asked = {name: defence for name, defence in alike.items() if kind in wanted[name]}
-                note(progress, sides.task, f"{kind} against {', '.join(asked)}")
-                memory = _memory(scenario, kind, layers, sides.own.x_train, count, seed)
-                plan = memory.plan()
-                trained = trainings.run(scenario, plan, corrupt_party, asked)
-                read = [] if trained is None else _read(memory, trained.opened.weights, scenario.task)
-                for name in asked:
-                    measured = {"rows": len(read), "exact": sum(row["exact"] == row["pixels"] for row in read)}
-                    table.append(row_of_table(name, str(kind), trained, errors=len(plan), **measured))
-                if NONE in asked:
-                    found, errors = read, len(plan)
-    record = {
-        "dataset": sides.task.name,
-        "data_sha256": sides.task.sha256,
-        "rows": rows,
-        "own_rows": len(sides.own.x_train),
-        "image_shape": list(sides.task.image_shape),
-        "parameters": asdict(parameters),
-        "engine": str(engine.name),
-        "protocol": str(ProtocolName.RING),
-        "corrupt_party": corrupt_party,
-        "seed": seed,
-        "honest_accuracy": None if honest is None else honest.accuracy,
-        "accuracy": table[0]["accuracy"],
-        "errors": errors,
-        "found": found,
-        "defences": table,
-        "environment": environment(),
-    }
-    write_atomically(out / LEAK_RECONSTRUCT_JSON, json.dumps(record) + "\n", public=True)
-    write_leak_reconstruct(out)
-    write_leaks(out)
+    leak = NetworkLeak(sides, parameters, engine, corrupt_party, layers, count, seed)
+    groups = leak.groups((NONE, *defences))
+    attacks = [None, *(attack for group in groups for attack in _attacks(group))]
+    about = leak.facts() | {"leak": NAME}
+    with sweep(
+        ResultFiles.beside(out, NAME),
+        scheduler or Serial(),
+        _measure,
+        leak,
+        [Job(about | {"attack": None if attack is None else asdict(attack)}, attack) for attack in attacks],
+        progress,
+    ) as (honest, plain, *others):
+        table = [row for result in (plain, *others) for row in result["table"]]
+        record = leak.facts() | {
+            "image_shape": list(sides.task.image_shape),
+            "honest_accuracy": honest["accuracy"],
+            "accuracy": table[0]["accuracy"],
+            "errors": plain["errors"],
+            "found": plain["found"],
+            "defences": table,
+            "environment": environment(),
+        }
+        write_atomically(out / LEAK_RECONSTRUCT_JSON, json.dumps(record) + "\n", public=True)
+        write_leak_reconstruct(out)
+        write_leaks(out)
     return record
 
 
-def _memory(
-    scenario: Scenario, kind: Memory, layers: tuple[np.ndarray, np.ndarray], own: np.ndarray, count: int, seed: int
-) -> MemoryNeurons:
-    errors, parameters = scenario.errors, scenario.parameters
+def _attacks(group: tuple[str, ...]) -> list[_Attack]:
+    """Those that the defences of one training are tried with, each once."""
+    kinds = dict.fromkeys(kind for name in group for kind in _adversaries(name))
+    return [_Attack(tuple(name for name in group if kind in _adversaries(name)), str(kind)) for kind in kinds]
+
+
+def _adversaries(defence: str) -> tuple[Memory, ...]:
+    return ADVERSARIES.get(defence, (Memory.OFF,))
+
+
+def _measure(leak: NetworkLeak, attack: _Attack | None, progress: Progress) -> dict[str, Any]:
+    """The accuracy of an honest training, or what an attack reads, with a row of the table for each defence."""
+    if attack is None:
+        return accuracy_alone(leak, progress)
+    note(progress, leak.sides.task, f"{attack.memory} against {', '.join(attack.defences)}")
+    scenario = leak.scenario(attack.defences)
+    memory = _memory(leak, scenario, Memory(attack.memory))
+    plan = memory.plan()
+    trained = leak.run(scenario, plan, attack.defences, progress)
+    read = [] if trained is None else _read(memory, trained.opened.weights, scenario.task)
+    measured = {"rows": len(read), "exact": sum(row["exact"] == row["pixels"] for row in read)}
+    return {
+        "errors": len(plan),
+        "table": [row_of_table(name, attack.memory, trained, errors=len(plan), **measured) for name in attack.defences],
+        "found": read if NONE in attack.defences else [],
+    }
+
+
+def _memory(leak: NetworkLeak, scenario: Scenario, kind: Memory) -> MemoryNeurons:
+    errors, own, count = scenario.errors, leak.sides.own.x_train, leak.count
     if not isinstance(errors, MlpErrors):
         raise ParameterError(f"expected a network, got a {scenario.model.title}")
-    rows = np.sort(np.random.default_rng(seed).choice(len(scenario.task.x_train), count, replace=False)).tolist()
-    neurons = least_useful(layers, parameters.cap, own, kind.neurons(count))
+    rows = np.sort(np.random.default_rng(leak.seed).choice(len(scenario.task.x_train), count, replace=False)).tolist()
+    neurons = least_useful(leak.layers, scenario.parameters.cap, own, kind.neurons(count))
     return MemoryNeurons(errors, kind, rows, neurons, longest(own))
 
 

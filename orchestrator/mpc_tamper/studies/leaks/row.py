@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,32 @@ from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
+from mpc_tamper.studies.sweeps.files import ResultFiles
+from mpc_tamper.studies.sweeps.schedulers import Scheduler, Serial
+from mpc_tamper.studies.sweeps.sweep import Job, sweep
 from mpc_tamper.workflows.training import train, train_and_open
 
+NAME = "leak-row"
 DATASET = "mnist_0_1"
 BATCH = 128
 PARAMETERS = SvmParameters(learning_rate=0.5, regularisation=0.0, batch_size=BATCH, iterations=5)
 ROWS = 8  # that are read, one training each, where nobody chose some
+
+
+@dataclass(frozen=True)
+class _Training:
+    """row: that is read; None for an honest training."""
+
+    row: int | None
+    active: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Given:
+    task: Task
+    parameters: SvmParameters
+    engine: Engine
+    corrupt_party: int
 
 
 def leak_rows(
@@ -59,13 +79,14 @@ def leak_rows(
     parameters: SvmParameters | None = None,
     corrupt_party: int = 1,
     seed: int = 1,
+    scheduler: Scheduler | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Read rows off opened models, a training for each, and try one under the engine's active protocol.
 
     task: all of MNIST 0/1 where None.  rows: indices of training rows; ROWS drawn with the seed where None.
-    parameters: PARAMETERS where None, in smaller batches where there are fewer rows.  Writes leak-row.json, .md and
-    .png to `out`, and returns the record.
+    parameters: PARAMETERS where None, in smaller batches where there are fewer rows.  scheduler: where the trainings
+    are run; in this process where None.  Writes leak-row.json, .md and .png to `out`, and returns the record.
     """
     check_folder(out)
     task = task or load_task(DATASET)
@@ -73,34 +94,32 @@ def leak_rows(
     scenario = Scenario.plain(task, parameters)
     if rows is None:
         rows = np.sort(np.random.default_rng(seed).choice(len(task.x_train), ROWS, replace=False)).tolist()
-    plans = {row: scenario.errors.only_row(row) for row in rows}  # refuses rows that there are not
-    progress(f"{task.name}: an honest training")
-    honest = train_and_open(task, parameters, engine=engine, progress=progress)
-    found = []
-    for number, row in enumerate(rows):
-        progress(f"{task.name}: row {row}, {number + 1} of {len(rows)}")
-        corruption = Corruption(corrupt_party, plans[row])
-        attacked = train_and_open(task, parameters, engine=engine, corruption=corruption, progress=progress)
-        pixels, label = read_row(scenario, attacked.weights, row)
-        found.append(_compared(task, row, pixels, label))
-    record = {
-        "dataset": task.name,
-        "data_sha256": task.sha256,
-        "rows": len(task.x_train),
-        "image_shape": list(task.image_shape),
-        "parameters": asdict(parameters),
-        "engine": str(engine.name),
-        "protocol": str(ProtocolName.RING),
-        "corrupt_party": corrupt_party,
-        "seed": seed,
-        "honest_accuracy": float((honest.predict(task.x_test) == task.y_test).mean()),
-        "found": found,
-        "active": _under_active(engine, task, parameters, Corruption(corrupt_party, plans[rows[0]]), progress),
-        "environment": environment(),
-    }
-    write_atomically(out / LEAK_ROW_JSON, json.dumps(record) + "\n", public=True)
-    write_leak_row(out)
-    write_leaks(out)
+    for row in rows:
+        scenario.errors.only_row(row)  # refuses rows that there are not
+    about = {"data_sha256": task.sha256, "rows": len(task.x_train), "parameters": asdict(parameters)}
+    about |= {"engine": str(engine.name), "corrupt_party": corrupt_party}
+    trainings = [_Training(None), *(_Training(row) for row in rows), _Training(rows[0], active=True)]
+    with sweep(
+        ResultFiles.beside(out, NAME),
+        scheduler or Serial(),
+        _measure,
+        _Given(task, parameters, engine, corrupt_party),
+        [Job(about | asdict(training), training) for training in trainings],
+        progress,
+    ) as (honest, *found, active):
+        record = {
+            "dataset": task.name,
+            "image_shape": list(task.image_shape),
+            "protocol": str(ProtocolName.RING),
+            "seed": seed,
+            "honest_accuracy": honest["accuracy"],
+            "found": found,
+            "active": active or None,
+            "environment": environment(),
+        } | about
+        write_atomically(out / LEAK_ROW_JSON, json.dumps(record) + "\n", public=True)
+        write_leak_row(out)
+        write_leaks(out)
     return record
 
 
@@ -118,6 +137,23 @@ def read_row(scenario: Scenario, weights: np.ndarray, row: int) -> tuple[np.ndar
     return distances.argmin(axis=1).astype(np.uint8), label
 
 
+def _measure(given: _Given, training: _Training, progress: Progress) -> dict[str, Any]:
+    """What a training gives: the accuracy of an honest one, the row that is read, or how an active one ends."""
+    task, parameters = given.task, given.parameters
+    if training.row is None:
+        progress(f"{task.name}: an honest training")
+        honest = train_and_open(task, parameters, engine=given.engine, progress=progress)
+        return {"accuracy": float((honest.predict(task.x_test) == task.y_test).mean())}
+    scenario = Scenario.plain(task, parameters)
+    corruption = Corruption(given.corrupt_party, scenario.errors.only_row(training.row))
+    if training.active:
+        return _under_active(given, corruption, progress)
+    progress(f"{task.name}: row {training.row}")
+    attacked = train_and_open(task, parameters, engine=given.engine, corruption=corruption, progress=progress)
+    pixels, label = read_row(scenario, attacked.weights, training.row)
+    return _compared(task, training.row, pixels, label)
+
+
 def _compared(task: Task, row: int, pixels: np.ndarray, label: int) -> dict[str, Any]:
     truth = task.x_train[row]
     off = np.abs(pixels.astype(np.int64) - truth)
@@ -133,16 +169,14 @@ def _compared(task: Task, row: int, pixels: np.ndarray, label: int) -> dict[str,
     }
 
 
-def _under_active(
-    engine: Engine, task: Task, parameters: SvmParameters, corruption: Corruption, progress: Progress
-) -> dict[str, Any] | None:
-    """What the first of these attacks comes to in active training; None where the engine has none."""
-    protocol = engine.active_protocol()
+def _under_active(given: _Given, corruption: Corruption, progress: Progress) -> dict[str, Any]:
+    """What an attack comes to in active training; nothing where the engine has none."""
+    protocol = given.engine.active_protocol()
     if protocol is None:
-        return None
-    progress(f"{task.name}: the same under {protocol}")
+        return {}
+    progress(f"{given.task.name}: the same under {protocol}")
     try:
-        train(task, parameters, engine=engine, protocol=protocol, corruption=corruption)
+        train(given.task, given.parameters, engine=given.engine, protocol=protocol, corruption=corruption)
     except ProtocolAbort as abort:
         return {"protocol": str(protocol), "aborted": True, "message": str(abort)}
     return {"protocol": str(protocol), "aborted": False, "message": ""}

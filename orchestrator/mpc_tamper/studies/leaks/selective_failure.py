@@ -22,7 +22,6 @@ white pixel's weight by alpha / B, which has to be some units of 2^-16: with man
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -33,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.engines.base import Engine
@@ -147,7 +147,7 @@ def _weights_without_rows(scenario: Scenario, own: np.ndarray) -> Iterator[Addit
 
 def _passes(scenario: Scenario, plan: AdditiveErrorPlan, engine: Engine) -> bool:
     task = scenario.task
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         shares = Path(folder, "train")
         corruption = Corruption(scenario.corrupt_party, plan)
         train(task, scenario.parameters, engine=engine, run_dir=shares, corruption=corruption)

@@ -18,7 +18,6 @@ A threshold that a model of one class alone would pass is of no use: such a chec
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.rows import tests_of_each_class
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
@@ -164,7 +164,7 @@ def _reached(
         task = split.sample(Purpose.CALIBRATION, number)
         for change, names in groups.items():
             plain = Scenario.plain(task, drawn_parameters(model, parameters, number), model)
-            with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+            with TemporaryFolder() as folder:
                 runner = ScenarioRunner(get_engine(EngineName.CLEAR), Path(folder))
                 outcome = runner.run(change(plain), Attempt(Trigger((0,)), task))
                 for name in names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from mpc_tamper.attacks.patch import place_patch
 from mpc_tamper.attacks.registry import ADAPTIVE, ATTACKS, attack_named
 from mpc_tamper.core.errors import ParameterError, ProtocolAbort
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.defences.active import active_training
@@ -55,7 +55,7 @@ def run_cells(
     plain = replace(Scenario.plain(study.task, study.parameters, study.model), corrupt_party=corrupt_party)
     known, commit = study.defences, {"commit": environment()["commit"]}
     scenarios: dict[Change, Scenario] = {}
-    with tempfile.TemporaryDirectory(prefix="mpc-tamper-") as folder:
+    with TemporaryFolder() as folder:
         rehearsals = _Rehearsals(ScenarioRunner(get_engine(EngineName.CLEAR), Path(folder, "clear")))
         runner = ScenarioRunner(engine, Path(folder, "real"), progress)
         for attack in dict.fromkeys(attack for attack, _ in wanted):

@@ -1,8 +1,8 @@
 """The attack x defence matrix: every attack against every defence in three-party computation, a record per cell.
 
 Cells that differ in the check of the model alone share a training; each has its own verification and counts both. A
-cell is on disk as soon as it is there, so an interrupted run goes on where it stopped. Several runs may work at one
-matrix at once, as long as each has other attacks, defences or data sets.
+cell is on disk as soon as it is there, so an interrupted run goes on where it stopped. Any number of runs may work at
+one matrix at once, each with any number of workers (sweeps/schedulers.py); of a cell that two of them ran, one stays.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ from mpc_tamper.attacks.registry import ADAPTIVE, ATTACKS
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.task import Task
-from mpc_tamper.defences.base import unchanged
 from mpc_tamper.defences.registry import DEFENCES, NETWORK_DEFENCES
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Model
-from mpc_tamper.models.parameters import recorded
 from mpc_tamper.report.matrix_record import MATRIX, NOT_APPLICABLE, read_matrix
 from mpc_tamper.report.seeds import PER_SEED, SEED
 from mpc_tamper.studies.matrix.cells import HONEST, run_cells
+from mpc_tamper.studies.matrix.jobs import CellJob, Laboratory, StudyToMake, cell_of_seed, run_job
 from mpc_tamper.studies.matrix.record import MatrixRecord
 from mpc_tamper.studies.matrix.study import CERTIFICATES, Study
+from mpc_tamper.studies.sweeps.files import ResultFiles
+from mpc_tamper.studies.sweeps.schedulers import Scheduler, Serial
 
 ALL_ATTACKS = (HONEST, *ATTACKS)
 ALL_DEFENCES = tuple(DEFENCES)  # of the default model
@@ -41,10 +42,6 @@ RESULTS = (
     "plans",
 )
 COSTS = ("bytes_per_party", "rounds")
-LEFT_OUT = (  # of the cell of one seed, where there is no such thing
-    *("check_protocol", "seconds_to_abort", "soundness_error", "insecure_fixed_seed", "corrupt_party", "settings"),
-    *("plans", "plan_errors", "sites"),
-)
 
 
 def run_matrix(
@@ -57,63 +54,59 @@ def run_matrix(
     corrupt_party: int = 1,
     seeds: Sequence[int] = (0,),
     name: str = MATRIX,
+    scheduler: Scheduler | None = None,
     progress: Progress = silent,
 ) -> None:
     """Run the cells that <name>.jsonl in `out` does not hold yet; write the tables and pictures.
 
     attacks, defences: where None, those that ask for nothing that a study's model lacks. Those that are named are n/a
     where it lacks something.  seeds: of calibrated studies, a model for each in every cell; others have one model.
+    scheduler: where cells are run; in this process where None.
 
     Raises ParameterError where the file is of other data, parameters or checks: its cells would not fit to these.
     """
     check_names(attacks or (), defences or ())
     for problem in (*ATTACKS.problems(), *DEFENCES.problems()):
         progress(problem)
+    scheduler, files = scheduler or Serial(), ResultFiles.beside(out, name)
     record = MatrixRecord.open(out, {study.name: study.record() for study in studies}, progress, name)
+    _collect(files, record)
+    jobs: list[CellJob] = []
     for study in studies:
         classes, adaptive = len(study.task.classes), study.split is not None
         meant = meant_attacks(study.model, classes, adaptive=adaptive), meant_defences(study)
         wanted = [(attack, defence) for attack in attacks or meant[0] for defence in defences or meant[1]]
         for seed in (None,) if study.split is None else seeds:
-            _run_missing(study, wanted, seed, record, engine, corrupt_party, progress)
+            missing = tuple(pair for pair in wanted if not record.has(study.name, *pair, seed))
+            whole = CellJob(study.name, seed, missing)
+            progress(f"{whole.of}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
+            jobs += whole.by_attack() if scheduler.apart else [whole] if missing else []
+    laboratory = Laboratory(
+        files,
+        engine,
+        corrupt_party,
+        scheduler.apart,
+        {study.name: StudyToMake.of(study) if scheduler.apart else study for study in studies},
+        written=None if scheduler.apart else lambda: _collect(files, record),
+    )
+    try:
+        if jobs:
+            scheduler.check(files.folder)
+        for done, job in enumerate(scheduler.run(run_job, laboratory, jobs, progress), start=1):
+            _collect(files, record)
+            if scheduler.apart:
+                progress(f"{job}: done, {done} of {len(jobs)}")
+    finally:
+        _collect(files, record)
     record.report()
 
 
-def _run_missing(
-    study: Study,
-    wanted: Sequence[tuple[str, str]],
-    seed: int | None,
-    record: MatrixRecord,
-    engine: Engine,
-    corrupt_party: int,
-    progress: Progress,
-) -> None:
-    """seed: of a calibrated study; None for another."""
-    dataset = study.name if seed is None else f"{study.name}, seed {seed}"
-    missing = [pair for pair in wanted if not record.has(study.name, *pair, seed)]
-    progress(f"{dataset}: {len(wanted) - len(missing)} of {len(wanted)} cells are there")
-    if not missing:
-        return
-    one = study if seed is None else study.of_seed(seed)
-    cells = run_cells(one, missing, engine, corrupt_party, progress)
-    for done, cell in enumerate(cells, start=len(wanted) - len(missing) + 1):
-        defence = study.defences.get(cell.record["defence"])
-        drawn = cell.weights is not None and defence is not None and defence.change is unchanged
-        picture = study.picture if drawn and not seed else None  # of many seeds the first
-        found = cell.record if seed is None else _of_seed(cell.record, seed, study)
-        record.add(found, None if picture is None else picture | {"weights": cell.weights})
-        progress(f"{dataset}: {done} of {len(wanted)} cells are there")
-
-
-def _of_seed(cell: dict[str, Any], seed: int, study: Study) -> dict[str, Any]:
-    """The cell of one seed. There are many, so what the study says already and what was not there is left out."""
-    common = recorded(study.parameters)
-    kept = {
-        key: value
-        for key, value in cell.items()
-        if not (key == "parameters" and value == common) and not (key in LEFT_OUT and value in (None, {}, []))
-    }
-    return kept | {SEED: seed}
+def _collect(files: ResultFiles, record: MatrixRecord) -> None:
+    """Take cells into the matrix: of this run, of others into this folder, and of those that somebody ended."""
+    for key, found in files.all():
+        if record.takes(key["dataset"], key["study"]):
+            record.add(found["cell"], found["picture"], found["environment"])
+            files.remove(key)
 
 
 def rerun_cells(
@@ -160,7 +153,7 @@ def rerun_cells(
         one = study.of_seed(cell[SEED]) if SEED in cell else study
         (again,) = run_cells(one, [(cell["attack"], cell["defence"])], engine, corrupt_party, progress)
         fields = RESULTS + (COSTS if cell["engine"] == str(engine.name) else ())
-        found = _of_seed(again.record, cell[SEED], study) if SEED in cell else again.record
+        found = cell_of_seed(again.record, cell[SEED], study) if SEED in cell else again.record
         yield cell, {f: (cell.get(f), found.get(f)) for f in fields if cell.get(f) != found.get(f)}
 
 

@@ -5,6 +5,7 @@ Several processes may work at one matrix, each at other attacks or data sets: wr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,8 +42,7 @@ class MatrixRecord:
         self._folder, self._name = folder, name
         self._studies = studies
         self._cells = {_key(run): run["verdict"] for cell in cells for run in cell.get(PER_SEED, (cell,))}
-        facts = {key: value for key, value in environment().items() if key != "commit"}  # a cell's own
-        self._environment = fact_line(ENVIRONMENT, facts)
+        self._facts = {key: value for key, value in environment().items() if key != "commit"}  # a cell's own
 
     @classmethod
     def open(
@@ -67,20 +67,33 @@ class MatrixRecord:
         """
         return self._cells.get((dataset, attack, defence, seed), NOT_APPLICABLE) != NOT_APPLICABLE
 
-    def add(self, cell: dict[str, Any], picture: dict[str, Any] | None = None) -> None:
-        """picture: {"image_shape", "test_image", "weights"} of a model without a defence, to be drawn; or None."""
+    def takes(self, dataset: str, study: Mapping[str, Any]) -> bool:
+        """Whether a cell of such a study belongs here.  study: the facts of it."""
+        return dataset in self._studies and json.loads(json.dumps(self._studies[dataset])) == study
+
+    def add(
+        self,
+        cell: dict[str, Any],
+        picture: dict[str, Any] | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        """picture: {"image_shape", "test_image", "weights"} of a model without a defence, to be drawn; or None.
+
+        facts: of the environment that the cell was run in; this one where None.
+        """
         if cell["verdict"] == NOT_APPLICABLE and _key(cell) in self._cells:
             return
         name, path = cell["dataset"], self._folder / f"{self._name}{LINES}"
         study = fact_line(STUDY, {"dataset": name, **self._studies[name]})
+        environment_line = fact_line(ENVIRONMENT, facts or self._facts)
         with appending(path) as lines:
             _check_studies(path, assemble(lines.records, path)["datasets"], {name: self._studies[name]})
             if picture is not None:  # first: a cell that is there is not run again to be drawn
                 _add_weights(self._folder / f"{self._name}{WEIGHTS}", cell, picture)
-            for line in (study, self._environment):
+            for line in (study, environment_line):
                 if line not in lines.records:
                     lines.append(line)
-            lines.append(cell_line(study, self._environment, cell))
+            lines.append(cell_line(study, environment_line, cell))
         self._cells[_key(cell)] = cell["verdict"]
 
     def report(self) -> None:

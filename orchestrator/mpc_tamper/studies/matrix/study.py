@@ -45,6 +45,8 @@ class Study:
 
     split: of a study with thresholds of its own data (calibration.py), whose models are trained on samples of the rows,
     one for each seed.  calibration: how the thresholds came about, for the record.  refused: why a defence has none.
+
+    whole: the task that the study was made of, from which another process can make it again; None where it cannot.
     """
 
     task: Task
@@ -55,6 +57,7 @@ class Study:
     split: Split | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    whole: Task | None = None
 
     def __post_init__(self) -> None:
         examples, largest_class = len(self.task.x_test), int(np.bincount(self.task.y_test).max())
@@ -87,11 +90,12 @@ class Study:
         parameters = model.suggested(task.image_shape, len(task.classes))
         if random_state is not None:
             parameters = model.with_random_state(parameters, random_state)
+        whole = task
         if quick:
             task = spread_rows(task, QUICK_TRAINING, QUICK_TESTS)
             parameters = model.shortened(parameters)
         known = defences_for(model, task)
-        return cls(task, source or Path(task.source).name, parameters, known, model)
+        return cls(task, source or Path(task.source).name, parameters, known, model, whole=whole)
 
     @classmethod
     def calibrated(
@@ -132,6 +136,7 @@ class Study:
             split=split,
             calibration={**split.record(), **found.record},
             refused=found.refused,
+            whole=task,
         )
 
     def of_seed(self, seed: int) -> Study:
@@ -188,6 +193,7 @@ class Study:
                 if name not in thresholds or name in known["thresholds"]
             }
             study = cls(split.training, known["source"], drawn, checked, model, split=split, calibration=how)
+            study = replace(study, whole=task)
             if study.record() == known:
                 return study
         raise _of_others(task)
