@@ -31,6 +31,7 @@ from mpc_tamper.cli import (
 from mpc_tamper.cli.doctor import doctor
 from mpc_tamper.cli.errors import INTERRUPTED, INTERRUPTED_NOTE, ReportingGroup
 from mpc_tamper.cli.old_names import renamed
+from mpc_tamper.cli.verbosity import with_verbosity
 from mpc_tamper.core.terminal import escape_codes_unwanted
 from mpc_tamper.models.registry import MODELS
 
@@ -42,35 +43,40 @@ app = typer.Typer(
     cls=ReportingGroup,
     help="What a cheating server can do to a model trained in multi-party computation, and what stops it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("reproduce")(results.reproduce)
-app.command("bench")(results.bench)
-app.command("run")(program.run)
-app.command("party")(hosts.party)
-app.command("certificate")(hosts.certificate)
-app.command("doctor")(doctor)
-app.command("train")(training.train)
-app.command("open")(training.open_trained)
-app.command("attack")(training.attack)
-app.command("verify", cls=renamed({"--rows": "--tests", "--certificate": "--robustness"}))(verify.verify)
-app.command("costs")(costs.costs)
-app.command("matrix", cls=renamed({"--dataset": "--data"}))(matrix.matrix)
-app.command("rerun", cls=renamed({"--dataset": "--data"}))(matrix.rerun)
-app.command("probe")(matrix.probe)
-app.command("accuracy")(accuracy.accuracy)
-app.command("pruning")(pruning.pruning)
-app.command("faults")(faults.faults)
-app.command("serve", cls=renamed({"--port-base": "--client-port", "--clients": "--known-clients"}))(clients.serve)
-app.command("query")(clients.query)
-app.command("contribute", cls=renamed({"--rows": "--only-rows"}))(clients.contribute)
-app.command("client-certificate")(clients.client_certificate)
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(leaks.app, name="leak")
+_TRAINING, _SERVICE, _STUDIES = "Train, attack, verify", "A model in service", "Studies"
+_PROGRAMS, _ABOUT = "Programs, parties and hosts", "About this software"
+
+for _name, _command, _panel, _old_names in (
+    ("train", training.train, _TRAINING, {}),
+    ("attack", training.attack, _TRAINING, {}),
+    ("verify", verify.verify, _TRAINING, {"--rows": "--tests", "--certificate": "--robustness"}),
+    ("open", training.open_trained, _TRAINING, {}),
+    ("serve", clients.serve, _SERVICE, {"--port-base": "--client-port", "--clients": "--known-clients"}),
+    ("query", clients.query, _SERVICE, {}),
+    ("contribute", clients.contribute, _SERVICE, {"--rows": "--only-rows"}),
+    ("client-certificate", clients.client_certificate, _SERVICE, {}),
+    ("reproduce", results.reproduce, _STUDIES, {}),
+    ("matrix", matrix.matrix, _STUDIES, {"--dataset": "--data"}),
+    ("rerun", matrix.rerun, _STUDIES, {"--dataset": "--data"}),
+    ("probe", matrix.probe, _STUDIES, {}),
+    ("pruning", pruning.pruning, _STUDIES, {}),
+    ("accuracy", accuracy.accuracy, _STUDIES, {}),
+    ("costs", costs.costs, _STUDIES, {}),
+    ("bench", results.bench, _STUDIES, {}),
+    ("faults", faults.faults, _STUDIES, {}),
+    ("run", program.run, _PROGRAMS, {}),
+    ("party", hosts.party, _PROGRAMS, {}),
+    ("certificate", hosts.certificate, _PROGRAMS, {}),
+    ("doctor", doctor, _PROGRAMS, {}),
+):
+    app.command(_name, cls=renamed(_old_names), rich_help_panel=_panel)(_command)
+app.add_typer(datasets.app, name="datasets", rich_help_panel=_TRAINING)
+app.add_typer(leaks.app, name="leak", rich_help_panel=_STUDIES)
 
 
-@app.command()
+@app.command(rich_help_panel=_ABOUT)
 def version() -> None:
     """Print the version of mpc-tamper."""
     from importlib.metadata import version as installed
@@ -92,6 +98,12 @@ def options_of_no_command(
     ] = False,
 ) -> None:
     """Nothing else: each command has options of its own."""
+
+
+for _app in (app, datasets.app, leaks.app):
+    for _registered in _app.registered_commands:
+        if _registered.callback is not None:
+            _registered.callback = with_verbosity(_registered.callback)
 
 
 def run() -> None:

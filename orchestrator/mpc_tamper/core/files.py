@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import stat
 import tempfile
@@ -20,6 +21,7 @@ from pathlib import Path
 
 from mpc_tamper.core.errors import DataError, TamperError, UsageError
 
+_LOG = logging.getLogger(__name__)
 _ATTEMPTS = 3
 _BLOCK = bytes(4096)
 _PREFIX, _LONGEST_SUFFIX = 20, 16  # of the temporary name of a file, whose own may be as long as names may be
@@ -125,6 +127,7 @@ def write_atomically(path: Path, content: str | bytes, *, public: bool = False) 
     with atomic_path(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.chmod(0o644 if public else 0o600)
+    _LOG.debug("written: %s", path)
 
 
 def private(path: str, flags: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
-from mpc_tamper.core.terminal import printable, takes_escape_codes
+from mpc_tamper.core.terminal import console_of, printable, takes_escape_codes
 
 _STEPS = 4  # lines of one text, where there is no terminal to draw a bar on
 
@@ -59,7 +59,6 @@ def shown(*, quiet: bool, stream: TextIO | None = None) -> Iterator[Progress]:
 @contextmanager
 def _bars(stream: TextIO) -> Iterator[Progress]:
     """The last text has a spinner, a bar and the seconds since it came; earlier ones keep theirs."""
-    from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Display
 
@@ -69,7 +68,7 @@ def _bars(stream: TextIO) -> Iterator[Progress]:
         BarColumn(bar_width=20),
         TextColumn("{task.description}", markup=False),
     )
-    with Display(*columns, console=Console(file=stream)) as display:
+    with Display(*columns, console=console_of(stream)) as display:
         last: str | None = None
 
         def end_last() -> None:

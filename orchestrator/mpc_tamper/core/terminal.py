@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import unicodedata
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format such as a change of direction, surrogates, ends of lines
 
@@ -29,3 +33,11 @@ def takes_escape_codes(stream: TextIO | None) -> bool:
         return stream.isatty()
     except (OSError, ValueError):
         return False
+
+
+@functools.lru_cache(maxsize=2)
+def console_of(stream: TextIO) -> Console:
+    """The one console of a stream: what several write there does not mix."""
+    from rich.console import Console
+
+    return Console(file=stream)

@@ -13,6 +13,7 @@ from mpc_tamper.core.files import held_if_used, make_folder, read_file, same_pla
 from mpc_tamper.engines.base import Capabilities, Engine, OnRemark, OnStep
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import Program, load_program, run_program
+from mpc_tamper.engines.run_log import logged
 from mpc_tamper.engines.validation import PERSISTENCE, validate
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
@@ -26,6 +27,7 @@ class ClearEngine(Engine):
     name = EngineName.CLEAR
     capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}), parties=False)
 
+    @logged
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         if spec.protocol not in self.protocols:
             raise EngineUnavailable(f"expected protocol ring on the clear engine, got {spec.protocol}")

@@ -6,6 +6,7 @@ program of the same name.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from mpc_tamper.core.errors import EngineUnavailable, ProgramError
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.engines.mp_spdz.installation import Installation, explain_compiler_failure
 
+_LOG = logging.getLogger(__name__)
 _SCHEDULES = Path("Programs", "Schedules")
 
 
@@ -31,6 +33,7 @@ def compile_program(
     for folder in ("Source", "Bytecode", "Schedules", "Functions", "Public-Input"):
         (run_dir / "Programs" / folder).mkdir(parents=True, exist_ok=True)
     command = [installation.python, "-B", str(installation.compiler), *options, str(program.resolve()), *args]
+    _LOG.debug("compile: %s", " ".join(command))
     try:
         done = subprocess.run(
             command,

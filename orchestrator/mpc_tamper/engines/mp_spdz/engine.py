@@ -13,6 +13,7 @@ from mpc_tamper.engines.mp_spdz.diagnosis import diagnose
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS
 from mpc_tamper.engines.mp_spdz.run import execute, prepare
 from mpc_tamper.engines.mp_spdz.single_party import run_on_this_host
+from mpc_tamper.engines.run_log import logged
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
@@ -41,6 +42,7 @@ class MpSpdzEngine(Engine):
         self._environment = dict(os.environ if environment is None else environment)
         self._route = route
 
+    @logged
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         with contextlib.ExitStack() as alone:
@@ -56,6 +58,7 @@ class MpSpdzEngine(Engine):
                     run_folder.write_hosts(spec.run_dir, i, [own[j] if j == i else reached[j] for j in range(PARTIES)])
                 return execute(prepared, range(PARTIES), on_step)
 
+    @logged
     def run_party(
         self, spec: RunSpec, host: Host, on_step: OnStep | None = None, on_remark: OnRemark | None = None
     ) -> RunResult:

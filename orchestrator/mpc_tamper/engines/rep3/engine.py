@@ -32,6 +32,7 @@ from mpc_tamper.engines.rep3.launcher import Parties, get_launcher, wait_for_new
 from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
 from mpc_tamper.engines.rep3.silence import TICK_SECONDS
 from mpc_tamper.engines.rep3.transport.tls import listen
+from mpc_tamper.engines.run_log import logged
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
@@ -65,6 +66,7 @@ class Rep3Engine(Engine):
         self._insecure_fixed_seed = insecure_fixed_seed
         self._route = route
 
+    @logged
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         launcher = get_launcher()
@@ -90,6 +92,7 @@ class Rep3Engine(Engine):
             launcher.kernels.update(read_report(spec.run_dir, i)["kernels"])
         return collect(spec, range(PARTIES))
 
+    @logged
     def run_party(
         self, spec: RunSpec, host: Host, on_step: OnStep | None = None, on_remark: OnRemark | None = None
     ) -> RunResult:

@@ -11,6 +11,7 @@ import atexit
 import contextlib
 import functools
 import json
+import logging
 import os
 import select
 import signal
@@ -28,6 +29,7 @@ from mpc_tamper.core.errors import PartyError
 from mpc_tamper.core.files import private
 from mpc_tamper.engines.rep3.silence import TICK_SECONDS, Silence, seconds_without_processor
 
+_LOG = logging.getLogger(__name__)
 _SERVER = Path(__file__).with_name("fork_server.py")
 _PACKAGE = Path(__file__).resolve().parents[2]
 _SECONDS_TO_END = 2.0  # for the server to kill and reap what it has started
@@ -71,6 +73,7 @@ class Launcher:
         except BaseException:
             self._close()
             raise
+        _LOG.debug("a server of party processes started: process %d", self.pid)
         self._unanswered = 0
         self._said, self._doing = b"", "starting"
         self._silence = Silence(functools.partial(seconds_without_processor, self.pid))
