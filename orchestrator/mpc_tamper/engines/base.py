@@ -16,7 +16,7 @@ from mpc_tamper.engines.hosts import Addresses, Host, Route
 from mpc_tamper.engines.relay import through
 from mpc_tamper.runs.network import Network
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.result import RunResult, StepRecord
 from mpc_tamper.runs.spec import RunSpec
 
 OnRemark = Callable[[str], None]  # told in a line what a client did wrong, without a private value
@@ -82,6 +82,20 @@ class ClientConnection(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class LocalWork:
+    """What one party computed by itself. seconds: of the whole run, proofs included.  steps: those of the program."""
+
+    seconds: float
+    steps: tuple[StepRecord, ...]
+
+
+class PartyAlone(Protocol):
+    """One party of a run that has been made once, and that can be made again without the others."""
+
+    def run(self, threads: int) -> LocalWork: ...
 
 
 class GateFlips(Protocol):
@@ -165,6 +179,10 @@ class Engine(ABC):
         engine = self.routed(functools.partial(through, network))
         engine.network = network
         return engine
+
+    def alone(self, spec: RunSpec, party_id: int) -> PartyAlone:
+        """Run it, all three parties in this process, to run one of them again by itself."""
+        raise self._lacks("parties that run by themselves", "rep3")
 
     def gate_flips(self) -> GateFlips:
         raise self._lacks("gates inside its comparison", "rep3")

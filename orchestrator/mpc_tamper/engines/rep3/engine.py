@@ -22,6 +22,7 @@ from mpc_tamper.engines.base import (
     GateFlips,
     OnRemark,
     OnStep,
+    PartyAlone,
 )
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
@@ -109,6 +110,11 @@ class Rep3Engine(Engine):
 
     def routed(self, route: Route) -> Rep3Engine:
         return Rep3Engine(insecure_fixed_seed=self._insecure_fixed_seed, route=route)
+
+    def alone(self, spec: RunSpec, party_id: int) -> PartyAlone:
+        from mpc_tamper.engines.rep3.alone import Rep3Alone
+
+        return Rep3Alone(spec, party_id)
 
     def gate_flips(self) -> GateFlips:
         from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
