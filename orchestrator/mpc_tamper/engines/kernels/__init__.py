@@ -1,4 +1,4 @@
-"""What engines share of compiled code: products of matrices, how kernels are compiled, and on how many threads they run.
+"""What engines share of compiled code: products of matrices, how kernels are compiled, on how many threads they run.
 
 Numba and the kernels take most of a second to load, so each module is imported when a kernel of it is first called.
 """
@@ -70,6 +70,6 @@ def _import(module: str) -> Any:
             return importlib.import_module(module)
     except (OSError, ImportError, MemoryError) as exc:  # where memory is short, llvmlite says that a library is missing
         raise EngineUnavailable(
-            f"expected to load the compiled kernels {module.rpartition('.')[2]}, got: {exc or 'not enough memory'}; free "
-            "some memory, or where there is enough, install numba again"
+            f"expected to load the compiled kernels {module.rpartition('.')[2]}, got: {exc or 'not enough memory'}; "
+            "free some memory, or where there is enough, install numba again"
         ) from exc

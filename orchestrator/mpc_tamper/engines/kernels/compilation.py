@@ -1,7 +1,7 @@
 """How kernels are compiled: for the types they declare, when their module is imported, and cached on disk.
 
-The cache of each module stands beside it. Where the installation cannot be written it goes to the user's cache folder, or
-else to one below the system's temporary folder. What Numba caches is code that it runs, so that folder must be the
+The cache of each module stands beside it. Where the installation cannot be written it goes to the user's cache folder,
+or else to one below the system's temporary folder. What Numba caches is code that it runs, so that folder must be the
 user's own. Importing this module does not import Numba.
 """
 

@@ -1,14 +1,15 @@
 """How many threads the kernels of this process use, and how work is split among them.
 
-Kernels run without Python's lock, so that threads of a ThreadPoolExecutor are enough: they start in a tenth of a
-millisecond when first used, where Numba's own take a tenth of a second to load, and may be used by several parties in one
-process. Threads do not survive a fork; a fork's child has none until it uses one. What a thread gets are views: no large
+Kernels run without Python's lock, so that threads of a ThreadPoolExecutor are enough. They start when they are first
+used, and several parties of one process may use them at once, neither of which holds for those that Numba brings.
+Threads do not survive a fork: a fork's child has none until it uses one. What a thread gets are views, so that no large
 array is copied for it.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,15 +22,13 @@ class _Threads:
     def __init__(self) -> None:
         self.count = 1
         self._pool: ThreadPoolExecutor | None = None
-
-    def use(self, count: int) -> None:
-        if count != self.count:
-            self.count = count
-            self.forget()
+        self._workers = 0
 
     def pool(self) -> ThreadPoolExecutor:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.count - 1, "kernels")
+        """Of one thread less, at least: the one that calls works too."""
+        if self._pool is None or self._workers < self.count - 1:
+            self._workers = self.count - 1
+            self._pool = ThreadPoolExecutor(self._workers, "kernels")
         return self._pool
 
     def forget(self) -> None:
@@ -43,12 +42,11 @@ os.register_at_fork(after_in_child=_threads.forget)
 @contextlib.contextmanager
 def on_threads(count: int) -> Iterator[None]:
     """In this process, what runs meanwhile uses so many; 1 or more."""
-    before = _threads.count
-    _threads.use(count)
+    before, _threads.count = _threads.count, count
     try:
         yield
     finally:
-        _threads.use(before)
+        _threads.count = before
 
 
 def all_cores() -> int:
@@ -61,7 +59,7 @@ def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
     count = max(1, min(_threads.count, worth))
     units = -(-size // multiple)
     bounds = [min(size, units * i // count * multiple) for i in range(count + 1)]
-    return [(a, b) for a, b in zip(bounds, bounds[1:], strict=False) if b > a] or [(0, size)]
+    return [(a, b) for a, b in itertools.pairwise(bounds) if b > a] or [(0, size)]
 
 
 def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:

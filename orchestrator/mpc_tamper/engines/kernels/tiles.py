@@ -1,9 +1,9 @@
 """The inner loops of matrix products modulo 2^64, in vectors of the processor's width.
 
-Numba unrolls no accumulators over rows, so these loops are written in LLVM's language: it makes of a product of vectors
-VPMULLQ where there is AVX-512, three multiplications of 32 bits where there is AVX2, and scalars where there is neither.
-Matrices are flat here: callers give the index of the first element, and distances in elements. int16 is extended with
-its sign on the way from memory to the registers.
+Numba unrolls no accumulators over rows, so these loops are written in LLVM's language. It makes of a product of vectors
+VPMULLQ where there is AVX-512, three multiplications of 32 bits where there is AVX2, and scalars where there is
+neither. Matrices are flat here: callers give the index of the first element, and distances in elements. int16 is
+extended with its sign on the way from memory to the registers.
 """
 
 from __future__ import annotations
@@ -130,9 +130,9 @@ def add_row(typing_context: Any, x: Any, start: Any, factor: Any, out: Any, vect
 def tile(
     typing_context: Any, x: Any, start: Any, row: Any, rows: Any, step: Any, panel: Any, count: Any, out: Any
 ) -> Any:
-    """out[r, j] = sum over k below count of x[start + r row + k step] panel[k, j]: ROWS rows, of which `rows` are meant.
+    """out[r, j] = the sum over k below count of x[start + r row + k step] panel[k, j].
 
-    panel: (.., WIDTH); out: (ROWS, WIDTH). What stands in the other rows of out is of no use.
+    panel: (.., WIDTH); out: (ROWS, WIDTH), the first `rows` of which are meant; what stands in the others is of no use.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
