@@ -38,13 +38,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": SCENARIOS | {"attacks", "defences"},  # for tests of others' attacks, defences and models
     "cli": SCENARIOS | {"attacks", "defences", "studies", "clients", "report"},
 }
-SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "run_log", "share_files", "validation"}
+SHARED_BY_ENGINES = {
+    "base",
+    "certificates",
+    "frontend",
+    "hosts",
+    "inputs",
+    "kernels",
+    "run_log",
+    "share_files",
+    "validation",
+}
 PARTS_OF_ENGINES: dict[str, set[str]] = {
     "base": {"hosts", "relay"},
     "certificates": set(),
     "hosted": {"base", "hosts"},
     "hosts": set(),
     "inputs": set(),
+    "kernels": set(),
     "relay": {"hosts"},
     "share_files": set(),
     "frontend": set(),
@@ -56,7 +67,18 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "registry": {"base", "clear", "hosts", "mp_spdz", "rep3"},
 }
 # These parts can become a package of their own: of core they know these modules alone.
-EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "run_log", "share_files", "validation"}
+EMBEDDED = {
+    "certificates",
+    "clear",
+    "frontend",
+    "hosts",
+    "inputs",
+    "kernels",
+    "rep3",
+    "run_log",
+    "share_files",
+    "validation",
+}
 CORE_OF_EMBEDDED = {"errors", "files", "ledger"}
 # Parts of rep3, the lowest first. A part imports itself and lower ones; transport and kernels do not import each other.
 REP3 = [
@@ -65,7 +87,7 @@ REP3 = [
     {"primitives"},
     {"handshake", "clients"},
     {"config", "machine", "in_process"},
-    {"gate_flips", "party", "run", "silence"},
+    {"alone", "gate_flips", "party", "run", "silence"},
     {"fork_server", "launcher", "single_party", "meeting"},
     {"probe"},
     {"engine"},

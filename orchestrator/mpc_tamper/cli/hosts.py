@@ -15,6 +15,7 @@ from mpc_tamper.cli.options import (
     MaxVerdictsOption,
     ProtocolOption,
     QuietOption,
+    ThreadsOption,
     TimeoutOption,
     corruption,
 )
@@ -116,6 +117,7 @@ def party(
             help="How many seconds, on rep3, until all have to be there.",
         ),
     ] = CONNECT_SECONDS,
+    threads: ThreadsOption = None,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -156,7 +158,7 @@ def party(
             clients=client_access(args or (), budget),
         )
         count_run(spec, [party], max_verdicts, insecure_passive=insecure_passive)
-        result = get_engine(engine).run_party(spec, host)
+        result = get_engine(engine).on_threads(threads).run_party(spec, host)
         cost.print_result(result, engine, None, as_json=as_json, quiet=quiet)
         if quiet and run_dir is None and not as_json:
             finish_folder(folder)

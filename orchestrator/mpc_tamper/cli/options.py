@@ -14,7 +14,7 @@ import typer
 from mpc_tamper.cli.model_options import model_options
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS
+from mpc_tamper.runs.spec import MAX_THREADS, MAX_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from mpc_tamper.datasets.classes import Choice
@@ -48,6 +48,17 @@ InsecurePassiveOption = Annotated[
 ]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", min=0.1, max=MAX_TIMEOUT_SECONDS, help="How many seconds to wait for a message.")
+]
+ThreadsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        metavar="N",
+        min=1,
+        max=MAX_THREADS,
+        help="On how many threads each party computes; results are the same. (default: 1 where three parties share "
+        "this machine, else as many as there are cores)",
+    ),
 ]
 ClientPortOption = Annotated[
     int,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.options import ThreadsOption
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.runs.network import FORM, read_network
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -92,6 +93,7 @@ class PlaceOptions:
     listen: ListenOption = None
     connect_timeout: ConnectTimeoutOption = CONNECT_SECONDS
     network: NetworkOption = None
+    threads: ThreadsOption = None
 
     def engine(self, name: EngineName, *, quiet: bool = False) -> Engine:
         """The engine of this name, at these places. Raises UsageErrors for what is wrong on this host."""
@@ -102,14 +104,14 @@ class PlaceOptions:
             for option in ("party", "keys", "listen"):
                 if getattr(self, option) is not None:
                     raise UsageError(f"expected --hosts FILE with --{option}, got none; say where the parties listen")
-            return networked(get_engine(name), self.network)
+            return networked(get_engine(name), self.network).on_threads(self.threads)
         if self.network is not None:
             raise UsageError(
                 "expected --network without --hosts, got both: three hosts have a network of their own; leave one out"
             )
         if self.party is None:
             raise UsageError("expected --party 0, 1 or 2 with --hosts, got none; say which of the three this host is")
-        engine = get_engine(name)
+        engine = get_engine(name).on_threads(self.threads)
         keys = keys_beside(self.hosts) if self.keys is None else self.keys
         host = this_host(
             self.party,

@@ -24,6 +24,7 @@ from mpc_tamper.cli.options import (
     PortBaseOption,
     ProtocolOption,
     QuietOption,
+    ThreadsOption,
     TimeoutOption,
     corruption,
 )
@@ -73,6 +74,7 @@ def run(
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
     network: NetworkOption = None,
+    threads: ThreadsOption = None,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -86,7 +88,7 @@ def run(
     from mpc_tamper.workflows.verdicts import count_run
 
     program = found_program(program)
-    runs_on = networked(get_engine(engine), network)
+    runs_on = networked(get_engine(engine), network).on_threads(threads)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.model_options import ModelOption
-from mpc_tamper.cli.options import EngineOption, QuietOption
+from mpc_tamper.cli.options import EngineOption, QuietOption, ThreadsOption
 from mpc_tamper.cli.places import NetworkOption, networked
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
 from mpc_tamper.runs.protocols import PARTIES, EngineName
+
+if TYPE_CHECKING:
+    from mpc_tamper.engines.base import Engine
 
 MP_SPDZ_HOME = "MP_SPDZ_HOME"
 OutOption = Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder to write to.")]
@@ -37,6 +40,7 @@ def reproduce(
     ] = None,
     model: ModelOption = DEFAULT,
     network: NetworkOption = None,
+    threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Make the paper's Table 1 (table1.json, .csv, .md), Figure 1 and, with CIFAR-10, Figure 2.
@@ -47,28 +51,25 @@ def reproduce(
     from mpc_tamper.report.table1 import CIFAR10_FILES, FILES, TABLE_MARKDOWN
     from mpc_tamper.studies import table1
 
+    runs_on = networked(get_engine(engine), network).on_threads(threads)
     if model != DEFAULT:
-        _networks(model, engine, out, corrupt_party, cifar10, network, quiet=quiet)
+        _networks(model, runs_on, out, corrupt_party, cifar10, quiet=quiet)
         return
     with shown(quiet=quiet) as progress:
-        table1.reproduce(
-            networked(get_engine(engine), network), out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress
-        )
+        table1.reproduce(runs_on, out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress)
     console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     console.say(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
 
 
 def _networks(
     model: str,
-    engine: EngineName,
+    engine: Engine,
     out: Path,
     corrupt_party: int,
     cifar10: Path | None,
-    network: str | None,
     *,
     quiet: bool,
 ) -> None:
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.networks import FILES, TABLE_MARKDOWN
     from mpc_tamper.studies.networks import NETWORK, reproduce_networks
 
@@ -79,7 +80,7 @@ def _networks(
             "out"
         )
     with shown(quiet=quiet) as progress:
-        reproduce_networks(networked(get_engine(engine), network), out, corrupt_party=corrupt_party, progress=progress)
+        reproduce_networks(engine, out, corrupt_party=corrupt_party, progress=progress)
     console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     console.say(f"written to {out}: {', '.join(FILES)}")
 

@@ -24,6 +24,7 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     RowsOption,
+    ThreadsOption,
     integers,
     with_options,
 )
@@ -245,6 +246,7 @@ def attack(
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
     network: NetworkOption = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger.
 
@@ -261,7 +263,8 @@ def attack(
                 f"expected attack {name} without --pixel, --patch, --feature, --target, --amplitude and --strength, "
                 "got one of them; an attack that has a name chooses them itself"
             )
-        run_named(options, networked(get_engine(options.engine), network), name, defence, threshold, corrupt_party)
+        engine = networked(get_engine(options.engine), network).on_threads(threads)
+        run_named(options, engine, name, defence, threshold, corrupt_party)
         return
     if defence is not None or threshold is not None:
         raise UsageError("expected --defence and --threshold with the NAME of an attack, got none; see --list")
@@ -269,7 +272,7 @@ def attack(
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
-    engine = networked(get_engine(options.engine), network)
+    engine = networked(get_engine(options.engine), network).on_threads(threads)
     task = options.task()
     parameters, model = options.parameters(), get_model(options.model)
     if task.is_table:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -16,7 +17,7 @@ from mpc_tamper.engines.hosts import Addresses, Host, Route
 from mpc_tamper.engines.relay import through
 from mpc_tamper.runs.network import Network
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
-from mpc_tamper.runs.result import RunResult
+from mpc_tamper.runs.result import RunResult, StepRecord
 from mpc_tamper.runs.spec import RunSpec
 
 OnRemark = Callable[[str], None]  # told in a line what a client did wrong, without a private value
@@ -39,6 +40,7 @@ class Capabilities:
     anonymous_clients: clients may come without a certificate.
     idles: its servers exchange nothing while they wait for a client, so that waiting looks like a hang.
     client_rows: clients may contribute training rows.
+    threads: a party computes on as many threads as RunSpec.threads says.
     """
 
     protocols: frozenset[ProtocolName]
@@ -53,6 +55,7 @@ class Capabilities:
     anonymous_clients: bool = False
     idles: bool = False
     client_rows: bool = False
+    threads: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,20 @@ class ClientConnection(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class LocalWork:
+    """What one party computed by itself. seconds: of the whole run, proofs included.  steps: those of the program."""
+
+    seconds: float
+    steps: tuple[StepRecord, ...]
+
+
+class PartyAlone(Protocol):
+    """One party of a run that has been made once, and that can be made again without the others."""
+
+    def run(self, threads: int) -> LocalWork: ...
 
 
 class GateFlips(Protocol):
@@ -126,12 +143,14 @@ class Engine(ABC):
     network: that its parties reach each other through, where one was put between them with over().
     host: where run() runs one party alone, while the other two run on hosts of their own (hosted.py); None where it
     runs all three.
+    threads: of each party in runs whose RunSpec says nothing else; see there for None.
     """
 
     name: EngineName
     capabilities: Capabilities
     network: Network | None = None
     host: Host | None = None
+    threads: int | None = None
 
     @abstractmethod
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
@@ -166,6 +185,24 @@ class Engine(ABC):
         engine.network = network
         return engine
 
+    def alone(self, spec: RunSpec, party_id: int) -> PartyAlone:
+        """Run it, all three parties in this process, to run one of them again by itself."""
+        raise self._lacks("parties that run by themselves", "rep3")
+
+    def on_threads(self, threads: int | None) -> Engine:
+        """The same engine, whose parties compute on so many threads each; see RunSpec.threads for None."""
+        if threads is None:
+            return self
+        if not self.capabilities.threads:
+            raise self._lacks("parties on several threads", "rep3")
+        engine = copy.copy(self)
+        engine.threads = threads
+        return engine
+
+    def with_threads(self, spec: RunSpec, otherwise: int) -> RunSpec:
+        """The specification with a number of threads: its own, the engine's, or else this one."""
+        return replace(spec, threads=_first(spec.threads, self.threads, otherwise))
+
     def gate_flips(self) -> GateFlips:
         raise self._lacks("gates inside its comparison", "rep3")
 
@@ -188,3 +225,7 @@ class Engine(ABC):
         return EngineUnavailable(
             f"expected an engine with {what}, got {self.name}, which has none; use --engine {other}"
         )
+
+
+def _first(*given: int | None) -> int | None:
+    return next((number for number in given if number is not None), None)

@@ -28,6 +28,7 @@ class HostedEngine(Engine):
         self.name = engine.name
         self.capabilities = engine.capabilities
         self.host = host
+        self.threads = engine.threads
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         """This host's party. The result holds its report alone, and the lines where it is party 0."""

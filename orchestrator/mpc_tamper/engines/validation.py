@@ -11,7 +11,7 @@ from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.inputs import WORD_BYTES, read_text
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES
-from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, RunSpec
+from mpc_tamper.runs.spec import MAX_THREADS, MAX_TIMEOUT_SECONDS, RunSpec
 
 PERSISTENCE = "Persistence"
 
@@ -19,6 +19,11 @@ PERSISTENCE = "Persistence"
 def validate(spec: RunSpec, program: Program) -> None:
     """Raises a UsageError for a run that cannot succeed."""
     check_timeout(spec.timeout_seconds, "time-out")
+    if spec.threads is not None and not 1 <= spec.threads <= MAX_THREADS:
+        raise ParameterError(
+            f"expected from 1 to {MAX_THREADS} threads for each party, got {spec.threads}; more than the machine has "
+            "cores gain nothing"
+        )
     _check_inputs(spec)
     _check_plan(spec, program)
     _check_folders(spec)

@@ -11,6 +11,7 @@ from mpc_tamper.runs.protocols import ProtocolName
 
 MAX_TIMEOUT_SECONDS = 86_400.0
 QUERY_BUDGET = 1000  # of each client; docs/clients.md says why
+MAX_THREADS = 256  # of a party
 MAX_VERDICTS = 10  # on a model, on each host (workflows/verdicts.py)
 
 
@@ -53,6 +54,8 @@ class RunSpec:
     timeout_seconds: how long a party waits for a message.
     clients: for programs that serve clients.
     port_base: parties listen on port_base + party_id of 127.0.0.1; None lets the system choose.
+    threads: of each party's computation, which is the same for any number; None: 1 where three parties share this
+    machine, and as many as there are cores where this host runs one, or nothing but the clear engine.
     """
 
     program: Path
@@ -65,3 +68,4 @@ class RunSpec:
     timeout_seconds: float = 60.0
     port_base: int | None = None
     clients: ClientAccess = ClientAccess()
+    threads: int | None = None

@@ -14,9 +14,9 @@ import pytest
 
 import mpc_tamper
 from mpc_tamper.core import bundle
+from mpc_tamper.engines.kernels import compilation
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.engine import Rep3Engine
-from mpc_tamper.engines.rep3.kernels import compilation
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 
@@ -27,7 +27,8 @@ LOAD = """
 import json, sys
 from mpc_tamper.engines.rep3 import kernels
 kernels.load(["bit_ops"])
-from mpc_tamper.engines.rep3.kernels import bit_ops, compilation
+from mpc_tamper.engines.kernels import compilation
+from mpc_tamper.engines.rep3.kernels import bit_ops
 import numpy as np
 assert bit_ops.to_planes(np.arange(64, dtype=np.uint64), 6).shape == (6, 1)
 stats = bit_ops.to_planes.stats
@@ -103,7 +104,8 @@ def read_only(tmp_path: Path) -> Path:
     stops root too."""
     copy = tmp_path / "installation" / "mpc_tamper"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "engines" / "rep3" / "kernels" / "__pycache__").write_text("")
+    for kernels_of in (copy / "engines", copy / "engines" / "rep3"):
+        (kernels_of / "kernels" / "__pycache__").write_text("")
     return copy.parent
 
 

@@ -13,6 +13,7 @@ from mpc_tamper.core.files import held_if_used, make_folder, read_file, same_pla
 from mpc_tamper.engines.base import Capabilities, Engine, OnRemark, OnStep
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import Program, load_program, run_program
+from mpc_tamper.engines.kernels.threads import all_cores, on_threads
 from mpc_tamper.engines.run_log import logged
 from mpc_tamper.engines.validation import PERSISTENCE, validate
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
@@ -25,15 +26,16 @@ SHARE_FILE = "Clear-P0.data"
 
 class ClearEngine(Engine):
     name = EngineName.CLEAR
-    capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}), parties=False)
+    capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}), parties=False, threads=True)
 
     @logged
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         if spec.protocol not in self.protocols:
             raise EngineUnavailable(f"expected protocol ring on the clear engine, got {spec.protocol}")
         program = load_program(spec.program)
+        spec = self.with_threads(spec, otherwise=all_cores())
         validate(spec, program)
-        with held_if_used(spec.run_dir):
+        with held_if_used(spec.run_dir), on_threads(spec.threads or 1):
             return self._run(spec, program, on_step)
 
     def _run(self, spec: RunSpec, program: Program, on_step: OnStep | None) -> RunResult:

@@ -23,7 +23,8 @@ class PartyConfig:
     three have met.  input_text, input_binary: this party's own private input.
     shares_from: the run folder whose share file is taken over.  plan: this party's additive errors, if it is corrupt.
     insecure_fixed_seed: repeatable pads, for tests only.
-    client_identities, known_clients, client_budget, clients_together: see runs.spec.ClientAccess.
+    client_identities, known_clients, client_budget, clients_together: see runs.spec.ClientAccess.  threads: of its own
+    computation.
     """
 
     party_id: int
@@ -45,6 +46,7 @@ class PartyConfig:
     known_clients: str | None = None
     client_budget: int | None = None
     clients_together: int = 1
+    threads: int = 1
 
     @classmethod
     def of(
@@ -84,6 +86,7 @@ class PartyConfig:
             known_clients=_text(spec.clients.known),
             client_budget=spec.clients.budget,
             clients_together=spec.clients.together,
+            threads=spec.threads or 1,
         )
 
     @property

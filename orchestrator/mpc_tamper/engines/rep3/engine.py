@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import signal
 import socket
@@ -22,10 +23,12 @@ from mpc_tamper.engines.base import (
     GateFlips,
     OnRemark,
     OnStep,
+    PartyAlone,
 )
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
+from mpc_tamper.engines.kernels.threads import all_cores
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, REMARK, PartyConfig, parties_folder, report_file
 from mpc_tamper.engines.rep3.launcher import Parties, get_launcher, wait_for_news
@@ -60,6 +63,7 @@ class Rep3Engine(Engine):
         most_together=64,
         anonymous_clients=True,
         client_rows=True,
+        threads=True,
     )
 
     def __init__(self, *, insecure_fixed_seed: int | None = None, route: Route = contextlib.nullcontext) -> None:
@@ -70,6 +74,7 @@ class Rep3Engine(Engine):
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
         """Raises a TamperError of the first cause; UsageErrors before any party starts."""
         launcher = get_launcher()
+        spec = self.with_threads(spec, otherwise=1)
         program = load_program(spec.program)
         launcher.load(kernels.foreseen(program.source, spec.protocol))
         prepare(spec, program)
@@ -98,7 +103,7 @@ class Rep3Engine(Engine):
     ) -> RunResult:
         from mpc_tamper.engines.rep3.single_party import run_on_this_host
 
-        return run_on_this_host(spec, host, on_step, on_remark)
+        return run_on_this_host(self.with_threads(spec, otherwise=all_cores()), host, on_step, on_remark)
 
     def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
         from mpc_tamper.engines.rep3.clients.client import connect
@@ -106,12 +111,19 @@ class Rep3Engine(Engine):
         return connect(addresses, credentials, timeout_seconds=timeout_seconds)
 
     def seeded(self, insecure_fixed_seed: int) -> Rep3Engine:
-        engine = Rep3Engine(insecure_fixed_seed=insecure_fixed_seed, route=self._route)
-        engine.network = self.network
+        engine = copy.copy(self)
+        engine._insecure_fixed_seed = insecure_fixed_seed
         return engine
 
     def routed(self, route: Route) -> Rep3Engine:
-        return Rep3Engine(insecure_fixed_seed=self._insecure_fixed_seed, route=route)
+        engine = copy.copy(self)
+        engine._route = route
+        return engine
+
+    def alone(self, spec: RunSpec, party_id: int) -> PartyAlone:
+        from mpc_tamper.engines.rep3.alone import Rep3Alone
+
+        return Rep3Alone(spec, party_id)
 
     def gate_flips(self) -> GateFlips:
         from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips

@@ -31,6 +31,7 @@ from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.kernels.threads import on_threads
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
@@ -74,7 +75,8 @@ def run_party(
         say=say,
     )
     try:
-        report = _run(config, channel, listener.getsockname()[0], on_step, Remarks(on_remark))
+        with on_threads(config.threads):
+            report = _run(config, channel, listener.getsockname()[0], on_step, Remarks(on_remark))
         channel.finish()
     except BaseException as exc:
         channel.abort_because(exc)

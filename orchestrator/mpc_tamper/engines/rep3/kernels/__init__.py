@@ -6,18 +6,14 @@ Numba and the kernels take most of a second to load, so each module is imported 
 from __future__ import annotations
 
 import ast
-import importlib
-import sys
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
-from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.rep3.kernels.compilation import compiled_once
+from mpc_tamper.engines.kernels import MATMUL, Modules
 from mpc_tamper.runs.protocols import ProtocolName
 
-_PASSIVE = ("matmul", "bit_ops")
-_ACTIVE = ("clmul", "lanes", "binary_field", "subsets", "ring_128")
+_OWN = ("bit_ops", "clmul", "lanes", "binary_field", "subsets", "ring_128")
+_MODULES = Modules({"matmul": MATMUL, **{name: f"{__name__}.{name}" for name in _OWN}})
 
 SUBSETS = 48  # of gates, for the proof of products: here, as kernels load late
 # The words of a program that make it likely to multiply matrices, and to look at bits: to compare, shift or round.
@@ -28,39 +24,19 @@ _BIT_WORDS = {
 }
 
 
-class _WhenUsed:
-    """Stands for a module of kernels; imports it when something of it is asked for."""
-
-    def __init__(self, name: str) -> None:
-        self.__dict__["_name"] = name
-
-    def __getattr__(self, attribute: str) -> Any:
-        return getattr(_import(self._name), attribute)
-
-    def __setattr__(self, attribute: str, value: Any) -> None:
-        setattr(_import(self._name), attribute, value)
-
-
-_WHEN_USED = {name: _WhenUsed(name) for name in (*_PASSIVE, *_ACTIVE)}
-
-
 def __getattr__(name: str) -> Any:
-    """What `from kernels import matmul` finds until the module itself is there."""
-    try:
-        return _WHEN_USED[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    """What `from kernels import subsets` finds until the module itself is there."""
+    return _MODULES.when_used(__name__, name)
 
 
 def load(names: Iterable[str]) -> None:
     """Import these modules now; what Numba's cache on disk does not hold yet is compiled."""
-    for name in names:
-        _import(name)
+    _MODULES.load(names)
 
 
 def loaded() -> list[str]:
     """The modules of kernels that this process has imported."""
-    return [name for name in _WHEN_USED if f"{__name__}.{name}" in sys.modules]
+    return _MODULES.loaded()
 
 
 def foreseen(source: str, protocol: ProtocolName) -> list[str]:
@@ -82,19 +58,3 @@ def _looks_at_bits(node: ast.AST) -> bool:
     if isinstance(node, ast.Compare):
         return not all(isinstance(op, (ast.In, ast.NotIn, ast.Is, ast.IsNot)) for op in node.ops)
     return isinstance(node, ast.RShift)
-
-
-@cache
-def _import(name: str) -> Any:
-    """The module. Kept, as Python takes longer to find a loaded module than a small kernel takes."""
-    module = f"{__name__}.{name}"
-    if module in sys.modules:
-        return importlib.import_module(module)
-    try:
-        with compiled_once(name):
-            return importlib.import_module(module)
-    except (OSError, ImportError, MemoryError) as exc:  # where memory is short, llvmlite says that a library is missing
-        raise EngineUnavailable(
-            f"expected to load the compiled kernels {name}, got: {exc or 'not enough memory'}; free some memory, or "
-            "where there is enough, install numba again"
-        ) from exc

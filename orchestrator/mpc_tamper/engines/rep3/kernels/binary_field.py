@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.compilation import kernel, kernel_where
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, product_of_sums
 
 _ADDRESS = types.uintp

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.rep3.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel
 
 WORD = 64
 

@@ -14,7 +14,7 @@ from numba import njit, types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from mpc_tamper.engines.rep3.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel
 
 _U64 = types.uint64
 _PAIR = types.UniTuple(types.uint64, 2)

@@ -7,7 +7,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 
-from mpc_tamper.engines.rep3.kernels.compilation import in_llvm
+from mpc_tamper.engines.kernels.compilation import in_llvm
 
 _U = types.uint64
 _PAIR = types.UniTuple(types.uint64, 2)

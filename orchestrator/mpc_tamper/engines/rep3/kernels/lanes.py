@@ -13,8 +13,8 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.compilation import in_llvm, kernel, kernel_where
 from mpc_tamper.engines.rep3.kernels.wide_clmul import (
     WIDE,
     has_wide_instruction,

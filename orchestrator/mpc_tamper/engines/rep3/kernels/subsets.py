@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
+from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.rep3.kernels import SUBSETS
-from mpc_tamper.engines.rep3.kernels.compilation import kernel
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
 
 _OUT1 = types.uint64[::1]

@@ -13,7 +13,7 @@ from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils, config
 
-from mpc_tamper.engines.rep3.kernels.compilation import in_llvm
+from mpc_tamper.engines.kernels.compilation import in_llvm
 
 WIDE = 4  # words to a vector
 _ADDRESS = types.uintp

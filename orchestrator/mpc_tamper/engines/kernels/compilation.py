@@ -1,7 +1,7 @@
 """How kernels are compiled: for the types they declare, when their module is imported, and cached on disk.
 
-The cache stands beside the modules. Where the installation cannot be written it goes to the user's cache folder, or
-else to one below the system's temporary folder. What Numba caches is code that it runs, so that folder must be the
+The cache of each module stands beside it. Where the installation cannot be written it goes to the user's cache folder,
+or else to one below the system's temporary folder. What Numba caches is code that it runs, so that folder must be the
 user's own. Importing this module does not import Numba.
 """
 
@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_HERE = Path(__file__).parent
-_BESIDE = _HERE / "__pycache__"
+_PACKAGE = Path(__file__).parents[2]
+_BESIDE = Path(__file__).parent / "__pycache__"
 _VARIABLE = "NUMBA_CACHE_DIR"
 _TURN_SECONDS = 60.0  # for another process that compiles
 _LOOK_SECONDS = 0.05
@@ -85,10 +85,10 @@ def _can_be_written(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def compiled_once(name: str) -> Iterator[None]:
+def compiled_once(module: str) -> Iterator[None]:
     """While a module of kernels is imported: of processes that would all compile it, one does, and the others load."""
     folder = cache_folder()
-    if folder is None or _is_cached(name, folder):
+    if folder is None or _is_cached(module, folder):
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -109,7 +109,9 @@ def _wait_for_turn(handle: int) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _is_cached(name: str, folder: Path) -> bool:
+def _is_cached(module: str, folder: Path) -> bool:
     """Whether Numba has an index of this module's kernels that is newer than the module."""
-    written = (_HERE / f"{name}.py").stat().st_mtime
-    return any(index.stat().st_mtime >= written for index in folder.rglob(f"{name}.*.nbi"))
+    source = _PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
+    written = source.stat().st_mtime
+    place = source.parent / _BESIDE.name if folder == _BESIDE else folder
+    return any(index.stat().st_mtime >= written for index in place.rglob(f"{source.stem}.*.nbi"))

@@ -1,0 +1,75 @@
+"""What engines share of compiled code: products of matrices, how kernels are compiled, on how many threads they run.
+
+Numba and the kernels take most of a second to load, so each module is imported when a kernel of it is first called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.engines.kernels.compilation import compiled_once
+
+
+class WhenUsed:
+    """Stands for a module of kernels; imports it when something of it is asked for."""
+
+    def __init__(self, module: str) -> None:
+        self.__dict__["_module"] = module
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(_import(self._module), attribute)
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        setattr(_import(self._module), attribute, value)
+
+
+class Modules:
+    """Modules of kernels: their full names by what an engine calls them."""
+
+    def __init__(self, modules: Mapping[str, str]) -> None:
+        self._modules = modules
+        self._when_used = {name: WhenUsed(module) for name, module in modules.items()}
+
+    def when_used(self, package: str, name: str) -> WhenUsed:
+        """What `from package import name` finds until the module itself is there."""
+        try:
+            return self._when_used[name]
+        except KeyError:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
+
+    def load(self, names: Iterable[str]) -> None:
+        """Import these modules now; what Numba's cache on disk does not hold yet is compiled."""
+        for name in names:
+            _import(self._modules[name])
+
+    def loaded(self) -> list[str]:
+        """Those that this process has imported."""
+        return [name for name, module in self._modules.items() if module in sys.modules]
+
+
+MATMUL = f"{__name__}.matmul"
+_modules = Modules({"matmul": MATMUL})
+
+
+def __getattr__(name: str) -> Any:
+    return _modules.when_used(__name__, name)
+
+
+@cache
+def _import(module: str) -> Any:
+    """The module. Kept, as Python takes longer to find a loaded module than a small kernel takes."""
+    if module in sys.modules:
+        return importlib.import_module(module)
+    try:
+        with compiled_once(module):
+            return importlib.import_module(module)
+    except (OSError, ImportError, MemoryError) as exc:  # where memory is short, llvmlite says that a library is missing
+        raise EngineUnavailable(
+            f"expected to load the compiled kernels {module.rpartition('.')[2]}, got: {exc or 'not enough memory'}; "
+            "free some memory, or where there is enough, install numba again"
+        ) from exc

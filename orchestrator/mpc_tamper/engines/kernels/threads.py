@@ -1,0 +1,77 @@
+"""How many threads the kernels of this process use, and how work is split among them.
+
+Kernels run without Python's lock, so that threads of a ThreadPoolExecutor are enough. They start when they are first
+used, and several parties of one process may use them at once, neither of which holds for those that Numba brings.
+Threads do not survive a fork: a fork's child has none until it uses one. What a thread gets are views, so that no large
+array is copied for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+
+class _Threads:
+    """count: with the one that calls."""
+
+    def __init__(self) -> None:
+        self.count = 1
+        self._pool: ThreadPoolExecutor | None = None
+        self._workers = 0
+
+    def pool(self) -> ThreadPoolExecutor:
+        """Of one thread less, at least: the one that calls works too."""
+        if self._pool is None or self._workers < self.count - 1:
+            self._workers = self.count - 1
+            self._pool = ThreadPoolExecutor(self._workers, "kernels")
+        return self._pool
+
+    def forget(self) -> None:
+        self._pool = None
+
+
+_threads = _Threads()
+os.register_at_fork(after_in_child=_threads.forget)
+
+
+@contextlib.contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """In this process, what runs meanwhile uses so many; 1 or more."""
+    before, _threads.count = _threads.count, count
+    try:
+        yield
+    finally:
+        _threads.count = before
+
+
+def all_cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
+    """0 .. size in (first, last) for each thread, at most `worth` of them, beginning at multiples; at least one."""
+    count = max(1, min(_threads.count, worth))
+    units = -(-size // multiple)
+    bounds = [min(size, units * i // count * multiple) for i in range(count + 1)]
+    return [(a, b) for a, b in itertools.pairwise(bounds) if b > a] or [(0, size)]
+
+
+def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The results of these calls, which threads share: the last is made by the caller itself."""
+    if len(calls) == 1:
+        return [function(*calls[0])]
+    pending = [_threads.pool().submit(function, *arguments) for arguments in calls[:-1]]
+    try:
+        own = function(*calls[-1])
+    finally:
+        found = [each.exception() for each in pending]  # none writes any more when this returns or raises
+    for exc in found:
+        if exc is not None:
+            raise exc
+    return [*(each.result() for each in pending), own]
