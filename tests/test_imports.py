@@ -38,9 +38,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": SCENARIOS | {"attacks", "defences"},  # for tests of others' attacks, defences and models
     "cli": SCENARIOS | {"attacks", "defences", "studies", "clients", "report"},
 }
-SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "share_files", "validation"}
+SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "share_files", "tampering", "validation"}
 PARTS_OF_ENGINES: dict[str, set[str]] = {
-    "base": {"hosts", "relay"},
+    "base": {"hosts", "relay", "tampering"},
     "certificates": set(),
     "hosted": {"base", "hosts"},
     "hosts": set(),
@@ -48,6 +48,7 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "relay": {"hosts"},
     "share_files": set(),
     "frontend": set(),
+    "tampering": set(),
     "validation": {"base", "frontend", "inputs"},
     "clear": SHARED_BY_ENGINES,
     "rep3": SHARED_BY_ENGINES,
@@ -55,7 +56,7 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "registry": {"base", "clear", "hosts", "mp_spdz", "rep3"},
 }
 # These parts can become a package of their own: of core they know these modules alone.
-EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "share_files", "validation"}
+EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "share_files", "tampering", "validation"}
 CORE_OF_EMBEDDED = {"errors", "files", "ledger"}
 # Parts of rep3, the lowest first. A part imports itself and lower ones; transport and kernels do not import each other.
 REP3 = [
