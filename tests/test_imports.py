@@ -66,7 +66,7 @@ REP3 = [
     {"handshake", "clients"},
     {"config", "machine", "in_process"},
     {"gate_flips", "party", "run", "silence"},
-    {"fork_server", "launcher", "single_party", "meeting"},
+    {"fork_server", "launcher", "single_party", "meeting", "tampering"},
     {"probe"},
     {"engine"},
 ]

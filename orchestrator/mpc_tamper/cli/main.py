@@ -14,6 +14,7 @@ import typer
 
 from mpc_tamper.cli import (
     accuracy,
+    audit,
     clients,
     console,
     costs,
@@ -62,6 +63,7 @@ app.command("probe")(matrix.probe)
 app.command("accuracy")(accuracy.accuracy)
 app.command("pruning")(pruning.pruning)
 app.command("faults")(faults.faults)
+app.command("audit")(audit.audit)
 app.command("serve", cls=renamed({"--port-base": "--client-port", "--clients": "--known-clients"}))(clients.serve)
 app.command("query")(clients.query)
 app.command("contribute", cls=renamed({"--rows": "--only-rows"}))(clients.contribute)

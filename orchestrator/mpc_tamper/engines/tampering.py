@@ -1,7 +1,7 @@
 """What an audit asks of an engine: one program under an active protocol, run again and again, each time with another
 deviation of one party.
 
-A deviation is an additive-error plan (runs/plan.py). Besides a program's own sites it may name two that only audits use:
+A deviation is an additive-error plan (runs/plan.py). Besides a program's own sites it may name two more:
 
 background  outputs of multiplications that belong to no operation of a step: preprocessing, checks, called tapes.
             occurrence 0; index: their running count.
@@ -40,12 +40,14 @@ class Domain(StrEnum):
 
 @dataclass(frozen=True)
 class AuditedProtocol:
-    """name: MP-SPDZ's script name.  problem: why it cannot be audited here, with the mend; None: it can.
+    """name: MP-SPDZ's script name.  implementation: whose it is, with version and repairs, for records.
 
+    problem: why it cannot be audited here, with the mend; None: it can.
     lacking: points that exist in the protocol but cannot be addressed, so that nothing is known of them.
     """
 
     name: str
+    implementation: str
     domain: Domain
     parties: int = 3
     problem: str | None = None
@@ -72,7 +74,12 @@ class PartyEnd:
 
 
 class Tampering(Protocol):
-    """A program, its inputs and a protocol, ready to run: what can be done once has been done."""
+    """A program, its inputs and a protocol, ready to run: what can be done once has been done.
+
+    samples: whether run() has two ways, one of them for a sample only.
+    """
+
+    samples: bool
 
     def survey(self, party: int) -> tuple[tuple[Site, ...], tuple[PartyEnd, ...]]:
         """Where this party can deviate, and the ends of the honest run that told."""

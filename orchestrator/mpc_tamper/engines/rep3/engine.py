@@ -112,7 +112,7 @@ class Rep3Engine(Engine):
         return Rep3Engine(insecure_fixed_seed=self._insecure_fixed_seed, route=route)
 
     def audited_protocols(self) -> tuple[AuditedProtocol, ...]:
-        return (AuditedProtocol(str(ProtocolName.MAL_REP_RING), Domain.RING),)
+        return (AuditedProtocol(str(ProtocolName.MAL_REP_RING), "rep3", Domain.RING),)
 
     @contextlib.contextmanager
     def tampering(

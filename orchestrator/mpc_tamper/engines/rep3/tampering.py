@@ -7,8 +7,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from mpc_tamper.core.errors import PlanError, TamperError
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.frontend.program import load_program, run_program
@@ -92,6 +90,8 @@ class CorruptChannel(Channel):
 
 class Rep3Tampering:
     """See engines/tampering.py. engine: runs the sample in processes of its own."""
+
+    samples = True
 
     def __init__(self, engine: Engine, program: Path, inputs: Mapping[int, Path], folder: Path) -> None:
         self._engine, self._folder = engine, folder

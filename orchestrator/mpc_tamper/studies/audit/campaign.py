@@ -2,7 +2,7 @@
 
 audit(get_engine(EngineName.REP3), protocol, seed=1, runs=2000)
 
-Program number K of a seed and protocol, and what is done to it, are the same every time, but for what the protocol draws.
+Program number K of a seed and protocol, and what is done to it, are the same every time, but for what protocols draw.
 """
 
 from __future__ import annotations
@@ -38,12 +38,14 @@ class Tally:
 
     engine: str
     protocol: str
+    implementation: str
+    lacking: tuple[Point, ...]
     seed: int
     counts: Counter[tuple[Point, Kind, Verdict]] = field(default_factory=Counter)
     honest: int = 0
     programs: int = 0
     refused: int = 0
-    in_one_process: int = 0  # of those that could be made by processes too
+    in_one_process: int = 0  # of those that could be made by several too
     in_processes: int = 0
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
@@ -60,6 +62,8 @@ class Tally:
         return {
             "engine": self.engine,
             "protocol": self.protocol,
+            "implementation": self.implementation,
+            "lacking": list(self.lacking),
             "seed": self.seed,
             "tampered": self.tampered,
             "honest": self.honest,
@@ -84,7 +88,7 @@ def audit(
 ) -> Tally:
     """Until something was found and made small, there were so many tampered runs, or the time is over."""
     began = time.monotonic()
-    tally = Tally(str(engine.name), protocol.name, seed)
+    tally = Tally(str(engine.name), protocol.name, protocol.implementation, protocol.lacking, seed)
     for number in itertools.count():
         spent = time.monotonic() - began
         done = max(spent / seconds if seconds else 0.0, tally.tampered / runs if runs else 0.0)
@@ -149,8 +153,9 @@ class _Round:
         tally = self._tally
         outcome = case.play(deviation.party, deviation.plan)
         tally.counts[deviation.point, deviation.kind, outcome.verdict] += 1
-        tally.in_one_process += deviation.point in _PRODUCTION
-        if deviation.point in _PRODUCTION and tally.in_one_process % _SAMPLE == 1:
+        sampled = case.tampering.samples and deviation.point in _PRODUCTION
+        tally.in_one_process += sampled
+        if sampled and tally.in_one_process % _SAMPLE == 1:
             again = case.play(deviation.party, deviation.plan, processes=True)
             tally.in_processes += 1
             outcome = again if again.verdict in FINDINGS else outcome

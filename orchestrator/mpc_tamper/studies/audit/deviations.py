@@ -45,7 +45,8 @@ def draw(rng: random.Random, party: int, sites: Sequence[Site], only: tuple[Poin
     if point not in points:
         point = rng.choice(points)
     there = [site for site in sites if site.point is point]
-    site = rng.choice(there)
+    size = rng.choice(sorted({site.count for site in there}))  # else messages of set-up would be most of all
+    site = rng.choice([site for site in there if site.count == size or rng.random() < 0.2] or there)
     index = _index(rng, site)
     value = {Kind.ONE: 1, Kind.TOP: 1 << 63}.get(kind, rng.randrange(1, _MODULUS))
     errors = [AdditiveError(site.name, site.occurrence, index, 1 if site.flips else value)]

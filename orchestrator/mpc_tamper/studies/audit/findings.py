@@ -21,7 +21,7 @@ from mpc_tamper.studies.audit.deviations import Deviation, Kind, draw
 from mpc_tamper.studies.audit.grammar import SmallProgram, valid
 from mpc_tamper.studies.audit.verdicts import Verdict
 
-_TRIES = 6  # deviations of the same kind against a smaller program
+_TRIES = 4  # deviations of the same kind against a smaller program
 _CANDIDATES = 200  # programs, at most
 
 
@@ -115,7 +115,8 @@ def _played(case: Case, finding: Finding, rng: random.Random) -> tuple[Deviation
         elif number == 0:
             deviation = finding.deviation  # as it was
         else:
-            deviation = draw(rng, party, sites, (finding.deviation.point, kind))
+            simple = Kind.ONE if number == 1 and kind in (Kind.RANDOM, Kind.TOP) else kind
+            deviation = draw(rng, party, sites, (finding.deviation.point, simple))
         if deviation is None:
             return None
         outcome = case.play(party, deviation.plan)

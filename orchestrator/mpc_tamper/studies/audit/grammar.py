@@ -18,6 +18,7 @@ ring exceed that; its result is multiplied, added and opened, but not compared.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -80,28 +81,48 @@ class SmallProgram:
 
     def smaller(self) -> Iterator[SmallProgram]:
         """Programs with something taken out or made simpler, the boldest first."""
-        yield from self._shorter()
-        for size in sorted({1, 2, 4, 16} - {self.size}):
+        for candidate in self._candidates():
+            yield candidate._pruned()
+
+    def _candidates(self) -> Iterator[SmallProgram]:
+        openings = [n for n, s in self.statements.items() if s.opens]
+        if len(openings) > 1:
+            for kept in openings:
+                yield replace(self, statements={n: s for n, s in self.statements.items() if n == kept or not s.opens})
+        for number in reversed(list(self.statements)):
+            if self.statements[number].operands and not self.statements[number].opens:
+                yield self._with(number, Statement("constant", (), (1,), self.statements[number].bits, truth=True))
+        for number in self.statements:
+            for stand_in in self.statements[number].operands:  # its result is replaced by what it read
+                yield self._without(number, stand_in)
+        values = [n for n, s in self.statements.items() if not s.opens]
+        for number, stand_in in itertools.pairwise(reversed(values)):
+            yield self._without(number, stand_in)
+        for size in (1, 2, 4, 16):
             if size < self.size:
                 yield self._resized(size)
-        for number in self.timers:
+        for number in sorted(self.timers):
             yield replace(self, timers=self.timers - {number})
-        for number, statement in self.statements.items():
-            for simple in _simpler(statement, self.size):
-                yield replace(self, statements={**self.statements, number: simple})
+        for number in self.statements:
+            for simple in _simpler(self.statements[number], self.size):
+                yield self._with(number, simple)
 
-    def _shorter(self) -> Iterator[SmallProgram]:
-        used = {operand for statement in self.statements.values() for operand in statement.operands}
-        for number in reversed(self.statements):
-            if number not in used:
-                yield self._without(number)
-        for number, statement in self.statements.items():
-            for stand_in in statement.operands:  # its result is replaced by what it read
-                yield self._without(number, stand_in)
+    def _with(self, number: int, statement: Statement) -> SmallProgram:
+        timers = self.timers if statement.form in _MULTIPLYING else self.timers - {number}
+        return replace(self, statements={**self.statements, number: statement}, timers=timers)
 
-    def _without(self, number: int, stand_in: int | None = None) -> SmallProgram:
+    def _pruned(self) -> SmallProgram:
+        """Without values on which nothing that is opened depends."""
+        needed: set[int] = set()
+        for number in reversed(list(self.statements)):
+            if self.statements[number].opens or number in needed:
+                needed |= {number, *self.statements[number].operands}
+        kept = {n: s for n, s in self.statements.items() if n in needed}
+        return replace(self, statements=kept, timers=self.timers & needed)
+
+    def _without(self, number: int, stand_in: int) -> SmallProgram:
         kept = {
-            n: s if stand_in is None else replace(s, operands=tuple(stand_in if o == number else o for o in s.operands))
+            n: replace(s, operands=tuple(stand_in if o == number else o for o in s.operands))
             for n, s in self.statements.items()
             if n != number
         }
