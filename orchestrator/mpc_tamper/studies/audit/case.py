@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from mpc_tamper.engines.tampering import AuditedProtocol, PartyEnd, Site, Tamper
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
-from mpc_tamper.studies.audit.verdicts import Verdict, of_honest, of_tampered, wrong_lines
+from mpc_tamper.studies.audit.verdicts import Verdict, of_honest, of_tampered, outputs, wrong_lines
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,24 @@ class Case:
 
     def survey(self, party: int) -> tuple[tuple[Site, ...], Outcome]:
         sites, ends = self.tampering.survey(party)
-        return sites, self._outcome(of_honest(self.expected, ends), list(ends), None)
+        return sites, self._outcome_of(ends, None)
 
     def honest(self, *, processes: bool = False) -> Outcome:
-        ends = self.tampering.run(None, None, processes=processes)
-        return self._outcome(of_honest(self.expected, ends), ends, None)
+        return self._outcome_of(self.tampering.run(None, None, processes=processes), None)
 
     def play(self, party: int, plan: AdditiveErrorPlan, *, processes: bool = False) -> Outcome:
         try:
             ends = self.tampering.run(party, plan, processes=processes)
         except PlanError as exc:
             return Outcome(Verdict.UNREACHED, said=str(exc))
-        return self._outcome(of_tampered(self.expected, ends, party), ends, party)
+        return self._outcome_of(ends, party)
 
-    def _outcome(self, verdict: Verdict, ends: list[PartyEnd], corrupt: int | None) -> Outcome:
+    def _outcome_of(self, raw: Sequence[PartyEnd], corrupt: int | None) -> Outcome:
+        ends = [outputs(end) for end in raw]
+        if corrupt is None:
+            verdict = of_honest(self.expected, ends)
+        else:
+            verdict = of_tampered(self.expected, ends, corrupt)
         honest = [end for party, end in enumerate(ends) if party != corrupt]
         opened = tuple(dict.fromkeys(line for end in honest for line in wrong_lines(self.expected, end)))
         said = next((end.failure for end in honest if end.failure is not None), "")

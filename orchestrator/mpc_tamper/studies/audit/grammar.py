@@ -179,7 +179,7 @@ _FORMS: dict[Domain, tuple[str, ...]] = {
         *("mul", "mul", "dot", "matmul", "less", "equal", "select", "shift", "mod"),
         *("add", "sub", "scale", "file", "open", "retry"),
     ),
-    Domain.BITS: ("mul", "less", "equal", "select", "add", "sub", "shift", "open"),
+    Domain.BITS: ("mul", "less", "equal", "add", "sub", "shift", "open"),
 }
 _FORMS[Domain.FIELD] = _FORMS[Domain.RING]
 
@@ -284,9 +284,9 @@ def _lines(number: int, statement: Statement, size: int, position: int) -> list[
             f"{x} = sint.read_from_file({position}, 1, size={size})[1][0]",
         ]
     if statement.form == "open":
-        return [f"print_ln('%s', {read[0]}.reveal())"]
+        return [f"print_ln('{read[0]} = %s', {read[0]}.reveal())"]
     if statement.form == "retry":
-        again = [f"    print_ln('%s', {read[0]}.reveal())", "except BaseException:", "    pass"]
+        again = [f"    print_ln('{read[0]} = %s', {read[0]}.reveal())", "except BaseException:", "    pass"]
         return ["try:", *again, "try:", *again]
     if statement.form == "scale":
         return [f"{x} = {numbers[0]} * {read[0]}"]

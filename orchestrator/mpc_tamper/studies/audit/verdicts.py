@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from mpc_tamper.engines.tampering import PartyEnd
@@ -20,7 +22,13 @@ class Verdict(StrEnum):
     HONEST = "honest"
 
 
+_OUTPUT = re.compile(r"x\d+ = ")  # how programs of the grammar print
 FINDINGS = (Verdict.ACCEPTED, Verdict.FALSE_ABORT)
+
+
+def outputs(end: PartyEnd) -> PartyEnd:
+    """Without what the implementation itself prints, such as details of a check that failed."""
+    return replace(end, lines=tuple(line for line in end.lines if _OUTPUT.match(line)))
 
 
 def of_tampered(expected: Sequence[str], ends: Sequence[PartyEnd], corrupt: int) -> Verdict:
