@@ -47,10 +47,11 @@ SHARED_BY_ENGINES = {
     "kernels",
     "run_log",
     "share_files",
+    "tampering",
     "validation",
 }
 PARTS_OF_ENGINES: dict[str, set[str]] = {
-    "base": {"hosts", "relay"},
+    "base": {"hosts", "relay", "tampering"},
     "certificates": set(),
     "hosted": {"base", "hosts"},
     "hosts": set(),
@@ -60,6 +61,7 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "share_files": set(),
     "frontend": set(),
     "run_log": {"base"},
+    "tampering": set(),
     "validation": {"base", "frontend", "inputs"},
     "clear": SHARED_BY_ENGINES,
     "rep3": SHARED_BY_ENGINES,
@@ -77,6 +79,7 @@ EMBEDDED = {
     "rep3",
     "run_log",
     "share_files",
+    "tampering",
     "validation",
 }
 CORE_OF_EMBEDDED = {"errors", "files", "ledger"}
@@ -88,7 +91,7 @@ REP3 = [
     {"handshake", "clients"},
     {"config", "machine", "in_process"},
     {"alone", "gate_flips", "party", "run", "silence"},
-    {"fork_server", "launcher", "single_party", "meeting"},
+    {"fork_server", "launcher", "meeting", "single_party", "tampering"},
     {"probe"},
     {"engine"},
 ]

@@ -14,6 +14,7 @@ import typer
 
 from mpc_tamper.cli import (
     accuracy,
+    audit,
     clients,
     console,
     costs,
@@ -66,6 +67,7 @@ for _name, _command, _panel, _old_names in (
     ("costs", costs.costs, _STUDIES, {}),
     ("bench", results.bench, _STUDIES, {}),
     ("faults", faults.faults, _STUDIES, {}),
+    ("audit", audit.audit, _STUDIES, {}),
     ("run", program.run, _PROGRAMS, {}),
     ("party", hosts.party, _PROGRAMS, {}),
     ("certificate", hosts.certificate, _PROGRAMS, {}),

@@ -6,6 +6,7 @@ import copy
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +16,7 @@ import numpy as np
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.hosts import Addresses, Host, Route
 from mpc_tamper.engines.relay import through
+from mpc_tamper.engines.tampering import AuditedProtocol, Tampering
 from mpc_tamper.runs.network import Network
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult, StepRecord
@@ -205,6 +207,16 @@ class Engine(ABC):
 
     def gate_flips(self) -> GateFlips:
         raise self._lacks("gates inside its comparison", "rep3")
+
+    def audited_protocols(self) -> tuple[AuditedProtocol, ...]:
+        """The active protocols whose soundness can be put to the test, also those that lack something here."""
+        raise self._lacks("active protocols to audit", "rep3 or mp-spdz")
+
+    def tampering(
+        self, protocol: AuditedProtocol, program: Path, inputs: Mapping[int, Path], folder: Path
+    ) -> AbstractContextManager[Tampering]:
+        """A program under one of these protocols, to be run many times. inputs: text; folder: for what it writes."""
+        raise self._lacks("active protocols to audit", "rep3 or mp-spdz")
 
     def diagnose(self) -> Diagnosis:
         """What is installed, what each protocol can do, and what is missing for the others."""

@@ -14,7 +14,7 @@ def diagnose(environment: Mapping[str, str]) -> Diagnosis:
     """Raises EngineUnavailable where the environment names no tree of a supported version."""
     found = Installation.locate(environment)
     compiler = found.compiler_problem()
-    facts = [f"MP-SPDZ {found.version_text} in {found.home}", f"compiler: {compiler or f'runs with {found.python}'}"]
+    facts = [f"MP-SPDZ {found.tree} in {found.home}", f"compiler: {compiler or f'runs with {found.python}'}"]
     for patch in Patch:
         report = found.patch_report(patch)
         differing = f" in {', '.join(report.differing)}" if report.differing else ""

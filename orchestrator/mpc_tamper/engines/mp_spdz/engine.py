@@ -5,15 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from mpc_tamper.engines.base import Capabilities, ClientConnection, Credentials, Diagnosis, Engine, OnRemark, OnStep
 from mpc_tamper.engines.hosts import Address, Addresses, Host, Route
 from mpc_tamper.engines.mp_spdz import clients, run_folder
+from mpc_tamper.engines.mp_spdz.audited import audited_protocols
 from mpc_tamper.engines.mp_spdz.diagnosis import diagnose
+from mpc_tamper.engines.mp_spdz.installation import Installation
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS
 from mpc_tamper.engines.mp_spdz.run import execute, prepare
 from mpc_tamper.engines.mp_spdz.single_party import run_on_this_host
+from mpc_tamper.engines.mp_spdz.tampering import tampering
 from mpc_tamper.engines.run_log import logged
+from mpc_tamper.engines.tampering import AuditedProtocol, Tampering
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
@@ -69,6 +75,14 @@ class MpSpdzEngine(Engine):
 
     def routed(self, route: Route) -> MpSpdzEngine:
         return MpSpdzEngine(self._environment, route=route)
+
+    def audited_protocols(self) -> tuple[AuditedProtocol, ...]:
+        return audited_protocols(Installation.locate(self._environment))
+
+    def tampering(
+        self, protocol: AuditedProtocol, program: Path, inputs: Mapping[int, Path], folder: Path
+    ) -> AbstractContextManager[Tampering]:
+        return tampering(Installation.locate(self._environment), self._environment, protocol, program, inputs, folder)
 
     def diagnose(self) -> Diagnosis:
         return diagnose(self._environment)

@@ -19,8 +19,7 @@ from mpc_tamper.engines.mp_spdz.patch_state import (
     PatchState,
     adds_errors,
     expected_blobs,
-    inspect_sources,
-    patch_path,
+    report,
 )
 from mpc_tamper.engines.mp_spdz.protocols import SETTINGS, PlanEffect
 from mpc_tamper.runs.protocols import ProtocolName
@@ -79,7 +78,13 @@ class Installation:
         return "v" + ".".join(map(str, self.version))
 
     def patch_report(self, patch: Patch) -> PatchReport:
-        return inspect_sources(self.home, expected_blobs(patch))
+        return report(self.home, patch)
+
+    @property
+    def tree(self) -> str:
+        """Which version it is, as the files that the patch touches say, or else the change log."""
+        found = self.patch_report(Patch.ADDITIVE_ERROR)
+        return f"{self.version_text}, changed" if found.state is PatchState.FOREIGN else found.version
 
     def compiler_problem(self) -> str | None:
         """Why the compiler does not start, such as a Python package that it lacks."""
@@ -120,7 +125,7 @@ class Installation:
         settings = SETTINGS[protocol]
         if settings.plan is PlanEffect.UNSUPPORTED:
             return (f"additive errors are not supported in {protocol}: use ring, shamir or rep-field",)
-        missing = self._source_problems(Patch.ADDITIVE_ERROR)
+        missing = self.source_problems(Patch.ADDITIVE_ERROR)
         stale = [name for name in (settings.binary, _LIBRARY) if not adds_errors(self.home / name)]
         if built and stale and not missing:
             return (f"{' and '.join(stale)} was built without the patch: run `make {settings.binary}` in {self.home}",)
@@ -130,7 +135,7 @@ class Installation:
         settings = SETTINGS[protocol]
         if settings.repair is None:
             return ()
-        missing = self._source_problems(settings.repair)
+        missing = self.source_problems(settings.repair)
         if missing:
             return (f"{protocol} of {SUPPORTED} does not notice additive errors (patches/README.md)", *missing)
         sources = [self.home / path for path in expected_blobs(settings.repair)]
@@ -138,17 +143,17 @@ class Installation:
             return (f"{settings.binary} is older than its repair: run `make {settings.binary}` in {self.home}",)
         return ()
 
-    def _source_problems(self, patch: Patch) -> tuple[str, ...]:
-        report = self.patch_report(patch)
-        if report.state is PatchState.ABSENT:
+    def source_problems(self, patch: Patch) -> tuple[str, ...]:
+        found = self.patch_report(patch)
+        if found.state is PatchState.ABSENT:
             return (
-                f"the patch {patch} is missing: run `git apply --unidiff-zero {patch_path(patch)}` in {self.home}, "
+                f"the patch {patch} is missing: run `git apply --unidiff-zero {found.path}` in {self.home}, "
                 "then make again",
             )
-        if report.state is PatchState.FOREIGN:
+        if found.state is PatchState.FOREIGN:
             return (
-                f"{', '.join(report.differing)}: expected the files of {SUPPORTED}, with the patch {patch} or without, "
-                "got others; check out the tag afresh and apply the patch",
+                f"{', '.join(found.differing)}: expected the files of {found.version}, with the patch {patch} or "
+                "without, got others; check out the tag afresh and apply the patch",
             )
         return ()
 

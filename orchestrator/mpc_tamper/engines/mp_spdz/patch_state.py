@@ -1,7 +1,7 @@
-"""Is one of our patches in an MP-SPDZ tree? Answered by git blob hashes, file by file.
+"""Is one of our patches in an MP-SPDZ tree, and which version is it? Answered by git blob hashes, file by file.
 
 When a file differs, a patch without context lines silently applies in the wrong place. The hashes of each touched file
-before and after it (patches/NAME.json) leave no doubt.
+before and after it (patches/NAME.json) leave no doubt. Where versions differ in a touched file, each has a patch.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from mpc_tamper.core import bundle
 
@@ -19,10 +20,16 @@ _MARK = b"additive_errors"  # in every binary built from a patched tree: its sym
 
 
 class Patch(StrEnum):
-    """The names of patches/NAME.patch."""
+    """What patches are for. Each is patches/NAME.patch, and VARIANTS of it for other versions."""
 
     ADDITIVE_ERROR = "additive-error"
     ZERO_CHECK = "sy-rep-ring-zero-check"
+
+
+VARIANTS: Mapping[Patch, tuple[str, ...]] = {
+    Patch.ADDITIVE_ERROR: ("additive-error", "additive-error-3a0a7b1d"),
+    Patch.ZERO_CHECK: ("sy-rep-ring-zero-check",),  # the file is the same in both versions
+}
 
 
 class PatchState(StrEnum):
@@ -33,20 +40,38 @@ class PatchState(StrEnum):
 
 @dataclass(frozen=True)
 class PatchReport:
-    """differing: the files that are neither v0.4.2's nor the patch's or, of a half-applied patch, the unpatched."""
+    """differing: the files that are neither the version's nor the patch's or, of a half-applied patch, the unpatched.
+
+    version: which one the files are of, patched or not; the first one where they are of none.  path: of its patch.
+    """
 
     state: PatchState
     differing: tuple[str, ...] = ()
+    version: str = ""
+    path: Path = Path()
 
 
-def patch_path(patch: Patch) -> Path:
-    return bundle.root() / "patches" / f"{patch}.patch"
+def patch_path(variant: str) -> Path:
+    return bundle.root() / "patches" / f"{variant}.patch"
 
 
-def expected_blobs(patch: Patch) -> Mapping[str, tuple[str | None, str]]:
+def expected_blobs(variant: str) -> Mapping[str, tuple[str | None, str]]:
     """Path in MP-SPDZ's tree -> blob hash before (None: no such file) and after the patch."""
-    record = json.loads(patch_path(patch).with_suffix(".json").read_text(encoding="utf-8"))
-    return {path: (blobs["before"], blobs["after"]) for path, blobs in record["files"].items()}
+    return {path: (blobs["before"], blobs["after"]) for path, blobs in _record(variant)["files"].items()}
+
+
+def report(home: Path, patch: Patch) -> PatchReport:
+    """Of the version that the tree is, as far as the touched files tell."""
+    found = []
+    for variant in VARIANTS[patch]:
+        seen = inspect_sources(home, expected_blobs(variant))
+        found.append(replace(seen, version=_record(variant)["version"], path=patch_path(variant)))
+    return min(found, key=lambda each: (each.state is PatchState.FOREIGN, len(each.differing)))
+
+
+def _record(variant: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(patch_path(variant).with_suffix(".json").read_text(encoding="utf-8"))
+    return record
 
 
 def inspect_sources(home: Path, blobs: Mapping[str, tuple[str | None, str]]) -> PatchReport:

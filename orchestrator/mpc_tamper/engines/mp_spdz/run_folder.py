@@ -62,26 +62,26 @@ def write_hosts(run_dir: Path, party_id: int, addresses: Sequence[tuple[str, int
     write_atomically(run_dir / hosts_file(party_id), "".join(f"{host}:{port}\n" for host, port in addresses))
 
 
-def local_addresses(port_base: int | None) -> list[tuple[str, int]]:
-    """Three ports of this machine that are free now. Raises PortInUse where one of those asked for is not.
+def local_addresses(port_base: int | None, parties: int = PARTIES) -> list[tuple[str, int]]:
+    """A port for each party of this machine, free now. Raises PortInUse where one of those asked for is not.
 
     Where the choice is ours, the ports are below those that systems give to outgoing connections. Otherwise a party's
     own connection could take a port before the party for which it is meant listens.
     """
     if port_base is not None:
-        return _free_ports(port_base)
+        return _free_ports(port_base, parties)
     for _ in range(_ATTEMPTS):
         with contextlib.suppress(PortInUse):
-            return _free_ports(_FIRST_PORT + secrets.randbelow(_PORTS))
+            return _free_ports(_FIRST_PORT + secrets.randbelow(_PORTS), parties)
     raise PortInUse(
-        f"expected three free ports in a row from {_FIRST_PORT} on, got none in {_ATTEMPTS} attempts; choose some "
+        f"expected {parties} free ports in a row from {_FIRST_PORT} on, got none in {_ATTEMPTS} attempts; choose some "
         "with --port-base"
     )
 
 
-def _free_ports(base: int) -> list[tuple[str, int]]:
+def _free_ports(base: int, parties: int) -> list[tuple[str, int]]:
     with contextlib.ExitStack() as stack:
-        for party_id in range(PARTIES):
+        for party_id in range(parties):
             listener = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -90,7 +90,7 @@ def _free_ports(base: int) -> list[tuple[str, int]]:
                 raise PortInUse(
                     f"expected port {base + party_id} to be free for party {party_id}: {exc}; choose other ports"
                 ) from exc
-    return [(_LOCALHOST, base + party_id) for party_id in range(PARTIES)]
+    return [(_LOCALHOST, base + party_id) for party_id in range(parties)]
 
 
 @contextlib.contextmanager

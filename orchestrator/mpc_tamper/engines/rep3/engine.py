@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -36,6 +36,7 @@ from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
 from mpc_tamper.engines.rep3.silence import TICK_SECONDS
 from mpc_tamper.engines.rep3.transport.tls import listen
 from mpc_tamper.engines.run_log import logged
+from mpc_tamper.engines.tampering import AuditedProtocol, Domain, Tampering
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.runs.spec import RunSpec
@@ -124,6 +125,17 @@ class Rep3Engine(Engine):
         from mpc_tamper.engines.rep3.alone import Rep3Alone
 
         return Rep3Alone(spec, party_id)
+
+    def audited_protocols(self) -> tuple[AuditedProtocol, ...]:
+        return (AuditedProtocol(str(ProtocolName.MAL_REP_RING), "rep3", Domain.RING),)
+
+    @contextlib.contextmanager
+    def tampering(
+        self, protocol: AuditedProtocol, program: Path, inputs: Mapping[int, Path], folder: Path
+    ) -> Iterator[Tampering]:
+        from mpc_tamper.engines.rep3.tampering import Rep3Tampering  # loads the proofs' kernels
+
+        yield Rep3Tampering(self, program, inputs, folder)
 
     def gate_flips(self) -> GateFlips:
         from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips

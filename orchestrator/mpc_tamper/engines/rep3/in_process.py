@@ -1,4 +1,4 @@
-"""Three parties in threads of one process, for tests of protocols: no TLS, no files."""
+"""Three parties in threads of one process, for tests and audits of protocols: no TLS, no files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mpc_tamper.engines.rep3.protocol.prss import Prss
 from mpc_tamper.engines.rep3.protocol.recorder import Recorder
 from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.channel import Channel
-from mpc_tamper.engines.rep3.transport.memory import memory_channels
+from mpc_tamper.engines.rep3.transport.memory import MakeChannel, memory_channels
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.injector import ErrorInjector
 from mpc_tamper.runs.protocols import ProtocolName
@@ -68,9 +68,10 @@ def ends_in_threads(
     sites: dict[int, str] | None = None,
     corruption: Corruption | None = None,
     timeout_seconds: float = 30.0,
+    make_channel: MakeChannel = Channel,
 ) -> tuple[End[T], End[T], End[T]]:
     """Run `program` as each party and tell how each ended. recorder, keys: what a party makes of its channel."""
-    channels = memory_channels(timeout_seconds)
+    channels = memory_channels(timeout_seconds, make_channel)
     ends: tuple[End[T], End[T], End[T]] = (End(), End(), End())
 
     def run(channel: Channel, end: End[T]) -> None:

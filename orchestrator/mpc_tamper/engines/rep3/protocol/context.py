@@ -15,9 +15,9 @@ from mpc_tamper.runs.injector import ErrorInjector
 
 @dataclass(frozen=True)
 class _Place:
-    """Where outputs stand in the plan's addressing. sites: the step by name and by number."""
+    """Where outputs stand in the plan's addressing. sites: the step by name, if it has one, and by number."""
 
-    sites: tuple[str, str]
+    sites: tuple[str, ...]
     occurrence: int
     start: int
 
@@ -79,13 +79,13 @@ class Party:
         number, occurrence = self.steps.number, self.steps.occurrence
         if number is None:
             return None
-        sites = (self.steps.name(number), str(number))
+        sites = tuple(dict.fromkeys((self.steps.name(number), str(number))))  # a timer without a name has one
         if gate is None:
             return _Place(sites, occurrence, self.steps.take(count))
         since, start = self._gate_outputs.get((number, gate), (occurrence, 0))
         start = start if since == occurrence else 0
         self._gate_outputs[number, gate] = (occurrence, start + count)
-        return _Place((f"{sites[0]}/{gate}", f"{sites[1]}/{gate}"), occurrence, start)
+        return _Place(tuple(f"{site}/{gate}" for site in sites), occurrence, start)
 
 
 def as_bytes(array: np.ndarray) -> memoryview:

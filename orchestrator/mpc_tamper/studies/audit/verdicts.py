@@ -1,0 +1,53 @@
+"""What became of a deviation, by what the honest parties did."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from mpc_tamper.engines.tampering import PartyEnd
+
+
+class Verdict(StrEnum):
+    """Of a tampered run, but for the last two, which are of honest runs."""
+
+    NOTICED = "noticed"  # before an honest party opened anything wrong
+    LATE = "noticed late"  # an honest party had opened a wrong value before
+    HARMLESS = "right output"  # although tampered with
+    ACCEPTED = "WRONG OUTPUT ACCEPTED"
+    UNREACHED = "not reached"  # the deviation met nothing: no statement about the protocol
+    FALSE_ABORT = "false abort"
+    HONEST = "honest"
+
+
+_OUTPUT = re.compile(r"x\d+ = ")  # how programs of the grammar print
+FINDINGS = (Verdict.ACCEPTED, Verdict.FALSE_ABORT)
+
+
+def outputs(end: PartyEnd) -> PartyEnd:
+    """Without what the implementation itself prints, such as details of a check that failed."""
+    return replace(end, lines=tuple(line for line in end.lines if _OUTPUT.match(line)))
+
+
+def of_tampered(expected: Sequence[str], ends: Sequence[PartyEnd], corrupt: int) -> Verdict:
+    """expected: the lines of the oracle."""
+    honest = [end for party, end in enumerate(ends) if party != corrupt]
+    accepted = [end for end in honest if end.failure is None]
+    if any(end.lines != tuple(expected) for end in accepted):
+        return Verdict.ACCEPTED
+    if len(accepted) == len(honest):
+        return Verdict.HARMLESS
+    return Verdict.LATE if any(wrong_lines(expected, end) for end in honest) else Verdict.NOTICED
+
+
+def of_honest(expected: Sequence[str], ends: Sequence[PartyEnd]) -> Verdict:
+    right = all(end.failure is None and end.lines == tuple(expected) for end in ends)
+    return Verdict.HONEST if right else Verdict.FALSE_ABORT
+
+
+def wrong_lines(expected: Sequence[str], end: PartyEnd) -> list[str]:
+    """What a party printed that the oracle did not, line by line."""
+    extended = [*expected, *[""] * len(end.lines)]
+    return [line for line, right in zip(end.lines, extended, strict=False) if line != right]
