@@ -24,6 +24,7 @@ from mpc_tamper.cli import (
     matrix,
     program,
     pruning,
+    report,
     results,
     training,
     verify,
@@ -62,6 +63,7 @@ app.command("probe")(matrix.probe)
 app.command("accuracy")(accuracy.accuracy)
 app.command("pruning")(pruning.pruning)
 app.command("faults")(faults.faults)
+app.command("report")(report.report)
 app.command("serve", cls=renamed({"--port-base": "--client-port", "--clients": "--known-clients"}))(clients.serve)
 app.command("query")(clients.query)
 app.command("contribute", cls=renamed({"--rows": "--only-rows"}))(clients.contribute)
