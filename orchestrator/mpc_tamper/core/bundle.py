@@ -1,4 +1,4 @@
-"""Where the programs, the patches and the data that travel with the software are.
+"""Where the programs, the patches, the data and the README that travel with the software are.
 
 In a checkout they stand beside the package; a wheel carries them inside it (pyproject.toml, force-include).
 """
@@ -30,6 +30,11 @@ def programs(pattern: str) -> list[Path]:
 
 def data_file(name: str) -> Path:
     return _existing(Path("data", name))
+
+
+def document(name: str) -> Path:
+    """A page of the top folder: README.md."""
+    return _existing(Path(name))
 
 
 def _existing(relative: Path) -> Path:

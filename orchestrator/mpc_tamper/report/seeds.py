@@ -56,18 +56,27 @@ def over_seeds(runs: Sequence[Record]) -> dict[str, Any]:
 def with_intervals(cell: Record, dataset: Record) -> dict[str, Any]:
     """The cell with <name>_low and <name>_high for each share, and without its runs; as it is where it has no seeds.
 
-    dataset: the facts of its study. Success is measured on the test rows of other classes, of which the record has no
-    count for more than two classes: there it is taken that all classes are of one size.
+    dataset: the facts of its study.
     """
     if PER_SEED not in cell:
         return dict(cell)
     found = {key: value for key, value in cell.items() if key != PER_SEED}
-    rows, classes = dataset["test_images"], len(dataset["classes"])
     for name in SHARES:
-        count = rows if name == SHARES[0] else max(1, round(rows * (classes - 1) / classes))
-        low, high = (None, None) if cell[name] is None else wilson(cell[name], count)
+        low, high = interval(cell, name, dataset) or (None, None)
         found[f"{name}_low"], found[f"{name}_high"] = low, high
     return found
+
+
+def interval(cell: Record, name: str, dataset: Record) -> tuple[float, float] | None:
+    """Wilson's, at 95%, of one of the shares; None where it was not measured. dataset: the facts of its study.
+
+    Success is measured on the test rows of other classes, of which the record has no count: it is taken that all
+    classes are of one size.
+    """
+    if cell.get(name) is None:
+        return None
+    rows, classes = dataset["test_images"], len(dataset["classes"])
+    return wilson(cell[name], rows if name == SHARES[0] else max(1, round(rows * (classes - 1) / classes)))
 
 
 def explanation(dataset: Record) -> str:
