@@ -79,21 +79,6 @@ def test_however_the_arrays_lie(kind: type, c: int, tmp_path: Path) -> None:
     check(x, np.asfortranarray(y), np.broadcast_to(z[:, :1], z.shape))
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_products_are_added_to_what_is_there(threads: int) -> None:
-    rng = np.random.default_rng(threads)
-    x = random(rng, (50, 30), np.uint64)
-    for c in (1, 3):
-        y, z = random(rng, (30, c), np.uint64), random(rng, (50, c), np.uint64)
-        plain, transposed = z.copy(), y.copy()
-        with on_threads(threads), pytest.MonkeyPatch.context() as patched:
-            patched.setattr(matmul, "_WORTH", 1)
-            matmul.add_matmul(plain, x, y)
-            matmul.add_trans_matmul(transposed, x, z)
-        assert np.array_equal(plain, z + x @ y)
-        assert np.array_equal(transposed, y + x.T @ z)
-
-
 @pytest.mark.parametrize("shape", [(1, 1, 4), (7, 300, 10), (300, 700, 1), (40, 90, 20)])
 def test_the_oracle_has_the_same_products_for_small_and_for_large_matrices(shape: tuple[int, int, int]) -> None:
     a, b, c = shape

@@ -1,4 +1,4 @@
-"""Matrix products modulo 2^64 over row-major arrays, added to what is there.
+"""Matrix products modulo 2^64 over row-major arrays.
 
 x may hold small signed integers, int16: a private input at its owner. The hot path of the SVM is one product by a
 vector each way per iteration, over a matrix larger than the caches: each kernel reads it once, as it lies. Networks
@@ -133,50 +133,39 @@ def add_matmat_of_small(x: np.ndarray, y: np.ndarray, transposed: bool, first: i
             _add_block(block, 0, row, step, y, start, stop, i, end, out)
 
 
-def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
-    """Row-major; what is mapped from a file may begin anywhere."""
-    array = np.ascontiguousarray(array)
-    return array if array.flags.aligned else array.copy()
-
-
-def add_matmul(out: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    """out += x y. x: (a, b), uint64 or int16; y: (b, c); out: (a, c), row-major."""
+def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x (a, b), uint64 or int16, times y (b, c): (a, c)."""
     x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
+    out = np.zeros((len(x), y.shape[1]), np.uint64)
     parts = ranges(len(out), x.size * y.shape[1] // _WORTH)
     if y.shape[1] == 1:
         v, sums = y[:, 0], out[:, 0]
         together(add_matvec, [(x[first:last], v, sums[first:last]) for first, last in parts])
     else:
         together(_blocked(x), [(x, y, False, first, last, out) for first, last in parts])
+    return out
+
+
+def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The transpose of x (b, a), uint64 or int16, times y (b, c): (a, c)."""
+    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
+    out = np.zeros((x.shape[1], y.shape[1]), np.uint64)
+    worth = x.size * y.shape[1] // _WORTH
+    if y.shape[1] == 1:
+        parts = ranges(len(x), worth)
+        v, sums = y[:, 0], np.zeros((len(parts), len(out)), np.uint64)
+        together(add_trans_matvec, [(x[a:b], v[a:b], each) for (a, b), each in zip(parts, sums, strict=True)])
+        sums.sum(axis=0, out=out[:, 0])
+    else:
+        together(_blocked(x), [(x, y, True, first, last, out) for first, last in ranges(len(out), worth)])
+    return out
 
 
 def _blocked(x: np.ndarray) -> Any:
     return add_matmat if x.dtype == np.uint64 else add_matmat_of_small
 
 
-def add_trans_matmul(out: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    """out += the transpose of x, times y. x: (b, a), uint64 or int16; y: (b, c); out: (a, c), row-major."""
-    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
-    worth = x.size * y.shape[1] // _WORTH
-    if y.shape[1] == 1:
-        parts = ranges(len(x), worth)
-        v, sums = y[:, 0], np.zeros((len(parts), len(out)), np.uint64)
-        together(add_trans_matvec, [(x[a:b], v[a:b], each) for (a, b), each in zip(parts, sums, strict=True)])
-        for each in sums:
-            out[:, 0] += each
-    else:
-        together(_blocked(x), [(x, y, True, first, last, out) for first, last in ranges(len(out), worth)])
-
-
-def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """x (a, b) times y (b, c): (a, c)."""
-    out = np.zeros((x.shape[0], y.shape[1]), np.uint64)
-    add_matmul(out, x, y)
-    return out
-
-
-def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The transpose of x (b, a) times y (b, c): (a, c)."""
-    out = np.zeros((x.shape[1], y.shape[1]), np.uint64)
-    add_trans_matmul(out, x, y)
-    return out
+def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
+    """Row-major; what is mapped from a file may begin anywhere."""
+    array = np.ascontiguousarray(array)
+    return array if array.flags.aligned else array.copy()

@@ -55,7 +55,10 @@ def all_cores() -> int:
 
 
 def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
-    """0 .. size in (first, last) for each thread, at most `worth` of them, beginning at multiples; at least one."""
+    """0 .. size in (first, last) for each thread, beginning at multiples; at least one.
+
+    worth: for how many threads there is work; what takes less than some ten microseconds is none.
+    """
     count = max(1, min(_threads.count, worth))
     units = -(-size // multiple)
     bounds = [min(size, units * i // count * multiple) for i in range(count + 1)]

@@ -6,6 +6,7 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, product_of_sums
 
@@ -16,6 +17,8 @@ _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _BLOCK = 128  # elements per row that are worked on together
+# Products that a thread has to have for it to pay: of sums by the wide instruction, and of combinations.
+_WORTH, _WORTH_COMBINING = 1 << 18, 1 << 15
 
 
 @kernel(_PAIR(_V, _V, _V, _V))
@@ -49,17 +52,26 @@ def sum_of_products_wide(
     return low, high
 
 
-@kernel(_OUT2(_M, _M))
 def pair_sums(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """G_ab + G_ba for a < b, and G_aa, where G_ab = sum_c u_ac v_bc. u, v: (k, n). Zero below the diagonal.
+    """G_ab + G_ba for a < b, and G_aa, where G_ab = sum_c u_ac v_bc. u, v: (k, n). Zero below the diagonal."""
+    parts = ranges(u.shape[1], u.size * len(u) // _WORTH, _BLOCK)
+    first, *others = together(_pair_sums, [(u, v, a, b) for a, b in parts])
+    for other in others:
+        first ^= other
+    return first
+
+
+@kernel(_OUT2(_M, _M, types.int64, types.int64))
+def _pair_sums(u: np.ndarray, v: np.ndarray, first: int, last: int) -> np.ndarray:
+    """Of columns first .. last - 1.
 
     Karatsuba: G_ab + G_ba = <u_a + u_b, v_a + v_b> - G_aa - G_bb, one product for two.
     """
-    k, n = u.shape
+    k = len(u)
     low, high = np.zeros((k, k), np.uint64), np.zeros((k, k), np.uint64)
     zero = np.zeros(_BLOCK, np.uint64)
-    for start in range(0, n, _BLOCK):
-        stop = min(start + _BLOCK, n)
+    for start in range(first, last, _BLOCK):
+        stop = min(start + _BLOCK, last)
         nothing = zero[: stop - start]
         for a in range(k):
             u_a, v_a = u[a, start:stop], v[a, start:stop]
@@ -79,14 +91,21 @@ def pair_sums(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return low
 
 
-@kernel(_OUT1(_V, _M))
 def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
     """sum_a coefficient_a u_a: (n,). u: (k, n) elements."""
-    k, n = u.shape
-    out = np.empty(n, np.uint64)
+    out = np.empty(u.shape[1], np.uint64)
+    parts = ranges(u.shape[1], u.size // _WORTH_COMBINING, _BLOCK)
+    together(_combine, [(coefficients, u, first, last, out) for first, last in parts])
+    return out
+
+
+@kernel(types.void(_V, _M, types.int64, types.int64, _OUT1))
+def _combine(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """Of columns first .. last - 1."""
+    k = len(u)
     low, high = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint64)
-    for start in range(0, n, _BLOCK):
-        size = min(_BLOCK, n - start)
+    for start in range(first, last, _BLOCK):
+        size = min(_BLOCK, last - start)
         low[:] = np.uint64(0)
         high[:] = np.uint64(0)
         for a in range(k):
@@ -97,7 +116,6 @@ def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
                 high[c] ^= p_high
         for c in range(size):
             out[start + c] = reduce(low[c], high[c])
-    return out
 
 
 @kernel(_OUT1(_V, _V))

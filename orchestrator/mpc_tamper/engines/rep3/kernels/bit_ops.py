@@ -9,8 +9,10 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.threads import ranges, together
 
 WORD = 64
+_WORTH = 1 << 13  # values that a thread has to have for it to pay
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 
@@ -37,13 +39,20 @@ def _transpose(block: np.ndarray) -> None:
         mask ^= mask << np.uint64(width)
 
 
-@kernel(types.uint64[:, ::1](_WORDS, types.int64))
 def to_planes(values: np.ndarray, k: int) -> np.ndarray:
     """The low k bits of values (m,) as planes (k, ceil(m / 64)). 1 <= k <= 64."""
-    words = (values.size + 63) // 64
-    planes = np.empty((k, words), np.uint64)
+    planes = np.empty((k, words_for(values.size)), np.uint64)
+    parts = ranges(planes.shape[1], values.size // _WORTH)
+    together(_to_planes, [(values, first, last, planes) for first, last in parts])
+    return planes
+
+
+@kernel(types.void(_WORDS, types.int64, types.int64, types.uint64[:, ::1]))
+def _to_planes(values: np.ndarray, first: int, last: int, planes: np.ndarray) -> None:
+    """Words first .. last - 1 of each plane."""
+    k = len(planes)
     block = np.empty(64, np.uint64)
-    for w in range(words):
+    for w in range(first, last):
         count = min(64, values.size - 64 * w)
         for i in range(count):
             block[i] = values[64 * w + i]
@@ -52,7 +61,6 @@ def to_planes(values: np.ndarray, k: int) -> np.ndarray:
         _transpose(block)
         for j in range(k):
             planes[j, w] = block[j]
-    return planes
 
 
 @kernel(types.uint64[::1](_WORDS, types.int64))
@@ -62,3 +70,32 @@ def from_plane(plane: np.ndarray, lanes: int) -> np.ndarray:
     for e in range(lanes):
         bits[e] = (plane[e >> 6] >> np.uint64(e & 63)) & np.uint64(1)
     return bits
+
+
+def and_shares(
+    pads: tuple[np.ndarray, np.ndarray],
+    x_own: np.ndarray,
+    x_previous: np.ndarray,
+    y_own: np.ndarray,
+    y_previous: np.ndarray,
+) -> np.ndarray:
+    """A party's xor share of x & y, masked by both pads: arrays of one shape."""
+    z = np.empty(x_own.shape, np.uint64)
+    arrays = [each.reshape(-1) for each in (*pads, x_own, x_previous, y_own, y_previous, z)]
+    together(_and_shares, [tuple(each[a:b] for each in arrays) for a, b in ranges(z.size, z.size // _WORTH)])
+    return z
+
+
+@kernel(types.void(*[_WORDS] * 6, types.uint64[::1]))
+def _and_shares(
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    x_own: np.ndarray,
+    x_previous: np.ndarray,
+    y_own: np.ndarray,
+    y_previous: np.ndarray,
+    z: np.ndarray,
+) -> None:
+    for i in range(z.size):
+        terms = (x_own[i] & (y_own[i] ^ y_previous[i])) ^ (x_previous[i] & y_own[i])
+        z[i] = terms ^ pad_own[i] ^ pad_previous[i]

@@ -14,6 +14,7 @@ from llvmlite import ir
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.wide_clmul import (
     WIDE,
@@ -23,6 +24,8 @@ from mpc_tamper.engines.rep3.kernels.wide_clmul import (
 )
 
 ROWS = 64
+# What a thread has to have for it to pay: words, and blocks whose pairs of rows are multiplied.
+_WORTH, _WORTH_BLOCKS = 1 << 14, 64
 _BLOCKS = 64  # that are worked on together: four arrays of 64 rows of them stay in a core's second cache
 _ADDRESS = types.uintp
 _OUT1 = types.uint64[::1]
@@ -147,13 +150,28 @@ def add_pairs_wide(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high:
                 high[a + 1, b] ^= sums[3]
 
 
-@kernel(_OUT2(_V, _V, _V, _V, _V))
 def pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """G_ab + G_ba for a < b, and G_aa, where G_ab is the weighted sum of products of row a of u and row b of v.
 
     u, v: words; u_2, v_2: of a second product of the same gates, or empty.  weights: a word for 64 of them.
     Zero below the diagonal.
     """
+    calls = []
+    for a, b in ranges(weights.size, weights.size // _WORTH_BLOCKS):
+        words = slice(64 * a, 64 * b)
+        calls.append((u[words], v[words], u_2[words], v_2[words], weights[a:b]))
+    return _xor(together(_pair_sums, calls))
+
+
+def _xor(parts: list[np.ndarray]) -> np.ndarray:
+    total = parts[0]
+    for part in parts[1:]:
+        total ^= part
+    return total
+
+
+@kernel(_OUT2(_V, _V, _V, _V, _V))
+def _pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray) -> np.ndarray:
     arrays = 2 if u_2.size == 0 else 4
     low, high = np.zeros((ROWS, ROWS), np.uint64), np.zeros((ROWS, ROWS), np.uint64)
     blocks = weights.size
@@ -195,9 +213,14 @@ def tables(coefficients: np.ndarray) -> np.ndarray:
     return t
 
 
-@kernel(types.void(_V, _V, _OUT1))
 def combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     """The sum over bits a of each word of coefficient_a, into out. t: tables(coefficients)."""
+    parts = ranges(words.size, words.size // _WORTH)
+    together(_combine_lanes, [(t, words[a:b], out[a:b]) for a, b in parts])
+
+
+@kernel(types.void(_V, _V, _OUT1))
+def _combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     for c in range(words.size):
         p = words[c]
         s = t[p & _BYTE] ^ t[256 + ((p >> _8) & _BYTE)] ^ t[512 + ((p >> _16) & _BYTE)]
@@ -205,9 +228,14 @@ def combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
         out[c] = s ^ t[1536 + ((p >> _48) & _BYTE)] ^ t[1792 + (p >> _56)]
 
 
-@kernel(types.void(_V, _OUT1))
 def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     """X^j w_c x_(64 c + j) in place of x_(64 c + j); weights: one for 64 elements."""
+    parts = ranges(weights.size, x.size // _WORTH)
+    together(_weigh_lanes, [(weights[a:b], x[64 * a : 64 * b]) for a, b in parts])
+
+
+@kernel(types.void(_V, _OUT1))
+def _weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     for c in range(weights.size):
         w = weights[c]
         for i in range(64 * c, min(64 * c + 64, x.size)):
@@ -215,9 +243,15 @@ def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
             w = reduce(w << np.uint64(1), w >> np.uint64(63))
 
 
-@kernel(_OUT1(_V, _V))
 def row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The weighted sum of each row: (64,). Eight rows at a time, the words are put in buckets by their bits there."""
+    """The weighted sum of each row: (64,)."""
+    parts = ranges(weights.size, words.size // _WORTH)
+    return _xor(together(_row_sums, [(weights[a:b], words[64 * a : 64 * b]) for a, b in parts]))
+
+
+@kernel(_OUT1(_V, _V))
+def _row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Eight rows at a time, the words are put in buckets by their bits there."""
     buckets = np.zeros((8, 256), np.uint64)
     for c in range(weights.size):
         w = weights[c]

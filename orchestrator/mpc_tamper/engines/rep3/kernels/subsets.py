@@ -10,8 +10,10 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
+from mpc_tamper.engines.rep3.kernels.ring_128 import sums
 
 _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
@@ -19,12 +21,15 @@ _OUT3 = types.uint64[:, :, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
+_SUMS = types.void(_V, _M, types.int64, types.int64, _OUT2)
 _BYTES = SUBSETS // 8
 _BYTE, _8 = np.uint64(255), np.uint64(8)
 # Of matrices: columns that are added at a time. Many members fill 256 buckets at a time, narrow ones so that they stay
 # near the core; few members are better spread over few buckets. Compilers know most where each loop stands by itself.
 _NARROW, _WIDE = 8, 64
 _MANY = 1500
+# What a thread has to have for it to pay.
+_WORTH_WORDS, _WORTH_ENTRIES = 1 << 14, 1 << 16
 _4, _LOW_4, _6, _LOW_6 = np.uint64(4), np.uint64(15), np.uint64(6), np.uint64(63)
 
 
@@ -38,9 +43,18 @@ def no_products() -> np.ndarray:
     return np.zeros((_BYTES, 256, 2), np.uint64)
 
 
-@kernel(types.void(_V, _V, _OUT2))
 def add_words(members: np.ndarray, words: np.ndarray, buckets: np.ndarray) -> None:
     """Each word to six buckets. members, words: (n,)."""
+    parts = ranges(members.size, members.size // _WORTH_WORDS)
+    others = np.zeros((len(parts) - 1, *buckets.shape), np.uint64)
+    each = zip(parts, (buckets, *others), strict=True)
+    together(_add_words, [(members[a:b], words[a:b], to) for (a, b), to in each])
+    for other in others:
+        buckets += other
+
+
+@kernel(types.void(_V, _V, _OUT2))
+def _add_words(members: np.ndarray, words: np.ndarray, buckets: np.ndarray) -> None:
     for c in range(members.size):
         x, word = members[c], words[c]
         for group in range(_BYTES):
@@ -59,9 +73,21 @@ def words_of_subsets(buckets: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(types.void(_V, _V, _V, _OUT3))
 def add_products(members: np.ndarray, u: np.ndarray, v: np.ndarray, buckets: np.ndarray) -> None:
     """Each gate's sum of products, modulo 2^128, to six buckets. members: (n,); u, v: (n inner,) words."""
+    inner = u.size // max(1, members.size)
+    parts = ranges(members.size, u.size // _WORTH_WORDS)
+    others = np.zeros((len(parts) - 1, *buckets.shape), np.uint64)
+    calls = []
+    for (a, b), to in zip(parts, (buckets, *others), strict=True):
+        calls.append((members[a:b], u[a * inner : b * inner], v[a * inner : b * inner], to))
+    together(_add_products, calls)
+    for other in others:
+        buckets[:] = sums(buckets.reshape(-1, 2), other.reshape(-1, 2)).reshape(buckets.shape)
+
+
+@kernel(types.void(_V, _V, _V, _OUT3))
+def _add_products(members: np.ndarray, u: np.ndarray, v: np.ndarray, buckets: np.ndarray) -> None:
     inner = u.size // max(1, members.size)
     for c in range(members.size):
         low = high = np.uint64(0)
@@ -98,12 +124,18 @@ def weights_of_members(rho: np.ndarray) -> np.ndarray:
     return t
 
 
-@kernel(types.void(_T, _V, _V, _OUT2))
 def weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
     """W_c v_c, W_c the sum of rho_k over the subsets k that gate c is in, into out (n inner, 2).
 
     tables: weights_of_members(rho); members: (n,); v: (n inner,) words.
     """
+    inner = v.size // max(1, members.size)
+    parts = [(members[a:b], slice(a * inner, b * inner)) for a, b in ranges(members.size, v.size // _WORTH_WORDS)]
+    together(_weigh, [(tables, some, v[where], out[where]) for some, where in parts])
+
+
+@kernel(types.void(_T, _V, _V, _OUT2))
+def _weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
     inner = v.size // max(1, members.size)
     for c in range(members.size):
         x = members[c]
@@ -136,13 +168,12 @@ def _totals(buckets: np.ndarray, out: np.ndarray, start: int, size: int) -> None
             half //= 2
 
 
-@kernel(_OUT2(_V, _M))
-def _sums_of_many_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
-    n = x.shape[1]
-    out = np.zeros((SUBSETS, n), np.uint64)
+@kernel(_SUMS)
+def _add_many_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """Of columns first .. last - 1."""
     buckets = np.empty((_BYTES, 256, _NARROW), np.uint64)
-    for start in range(0, n, _NARROW):
-        size = min(_NARROW, n - start)
+    for start in range(first, last, _NARROW):
+        size = min(_NARROW, last - start)
         buckets[:] = np.uint64(0)
         if size == _NARROW:  # a vector
             for i in range(members.size):
@@ -162,16 +193,13 @@ def _sums_of_many_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
                     for j in range(size):
                         to[j] += x[i, start + j]
         _totals(buckets, out, start, size)
-    return out
 
 
-@kernel(_OUT2(_V, _M))
-def _sums_of_few_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
-    n = x.shape[1]
-    out = np.zeros((SUBSETS, n), np.uint64)
+@kernel(_SUMS)
+def _add_few_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     buckets = np.empty((SUBSETS // 4, 16, _WIDE), np.uint64)
-    for start in range(0, n, _WIDE):
-        size = min(_WIDE, n - start)
+    for start in range(first, last, _WIDE):
+        size = min(_WIDE, last - start)
         buckets[:] = np.uint64(0)
         for i in range(members.size):
             y = members[i]
@@ -182,24 +210,33 @@ def _sums_of_few_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
                 for j in range(size):
                     to[j] += row[j]
         _totals(buckets, out, start, size)
+
+
+def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
+    out = np.zeros((SUBSETS, x.shape[1]), np.uint64)
+    add, strip = (_add_many_rows, _NARROW) if members.size > _MANY else (_add_few_rows, _WIDE)
+    parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, strip)
+    together(add, [(members, x, first, last, out) for first, last in parts])
     return out
 
 
-@kernel(_OUT2(_V, _M))
-def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
-    return _sums_of_many_rows(members, x) if members.size > _MANY else _sums_of_few_rows(members, x)
-
-
-@kernel(_OUT2(_V, _M))
 def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
-    m, n = x.shape
-    out = np.zeros((SUBSETS, m), np.uint64)
+    out = np.zeros((SUBSETS, len(x)), np.uint64)
+    parts = ranges(len(x), x.size // _WORTH_ENTRIES, _NARROW)
+    together(_add_columns, [(members, x, first, last, out) for first, last in parts])
+    return out
+
+
+@kernel(_SUMS)
+def _add_columns(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """Of rows first .. last - 1."""
+    n = x.shape[1]
     buckets = np.empty((SUBSETS // 6, 64, _NARROW), np.uint64)
     turned = np.zeros((n, _NARROW), np.uint64)
-    for start in range(0, m, _NARROW):
-        size = min(_NARROW, m - start)
+    for start in range(first, last, _NARROW):
+        size = min(_NARROW, last - start)
         for i in range(size):
             for j in range(n):
                 turned[j, i] = x[start + i, j]
@@ -213,4 +250,3 @@ def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
                 for j in range(_NARROW):
                     to[j] += row[j]
         _totals(buckets, out, start, size)
-    return out

@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpc_tamper.engines.kernels import matmul as kernel
+from mpc_tamper.engines.rep3.kernels import bit_ops
+from mpc_tamper.engines.rep3.kernels import matmul as kernel
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES, messages
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
@@ -28,7 +29,7 @@ from mpc_tamper.engines.rep3.protocol.rounds import Rounds, Send
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.runs.result import Cost
 
-_AddProduct = Callable[[np.ndarray, np.ndarray, np.ndarray], None]  # to the first, the product of the others
+_Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def cost(outputs: int) -> Cost:
@@ -38,49 +39,49 @@ def cost(outputs: int) -> Cost:
 
 def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """x * y, elementwise; equal shapes."""
-    z, pads = _multiply(party, x, y, _add_products, x.shape, "mul")
+    z, pads = _multiply(party, x, y, _products, x.shape, "mul")
     party.recorder.products(x, y, z, pads)
     return z
 
 
 def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """Row-wise dot products: (a, b), (a, b) -> (a,)."""
-    z, pads = _multiply(party, x, y, _add_row_products, x.shape[:1], "dot")
+    z, pads = _multiply(party, x, y, _row_products, x.shape[:1], "dot")
     party.recorder.products(x, y, z, pads)
     return z
 
 
 def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """(a, b) times (b, c): (a, c)."""
-    z, pads = _multiply(party, x, y, kernel.add_matmul, (x.shape[0], y.shape[1]), "matmul")
+    z, pads = _multiply(party, x, y, kernel.matmul, (x.shape[0], y.shape[1]), "matmul")
     party.recorder.matrix(x, y, z, pads, transposed=False)
     return z
 
 
 def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """The transpose of (b, a) times (b, c): (a, c)."""
-    z, pads = _multiply(party, x, y, kernel.add_trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
+    z, pads = _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
     party.recorder.matrix(x, y, z, pads, transposed=True)
     return z
 
 
-def _add_products(z: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Elementwise; x may be int16 (RepShare.plain)."""
-    z += x.astype(np.uint64, copy=False) * y
+    return x.astype(np.uint64, copy=False) * y
 
 
-def _add_row_products(z: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    z += (x.astype(np.uint64, copy=False) * y).sum(axis=1, dtype=np.uint64)
+def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return _products(x, y).sum(axis=1, dtype=np.uint64)
 
 
 def _multiply(
-    party: Party, x: RepShare, y: RepShare, add_product: _AddProduct, shape: tuple[int, ...], tag: str
+    party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str
 ) -> tuple[RepShare, Pads]:
     """The product, and the pads of its message: F(kappa_i), F(kappa_{i-1})."""
     pads = party.prss.pads(Purpose.ZERO, shape)
     z = pads[0] - pads[1]
     for left, right in _local_terms(party.party_id, x, y):
-        add_product(z, left, right)
+        z += product(left, right)
     party.add_errors(z)
     return reshare(party, z, tag), pads
 
@@ -101,9 +102,7 @@ def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarr
 def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> Rounds[RepShare]:
     """x & y of bit planes (p, words) with `lanes` bits in use per plane. A bit per gate, one round."""
     pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
-    z = pads[0] ^ pads[1]
-    z ^= x.own & (y.own ^ y.previous)
-    z ^= x.previous & y.own
+    z = bit_ops.and_shares(pads, x.own, x.previous, y.own, y.previous)
     party.flip_errors(z, lanes, gate)
     product = RepShare(z, (yield Send(gate, z)))
     party.recorder.and_gates(x, y, product, pads)

@@ -11,11 +11,15 @@ from enum import Enum
 
 import numpy as np
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mpc_tamper.engines.kernels.threads import ranges, together
 
 KEY_BYTES = 32
 _AES_BYTES = 16
+_WORD_BYTES = 8
+_WORTH = 1 << 17  # words that a thread has to make for it to pay
 _AHEAD = 1 << 14  # words made at a time, as small draws are frequent
 _CHALLENGE = b"challenges of proofs"
 
@@ -43,7 +47,9 @@ class Stream:
 
     def __init__(self, kappa: bytes, purpose: Purpose | bytes) -> None:
         key = derive_key(kappa, purpose.value if isinstance(purpose, Purpose) else purpose, _AES_BYTES)
-        self._encryptor = Cipher(algorithms.AES(key), modes.CTR(bytes(_AES_BYTES))).encryptor()
+        self._key = algorithms.AES(key)
+        self._made = 0
+        self._encryptor = self._at(0)
         self._ahead = np.empty(0, np.uint64)
 
     def draw(self, count: int) -> np.ndarray:
@@ -57,10 +63,37 @@ class Stream:
         return words
 
     def _generate(self, count: int) -> np.ndarray:
-        pad = np.zeros(count, np.uint64)
-        out = np.empty(count * 8 + _AES_BYTES - 1, np.uint8)
-        self._encryptor.update_into(pad.view(np.uint8).data, out.data)
-        return out[: count * 8].view(np.uint64)
+        out = np.empty(count * _WORD_BYTES + _AES_BYTES - 1, np.uint8)  # as much as the library asks for
+        parts = ranges(count, count // _WORTH)
+        if len(parts) == 1:
+            _encrypt(self._encryptor, out)
+        else:
+            calls = []
+            for first, last in parts:
+                calls.append((self._at(self._made + first), out[_WORD_BYTES * first : _WORD_BYTES * last]))
+            together(_encrypt_exactly, calls)
+            self._encryptor = self._at(self._made + count)
+        self._made += count
+        return out[: count * _WORD_BYTES].view(np.uint64)
+
+    def _at(self, word: int) -> CipherContext:
+        """What makes the stream from this word on. A block of the cipher is two words, the counter that of blocks."""
+        block, behind = divmod(word * _WORD_BYTES, _AES_BYTES)
+        encryptor = Cipher(self._key, modes.CTR(block.to_bytes(_AES_BYTES, "big"))).encryptor()
+        encryptor.update(bytes(behind))
+        return encryptor
+
+
+def _encrypt(encryptor: CipherContext, out: np.ndarray) -> None:
+    """Zeros, into all bytes but the last ones, which are room that the library asks for."""
+    encryptor.update_into(np.zeros(out.size - _AES_BYTES + 1, np.uint8).data, out.data)
+
+
+def _encrypt_exactly(encryptor: CipherContext, out: np.ndarray) -> None:
+    """Into all bytes; a neighbour's begin behind them."""
+    with_room = np.empty(out.size + _AES_BYTES - 1, np.uint8)
+    _encrypt(encryptor, with_room)
+    out[:] = with_room[: out.size]
 
 
 class Prss:

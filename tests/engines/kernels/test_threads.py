@@ -1,0 +1,210 @@
+"""Whatever the number of threads, kernels and pads give the same, bit for bit, and runs send the same messages."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.engines.clear.engine import ClearEngine
+from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.kernels import MATMUL
+from mpc_tamper.engines.kernels.threads import all_cores, on_threads, ranges, together
+from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.machine import Rep3Machine
+from mpc_tamper.engines.rep3.protocol import prss
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.runs.spec import MAX_THREADS, InputFiles, RunSpec
+
+COUNTS = [2, 3]
+bit_ops, lanes, binary_field, subsets, ring_128 = (
+    importlib.import_module(f"{kernels.__name__}.{name}")
+    for name in ("bit_ops", "lanes", "binary_field", "subsets", "ring_128")
+)
+RNG = np.random.default_rng(0)
+N = 1000
+
+
+def words(*shape: int) -> np.ndarray:
+    return RNG.integers(0, 2**64, shape, np.uint64)
+
+
+@pytest.fixture
+def always_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads share work however little of it there is."""
+    modules = [importlib.import_module(MATMUL), bit_ops, lanes, binary_field, subsets, ring_128, prss]
+    for module in modules:
+        for name in vars(module):
+            if name.startswith("_WORTH"):
+                monkeypatch.setattr(module, name, 1)
+
+
+def into(function: Callable[..., None], *arguments: Any, shape: tuple[int, ...]) -> Callable[[], np.ndarray]:
+    """A kernel whose last argument is what it writes or adds to."""
+
+    def call() -> np.ndarray:
+        out = np.arange(np.prod(shape), dtype=np.uint64).reshape(shape)
+        function(*arguments, out)
+        return out
+
+    return call
+
+
+def cases() -> dict[str, Callable[[], np.ndarray]]:
+    members, many = words(N) >> np.uint64(16), words(1600) >> np.uint64(16)
+    x, gates, weights = words(N, 70), words(3 * N), words(-(-N // 64))
+    u, v, w = words(N), words(N), words(N, 2)
+    t, tables = lanes.tables(words(64)), subsets.weights_of_members(words(48, 2))
+    a, b, planes = words(48, N), words(48, N), words(5, 40)
+    rows = words(8, 700)
+    return {
+        "to_planes": lambda: bit_ops.to_planes(u, 37),
+        "and_shares": lambda: bit_ops.and_shares((planes, planes + planes), *(planes * np.uint64(i) for i in range(4))),
+        "sums_of_rows, few": lambda: subsets.sums_of_rows(members, x),
+        "sums_of_rows, many": lambda: subsets.sums_of_rows(many, words_of(many, 70)),
+        "sums_of_columns": lambda: subsets.sums_of_columns(members[:70], x),
+        "add_words": into(subsets.add_words, members, u, shape=(6, 256)),
+        "add_products": into(subsets.add_products, members, gates, gates, shape=(6, 256, 2)),
+        "weigh": into(subsets.weigh, tables, members, gates, shape=(3 * N, 2)),
+        "add_row_products": into(ring_128.add_row_products, u, w, shape=(16, 16, 2)),
+        "fold_words": into(ring_128.fold_words, words(16, 2), u, shape=(-(-N // 16), 2)),
+        "fold": into(ring_128.fold, words(16, 2), w, shape=(-(-N // 16), 2)),
+        "row_products": lambda: ring_128.row_products(x[:9].reshape(9, 35, 2), x[9:18].reshape(9, 35, 2)),
+        "add_word_products": into(ring_128.add_word_products, a, b, shape=(48, 48, 2)),
+        "low_word_products": lambda: ring_128.low_word_products(a, b),
+        "lanes.pair_sums": lambda: lanes.pair_sums(u, v, v, u, weights),
+        "lanes.pair_sums of one": lambda: lanes.pair_sums(u, v, u[:0], u[:0], weights),
+        "combine_lanes": into(lanes.combine_lanes, t, u, shape=(N,)),
+        "weigh_lanes": into(lanes.weigh_lanes, weights, shape=(N,)),
+        "row_sums": lambda: lanes.row_sums(weights, u),
+        "binary_field.pair_sums": lambda: binary_field.pair_sums(rows, rows[::-1].copy()),
+        "binary_field.combine": lambda: binary_field.combine(words_of(rows[0], 1)[:8, 0], rows),
+    }
+
+
+def words_of(seed: np.ndarray, columns: int) -> np.ndarray:
+    return np.outer(seed, np.arange(1, 2 * columns, 2).astype(np.uint64))
+
+
+CASES = cases()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_kernel(name: str, always_worth_it: None) -> None:
+    with on_threads(1):
+        want = CASES[name]()
+    for count in COUNTS:
+        with on_threads(count):
+            assert np.array_equal(CASES[name](), want)
+
+
+def test_pads(always_worth_it: None) -> None:
+    """Of small draws and large ones, which begin at any word."""
+    draws = [1, 40_001, 3, 2**14, 50_000, 17, 40_000]
+
+    def stream() -> list[np.ndarray]:
+        made = prss.Stream(bytes(32), prss.Purpose.ZERO)
+        return [made.draw(count) for count in draws]
+
+    with on_threads(1):
+        want = stream()
+    for count in COUNTS:
+        with on_threads(count):
+            assert all(np.array_equal(a, b) for a, b in zip(stream(), want, strict=True))
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_a_training_sends_the_same_messages(active: bool, tmp_path: Path, always_worth_it: None) -> None:
+    """What each party receives, proofs included, and the weights."""
+    program = load_program(bundle.program("svm_train.mpc"))
+    rng = np.random.default_rng(1)
+    args = [
+        "rows=90",
+        "columns=20",
+        "labels=owner",
+        "loss=hinge",
+        "epochs=2",
+        "batch=90",
+        "gain=1",
+        "decay=1",
+        "shift=12",
+        "width=40",
+    ]
+    rng.integers(-255, 256, (90, 20)).astype("<i8").tofile(tmp_path / "rows.bin")
+
+    def compute(party: Party) -> list[tuple[int, str, bytes]]:
+        received = party.channel.record_received()
+        inputs = OwnerInput(party.party_id, InputFiles(binary=tmp_path / "rows.bin") if party.party_id == 0 else None)
+        run_program(program, tuple(args), Rep3Machine(party, inputs, folder, lambda text: None))
+        return received
+
+    found = []
+    for count in (1, *COUNTS):
+        folder = tmp_path / str(count)
+        with on_threads(count):
+            messages = run_in_threads(compute, insecure_keys=[bytes([i]) * 32 for i in range(3)], active=active)
+        shares = [path.read_bytes() for path in sorted((folder / "Persistence").iterdir())]
+        found.append((messages, shares))
+    assert found[0][0][0]
+    assert found[0] == found[1] == found[2]
+
+
+def test_work_is_split_without_gaps() -> None:
+    with on_threads(3):
+        assert ranges(10, 100) == [(0, 3), (3, 6), (6, 10)]
+        assert ranges(10, 2) == [(0, 5), (5, 10)]
+        assert ranges(130, 100, 64) == [(0, 64), (64, 128), (128, 130)]
+        assert ranges(3, 0) == [(0, 3)]
+        assert ranges(2, 100) == [(0, 1), (1, 2)]
+        assert ranges(0, 100) == [(0, 0)]
+
+
+def test_an_error_in_a_thread_comes_out_when_all_have_ended() -> None:
+    ended = []
+
+    def fail(number: int) -> None:
+        if number == 0:
+            raise MemoryError("no room")
+        ended.append(number)
+
+    with on_threads(3), pytest.raises(MemoryError, match="no room"):
+        together(fail, [(0,), (1,), (2,)])
+    assert sorted(ended) == [1, 2]
+
+
+def test_a_fork_has_threads_of_its_own() -> None:
+    with on_threads(2):
+        together(threading.get_ident, [(), ()])
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if together(len, [("a",), ("bc",)]) == [1, 2] else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("threads", [0, -1, MAX_THREADS + 1])
+def test_a_bad_number_is_refused_before_anything_starts(threads: int, tmp_path: Path) -> None:
+    (tmp_path / "x.mpc").write_text("x = 1\n")
+    for engine in (Rep3Engine(), ClearEngine(), Rep3Engine().on_threads(threads)):
+        spec = RunSpec(tmp_path / "x.mpc", run_dir=tmp_path / "run", threads=engine.threads or threads)
+        with pytest.raises(ParameterError, match=f"expected from 1 to {MAX_THREADS} threads for each party, got"):
+            engine.run(spec)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_default_is_one_of_three_parties_here_and_all_cores_of_a_host_of_its_own() -> None:
+    spec = RunSpec(Path("x.mpc"))
+    assert Rep3Engine().with_threads(spec, otherwise=1).threads == 1
+    assert Rep3Engine().on_threads(5).with_threads(spec, otherwise=1).threads == 5
+    assert Rep3Engine().on_threads(None).with_threads(spec, otherwise=all_cores()).threads == all_cores()
+    assert Rep3Engine().on_threads(5).seeded(3).threads == 5
