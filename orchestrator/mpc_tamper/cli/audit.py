@@ -113,7 +113,7 @@ def _protocols(engine: Engine, names: list[str] | None) -> list[AuditedProtocol]
 def _tell(tally: Tally) -> None:
     from mpc_tamper.studies.audit.verdicts import Verdict
 
-    verdicts = (Verdict.NOTICED, Verdict.LATE, Verdict.HARMLESS, Verdict.ACCEPTED, Verdict.UNREACHED)
+    verdicts = [verdict for verdict in Verdict if verdict not in (Verdict.HONEST, Verdict.FALSE_ABORT)]
     counts = ", ".join(f"{tally.of(verdict)} {verdict}" for verdict in verdicts)
     console.say(
         f"{tally.protocol} ({tally.implementation}), seed {tally.seed}: {tally.tampered} tampered runs of "

@@ -19,6 +19,7 @@ from mpc_tamper.runs.plan import AdditiveErrorPlan
 
 BACKGROUND = "background"
 MESSAGE = "message"
+STALLED = "nobody went on"  # the failure of all parties where a run came to no end
 
 
 class Point(StrEnum):
@@ -28,6 +29,9 @@ class Point(StrEnum):
     GATE = "gate"
     BACKGROUND = "background"
     MESSAGE = "message"
+
+
+STALLED = "nobody went on"  # the failure of all parties where a run came to no end
 
 
 class Domain(StrEnum):

@@ -8,13 +8,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from mpc_tamper.core.errors import EngineUnavailable, PlanError
+from mpc_tamper.core.errors import EngineUnavailable, PeerTimeout, PlanError
 from mpc_tamper.engines.mp_spdz import additive_plan, parties, run_folder, transcript
 from mpc_tamper.engines.mp_spdz.audited import AUDITED, AuditSettings
 from mpc_tamper.engines.mp_spdz.certificates import make_certificate
 from mpc_tamper.engines.mp_spdz.compiler import compile_program
 from mpc_tamper.engines.mp_spdz.installation import Installation
-from mpc_tamper.engines.tampering import BACKGROUND, MESSAGE, AuditedProtocol, Domain, PartyEnd, Point, Site, Tampering
+from mpc_tamper.engines.tampering import (
+    BACKGROUND,
+    MESSAGE,
+    STALLED,
+    AuditedProtocol,
+    Domain,
+    PartyEnd,
+    Point,
+    Site,
+    Tampering,
+)
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.spec import InputFiles
 
@@ -24,7 +34,7 @@ _MET_NOTHING = "met no output"
 _PLAN_FAILED = "additive-error plan: the error"
 _NO_FAULT = re.compile(r"Address already in use|[Cc]annot connect|unable to bind")  # of the protocol
 _ATTEMPTS = 3
-_IDLE_SECONDS = 20.0
+_IDLE_SECONDS = 10.0
 _STOPPED = "stopped after another party had given up"
 
 
@@ -70,7 +80,10 @@ class MpSpdzTampering:
         return None  # what weights a party has seen, the patch does not tell
 
     def run(self, party: int | None, plan: AdditiveErrorPlan | None, *, processes: bool = False) -> list[PartyEnd]:
-        ends = self._run(party, plan)
+        try:
+            ends = self._run(party, plan)
+        except PeerTimeout:
+            return [PartyEnd((), STALLED)] * self._settings.parties
         if party is not None:
             for line in ends[party].transcript.errors:
                 if line.text.startswith(_PLAN_FAILED) and _MET_NOTHING in line.text:

@@ -84,9 +84,13 @@ def audit(
     seed: int,
     runs: int | None = None,
     seconds: float | None = None,
+    shrinks: bool = True,
     progress: Progress = silent,
 ) -> Tally:
-    """Until something was found and made small, there were so many tampered runs, or the time is over."""
+    """Until something was found, there were so many tampered runs, or the time is over.
+
+    shrinks: whether what was found is made small.
+    """
     began = time.monotonic()
     tally = Tally(str(engine.name), protocol.name, protocol.implementation, protocol.lacking, seed)
     for number in itertools.count():
@@ -96,7 +100,7 @@ def audit(
             break
         progress(f"{protocol.name}: tampered runs", done)
         plans = PLANS if runs is None else min(PLANS, runs - tally.tampered)
-        _Round(engine, protocol, tally, number).play(plans)
+        _Round(engine, protocol, tally, number).play(plans, shrinks=shrinks)
     tally.seconds = time.monotonic() - began
     return tally
 
@@ -110,7 +114,7 @@ class _Round:
         self._id = f"{protocol.name}-{tally.seed}-{number}"
         self._program: SmallProgram = random_program(self._rng, protocol.domain)
 
-    def play(self, plans: int) -> None:
+    def play(self, plans: int, *, shrinks: bool) -> None:
         text, inputs = self._program.text(), self._program.inputs()
         try:
             with prepared(self._engine, self._protocol, text, inputs) as case:
@@ -119,9 +123,10 @@ class _Round:
             self._tally.refused += 1
             return
         self._tally.programs += 1
+        if found is not None and shrinks:
+            found = shrink(self._engine, self._protocol, found, self._program, self._tally.seed)
         if found is not None:
-            small = shrink(self._engine, self._protocol, found, self._program, self._tally.seed)
-            self._tally.findings.append(small)
+            self._tally.findings.append(found)
 
     def _honest(self, case: Case) -> Finding | None:
         """Surveys are honest runs too."""

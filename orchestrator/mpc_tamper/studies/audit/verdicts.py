@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
-from mpc_tamper.engines.tampering import PartyEnd
+from mpc_tamper.engines.tampering import STALLED, PartyEnd
 
 
 class Verdict(StrEnum):
@@ -17,12 +17,14 @@ class Verdict(StrEnum):
     LATE = "noticed late"  # an honest party had opened a wrong value before
     HARMLESS = "right output"  # although tampered with
     ACCEPTED = "WRONG OUTPUT ACCEPTED"
+    STALLED = "no end"  # nobody accepted anything and nobody gave up: denial of service, which a party always can
     UNREACHED = "not reached"  # the deviation met nothing: no statement about the protocol
     FALSE_ABORT = "false abort"
     HONEST = "honest"
 
 
 _OUTPUT = re.compile(r"x\d+ = ")  # how programs of the grammar print
+_CUT_OFF = re.compile(r"x\d+ = \[?")  # by a party that gives up before it has the value
 FINDINGS = (Verdict.ACCEPTED, Verdict.FALSE_ABORT)
 
 
@@ -39,6 +41,8 @@ def of_tampered(expected: Sequence[str], ends: Sequence[PartyEnd], corrupt: int)
         return Verdict.ACCEPTED
     if len(accepted) == len(honest):
         return Verdict.HARMLESS
+    if all(end.failure == STALLED for end in ends):
+        return Verdict.STALLED
     return Verdict.LATE if any(wrong_lines(expected, end) for end in honest) else Verdict.NOTICED
 
 
@@ -48,6 +52,8 @@ def of_honest(expected: Sequence[str], ends: Sequence[PartyEnd]) -> Verdict:
 
 
 def wrong_lines(expected: Sequence[str], end: PartyEnd) -> list[str]:
-    """What a party printed that the oracle did not, line by line."""
+    """What a party printed that the oracle did not, line by line. The last may be cut off before its value."""
     extended = [*expected, *[""] * len(end.lines)]
-    return [line for line, right in zip(end.lines, extended, strict=False) if line != right]
+    wrong = [line for line, right in zip(end.lines, extended, strict=False) if line != right]
+    cut_off = wrong[-1:] == list(end.lines[-1:]) and _CUT_OFF.fullmatch("".join(wrong[-1:]))
+    return wrong[:-1] if cut_off else wrong
