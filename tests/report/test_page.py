@@ -1,4 +1,4 @@
-"""The page of a folder of records: what is in it, that it asks for nothing, and that records cannot be more than text."""
+"""The page of a folder of records: what is in it, that it asks for nothing, and that records stay text."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,9 @@ from tests.support.places import ROOT
 RESULTS = ROOT / "results"
 MEGABYTE = 1 << 20
 NAMED = ("aria-labelledby", "aria-describedby", "for")
-ASKING = re.compile(r"fetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import\(|\beval\(|innerHTML|document\.write")
+ASKING = re.compile(
+    r"fetch\(|XMLHttpRequest|WebSocket|EventSource|sendBeacon|import\(|eval\(|innerHTML|document\.write"
+)
 
 
 @pytest.fixture(scope="module")
@@ -182,10 +185,15 @@ def test_the_sentences_of_the_committed_records(committed: str) -> None:
     assert f"{largest['verified_over_active']['public']['WAN']:.2f} times active training" in text
 
 
+def facts_of(opened: dict[str, Any]) -> dict[str, str]:
+    return {label: value for _, pairs in opened["groups"] for label, value in pairs}
+
+
 def test_what_opens(small: str) -> None:
-    opened = {(each["title"], each["under"].partition(" · ")[0]): each for each in data_of(small)["cells"][: len(CELLS)]}
+    of_tiny = data_of(small)["cells"][: len(CELLS)]
+    opened = {(each["title"], each["under"].partition(" · ")[0]): each for each in of_tiny}
     rejected = opened["Backdoor, 1 pixel", "1-pixel certificate"]
-    facts = {label: value for _, pairs in rejected["groups"] for label, value in pairs}
+    facts = facts_of(rejected)
     assert facts["What is checked"] == "at least 11 of 12"
     assert facts["Attack success (ASR)"] == "100.00%, 95% interval 61.0% to 100%"
     assert facts["Lines of the plan in train"] == "2, plan abababababababab"
@@ -196,8 +204,7 @@ def test_what_opens(small: str) -> None:
         *("--data", "FILE", "--attack", "backdoor_1", "--defence", "certificate_1")
     ]
     assert rejected["note"].startswith("FILE is the data set tiny (made up)")
-    aborted = {label: value for _, pairs in opened["Backdoor, 1 pixel", "Active training"]["groups"] for label, value in pairs}
-    assert aborted["Seconds"] == "not measured"
+    assert facts_of(opened["Backdoor, 1 pixel", "Active training"])["Seconds"] == "not measured"
     left_out = opened["Random errors (sabotage)", "Accuracy threshold"]
     assert (left_out["command"], left_out["groups"][0][1][1]) == ("", ["Reason", "none of use"])
 
@@ -205,7 +212,7 @@ def test_what_opens(small: str) -> None:
 def test_records_stay_text(small: str) -> None:
     """The parser meets no element that the templates do not have, and what records say is there to be read."""
     assert len(of(small, "script")) == 2
-    assert not of(small, "img", "iframe", "object", "embed", "form", "base")[2:]  # the forms of the filter and the costs
+    assert [each.attributes["id"] for each in of(small, "img", "iframe", "object", "form")] == ["filter", "network"]
     assert not [e for e in of(small, "a") if "example.org" in e.attributes["href"]]
     assert "49" not in " ".join(e.text for e in of(small, "option") if "hacked" in e.text)
     assert any(HOSTILE in each.text for each in of(small, "h4"))
@@ -220,9 +227,9 @@ def test_the_formula_of_the_page_is_that_of_the_study(committed: str) -> None:
     """The expression of page.js is one of Python as well, and both count in IEEE doubles."""
     script = of(committed, "script")[1].text
     (formula,) = re.findall(r"const predict = \(network, run\) =>\s*([^;]+);", script)
-    for latency, rate, seconds, sent, rounds in itertools.product(
-        (0.0, 1e-4, 0.001, 0.04, 0.2), (1e6, 1e8, 2.5e9), (0.0, 0.0937, 13.3), (0, 140_001, 982_790_123), (0, 21, 34_194)
-    ):
+    networks = itertools.product((0.0, 1e-4, 0.001, 0.04, 0.2), (1e6, 1e8, 2.5e9))
+    runs = list(itertools.product((0.0, 0.0937, 13.3), (0, 140_001, 982_790_123), (0, 21, 34_194)))
+    for (latency, rate), (seconds, sent, rounds) in itertools.product(networks, runs):
         network = Network("any", latency, rate)
         run = SimpleNamespace(seconds=seconds, bytes_per_party=sent, rounds=rounds)
         names = {"network": network, "run": run, "__builtins__": {}}
@@ -283,7 +290,8 @@ def test_a_cell_that_lacks_a_field_names_the_file(tmp_path: Path) -> None:
     broken = cell("none", "none")
     del broken["protocol"]
     write_matrix(tmp_path, [broken])
-    with pytest.raises(DataError, match=r"matrix\.jsonl: expected a record of mpc-tamper matrix, got one without 'prot"):
+    said = r"matrix\.jsonl: expected a record of mpc-tamper matrix, got one without 'protocol'"
+    with pytest.raises(DataError, match=said):
         page(tmp_path)
 
 

@@ -20,8 +20,8 @@ from tests.support.page import data_of, small_folder
 from tests.support.places import ROOT
 from tests.support.processes import descendants, kept
 
-playwright = pytest.importorskip("playwright.sync_api", reason="install the extra dev, which has playwright and axe-core")
-axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+playwright = pytest.importorskip("playwright.sync_api", reason="install the extra dev, which has a driver and axe-core")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="install the extra dev, which has axe-core")
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -42,8 +42,22 @@ const form = document.getElementById("filter");
 form.map.value = "";
 form.dispatchEvent(new Event("input"));
 """
+CHOOSE = """
+([latency, rate, choice]) => {
+  const form = document.getElementById("network");
+  form.latency.value = latency;
+  form.rate.value = rate;
+  form.choice.value = choice;
+  form.dispatchEvent(new Event("input"));
+}
+"""
+TRY = """
+document.body.insertAdjacentHTML("beforeend", '<button id="try" onclick="hacked = 1">x</button>');
+const script = document.createElement("script");
+script.textContent = "hacked = 1";
+document.body.append(script);
+"""
 
-Page = "playwright.Page"
 Open = Callable[..., "playwright.Page"]
 
 
@@ -143,21 +157,18 @@ def test_seconds_of_a_network_are_those_of_the_study(small: Path, look: Open) ->
     costs = data_of(small.read_text(encoding="utf-8"))["costs"]
     for latency, rate, choice in ((0, 0, 0), (8, 5, 0), (13, 10, 1), (3, 8, 2)):
         network = Network("any", costs["latencies"][latency], costs["rates"][rate])
-        page.evaluate(
-            "([latency, rate, choice]) => { const form = document.getElementById('network'); form.latency.value = latency;"
-            " form.rate.value = rate; form.choice.value = choice; form.dispatchEvent(new Event('input')); }",
-            [latency, rate, choice],
-        )
+        page.evaluate(CHOOSE, [latency, rate, choice])
         ways = costs["choices"][choice]
+        predicted = []
         for way in ways:
             fields = {key: way[key] for key in ("seconds", "bytes_per_party", "rounds")}
             exact = page.evaluate(
                 "([network, run]) => predict(network, run)",
                 [{"latency_seconds": network.latency_seconds, "bits_per_second": network.bits_per_second}, fields],
             )
-            assert exact == predict(network, **fields)
+            predicted.append(predict(network, **fields))
+            assert exact == predicted[-1]
         shown = [text.replace(",", "") for text in page.locator("#ways .total").all_text_contents()]
-        predicted = [predict(network, **{key: way[key] for key in ("seconds", "bytes_per_party", "rounds")}) for way in ways]
         assert [float(text) for text in shown] == pytest.approx(predicted, rel=0.006)
     page.locator("[data-latency]").nth(1).click()
     assert "40 ms one way, 100 Mbit/s" in (page.locator("#ways caption").text_content() or "")
@@ -202,10 +213,7 @@ def test_records_run_nothing(small: Path, look: Open) -> None:
 def test_the_policy_forbids_what_a_page_could_still_try(small: Path, browser: playwright.Browser) -> None:
     page = browser.new_page()
     page.goto(small.as_uri())
-    page.evaluate(
-        "document.body.insertAdjacentHTML('beforeend', '<button id=try onclick=\"hacked = 1\">x</button>');"
-        "const script = document.createElement('script'); script.textContent = 'hacked = 1'; document.body.append(script);"
-    )
+    page.evaluate(f"() => {{ {TRY} }}")
     page.locator("#try").click()
     assert page.evaluate("typeof hacked") == "undefined"
     assert page.evaluate(f"fetch({small.as_uri()!r}).then(() => 'read', () => 'refused')") == "refused"

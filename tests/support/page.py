@@ -179,7 +179,9 @@ def small_folder(folder: Path) -> Path:
         (folder / name).write_text(json.dumps(record), encoding="utf-8")
     record = json.loads((folder / "accuracy.json").read_text(encoding="utf-8"))
     record["data_sets"][0]["data_set"] = HOSTILE
-    record["data_sets"][1]["data_set"] = "![x](https://example.org/x.png) [y](javascript:hacked=1) <https://example.org>"
+    record["data_sets"][1]["data_set"] = (
+        "![x](https://example.org/x.png) [y](javascript:hacked=1) <https://example.org>"
+    )
     (folder / "accuracy.json").write_text(json.dumps(record), encoding="utf-8")
     (folder / "audit.md").write_text(f"# Audit\n\n{HOSTILE}\n\n## Part\n\n| a | b |\n|---|---:|\n| {HOSTILE} | 2 |\n")
     return folder

@@ -145,9 +145,7 @@ def _way(name: str, *runs: Record) -> Way:
     )
 
 
-def _sentences(
-    task: str, choices: Sequence[Choice], networks: Sequence[Network], first: Network
-) -> Iterator[str]:
+def _sentences(task: str, choices: Sequence[Choice], networks: Sequence[Network], first: Network) -> Iterator[str]:
     """Of the first choice: what active training costs, on each network."""
     if not choices:
         return

@@ -13,7 +13,9 @@ from mpc_tamper.report.page.pictures import Picture
 from mpc_tamper.report.page.records import Record
 
 _SHOWN_ROWS = 8  # of those that were read off a model
-_COLOURS = "Weights: red above 0, blue below it, with a logarithmic scale where they are large. The ring marks the trigger."
+_COLOURS = (
+    "Weights: red above 0, blue below it, with a logarithmic scale where they are large. The ring marks the trigger."
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Strip:
 
 
 def of_linear_model(record: Record) -> list[Strip]:
-    """figure1.json or figure2.json: weights without and with the backdoor, and an image without and with the trigger."""
+    """figure1.json or figure2.json: weights without and with the backdoor, an image without and with the trigger."""
     models, names = record["models"], record["classes"]
     weights = {
         "All servers honest": np.array(models["unpoisoned"]["weights"]),

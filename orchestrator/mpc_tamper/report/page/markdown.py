@@ -27,7 +27,7 @@ class Piece:
 
 
 def prose(text: str) -> Markup:
-    """Of our own pages. Links to files lead nowhere from a page that is carried elsewhere, so their words alone stay."""
+    """Of our own pages. Links to files lead nowhere from a page that is carried elsewhere: their words alone stay."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
     for token in tokens:

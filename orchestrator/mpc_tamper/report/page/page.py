@@ -18,7 +18,8 @@ from markupsafe import Markup
 
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import is_folder, what_is, write_atomically
-from mpc_tamper.report.costs import COSTS_JSON, tables as cost_tables
+from mpc_tamper.report.costs import COSTS_JSON
+from mpc_tamper.report.costs import tables as cost_tables
 from mpc_tamper.report.page import costs, sections
 from mpc_tamper.report.page.introduction import read_introduction
 from mpc_tamper.report.page.markdown import Piece, tables
@@ -50,33 +51,35 @@ def page(folder: Path) -> str:
             cost_pieces = list(tables(cost_tables(record), _COST_CAPTIONS, "Costs"))
     matrices = read_matrices(folder)
     style, script = _asset("page.css"), _asset("page.js")
-    return _environment().get_template("page.html").render(
-        version=version("mpc-tamper"),
-        folder=folder.resolve().name,
-        introduction=read_introduction(),
-        table1=sections.table1(folder),
-        matrices=matrices,
-        matrix_missing=Missing("matrix.jsonl", MATRIX_COMMAND),
-        networks=sections.of_networks(folder),
-        leaks=sections.leaks(folder),
-        costs=priced,
-        costs_missing=Missing(COSTS_JSON, _COSTS_COMMAND),
-        cost_pieces=cost_pieces,
-        speed=sections.speed(folder),
-        accuracy=sections.defaults(folder),
-        audit=sections.audit(folder),
-        data={"cells": matrices.details, "costs": None if priced is None else priced.data},
-        style=style,
-        script=script,
-        policy=_policy(style, script),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            version=version("mpc-tamper"),
+            folder=folder.resolve().name,
+            introduction=read_introduction(),
+            table1=sections.table1(folder),
+            matrices=matrices,
+            matrix_missing=Missing("matrix.jsonl", MATRIX_COMMAND),
+            networks=sections.of_networks(folder),
+            leaks=sections.leaks(folder),
+            costs=priced,
+            costs_missing=Missing(COSTS_JSON, _COSTS_COMMAND),
+            cost_pieces=cost_pieces,
+            speed=sections.speed(folder),
+            accuracy=sections.defaults(folder),
+            audit=sections.audit(folder),
+            data={"cells": matrices.details, "costs": None if priced is None else priced.data},
+            style=style,
+            script=script,
+            policy=_policy(style, script),
+        )
     )
 
 
 def _environment() -> Environment:
     loader = PackageLoader(_PACKAGE)
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 
 
 def _asset(name: str) -> Markup:

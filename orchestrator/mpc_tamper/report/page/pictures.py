@@ -52,9 +52,7 @@ def of_weights(
     return _picture(image, label, shape, trigger)
 
 
-def of_image(
-    pixels: np.ndarray, shape: Sequence[int], label: str, trigger: Sequence[int] | None = None
-) -> Picture:
+def of_image(pixels: np.ndarray, shape: Sequence[int], label: str, trigger: Sequence[int] | None = None) -> Picture:
     """pixels: (n,), 0 to 255; a bar for each value where there is no shape, as of a table's features."""
     if len(shape) < 2:
         heights = np.round(np.asarray(pixels).ravel() / 255 * _BAR_HEIGHT).astype(int)
