@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench costs matrix accuracy faults test test-fast lint clean
+.PHONY: help reproduce bench costs matrix accuracy faults report test test-fast lint clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -36,6 +36,9 @@ accuracy: $(INSTALLED_DEV)  ## the default settings beside LinearSVC, into resul
 
 faults: $(INSTALLED)  ## ten minutes of random faults against random runs, into results/faults.*
 	$(BIN)/mpc-tamper faults $(ARGS)
+
+report: $(INSTALLED)  ## one HTML page of all records in results/, into results/report.html
+	$(BIN)/mpc-tamper report $(ARGS)
 
 test: $(INSTALLED_DEV)  ## all tests
 	$(PYTEST) $(ARGS)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
+from tests.support.page import data_of
+
 Invoke = Callable[..., Result]
 QUICK = ("--quick", "--quiet", "--engine", "clear", "--attack", "none", "--attack", "backdoor_1", "--defence", "none")
 
 
 @pytest.mark.slow
-def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
+def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done = invoke("matrix", *QUICK, "--defence", "low_variance", "--out", tmp_path)
     assert (done.exit_code, done.stderr) == (0, "")
     assert "| Backdoor, 1 pixel | 100.00% / 100.00% |" in done.stdout
@@ -31,6 +34,14 @@ def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path) -> None:
         0,
         "mnist_0_1 none low_variance: the same\nmnist_0_1 backdoor_1 low_variance: the same\n",
     )
+    monkeypatch.chdir(tmp_path.parent)
+    assert invoke("report", tmp_path).exit_code == 0
+    cells = data_of((tmp_path / "report.html").read_text(encoding="utf-8"))["cells"]
+    (command,) = [each["command"] for each in cells if "backdoor_1 --defence low_variance" in each["command"]]
+    assert command.endswith("--engine clear")
+    as_the_page_says = invoke(*shlex.split(command)[1:], "--quiet")
+    assert as_the_page_says.stdout == "mnist_0_1 backdoor_1 low_variance: the same\n"
+
     text = record.read_text(encoding="utf-8")
     record.write_text(text.replace('"rounds": ', '"rounds": 1'), encoding="utf-8")  # an older version's costs
     older = invoke("rerun", record, "--engine", "clear", "--attack", "none", "--quiet")

@@ -26,6 +26,7 @@ print(load_task("mnist_0_1").x_train.shape)
 def test_in_a_checkout() -> None:
     assert bundle.root() == ROOT
     assert bundle.program("svm_train.mpc") == ROOT / "Programs" / "Source" / "svm_train.mpc"
+    assert bundle.document("README.md") == ROOT / "README.md"
     with pytest.raises(UsageError, match=r"expected Programs/Source/nix\.mpc with the software"):
         bundle.program("nix.mpc")
 
@@ -43,6 +44,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_what_the_programs_need_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     inside = {name.removeprefix("mpc_tamper/_bundle/") for name in names if "_bundle/" in name}
+    assert "README.md" in inside
     for folder in ("Programs", "patches"):
         expected = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
         assert {name for name in inside if name.startswith(folder)} == expected

@@ -30,6 +30,19 @@ os.execvp(sys.argv[1], sys.argv[1:])
 # Of the test process's own children, these serve several tests and end with it.
 _SHARED = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver", b"rep3/fork_server.py")
 
+_trees: set[int] = set()  # processes that a fixture of several tests has started; they start others as they need them
+
+
+@contextlib.contextmanager
+def kept(processes: Iterable[int]) -> Iterator[None]:
+    """Within the block these processes, which a fixture of several tests has started and ends, may start others."""
+    own = set(processes)
+    _trees.update(own)
+    try:
+        yield
+    finally:
+        _trees.difference_update(own)
+
 
 @contextlib.contextmanager
 def started(
@@ -116,6 +129,7 @@ def left_of(before: set[int]) -> dict[int, str]:
     if not new:
         return {}
     tree, alive = set(descendants(os.getpid())), parents()
+    new -= {process for root in _trees for process in descendants(root)}
     found = {}
     for process in new & alive.keys():
         own = process in tree or _environment_has(process, f"{MARKER}={os.environ[MARKER]}".encode())

@@ -30,6 +30,11 @@ _WORDS = {
     Outcome.FALSE_ALARM: "Nobody cheated, and no model was delivered.",
     Outcome.NOT_APPLICABLE: "This was not run, as there can be no such cell.",
 }
+_QUANTITIES = (
+    ("Seconds", "seconds", 1.0, ".2f"),
+    ("Sent, MB", "bytes_per_party", 1e6, ",.2f"),
+    ("Rounds", "rounds", 1.0, ",.0f"),
+)
 _SHOWN_DIGITS = 16  # of a digest
 
 Facts = list[tuple[str, str]]
@@ -138,11 +143,9 @@ def _result(cell: Record, where: Where) -> Facts:
 
 def _share(cell: Record, name: str, dataset: Record) -> str:
     found = interval(cell, name, dataset)
-    text = (
-        f"{cell[name]:.2%}"
-        if found is None
-        else f"{cell[name]:.2%}, 95% interval {percent(found[0])} to {percent(found[1])}"
-    )
+    text = f"{cell[name]:.2%}"
+    if found is not None:
+        text += f", 95% interval {percent(found[0])} to {percent(found[1])}"
     if cell.get("seeds", 1) > 1:
         text += f"; seeds from {percent(cell[f'{name}_min'])} to {percent(cell[f'{name}_max'])}"
     return text
@@ -194,13 +197,8 @@ def _defence(cell: Record, where: Where) -> Facts:
 def _costs(cell: Record, bare: Record | None) -> Facts:
     if outcome(cell) is Outcome.NOT_APPLICABLE:
         return []
-    forms = (
-        ("Seconds", "seconds", 1.0, ".2f"),
-        ("Sent, MB", "bytes_per_party", 1e6, ",.2f"),
-        ("Rounds", "rounds", 1.0, ",.0f"),
-    )
     facts: Facts = []
-    for label, name, unit, form in forms:
+    for label, name, unit, form in _QUANTITIES:
         value = cell.get(name)
         if value is None:
             facts.append((label, "not measured"))
@@ -244,8 +242,6 @@ def _value(value: Any) -> str:
     if isinstance(value, Sequence):
         shown = ", ".join(_value(each) for each in value[:8])
         return shown if len(value) <= 8 else f"{shown} and {len(value) - 8} more"
-    return (
-        {None: "none", True: "yes", False: "no"}.get(value, str(value))
-        if value is None or isinstance(value, bool)
-        else f"{value:,}"
-    )
+    if value is None:
+        return "none"
+    return ("yes" if value else "no") if isinstance(value, bool) else f"{value:,}"

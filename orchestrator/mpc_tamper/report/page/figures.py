@@ -34,7 +34,7 @@ class Strip:
 
 
 def of_linear_model(record: Record) -> list[Strip]:
-    """figure1.json or figure2.json: weights without and with the backdoor, and an image without and with the trigger."""
+    """figure1.json or figure2.json: weights without and with the backdoor, an image without and with the trigger."""
     models, names = record["models"], record["classes"]
     weights = {
         "All servers honest": np.array(models["unpoisoned"]["weights"]),

@@ -27,7 +27,7 @@ class Piece:
 
 
 def prose(text: str) -> Markup:
-    """Of our own pages. Links to files lead nowhere from a page that is carried elsewhere, so their words alone stay."""
+    """Of our own pages. Links to files lead nowhere from a page that is carried elsewhere: their words alone stay."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
     for token in tokens:
@@ -62,17 +62,19 @@ def tables(text: str, captions: Mapping[str, str], caption: str) -> Sequence[Pie
 
 def _table(parser: MarkdownIt, tokens: list[Token], captions: Mapping[str, str], caption: str) -> Markup:
     """Heads have a scope, the first cell of a row is its head, and numbers have a class instead of a style."""
-    body = first = False
+    first = False
     heads = [tokens[at + 1].content for at, token in enumerate(tokens) if token.type == "th_open"]
     named = next((head for head in heads if head), "")
-    for token in tokens:
-        body |= token.type == "tbody_open"
+    for at, token in enumerate(tokens):
         if token.type == "tr_open":
             first = True
-        elif token.type == "th_open":
-            token.attrs = _marked(token, "col")
+        elif token.type in ("th_open", "th_close"):
+            head = tokens[at + token.nesting].content
+            token.tag = "th" if head else "td"  # an empty head heads nothing
+            token.attrs = _marked(token, "col" if head else "")
         elif token.type == "td_open":
-            token.attrs = _marked(token, "row" if first else "")
+            text = tokens[at + 1].content
+            token.attrs = _marked(token, "row" if first else "", numbers=not any(map(str.isalpha, text)))
             token.tag = "th" if first else "td"
         elif token.type == "td_close":
             token.tag, first = ("th" if first else "td"), False
@@ -80,9 +82,12 @@ def _table(parser: MarkdownIt, tokens: list[Token], captions: Mapping[str, str],
     return Markup("<table><caption>{}</caption>{}</table>").format(captions.get(named, caption), inner)
 
 
-def _marked(token: Token, scope: str) -> dict[str, str | int | float]:
+def _marked(token: Token, scope: str, *, numbers: bool = False) -> dict[str, str | int | float]:
+    """numbers: whether the cell has nothing else, and stays in one line."""
     found: dict[str, str | int | float] = {"scope": scope} if scope else {}
-    return found | ({"class": "n"} if token.attrs.get("style") == _NUMBERS else {})
+    if token.attrs.get("style") == _NUMBERS:
+        return found | {"class": "n"}
+    return found | ({"class": "k"} if numbers else {})
 
 
 def _without_links(tokens: Sequence[Token]) -> list[Token]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,11 @@ class Block:
     pieces: tuple[Piece, ...] = ()
     strips: tuple[Strip, ...] = ()
     folded: bool = False
+
+    @property
+    def lead(self) -> list[Piece]:
+        """What is said before the first table."""
+        return list(itertools.takewhile(lambda piece: piece.kind != "table", self.pieces))
 
     @property
     def before(self) -> list[Piece]:

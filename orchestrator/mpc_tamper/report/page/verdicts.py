@@ -82,8 +82,8 @@ def verdicts(grid: Grid, dataset: Record) -> Sequence[Verdict]:
         if any(fates.values()):
             called = title(defence, DEFENCES, of_table=of_table)
             alarm = outcome(grid.cell(HONEST, defence)) is Outcome.FALSE_ALARM
-            lists = (tuple(names) for names in fates.values())
-            found.append(Verdict(defence, called, *lists, false_alarm=alarm))
+            stopped, weakened, through = (tuple(names) for names in fates.values())
+            found.append(Verdict(defence, called, stopped, weakened, through, alarm))
     return found
 
 

@@ -155,12 +155,12 @@ function show() {
         cell.hidden = !kept[column];
         const faint = column > 0 && Boolean(outcome) && !cell.classList.contains(outcome);
         cell.classList.toggle("faint", faint);
-        shown += column > 0 && !each.hidden && !row.hidden && kept[column] && !faint;
+        shown += Boolean(find("button", cell)) && !each.hidden && !row.hidden && kept[column] && !faint;
       });
     }
     firstStop(table);
   }
-  document.getElementById("shown").textContent = `${shown} of ${all(".heat td .cell").length} cells`;
+  document.getElementById("shown").textContent = `${shown} of ${all(".heat button").length} cells`;
 }
 
 if (filter) {
