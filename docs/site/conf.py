@@ -18,7 +18,7 @@ project_copyright = author
 version = release = installed(project)
 
 root_doc = "README"  # its last section is the table of contents; see pages.py
-include_patterns = ["*.md", "docs/**.md", "results/*.md", "patches/*.md"]
+include_patterns = ["*.md", "docs/**.md", "docs/notebooks/*.py", "results/*.md", "patches/*.md"]
 exclude_patterns = []
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "pages", "reference", "docstrings"]
 
@@ -32,6 +32,7 @@ python_use_unqualified_type_names = True
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
 copybutton_prompt_text = "$ "  # is not copied
+nb_custom_formats = {".py": ["notebooks.read"]}  # runs them
 nb_execution_mode = "off"
 
 html_theme = "furo"
