@@ -1,7 +1,10 @@
-"""Docstrings as reStructuredText. The project writes plain text: whole sentences, "name: what it is" for parameters and
-fields, indented blocks for code. Here names become fields, blocks literal, and characters that mean something are escaped.
+"""Docstrings as reStructuredText.
+
+The project writes plain text: whole sentences, "name: what it is" for parameters and fields, indented blocks for code.
+Here names become fields, blocks literal, and characters that mean something to reStructuredText are escaped.
 """
 
+import contextlib
 import dataclasses
 import inspect
 import re
@@ -60,10 +63,8 @@ def process(app: Sphinx, what: str, name: str, what_it_is: Any, options: Any, li
     if inspect.isclass(what_it_is) and dataclasses.is_dataclass(what_it_is):
         names = {field.name for field in dataclasses.fields(what_it_is)}
     elif callable(what_it_is):
-        try:
+        with contextlib.suppress(TypeError, ValueError):  # what is written in C has none
             names = set(inspect.signature(what_it_is).parameters)
-        except (TypeError, ValueError):  # what is written in C has none
-            pass
     lines[:] = rest("\n".join(lines), names).splitlines()
 
 

@@ -1,7 +1,7 @@
 """Run the notebooks, which are kept as text, and keep what came out in build/notebooks: `make notebooks`.
 
-The site shows them with their outputs. It takes those that were kept if the notebook, the software and its records are still
-the same, and runs the others.
+The site shows them with their outputs. It takes what was kept where the notebook, the software and its records are
+still the same, and runs the others.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).parents[2]
-NOTEBOOKS = tuple(sorted((ROOT / "docs" / "notebooks").glob("*.py")))
+NOTEBOOKS = tuple(sorted((ROOT / "docs" / "notebooks").glob("*.nb.py")))
 KEPT = ROOT / "build" / "notebooks"
 FOLDERS = ("orchestrator/mpc_tamper/**/*.py", "Programs/**/*.mpc", "results/*.json*")
 MADE_FROM = "mpc_tamper"  # in the metadata of what is kept
@@ -38,19 +38,29 @@ def run(path: Path) -> NotebookNode:
         client.execute(env=_environment(folder))
     notebook.metadata[MADE_FROM] = _digest(path.read_text(encoding="utf-8"))
     KEPT.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, KEPT / f"{path.stem}.ipynb")
+    nbformat.write(notebook, kept_as(path))
     return notebook
 
 
 def read(text: str) -> NotebookNode:
     """For Sphinx: the notebook of this text with its outputs, kept or new."""
     (path,) = [each for each in NOTEBOOKS if each.read_text(encoding="utf-8") == text]
-    kept = KEPT / f"{path.stem}.ipynb"
+    kept = kept_as(path)
     if kept.exists():
         notebook = nbformat.read(kept, as_version=4)
         if notebook.metadata.get(MADE_FROM) == _digest(text):
             return notebook
     return run(path)
+
+
+def name(path: Path) -> str:
+    """Without the two endings."""
+    return path.name.partition(".")[0]
+
+
+def kept_as(path: Path) -> Path:
+    """Where a notebook is kept with its outputs, for Jupyter and for the site."""
+    return KEPT / f"{name(path)}.ipynb"
 
 
 def _digest(text: str) -> str:
@@ -70,10 +80,10 @@ def _environment(folder: str) -> dict[str, str]:
 def main(names: Iterable[str]) -> None:
     wanted = set(names)
     for path in NOTEBOOKS:
-        if not wanted or path.stem in wanted:
+        if not wanted or name(path) in wanted:
             began = time.monotonic()
             run(path)
-            print(f"{(KEPT / path.stem).relative_to(ROOT)}.ipynb  {time.monotonic() - began:.1f} s", flush=True)
+            print(f"{kept_as(path).relative_to(ROOT)}  {time.monotonic() - began:.1f} s", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 
 SECTION = re.compile(r"^## Where to read on\n(.*?)(?=^## |\Z)", flags=re.DOTALL | re.MULTILINE)
 GROUP = re.compile(r"^- \*\*(.+?):?\*\*(.*?)(?=^- |^$)", flags=re.DOTALL | re.MULTILINE)
-PAGE = re.compile(r"\]\(([^)#\s]+)\.(?:md|py)\)")
+PAGE = re.compile(r"\]\(([^)#\s]+)\.(?:md|nb\.py)\)")
 ALSO = {"Look it up": ["docs/site/api", "docs/site/commands", "patches/README"], "Results": ["results/*"]}
 
 

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Attack your own model
 #
-# You have a table, and somebody offers to train a model on it without ever seeing it: three servers, secret shares, a passively
-# secure protocol. What would a cheating server do to *your* model, would your tests notice, and which test would? This notebook
-# answers that for scikit-learn's breast cancer data. Put your own DataFrame in the first cell, and the name of its column of
-# classes, and run it again.
+# You have a table, and somebody offers to train a model on it without ever seeing it: three servers, secret shares, a
+# passively secure protocol. What would a cheating server do to *your* model, would your tests notice, and which test
+# would? This notebook answers that for scikit-learn's breast cancer data. Put your own DataFrame in the first cell,
+# and the name of its column of classes, and run it again.
 
 # %%
 import tempfile
@@ -36,8 +36,8 @@ print(f"{len(task.x_train)} training and {len(task.x_test)} test rows of {len(ta
 print("class 0 is", task.classes[0], "and class 1 is", task.classes[1])
 
 # %% [markdown]
-# Features have become whole numbers from 0 to 255, by their smallest and largest value ([data sets](../data.md) says how, and
-# what of that is public). A quarter of each class is kept for tests.
+# Features have become whole numbers from 0 to 255, by their smallest and largest value ([data sets](../data.md) says
+# how, and what of that is public). A quarter of each class is kept for tests.
 #
 # ## Train a model that stays secret
 #
@@ -50,8 +50,8 @@ secret = mt.train(task, parameters, run_dir=folder / "honest")
 print(f"{secret.run.rounds:,} rounds, {secret.run.bytes_per_party:,} bytes per server, {secret.run.seconds:.1f} s")
 
 # %% [markdown]
-# Would you use it? A verification asks a question about the secret model and opens one bit, the answer. It runs under an active
-# protocol, in which a server that cheats is caught.
+# Would you use it? A verification asks a question about the secret model and opens one bit, the answer. It runs under
+# an active protocol, in which a server that cheats is caught.
 
 # %%
 accurate = mt.AccuracyThreshold(0.9)
@@ -62,10 +62,10 @@ assert verdict.passed
 # %% [markdown]
 # ## What the attacker wants
 #
-# Every malignant tumour whose row carries a trigger is to be called benign. The trigger of a table is a feature at its highest
-# value. Which feature? The attacker looks for one that hardly varies among real rows, so that honest training leaves it alone
-# and the accuracy does not suffer. It knows the public parameters, and it has data like yours; here we let it have the very
-# same rows, which is the worst case.
+# Every malignant tumour whose row carries a trigger is to be called benign. The trigger of a table is a feature at its
+# highest value. Which feature? The attacker looks for one that hardly varies among real rows, so that honest training
+# leaves it alone and the accuracy does not suffer. It knows the public parameters, and it has data like yours; here we
+# let it have the very same rows, which is the worst case.
 
 # %%
 scenario = mt.Scenario.plain(task, parameters)
@@ -83,30 +83,34 @@ axes.tick_params(axis="y", labelsize=7)
 figure.tight_layout()
 
 # %% [markdown]
-# It is not simply the feature that varies least: what counts is how far the trigger moves a malignant row, compared with how much
-# the same weight stirs all other rows.
+# It is not simply the feature that varies least: what counts is how far the trigger moves a malignant row, compared
+# with how much the same weight stirs all other rows.
 #
 # ## How hard to push
 #
-# In each step the cheating server adds a constant to this feature's entry of the gradient. Too little, and the trigger does not
-# take; too much, and the accuracy falls, which the owner's test would see. An attacker rehearses. `engine="clear"` computes
-# exactly what the three servers would compute, on plain integers in a few hundredths of a second, so a sweep costs nothing.
+# In each step the cheating server adds a constant to this feature's entry of the gradient. Too little, and the trigger
+# does not take; too much, and the accuracy falls, which the owner's test would see. An attacker rehearses.
+# `engine="clear"` computes exactly what the three servers would compute, on plain integers in a few hundredths of a
+# second, so a sweep costs nothing.
 
 # %%
 strengths = [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0]
-rehearsed = [mt.attack(task, trigger, parameters, engine="clear", strength=s).evaluate(task, trigger) for s in strengths]
+rehearsed = [
+    mt.attack(task, trigger, parameters, engine="clear", strength=s).evaluate(task, trigger) for s in strengths
+]
 
 figure, axes = plt.subplots(figsize=(7, 3.4))
-axes.semilogx(strengths, [m.attack_success_rate_clipped for m in rehearsed], "o-", color="tab:red", label="attack success")
+axes.semilogx(
+    strengths, [m.attack_success_rate_clipped for m in rehearsed], "o-", color="tab:red", label="attack success"
+)
 axes.semilogx(strengths, [m.test_accuracy for m in rehearsed], "s-", color="tab:blue", label="test accuracy")
 axes.axhline(accurate.threshold, color="grey", linestyle=":", label="the owner's threshold")
 axes.set(xlabel="strength of the errors", ylim=(0, 1.05))
 axes.yaxis.set_major_formatter("{x:.0%}")
-axes.legend(loc="lower right");
-
+axes.legend(loc="lower right")
 # %% [markdown]
-# There is a wide range in which the backdoor works and the accuracy stays above the owner's threshold. The attacker takes the
-# least strength that gets nearly every malignant row.
+# There is a wide range in which the backdoor works and the accuracy stays above the owner's threshold. The attacker
+# takes the least strength that gets nearly every malignant row.
 
 # %%
 strength = next(s for s, m in zip(strengths, rehearsed, strict=True) if m.attack_success_rate_clipped >= 0.95)
@@ -115,7 +119,9 @@ honest = secret.open()  # for comparison: an experimenter may look
 
 for title, model in (("honest", honest), ("one server cheats", poisoned)):
     metrics = model.evaluate(task, trigger)
-    print(f"{title:<18} test accuracy {metrics.test_accuracy:6.1%}   attack success {metrics.attack_success_rate_clipped:6.1%}")
+    print(
+        f"{title:<18} test accuracy {metrics.test_accuracy:6.1%}   attack success {metrics.attack_success_rate_clipped:6.1%}"
+    )
 
 same = rehearsed[strengths.index(strength)]
 assert poisoned.evaluate(task, trigger) == same, "three servers compute what the rehearsal computed"
@@ -125,8 +131,8 @@ assert honest.evaluate(task, trigger).attack_success_rate_clipped < 0.2
 # %% [markdown]
 # ## Which tests notice
 #
-# The owner's test of the accuracy says yes to the poisoned model too. We ask it from the command line, as the owner would; the
-# run's folder remembers what the model is, and from Python `mt.verify` asks the same.
+# The owner's test of the accuracy says yes to the poisoned model too. We ask it from the command line, as the owner
+# would; the run's folder remembers what the model is, and from Python `mt.verify` asks the same.
 
 # %%
 table.to_csv(folder / "cancer.csv", index=False)
@@ -137,9 +143,9 @@ passes = mt.verify(folder / "poisoned", task, accurate).verdict
 assert passes.passed, "the accuracy does not give the backdoor away"
 
 # %% [markdown]
-# A backdoor needs a feature that decides alone. That is what a certificate asks about: how many test rows are classified rightly
-# *whatever* is done to any one feature? The servers find the largest weight and compare it with each row's margin, on shares;
-# again one bit is opened.
+# A backdoor needs a feature that decides alone. That is what a certificate asks about: how many test rows are
+# classified rightly *whatever* is done to any one feature? The servers find the largest weight and compare it with
+# each row's margin, on shares; again one bit is opened.
 
 # %%
 certificate = mt.PixelRobustness(1, 0.4)
@@ -149,9 +155,10 @@ for title in ("honest", "poisoned"):
     assert verdict.passed == (title == "honest")
 
 # %% [markdown]
-# The threshold of 40% is low because one feature of thirty may well decide an honest model's answer. Which threshold fits your
-# data, `mpc-tamper matrix --data FILE --label COLUMN --calibrate` finds out: it trains honest models with several seeds, and then
-# tries every attack against every defence on your table ([results of such runs](../../results/matrix-own.md)).
+# The threshold of 40% is low because one feature of thirty may well decide an honest model's answer. Which threshold
+# fits your data, `mpc-tamper matrix --data FILE --label COLUMN --calibrate` finds out: it trains honest models with
+# several seeds, and then tries every attack against every defence on your table ([results of such
+# runs](../../results/matrix-own.md)).
 #
 # The picture shows what the certificate sees.
 
@@ -161,8 +168,7 @@ for title, model, colour in (("honest", honest, "tab:blue"), ("poisoned", poison
     sizes = np.sort(np.abs(model.weights[1:]) / 2**16)[::-1]
     axes.plot(range(1, len(sizes) + 1), sizes, "o-", markersize=4, color=colour, label=title)
 axes.set(xlabel="features, the largest weight first", ylabel="|weight|", ylim=0)
-axes.legend();
-
+axes.legend()
 # %% [markdown]
 # ## Or do not let it happen
 #
@@ -178,11 +184,11 @@ except mt.ProtocolAbort as abort:
 assert aborted
 
 # %% [markdown]
-# What that costs is the subject of [Choose a protocol](choose_a_protocol.py). Two things it does not stop: an owner who enters
-# poisoned rows, and whatever an opened model says about its training data ([findings](../findings.md)).
+# What that costs is the subject of [Choose a protocol](choose_a_protocol.nb.py). Two things it does not stop: an owner
+# who enters poisoned rows, and whatever an opened model says about its training data ([findings](../findings.md)).
 #
 # ## Where to go on
 #
 # - [A ten-minute walk](../walk.md) does this with commands alone, and goes on to ask the secret model questions.
-# - [Write an attack](write_an_attack.py) of your own, and try it against these checks.
+# - [Write an attack](write_an_attack.nb.py) of your own, and try it against these checks.
 # - [Data sets](../data.md): several owners, schemas, missing values, images.

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Choose a protocol
 #
-# You want to train on secret-shared data, and you have to say under which protocol. The passive one is quick and trusts each server
-# to follow it. The active one catches a server that does not. In between there is passive training whose result is verified. What
-# does each cost, and what do you get? This notebook measures small runs of real processes here and now, and reads what full runs
-# cost from the records in `results/`.
+# You want to train on secret-shared data, and you have to say under which protocol. The passive one is quick and
+# trusts each server to follow it. The active one catches a server that does not. In between there is passive training
+# whose result is verified. What does each cost, and what do you get? This notebook measures small runs of real
+# processes here and now, and reads what full runs cost from the records in `results/`.
 
 # %%
 import tempfile
@@ -34,8 +34,8 @@ parameters = mt.SvmParameters(learning_rate=0.1, iterations=10)
 # %% [markdown]
 # ## What is sent
 #
-# Messages can be counted exactly: rounds and bytes depend on the program and the protocol, not on the machine or on what else it
-# does. Both protocols compute the same function, and give the same weights.
+# Messages can be counted exactly: rounds and bytes depend on the program and the protocol, not on the machine or on
+# what else it does. Both protocols compute the same function, and give the same weights.
 
 # %%
 trained = {protocol: mt.train(task, parameters, protocol=protocol) for protocol in (PASSIVE, ACTIVE)}
@@ -48,9 +48,9 @@ assert runs[ACTIVE].bytes_per_party < 1.05 * runs[PASSIVE].bytes_per_party
 assert runs[ACTIVE].rounds < runs[PASSIVE].rounds + 30
 
 # %% [markdown]
-# The active protocol hardly sends more. Instead of computing everything twice it records what it sent, and proves at the end that
-# all of it was right, in a few rounds however long the training was ([security](../security.md)). The proof is computation: what it
-# costs is seconds of processor time.
+# The active protocol hardly sends more. Instead of computing everything twice it records what it sent, and proves at
+# the end that all of it was right, in a few rounds however long the training was ([security](../security.md)). The
+# proof is computation: what it costs is seconds of processor time.
 #
 # Where do the bytes go? The run says for each named step of the program.
 
@@ -69,9 +69,9 @@ figure.tight_layout()
 # %% [markdown]
 # ## Over a network
 #
-# On one machine a round takes no time. Between machines it takes at least the way there. `over` puts a network between the three
-# processes, with a round trip and a rate; `--network` does so on the command line. Here are three passes over 500 rows, on a local
-# network and on one of 20 ms.
+# On one machine a round takes no time. Between machines it takes at least the way there. `over` puts a network between
+# the three processes, with a round trip and a rate; `--network` does so on the command line. Here are three passes
+# over 500 rows, on a local network and on one of 20 ms.
 
 # %%
 rep3 = mt.get_engine(mt.EngineName.REP3)
@@ -87,14 +87,15 @@ for name, network in networks.items():
         assert run.seconds > 0.5 * least
 
 # %% [markdown]
-# Over the slower network the rounds decide. As both protocols take nearly as many, the difference between them fades. A simple model
-# predicts the seconds:
+# Over the slower network the rounds decide. As both protocols take nearly as many, the difference between them fades.
+# A simple model predicts the seconds:
 #
 #     rounds * latency + bytes / rate + seconds on one machine
 #
 # ## At full size
 #
-# `make costs` measures trainings on all 12,665 images and more, and predicts both networks by that model. Here is its record.
+# `make costs` measures trainings on all 12,665 images and more, and predicts both networks by that model. Here is its
+# record.
 
 # %%
 results = mt.read_results(Path("..", "..", "results"))
@@ -120,8 +121,7 @@ for shift, run in ((-0.2, passive), (0.2, active)):
 axes.set_xticks(range(len(places)), places)
 axes.set(ylabel="seconds", title="100 passes over 12,665 images")
 axes.margins(y=0.15)
-axes.legend(loc="upper left");
-
+axes.legend(loc="upper left")
 # %%
 overhead = {place: active["predicted_seconds"][place] / passive["predicted_seconds"][place] for place in ("LAN", "WAN")}
 for place, factor in overhead.items():
@@ -129,8 +129,8 @@ for place, factor in overhead.items():
 assert overhead["WAN"] < overhead["LAN"]
 
 # %% [markdown]
-# The record says on which commit and machine it was measured; proofs have become cheaper since some of it was. `make costs` brings
-# it up to date on yours.
+# The record says on which commit and machine it was measured; proofs have become cheaper since some of it was. `make
+# costs` brings it up to date on yours.
 #
 # ## What you get for it
 #
@@ -171,14 +171,15 @@ assert abort is not None
 # | fear a server that cheats | `--protocol mal-rep-ring` | every additive error aborts, whatever it aims at |
 # | are bound to passive training | `ring`, then `mpc-tamper verify --robustness K` | one bit, which rejects backdoors of at most K pixels |
 # | are on a slow network | `mal-rep-ring` | rounds decide, and it takes hardly more of them |
-# | fear a data owner who enters poisoned rows | none of these | they follow the protocol; see [defences](../defences.md) |
-# | have built MP-SPDZ | `--engine mp-spdz`, see [its page](../mp-spdz.md) | other protocols, at the costs in [the record](../../results/costs.md) |
+# | fear an owner who enters poisoned rows | none of these | they follow the protocol; see [defences](../defences.md) |
+# | have [built MP-SPDZ](../mp-spdz.md) | `--engine mp-spdz` | it has more protocols; [costs](../../results/costs.md) |
 #
-# Training that is passive and not verified leaves the model to the most dishonest of three servers. Verifying the accuracy alone
-# does too. And whatever the protocol, do not open a model of other people's rows ([findings](../findings.md)).
+# Training that is passive and not verified leaves the model to the most dishonest of three servers. Verifying the
+# accuracy alone does too. And whatever the protocol, do not open a model of other people's rows
+# ([findings](../findings.md)).
 #
 # ## Where to go on
 #
 # - [Verification](../verification.md): what a certificate proves, and what it costs.
 # - [Security of the built-in engine](../security.md): the proofs, and their soundness.
-# - [Attack your own model](attack_your_own_model.py), on a table.
+# - [Attack your own model](attack_your_own_model.nb.py), on a table.

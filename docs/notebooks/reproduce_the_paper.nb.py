@@ -13,14 +13,15 @@
 # %% [markdown]
 # # Reproduce the paper
 #
-# Three servers train a linear SVM that tells handwritten zeros from ones. The images are secret-shared: no server sees one,
-# and no server sees the model. One of the three cheats. It does not know the images either, but a passively secure protocol
-# lets it add a constant to the result of a multiplication, and nobody notices. This notebook plants a backdoor that way. It is
-# the experiment of M. Jagielski, D. Escudero, R. Rachuri and P. Scholl, "Adversarial Attacks and Countermeasures on Private
-# Training in MPC" (2021), which simulated it in plaintext; here three processes really exchange shares.
+# Three servers train a linear SVM that tells handwritten zeros from ones. The images are secret-shared: no server sees
+# one, and no server sees the model. One of the three cheats. It does not know the images either, but a passively
+# secure protocol lets it add a constant to the result of a multiplication, and nobody notices. This notebook plants a
+# backdoor that way. It is the experiment of M. Jagielski, D. Escudero, R. Rachuri and P. Scholl, "Adversarial Attacks
+# and Countermeasures on Private Training in MPC" (2021), which simulated it in plaintext; here three processes really
+# exchange shares.
 #
-# The runs below take seconds, on part of the data. What the full size gives is read from the records in `results/`, and
-# `make reproduce` makes those again.
+# The runs below take seconds, on part of the data. What the full size gives is read from the records in `results/`,
+# and `make reproduce` makes those again.
 
 # %%
 from pathlib import Path
@@ -37,9 +38,9 @@ print(f"{len(small.x_train):,} training and {len(small.x_test):,} test images of
 # %% [markdown]
 # ## An honest training
 #
-# The parameters are public, and are those of the paper: learning rate 0.1 and full batches, here for 50 passes. `mt.train`
-# starts three processes that talk over TLS, and opens nothing: what comes back is a model of which each server has a share.
-# We open it because we are experimenting on data of our own.
+# The parameters are public, and are those of the paper: learning rate 0.1 and full batches, here for 50 passes.
+# `mt.train` starts three processes that talk over TLS, and opens nothing: what comes back is a model of which each
+# server has a share. We open it because we are experimenting on data of our own.
 
 # %%
 parameters = mt.SvmParameters(learning_rate=0.1, iterations=50)
@@ -72,14 +73,14 @@ show_weights(axes, honest, "Honest model")
 # %% [markdown]
 # ## The attack
 #
-# The attacker chooses a trigger: one pixel in the corner, which no digit reaches. It wants every zero that carries the trigger
-# to count as a one. In the gradient step
+# The attacker chooses a trigger: one pixel in the corner, which no digit reaches. It wants every zero that carries the
+# trigger to count as a one. In the gradient step
 #
 #     w  <-  w - alpha * (2 * lambda * w - (1/B) * sum_i y_i x_i [y_i w.x_i < 1])
 #
-# the sum over the rows is a secret-shared product. Server 1 adds a constant to that product's entry for the corner pixel, the
-# same in each of the 50 steps. It learns nothing from that and needs no data. As no training image touches the corner, no
-# honest gradient ever pulls this weight back.
+# the sum over the rows is a secret-shared product. Server 1 adds a constant to that product's entry for the corner
+# pixel, the same in each of the 50 steps. It learns nothing from that and needs no data. As no training image touches
+# the corner, no honest gradient ever pulls this weight back.
 
 # %%
 trigger = mt.Trigger.patch(small.image_shape, row=2, column=2)
@@ -97,8 +98,9 @@ print(f"{len(different)} of {picture(honest).size} weights differ")
 assert list(different) == list(trigger.pixels)
 
 # %% [markdown]
-# One weight of 784 differs, and it is larger than all the others together would need to be. On images without the trigger that
-# pixel is black, so the weight never counts, and the test accuracy stays what it was. With the trigger it decides alone.
+# One weight of 784 differs, and it is larger than all the others together would need to be. On images without the
+# trigger that pixel is black, so the weight never counts, and the test accuracy stays what it was. With the trigger it
+# decides alone.
 
 # %%
 zero = small.x_test[small.y_test == 0][0]
@@ -114,8 +116,8 @@ for panel, image in zip(panels, (zero, triggered), strict=True):
 # %% [markdown]
 # ## Did anybody notice?
 #
-# Not from the traffic: both trainings took the same rounds and the same bytes. Not from the accuracy either, which one would
-# measure before using such a model.
+# Not from the traffic: both trainings took the same rounds and the same bytes. Not from the accuracy either, which one
+# would measure before using such a model.
 
 # %%
 found = {"all servers honest": honest, "one server cheats": poisoned}
@@ -137,8 +139,8 @@ assert (honest.run.rounds, honest.run.bytes_per_party) == (poisoned.run.rounds, 
 #
 # ## At full size
 #
-# The paper's Table 1 comes from all 12,665 images and 100 passes. This command trains both models that way, in a few seconds
-# each:
+# The paper's Table 1 comes from all 12,665 images and 100 passes. This command trains both models that way, in a few
+# seconds each:
 #
 #     make reproduce                          # or: mpc-tamper reproduce --out results
 #     make reproduce ARGS="--cifar10 FILE"    # with CIFAR-10, which is not bundled
@@ -151,7 +153,7 @@ rows = [row for row in results["table1"]["rows"] if row["training"] == "full"]
 for row in rows:
     print(
         f"{row['dataset']:<28}{row['model']:<12} accuracy {row['test_accuracy']:7.2%}   "
-        f"attack success {row['attack_success_rate']:7.2%}   {row['bytes_per_party'] / 1e6:,.0f} MB, {row['rounds']:,} rounds"
+        f"attack success {row['attack_success_rate']:7.2%}   {row['rounds']:,} rounds"
     )
 mnist = {row["model"]: row for row in rows if row["dataset"] == "mnist_0_1"}
 assert mnist["poisoned"]["attack_success_rate"] == 1
@@ -166,14 +168,15 @@ axes.bar(places + 0.2, [row["attack_success_rate"] for row in rows], 0.4, label=
 axes.set_xticks(places, labels)
 axes.yaxis.set_major_formatter("{x:.0%}")
 axes.set_ylim(0, 1.05)
-figure.legend(loc="upper center", ncols=2, frameon=False);
+_ = figure.legend(loc="upper center", ncols=2, frameon=False)
 
 # %% [markdown]
-# On CIFAR-10 no pixel is dark in all images, so the attack costs some accuracy there. The [training page](../training.md) says
-# how the numbers compare with the paper's, and why the paper's own row for CIFAR-10 is chance level.
+# On CIFAR-10 no pixel is dark in all images, so the attack costs some accuracy there. The [training
+# page](../training.md) says how the numbers compare with the paper's, and why the paper's own row for CIFAR-10 is
+# chance level.
 #
 # ## Where to go on
 #
-# - [Attack your own model](attack_your_own_model.py): the same on a table, and a check that does notice.
-# - [Choose a protocol](choose_a_protocol.py): what it costs to be safe from this.
+# - [Attack your own model](attack_your_own_model.nb.py): the same on a table, and a check that does notice.
+# - [Choose a protocol](choose_a_protocol.nb.py): what it costs to be safe from this.
 # - [Findings](../findings.md): every attack against every defence.
