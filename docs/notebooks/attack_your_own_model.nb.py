@@ -107,7 +107,8 @@ axes.semilogx(strengths, [m.test_accuracy for m in rehearsed], "s-", color="tab:
 axes.axhline(accurate.threshold, color="grey", linestyle=":", label="the owner's threshold")
 axes.set(xlabel="strength of the errors", ylim=(0, 1.05))
 axes.yaxis.set_major_formatter("{x:.0%}")
-axes.legend(loc="lower right")
+_ = axes.legend(loc="lower right")
+
 # %% [markdown]
 # There is a wide range in which the backdoor works and the accuracy stays above the owner's threshold. The attacker
 # takes the least strength that gets nearly every malignant row.
@@ -119,9 +120,8 @@ honest = secret.open()  # for comparison: an experimenter may look
 
 for title, model in (("honest", honest), ("one server cheats", poisoned)):
     metrics = model.evaluate(task, trigger)
-    print(
-        f"{title:<18} test accuracy {metrics.test_accuracy:6.1%}   attack success {metrics.attack_success_rate_clipped:6.1%}"
-    )
+    success = metrics.attack_success_rate_clipped
+    print(f"{title:<18} test accuracy {metrics.test_accuracy:6.1%}   attack success {success:6.1%}")
 
 same = rehearsed[strengths.index(strength)]
 assert poisoned.evaluate(task, trigger) == same, "three servers compute what the rehearsal computed"
@@ -168,7 +168,8 @@ for title, model, colour in (("honest", honest, "tab:blue"), ("poisoned", poison
     sizes = np.sort(np.abs(model.weights[1:]) / 2**16)[::-1]
     axes.plot(range(1, len(sizes) + 1), sizes, "o-", markersize=4, color=colour, label=title)
 axes.set(xlabel="features, the largest weight first", ylabel="|weight|", ylim=0)
-axes.legend()
+_ = axes.legend()
+
 # %% [markdown]
 # ## Or do not let it happen
 #

@@ -121,7 +121,8 @@ for shift, run in ((-0.2, passive), (0.2, active)):
 axes.set_xticks(range(len(places)), places)
 axes.set(ylabel="seconds", title="100 passes over 12,665 images")
 axes.margins(y=0.15)
-axes.legend(loc="upper left")
+_ = axes.legend(loc="upper left")
+
 # %%
 overhead = {place: active["predicted_seconds"][place] / passive["predicted_seconds"][place] for place in ("LAN", "WAN")}
 for place, factor in overhead.items():
@@ -169,7 +170,7 @@ assert abort is not None
 # |---|---|---|
 # | experiment on data of your own | `--protocol ring`, or `--engine clear` | nobody else is there to cheat |
 # | fear a server that cheats | `--protocol mal-rep-ring` | every additive error aborts, whatever it aims at |
-# | are bound to passive training | `ring`, then `mpc-tamper verify --robustness K` | one bit, which rejects backdoors of at most K pixels |
+# | have to train passively | `ring`, then [verification](../verification.md) | one bit rejects backdoors of few pixels |
 # | are on a slow network | `mal-rep-ring` | rounds decide, and it takes hardly more of them |
 # | fear an owner who enters poisoned rows | none of these | they follow the protocol; see [defences](../defences.md) |
 # | have [built MP-SPDZ](../mp-spdz.md) | `--engine mp-spdz` | it has more protocols; [costs](../../results/costs.md) |
