@@ -170,7 +170,7 @@ assert abort is not None
 # |---|---|---|
 # | experiment on data of your own | `--protocol ring`, or `--engine clear` | nobody else is there to cheat |
 # | fear a server that cheats | `--protocol mal-rep-ring` | every additive error aborts, whatever it aims at |
-# | have to train passively | `ring`, then [verification](../verification.md) | one bit rejects backdoors of few pixels |
+# | have to train passively | `ring`, then [verification](../verification.md) | one bit rejects small backdoors |
 # | are on a slow network | `mal-rep-ring` | rounds decide, and it takes hardly more of them |
 # | fear an owner who enters poisoned rows | none of these | they follow the protocol; see [defences](../defences.md) |
 # | have [built MP-SPDZ](../mp-spdz.md) | `--engine mp-spdz` | it has more protocols; [costs](../../results/costs.md) |

@@ -31,7 +31,7 @@ python_use_unqualified_type_names = True
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4
 copybutton_prompt_text = "$ "  # is not copied
-nb_custom_formats = {".nb.py": ["notebooks.read"]}  # with their outputs
+nb_custom_formats = {".nb.py": "notebooks.read"}  # with their outputs
 nb_execution_mode = "off"
 
 html_theme = "furo"
