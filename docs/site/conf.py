@@ -33,6 +33,7 @@ myst_heading_anchors = 4
 copybutton_prompt_text = "$ "  # is not copied
 nb_custom_formats = {".nb.py": "notebooks.read"}  # with their outputs
 nb_execution_mode = "off"
+nb_merge_streams = True
 
 html_theme = "furo"
 html_title = f"{project} {release}"

@@ -27,7 +27,8 @@ TIMEOUT_SECONDS = 300
 
 def run(path: Path) -> NotebookNode:
     """The notebook with its outputs, which are also kept. Raises CellExecutionError where a cell fails."""
-    notebook = jupytext.read(path)
+    text = path.read_text(encoding="utf-8")
+    notebook = jupytext.reads(text, "py:percent")
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(
             notebook,
@@ -36,7 +37,7 @@ def run(path: Path) -> NotebookNode:
             extra_arguments=["--log-level=ERROR"],
         )
         client.execute(env=_environment(folder))
-    notebook.metadata[MADE_FROM] = _digest(path.read_text(encoding="utf-8"))
+    notebook.metadata[MADE_FROM] = _digest(text)
     KEPT.mkdir(parents=True, exist_ok=True)
     nbformat.write(notebook, kept_as(path))
     return notebook
