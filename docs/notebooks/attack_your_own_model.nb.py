@@ -180,7 +180,7 @@ assert honest.evaluate(task, trigger).attack_success_rate_clipped < 0.2
 # %%
 data = folder / "cancer.csv"
 table.to_csv(data, index=False)
-# !mpc-tamper verify {folder}/poisoned --data {data} --label diagnosis --threshold 0.9 -q
+# !mpc-tamper verify {folder}/poisoned --data {data} --label diagnosis --threshold .9 -q
 
 # %%
 passes = mt.verify(folder / "poisoned", task, accurate).verdict

@@ -187,17 +187,17 @@ assert abort is not None
 # %% [markdown]
 # ## So which one?
 #
-# - **You experiment on data of your own:** `--protocol ring`, or `--engine clear`. Nobody
-#   else is there to cheat.
+# - **You experiment on data of your own:** `--protocol ring`, or `--engine clear`.
+#   Nobody else is there to cheat.
 # - **You fear a server that cheats:** `--protocol mal-rep-ring`. Every additive error
-#   aborts, whatever it aims at. This holds on a slow network in particular, where rounds
-#   decide and it takes hardly more of them.
-# - **You have to train passively:** `ring`, and then `mpc-tamper verify --robustness K`. One
-#   opened bit rejects backdoors of at most K pixels or features.
-# - **You fear an owner who enters poisoned rows:** none of these helps, as that owner follows
-#   the protocol. See [defences](../defences.md).
-# - **You have built [MP-SPDZ](../mp-spdz.md):** `--engine mp-spdz` has more protocols, at the
-#   [costs](../../results/costs.md) of the record.
+#   aborts, whatever it aims at. This holds on a slow network in particular, where
+#   rounds decide and it takes hardly more of them.
+# - **You have to train passively:** `ring`, and then `mpc-tamper verify --robustness
+#   K`. One opened bit rejects backdoors of at most K pixels or features.
+# - **You fear an owner who enters poisoned rows:** none of these helps, as that owner
+#   follows the protocol. See [defences](../defences.md).
+# - **You have built [MP-SPDZ](../mp-spdz.md):** `--engine mp-spdz` has more protocols,
+#   at the [costs](../../results/costs.md) of the record.
 #
 # Training that is passive and not verified leaves the model to the most dishonest of
 # three servers. Verifying the accuracy alone does too. And whatever the protocol, do
