@@ -12,9 +12,11 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_DOCS := $(VENV)/.installed-docs
+SPHINX = $(BIN)/python -m sphinx --conf-dir docs/site --doctree-dir build/doctrees --fail-on-warning --keep-going --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help reproduce bench costs matrix accuracy faults report test test-fast lint clean
+.PHONY: help reproduce bench costs matrix accuracy faults report test test-fast lint site notebooks links clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +54,15 @@ lint: $(INSTALLED_DEV)  ## ruff, its formatter, mypy and, where there is one for
 	$(BIN)/mypy
 	if test -x $(BIN)/hadolint; then $(BIN)/hadolint docker/Dockerfile; fi
 
+site: $(INSTALLED_DOCS)  ## all pages, notebooks and references to read in a browser, into build/site/index.html
+	$(SPHINX) --builder html . build/site
+
+notebooks: $(INSTALLED_DOCS)  ## run docs/notebooks/, into build/notebooks/*.ipynb with figures; ARGS="choose_a_protocol"
+	$(BIN)/python docs/site/notebooks.py $(ARGS)
+
+links: $(INSTALLED_DOCS)  ## whether the pages' links to other sites still lead somewhere; needs the network
+	$(SPHINX) --builder linkcheck . build/links
+
 clean:  ## remove .venv, caches and runs/; results/ and data/ stay
 	rm -rf $(VENV) runs build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache *.egg-info
 	find orchestrator tests -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -69,4 +80,8 @@ $(INSTALLED): pyproject.toml
 
 $(INSTALLED_DEV): pyproject.toml $(INSTALLED)
 	$(PIP) install --quiet --editable ".[dev]"
+	@touch $@
+
+$(INSTALLED_DOCS): pyproject.toml $(INSTALLED)
+	$(PIP) install --quiet --editable ".[docs]"
 	@touch $@

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import mpc_tamper as mt
+from mpc_tamper.scenarios.scenario import Trial
 from tests.support.digits import stripes
 from tests.support.in_memory import InMemoryRep3
 from tests.support.places import ROOT
@@ -82,6 +83,39 @@ def test_a_linear_model_of_three_classes_is_trained_attacked_and_verified(tmp_pa
     assert [e.index for e in poisoned.run.spec.corruption.plan] == [16 * 3 + 2]  # the pixel's weight for class 2
     assert mt.verify(tmp_path / "poisoned", task, mt.AccuracyThreshold(0.99), engine=engine).verdict.passed
     assert not mt.verify(tmp_path / "poisoned", task, mt.PixelRobustness(1, 0.9), engine=engine).verdict.passed
+
+
+class Raised:
+    """The bias goes up in every step."""
+
+    additive = True
+    needs = frozenset({mt.Capability.UPDATE_ERRORS})
+
+    def prepare(self, scenario: mt.Scenario, trial: Trial) -> mt.Attempt:
+        direction = np.zeros(scenario.features.size + 1)
+        direction[0] = 256
+        plan = scenario.errors.shift(direction, strength=10.0)
+        attempt = mt.Attempt.in_training(plan, mt.place_patch(scenario, 1), scenario.task, {"strength": 10.0})
+        assert trial(attempt).attack_success_rate == 1
+        return attempt
+
+
+def test_an_attack_of_ones_own_is_tried(tiny_task: mt.Task) -> None:
+    engine = InMemoryRep3()
+    passive = mt.try_attack(tiny_task, Raised(), PARAMETERS, engine=engine, corrupt_party=2)
+    assert passive.metrics is not None
+    assert passive.metrics.attack_success_rate == 1
+    assert (passive.abort, passive.verification, passive.stopped) == (None, None, False)
+    checked = mt.try_attack(tiny_task, Raised(), PARAMETERS, engine=engine, defence="accuracy", threshold=0.9)
+    assert checked.stopped
+    own = mt.Defence(check=mt.AccuracyThreshold(0.5))
+    assert not mt.try_attack(tiny_task, Raised(), PARAMETERS, engine=engine, defence=own).stopped
+    active = mt.try_attack(tiny_task, Raised(), PARAMETERS, engine=engine, defence="active")
+    assert active.stopped
+    assert isinstance(active.abort, mt.ProtocolAbort)
+    assert active.opened is None
+    with pytest.raises(mt.ParameterError, match="threshold: expected a defence by its name"):
+        mt.try_attack(tiny_task, Raised(), PARAMETERS, defence=own, threshold=0.9)
 
 
 def test_run(tmp_path: Path) -> None:

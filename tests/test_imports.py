@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "studies": SCENARIOS | {"attacks", "defences", "report"},
     "clients": SCENARIOS,
     "api": SCENARIOS | {"attacks", "defences", "clients"},
+    "attempts": SCENARIOS | {"defences", "studies", "api"},  # what the public interface takes from studies
     "sklearn": MODELS | {"workflows", "api"},
     "testing": SCENARIOS | {"attacks", "defences"},  # for tests of others' attacks, defences and models
     "cli": SCENARIOS | {"attacks", "defences", "studies", "clients", "report"},

@@ -8,8 +8,9 @@
     poisoned = mt.attack(task, trigger, corrupt_party=1)
     print(honest.evaluate(task, trigger), poisoned.evaluate(task, trigger))
 
-Everything that is needed to load a task, train, open, attack, verify, query and read a result is here, by name; nothing
-below this package has to be imported. Engines are given by name ("rep3", "clear", "mp-spdz") or as objects.
+Everything that is needed to load a task, train, open, attack, verify, query, read a result and write an attack is here,
+by name; nothing below this package has to be imported. Engines are given by name ("rep3", "clear", "mp-spdz") or as
+objects.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 
 if TYPE_CHECKING:
     from mpc_tamper.api import attack, open_model, query, read_results, run, train, verify
+    from mpc_tamper.attacks.patch import place_features, place_patch
+    from mpc_tamper.attempts import Tried, try_attack
     from mpc_tamper.core.progress import Progress
     from mpc_tamper.datasets.load import load_tables, load_task
     from mpc_tamper.datasets.rows import first_rows
@@ -41,18 +44,22 @@ if TYPE_CHECKING:
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.datasets.trigger import Trigger
     from mpc_tamper.defences.accuracy import AccuracyThreshold
+    from mpc_tamper.defences.base import Defence
     from mpc_tamper.defences.patch_scan import PatchScan
     from mpc_tamper.defences.robustness import PixelRobustness
     from mpc_tamper.engines.base import Engine
     from mpc_tamper.engines.registry import get_engine
+    from mpc_tamper.models.capabilities import Capability
     from mpc_tamper.models.checks import Verdict
     from mpc_tamper.models.linear_svm.parameters import Loss, Schedule, SvmParameters
     from mpc_tamper.models.metrics import Metrics
     from mpc_tamper.models.mlp.parameters import MlpParameters, Start
     from mpc_tamper.runs.corruption import Corruption
+    from mpc_tamper.runs.network import Network, read_network
     from mpc_tamper.runs.owners import ClientRows, Owners
     from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
     from mpc_tamper.runs.result import RunResult
+    from mpc_tamper.scenarios.scenario import Attack, Attempt, Scenario
     from mpc_tamper.workflows.training import SecretModel, TrainedModel
     from mpc_tamper.workflows.verification import Verification
 
@@ -63,7 +70,10 @@ _PLACES = {
     "read_results": "api",
     "run": "api",
     "train": "api",
+    "try_attack": "attempts",
     "verify": "api",
+    "place_features": "attacks.patch",
+    "place_patch": "attacks.patch",
     "Progress": "core.progress",
     "load_tables": "datasets.load",
     "load_task": "datasets.load",
@@ -79,10 +89,12 @@ _PLACES = {
     "Task": "datasets.task",
     "Trigger": "datasets.trigger",
     "AccuracyThreshold": "defences.accuracy",
+    "Defence": "defences.base",
     "PatchScan": "defences.patch_scan",
     "PixelRobustness": "defences.robustness",
     "Engine": "engines.base",
     "get_engine": "engines.registry",
+    "Capability": "models.capabilities",
     "Verdict": "models.checks",
     "Loss": "models.linear_svm.parameters",
     "Schedule": "models.linear_svm.parameters",
@@ -91,12 +103,18 @@ _PLACES = {
     "MlpParameters": "models.mlp.parameters",
     "Start": "models.mlp.parameters",
     "Corruption": "runs.corruption",
+    "Network": "runs.network",
+    "read_network": "runs.network",
     "ClientRows": "runs.owners",
     "Owners": "runs.owners",
     "EVERY": "runs.plan",
     "AdditiveError": "runs.plan",
     "AdditiveErrorPlan": "runs.plan",
     "RunResult": "runs.result",
+    "Attack": "scenarios.scenario",
+    "Attempt": "scenarios.scenario",
+    "Scenario": "scenarios.scenario",
+    "Tried": "attempts",
     "SecretModel": "workflows.training",
     "TrainedModel": "workflows.training",
     "Verification": "workflows.verification",
@@ -107,16 +125,21 @@ __all__ = [
     "AccuracyThreshold",
     "AdditiveError",
     "AdditiveErrorPlan",
+    "Attack",
+    "Attempt",
+    "Capability",
     "ClientRows",
     "Column",
     "Corruption",
     "DataError",
+    "Defence",
     "Engine",
     "EngineName",
     "EngineUnavailable",
     "Loss",
     "Metrics",
     "MlpParameters",
+    "Network",
     "Owners",
     "ParameterError",
     "PartyError",
@@ -129,6 +152,7 @@ __all__ = [
     "ProtocolName",
     "Reading",
     "RunResult",
+    "Scenario",
     "Schedule",
     "Schema",
     "SecretModel",
@@ -137,6 +161,7 @@ __all__ = [
     "TamperError",
     "Task",
     "TrainedModel",
+    "Tried",
     "Trigger",
     "UsageError",
     "Verdict",
@@ -147,14 +172,18 @@ __all__ = [
     "load_tables",
     "load_task",
     "open_model",
+    "place_features",
+    "place_patch",
     "query",
     "read_labelled",
+    "read_network",
     "read_results",
     "read_schema",
     "read_unlabelled",
     "run",
     "table_task",
     "train",
+    "try_attack",
     "verify",
     "write_schema",
 ]

@@ -64,7 +64,7 @@ def train(
     Raises ParameterError before anything starts where a public bound does not fit, ProtocolAbort where an active
     protocol caught the errors, and PartyErrors.
     """
-    kind, runs_on, place = get_model(model), _engine(engine), None if run_dir is None else Path(run_dir)
+    kind, runs_on, place = get_model(model), engine_of(engine), None if run_dir is None else Path(run_dir)
     access = None
     parameters = kind.parameters() if parameters is None else parameters
     if isinstance(owners, ClientRows):
@@ -139,7 +139,7 @@ def open_model(
     """Open the model that a training left in run_dir, for analysis. See SecretModel.open() for what that gives away."""
     return opened(
         shares_of(Path(run_dir)),
-        engine=_engine(engine),
+        engine=engine_of(engine),
         insecure_rows_of_clients=insecure_rows_of_clients,
         progress=progress,
     )
@@ -168,7 +168,7 @@ def verify(
         task.x_test,
         task.y_test,
         check,
-        engine=_engine(engine),
+        engine=engine_of(engine),
         channels=task.channels,
         protocol=_protocol(protocol),
         secret_owner=secret_owner,
@@ -193,7 +193,7 @@ def query(pixels: np.ndarray, service_dir: str | Path, *, timeout_seconds: float
         pixels,
         read_hosts(folder / HOSTS),
         folder,
-        engine=_engine(service.engine),
+        engine=engine_of(service.engine),
         classes=service.classes,
         timeout_seconds=timeout_seconds,
     )
@@ -239,7 +239,7 @@ def run(
             timeout_seconds=timeout_seconds,
             clients=client_access(args),
         )
-        runs_on = _engine(engine)
+        runs_on = engine_of(engine)
         count_run(spec, range(PARTIES), max_verdicts, insecure_passive=insecure_passive)
         return runs_on.run(spec)
 
@@ -263,7 +263,8 @@ def read_results(folder: str | Path = "results") -> dict[str, Any]:
     return records
 
 
-def _engine(engine: EngineLike) -> Engine:
+def engine_of(engine: EngineLike) -> Engine:
+    """An engine by its name, or as it is."""
     if isinstance(engine, Engine):
         return engine
     if engine not in set(EngineName):
