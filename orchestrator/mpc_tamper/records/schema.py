@@ -132,7 +132,7 @@ class Schema:
         try:
             msgspec.convert(record, self.shapes[version - 1])
         except msgspec.ValidationError as exc:
-            reason = _in_words(str(exc))
+            reason = in_words(str(exc))
             if self.what:
                 reason = reason.replace("expected ", f"expected {self.what} with ", 1)
             raise self._refused(where, reason, advice) from exc
@@ -161,7 +161,7 @@ def name_of(record: Any) -> str | None:
     return None if found is None else found[1]
 
 
-def _in_words(message: str) -> str:
+def in_words(message: str) -> str:
     """'expected int at found[3].row, got str', of what msgspec says."""
     found = _PLACE.fullmatch(message)
     said, place = (found[1], found[2] or "") if found else (message, "")
