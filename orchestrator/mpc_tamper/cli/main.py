@@ -18,6 +18,7 @@ from mpc_tamper.cli import (
     console,
     costs,
     datasets,
+    export,
     faults,
     hosts,
     leaks,
@@ -25,6 +26,7 @@ from mpc_tamper.cli import (
     program,
     pruning,
     results,
+    schema,
     training,
     verify,
 )
@@ -67,7 +69,9 @@ app.command("query")(clients.query)
 app.command("contribute", cls=renamed({"--rows": "--only-rows"}))(clients.contribute)
 app.command("client-certificate")(clients.client_certificate)
 app.add_typer(datasets.app, name="datasets")
+app.command("schema")(schema.schema)
 app.add_typer(leaks.app, name="leak")
+app.add_typer(export.app, name="export")
 
 
 @app.command()
