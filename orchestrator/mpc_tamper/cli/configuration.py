@@ -185,7 +185,7 @@ def _of_command(ctx: typer.Context, file: Path, content: Mapping[str, Any]) -> M
         return content
     if options:
         raise UsageError(
-            f"{file}: {options[0]}: expected options in tables, or no tables, got both; put it into a table"
+            f"{file}: {options[0]}: expected options in tables or no tables, got both; put it into a table"
         )
     possible, command = set(_configurable(ctx.find_root().command)), _command(ctx)
     tables = dict(_tables(file, content, possible))
