@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.base import OpenedModel
 from mpc_tamper.models.checks import Check
 from mpc_tamper.models.registry import DEFAULT, get_model
+from mpc_tamper.records.registry import read_record
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.owners import ClientRows, Owners
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
@@ -247,17 +247,13 @@ def run(
 def read_results(folder: str | Path = "results") -> dict[str, Any]:
     """The records of a results folder by file name without its ending, such as "table1": JSON as it stands.
 
-    A record in lines (matrix.jsonl) is a list of its lines. Raises DataError where a file is damaged or none is there.
+    A record in lines (matrix.jsonl) is a list of its lines. Raises DataError where a file is damaged, or not of the
+    schema that its name promises or that it states, or where none is there.
     """
     place = Path(folder)
     records: dict[str, Any] = {}
     for path in sorted([*place.glob("*.json"), *place.glob("*.jsonl")]):
-        try:
-            text = path.read_text(encoding="utf-8")
-            in_lines = path.suffix == ".jsonl"
-            records[path.stem] = [json.loads(line) for line in text.splitlines()] if in_lines else json.loads(text)
-        except (OSError, ValueError) as exc:
-            raise DataError(f"{path}: expected a record of mpc-tamper: {exc}; write it again") from exc
+        records[path.stem] = read_record(path)
     if not records:
         raise DataError(f"{place}: expected records of mpc-tamper (table1.json, matrix.jsonl, ...), got none")
     return records

@@ -168,14 +168,14 @@ def test_figure_of_grey_and_of_colour_images(shape: tuple[int, ...]) -> None:
 
 
 def test_records_that_are_missing_or_foreign(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"table1\.json: expected a JSON record"):
+    with pytest.raises(DataError, match=r"table1\.json: expected a record of mpc-tamper reproduce, got no such file"):
         write_report(tmp_path)
     (tmp_path / "table1.json").write_text("[]")
-    with pytest.raises(DataError, match="expected a JSON object, got list"):
+    with pytest.raises(DataError, match="a JSON object, got a list"):
         write_report(tmp_path)
     for name in ("table1.json", "figure1.json"):
         (tmp_path / name).write_text("{}")
-    with pytest.raises(DataError, match="expected the records of a run of reproduce"):
+    with pytest.raises(DataError, match=r"table1\.json: expected a field rows, got none; restore"):
         write_report(tmp_path)
     assert not (tmp_path / "table1.md").exists()
 

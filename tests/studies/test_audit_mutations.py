@@ -13,7 +13,6 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.protocol import active
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.proof import bits, integers, transcript
-from mpc_tamper.engines.rep3.protocol.proof.record import Record
 from mpc_tamper.engines.rep3.transport.finality import Finality
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.audit.campaign import audit

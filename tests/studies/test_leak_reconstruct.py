@@ -125,7 +125,7 @@ def test_what_there_is_not(four: Task, tmp_path: Path) -> None:
         reconstruct_rows(engine, tmp_path, task=four, rows=60, parameters=SMALL, corrupt_party=3)
     assert not list(tmp_path.iterdir())
     (tmp_path / LEAK_RECONSTRUCT_JSON).write_text("{}")
-    with pytest.raises(DataError, match="expected a record of mpc-tamper leak reconstruct"):
+    with pytest.raises(DataError, match=r"expected a field dataset, got none; .*run mpc-tamper leak reconstruct again"):
         write_leak_reconstruct(tmp_path)
 
 

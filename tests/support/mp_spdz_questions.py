@@ -57,7 +57,7 @@ def answers(
 ) -> list[list[int]]:
     """What one known client is told of each image.  call_at: the call of a session of so many queries at this port."""
     base = free_ports()
-    identities, clients = write_hand_out(folder, base, "service.json", {})
+    identities, clients = write_hand_out(folder, base, "service.json", "{}")
     write_certificate(NAMED_CLIENT, clients / f"{NAMED_CLIENT}.key", clients / f"{NAMED_CLIENT}.pem", 1)
     (folder / "known").mkdir()
     shutil.copy(clients / f"{NAMED_CLIENT}.pem", folder / "known")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.options import QuietOption
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import EngineName
 
 
+@configured()
 def accuracy(
     fashion: Annotated[
         Path | None,
@@ -29,11 +32,20 @@ def accuracy(
     ] = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Train at default settings on many data sets, and compare with scikit-learn's LinearSVC: accuracy.json, .md."""
     from mpc_tamper.report.accuracy import ACCURACY_MARKDOWN
     from mpc_tamper.studies.accuracy import study_accuracy
 
     with shown(quiet=quiet) as progress:
-        study_accuracy(out, fashion=fashion, only=only or (), engine=engine, progress=progress)
+        study_accuracy(
+            out,
+            fashion=fashion,
+            only=only or (),
+            engine=engine,
+            configuration=configuration,
+            progress=progress,
+        )
     console.say((out / ACCURACY_MARKDOWN).read_text(encoding="utf-8"))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.options import JobsOption, QuietOption, SchedulerOption
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.errors import ParameterError
@@ -17,6 +19,7 @@ from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import EngineName
 
 
+@configured("jobs")
 def costs(
     engine: Annotated[
         list[EngineName] | None,
@@ -44,6 +47,8 @@ def costs(
     scheduler: SchedulerOption = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Measure seconds, bytes and rounds of each way to a model, by protocol. Writes costs.json, .md and .png.
 
@@ -70,9 +75,10 @@ def costs(
         )
     names = engine or [EngineName.REP3, *([EngineName.MP_SPDZ] if os.environ.get("MP_SPDZ_HOME") else [])]
     runs_jobs, engines = schedulers.scheduler(jobs, scheduler), [get_engine(name) for name in dict.fromkeys(names)]
+    asked = {"costs": configuration["costs"] | {"engine": [str(name) for name in dict.fromkeys(names)]}}
     if runs_jobs.apart:
         with shown(quiet=quiet) as progress:
-            counts(engines, out, grid=grid, scheduler=runs_jobs, progress=progress)
+            counts(engines, out, grid=grid, scheduler=runs_jobs, configuration=asked, progress=progress)
         console.say((out / COUNTS_MARKDOWN).read_text(encoding="utf-8"))
         console.say(f"written to {out}: {', '.join(COUNTS)}")
         return
@@ -82,6 +88,7 @@ def costs(
             out,
             grid=grid,
             check=not quick,
+            configuration=asked,
             progress=progress,
         )
     console.say((out / COSTS_MARKDOWN).read_text(encoding="utf-8"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.options import QuietOption
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
@@ -19,6 +21,7 @@ _STATE = "MPC_TAMPER_STATE"  # what the campaign verifies is not counted with wh
 VIOLATED = 1  # exit code where something did not hold
 
 
+@configured("jobs")
 def faults(
     minutes: Annotated[float, typer.Option("--minutes", min=0.1, help="How long to go on.")] = 10.0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the faults, programs and moments.")] = 1,
@@ -31,6 +34,8 @@ def faults(
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="How many commands run at a time.")] = 6,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Strike random runs on rep3 with random faults and check how they end. Writes faults.jsonl and faults.md.
 
@@ -49,7 +54,15 @@ def faults(
             records = [campaign.one(engine, seed, number) for number in only]
         else:
             console.note(f"seed {seed}")
-            records = campaign.campaign(engine, out, minutes=minutes, seed=seed, jobs=jobs, progress=progress)
+            records = campaign.campaign(
+                engine,
+                out,
+                minutes=minutes,
+                seed=seed,
+                jobs=jobs,
+                configuration=configuration,
+                progress=progress,
+            )
     if only:
         console.say(json.dumps(records, indent=2))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.data_options import TableOptions
 from mpc_tamper.cli.options import (
     ClassesOption,
@@ -58,6 +59,7 @@ def leak() -> None:
 
 
 @app.command("row")
+@configured()
 @with_options(TableOptions)
 def row(
     options: TableOptions,
@@ -75,6 +77,8 @@ def row(
     scheduler: SchedulerOption = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Read chosen training rows off models that are opened after passive training, by errors at MARGIN alone."""
     from mpc_tamper.engines.registry import get_engine
@@ -93,6 +97,7 @@ def row(
             corrupt_party=corrupt_party,
             seed=seed,
             scheduler=schedulers.scheduler(jobs, scheduler),
+            configuration=configuration,
             progress=progress,
         )
     console.say((out / LEAK_ROW_MARKDOWN).read_text(encoding="utf-8"))
@@ -118,7 +123,15 @@ class NetworkLeakOptions(TableOptions):
     out: OutOption = Path("results")
     quiet: QuietOption = False
 
-    def study(self, leak: Callable[..., Any], markdown: str, *, hidden: int, count: int) -> None:
+    def study(
+        self,
+        leak: Callable[..., Any],
+        markdown: str,
+        configuration: Mapping[str, Any],
+        *,
+        hidden: int,
+        count: int,
+    ) -> None:
         """Run it, and print its table.  leak: reconstruct_rows or ask_membership.  markdown: the file of the table."""
         from mpc_tamper.engines.registry import get_engine
         from mpc_tamper.studies.sweeps import schedulers
@@ -137,26 +150,31 @@ class NetworkLeakOptions(TableOptions):
                 corrupt_party=self.corrupt_party,
                 seed=self.seed,
                 scheduler=schedulers.scheduler(self.jobs, self.scheduler),
+                configuration=configuration,
                 progress=progress,
             )
         console.say((self.out / markdown).read_text(encoding="utf-8"))
 
 
 @app.command("reconstruct")
+@configured()
 @with_options(NetworkLeakOptions)
 def reconstruct(
     options: NetworkLeakOptions,
     hidden: HiddenOption = 64,
     count: Annotated[int, typer.Option("--count", min=1, help="How many rows are read, drawn with the seed.")] = 32,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Read many training rows off one opened network that stays accurate, and try defences against it."""
     from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_MARKDOWN
     from mpc_tamper.studies.leaks.reconstruct import reconstruct_rows
 
-    options.study(reconstruct_rows, LEAK_RECONSTRUCT_MARKDOWN, hidden=hidden, count=count)
+    options.study(reconstruct_rows, LEAK_RECONSTRUCT_MARKDOWN, configuration, hidden=hidden, count=count)
 
 
 @app.command("membership")
+@configured()
 @with_options(NetworkLeakOptions)
 def membership(
     options: NetworkLeakOptions,
@@ -165,12 +183,14 @@ def membership(
         int,
         typer.Option("--count", min=1, help="How many members, and how many others, are asked about."),
     ] = 50,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Ask a secret network for the class of an image, and learn whether it was among the training rows."""
     from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_MARKDOWN
     from mpc_tamper.studies.leaks.membership import ask_membership
 
-    options.study(ask_membership, LEAK_MEMBERSHIP_MARKDOWN, hidden=hidden, count=count)
+    options.study(ask_membership, LEAK_MEMBERSHIP_MARKDOWN, configuration, hidden=hidden, count=count)
 
 
 def _parameters(hidden: int, epochs: int, start: str, seed: int) -> MlpParameters:

@@ -19,6 +19,7 @@ from mpc_tamper.cli import (
     console,
     costs,
     datasets,
+    export,
     faults,
     hosts,
     leaks,
@@ -27,6 +28,7 @@ from mpc_tamper.cli import (
     pruning,
     report,
     results,
+    schema,
     training,
     verify,
 )
@@ -70,6 +72,7 @@ for _name, _command, _panel, _old_names in (
     ("faults", faults.faults, _STUDIES, {}),
     ("audit", audit.audit, _STUDIES, {}),
     ("report", report.report, _STUDIES, {}),
+    ("schema", schema.schema, _STUDIES, {}),
     ("run", program.run, _PROGRAMS, {}),
     ("party", hosts.party, _PROGRAMS, {}),
     ("certificate", hosts.certificate, _PROGRAMS, {}),
@@ -78,6 +81,7 @@ for _name, _command, _panel, _old_names in (
     app.command(_name, cls=renamed(_old_names), rich_help_panel=_panel)(_command)
 app.add_typer(datasets.app, name="datasets", rich_help_panel=_TRAINING)
 app.add_typer(leaks.app, name="leak", rich_help_panel=_STUDIES)
+app.add_typer(export.app, name="export", rich_help_panel=_STUDIES)
 
 
 @app.command(rich_help_panel=_ABOUT)
@@ -104,7 +108,7 @@ def options_of_no_command(
     """Nothing else: each command has options of its own."""
 
 
-for _app in (app, datasets.app, leaks.app):
+for _app in (app, datasets.app, export.app, leaks.app):
     for _registered in _app.registered_commands:
         if _registered.callback is not None:
             _registered.callback = with_verbosity(_registered.callback)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.data_options import TableOptions
 from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import (
@@ -42,6 +44,7 @@ QuickOption = Annotated[
 ]
 
 
+@configured()
 @with_options(TableOptions)
 def matrix(
     options: TableOptions,
@@ -100,6 +103,8 @@ def matrix(
     scheduler: SchedulerOption = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Run every attack against every defence: matrix.jsonl, .csv, .md and pictures. An interrupted run continues.
 
@@ -167,6 +172,7 @@ def matrix(
             seeds=range(seeds or 1),
             name=name,
             scheduler=runs_jobs,
+            configuration=configuration,
             progress=progress,
         )
     console.say((out / f"{name}{MARKDOWN}").read_text(encoding="utf-8"))
@@ -231,6 +237,7 @@ def rerun(
         raise typer.Exit(DIFFERENT)
 
 
+@configured()
 def probe(
     questions: Annotated[
         int, typer.Option("--questions", min=1, help="How many verdicts to ask for, for each method and class.")
@@ -244,6 +251,8 @@ def probe(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the values compared and the rows asked for.")] = 1,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Measure how errors inside a comparison depend on the secret, and what a verdict then tells about a row."""
     from mpc_tamper.engines.registry import get_engine
@@ -258,6 +267,7 @@ def probe(
             questions=questions,
             corrupt_party=corrupt_party,
             seed=seed,
+            configuration=configuration,
             progress=progress,
         )
     console.say((out / PROBING_MARKDOWN).read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
@@ -16,7 +16,9 @@ from mpc_tamper.runs.protocols import ProtocolName
 if TYPE_CHECKING:
     from mpc_tamper.datasets.task import Task
     from mpc_tamper.engines.base import Engine
+    from mpc_tamper.records.schema import Schema
 
+RECORD = "record.json"  # in the folder of --out
 DefenceOption = Annotated[
     str | None,
     typer.Option("--defence", metavar="NAME", help="Defend the training by what the registry has under this name."),
@@ -86,8 +88,9 @@ def run_named(
     corrupt_party: int,
 ) -> None:
     """An attack by its name, with a strength that it finds itself. Prints verdict, success and costs."""
-    from mpc_tamper.core.files import check_folder, write_atomically
+    from mpc_tamper.core.files import check_folder
     from mpc_tamper.models.registry import get_model
+    from mpc_tamper.records.trainings import NAMED_ATTACK
     from mpc_tamper.studies.environment import environment
     from mpc_tamper.studies.single import NO_DEFENCE, attack_once
 
@@ -109,11 +112,7 @@ def run_named(
             corrupt_party=corrupt_party,
             progress=progress,
         )
-    record = json.dumps(found | {"environment": environment()}, indent=2)
-    if options.out is not None:
-        write_atomically(options.out / "record.json", record + "\n", public=True)
-    if options.as_json:
-        console.say(record)
+    if written(NAMED_ATTACK, found | {"environment": environment()}, options):
         return
     _line("attack", name)
     _line("defence", found["defence"])
@@ -139,9 +138,9 @@ def train_with_defence(
     opened: bool,
 ) -> None:
     """An honest training with a defence of the registry; its model stays secret unless it is opened."""
-    from mpc_tamper.core.files import write_atomically
     from mpc_tamper.models.features import Pixels
     from mpc_tamper.models.registry import get_model
+    from mpc_tamper.records.trainings import DEFENDED_TRAINING
     from mpc_tamper.scenarios.scenario import Scenario
     from mpc_tamper.scenarios.secret_training import train_defended
     from mpc_tamper.studies.environment import environment
@@ -174,11 +173,7 @@ def train_with_defence(
         "rounds": sum(run.rounds for run in runs),
         "environment": environment(),
     }
-    text = json.dumps(record, indent=2)
-    if options.out is not None:
-        write_atomically(options.out / "record.json", text + "\n", public=True)
-    if options.as_json:
-        console.say(text)
+    if written(DEFENDED_TRAINING, record, options):
         return
     for key, value in record.items():
         if key not in ("data_sha256", "environment", "weights_sha256"):
@@ -186,6 +181,15 @@ def train_with_defence(
     _line("shares", trained.shares)
     if not isinstance(trained.features, Pixels):
         console.note(f"this model weighs other features than the data's, as {name} has them")
+
+
+def written(schema: Schema, record: Mapping[str, Any], options: Chosen) -> bool:
+    """record.json, where --out names a folder. Whether it is printed as well, and nothing else is to be: --json."""
+    if options.out is not None:
+        schema.write(options.out / RECORD, record, indent=2)
+    if options.as_json:
+        console.say(schema.text(record, RECORD, indent=2).rstrip("\n"))
+    return options.as_json
 
 
 def _verdict(found: dict[str, Any]) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.options import EngineOption, QuietOption, integers
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 
 
+@configured()
 def pruning(
     seeds: Annotated[
         str, typer.Option("--seeds", metavar="N[,N]", help="Seeds of the trainings, separated by commas.")
@@ -24,6 +27,8 @@ def pruning(
     ] = 1,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Prune and tune networks with backdoors that were planted without knowing of it: pruning.json, .md."""
     from mpc_tamper.engines.registry import get_engine
@@ -32,5 +37,12 @@ def pruning(
 
     chosen = integers(seeds, "--seeds", ",".join(["N"] * (seeds.count(",") + 1)))
     with shown(quiet=quiet) as progress:
-        study_pruning(get_engine(engine), out, seeds=chosen, corrupt_party=corrupt_party, progress=progress)
+        study_pruning(
+            get_engine(engine),
+            out,
+            seeds=chosen,
+            corrupt_party=corrupt_party,
+            configuration=configuration,
+            progress=progress,
+        )
     console.say((out / PRUNING_MARKDOWN).read_text(encoding="utf-8"))

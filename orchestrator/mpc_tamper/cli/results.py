@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import EngineOption, QuietOption, ThreadsOption
 from mpc_tamper.cli.places import NetworkOption, networked
@@ -24,6 +26,7 @@ MP_SPDZ_HOME = "MP_SPDZ_HOME"
 OutOption = Annotated[Path, typer.Option("--out", readable=False, metavar="DIR", help="The folder to write to.")]
 
 
+@configured()
 def reproduce(
     engine: EngineOption = EngineName.REP3,
     out: OutOption = Path("results"),
@@ -42,6 +45,8 @@ def reproduce(
     network: NetworkOption = None,
     threads: ThreadsOption = None,
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Make the paper's Table 1 (table1.json, .csv, .md), Figure 1 and, with CIFAR-10, Figure 2.
 
@@ -53,10 +58,17 @@ def reproduce(
 
     runs_on = networked(get_engine(engine), network).on_threads(threads)
     if model != DEFAULT:
-        _networks(model, runs_on, out, corrupt_party, cifar10, quiet=quiet)
+        _networks(model, runs_on, out, corrupt_party, cifar10, configuration, quiet=quiet)
         return
     with shown(quiet=quiet) as progress:
-        table1.reproduce(runs_on, out, cifar10=cifar10, corrupt_party=corrupt_party, progress=progress)
+        table1.reproduce(
+            runs_on,
+            out,
+            cifar10=cifar10,
+            corrupt_party=corrupt_party,
+            configuration=configuration,
+            progress=progress,
+        )
     console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     console.say(f"written to {out}: {', '.join(FILES if cifar10 is None else FILES + CIFAR10_FILES)}")
 
@@ -67,6 +79,7 @@ def _networks(
     out: Path,
     corrupt_party: int,
     cifar10: Path | None,
+    configuration: Mapping[str, Any],
     *,
     quiet: bool,
 ) -> None:
@@ -80,15 +93,18 @@ def _networks(
             "out"
         )
     with shown(quiet=quiet) as progress:
-        reproduce_networks(engine, out, corrupt_party=corrupt_party, progress=progress)
+        reproduce_networks(engine, out, corrupt_party=corrupt_party, configuration=configuration, progress=progress)
     console.say((out / TABLE_MARKDOWN).read_text(encoding="utf-8"))
     console.say(f"written to {out}: {', '.join(FILES)}")
 
 
+@configured()
 def bench(
     out: OutOption = Path("results"),
     iterations: Annotated[int | None, typer.Option("--iterations", help="How many steps to time.")] = None,
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Time the full-batch training step on rep3 against plaintext NumPy, and against MP-SPDZ if MP_SPDZ_HOME is set."""
     from mpc_tamper.engines.registry import get_engine
@@ -101,6 +117,7 @@ def bench(
             out,
             reference=get_engine(EngineName.MP_SPDZ) if MP_SPDZ_HOME in os.environ else None,
             iterations=experiment.ITERATIONS if iterations is None else iterations,
+            configuration=configuration,
             progress=progress,
         )
     console.say((out / BENCH_MARKDOWN).read_text(encoding="utf-8"))

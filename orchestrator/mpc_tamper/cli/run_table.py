@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from mpc_tamper.cli import console
+from mpc_tamper.records.trainings import RUN
 from mpc_tamper.runs.network import Network, network_record
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.result import Cost, PartyReport, RunResult
@@ -76,7 +76,7 @@ def _cells(cost: Cost) -> tuple[str, str, str]:
 def print_result(result: RunResult, engine: EngineName, network: Network | None, *, as_json: bool, quiet: bool) -> None:
     """The program's lines, and the cost on standard error unless quiet; or all of it as JSON."""
     if as_json:
-        console.say(json.dumps(record(result, engine, network), indent=2))
+        console.say(RUN.text(record(result, engine, network), "record", indent=2).rstrip("\n"))
         return
     for line in result.lines:
         console.exactly(line)

@@ -12,7 +12,14 @@ import typer
 from mpc_tamper.cli import console
 from mpc_tamper.cli.data_options import DATA_METAVAR, OwnerDataOption, TableOptions
 from mpc_tamper.cli.model_options import ModelOption, chosen_parameters
-from mpc_tamper.cli.named_attack import DefenceOption, ThresholdOption, list_attacks, run_named, train_with_defence
+from mpc_tamper.cli.named_attack import (
+    DefenceOption,
+    ThresholdOption,
+    list_attacks,
+    run_named,
+    train_with_defence,
+    written,
+)
 from mpc_tamper.cli.options import (
     ClassesOption,
     ClientPortOption,
@@ -477,10 +484,9 @@ def open_trained(
     quiet: QuietOption = False,
 ) -> None:
     """Open the model that a training left as shares, for analysis. Whoever sees it learns what it holds."""
-    import json
-
-    from mpc_tamper.core.files import check_folder, write_atomically
+    from mpc_tamper.core.files import check_folder
     from mpc_tamper.models.description import ModelDescription
+    from mpc_tamper.records.trainings import OPENING
     from mpc_tamper.workflows.opening import open_model
     from mpc_tamper.workflows.stages import shares_of
 
@@ -510,7 +516,7 @@ def open_trained(
             "max_abs_weight": model.max_abs_weight,
             "weights_sha256": model.sha256(),
         }
-        write_atomically(out / "opening.json", json.dumps(found | facts, indent=2) + "\n", public=True)
+        OPENING.write(out / "opening.json", found | facts, indent=2)
     if found:
         say_tested(found)
     console.say(f"{'weights':<28} {len(model.weights):,}")
@@ -529,19 +535,13 @@ def _finish(
     image_shape: tuple[int, ...] = (),
 ) -> None:
     """Print what was found and where the shares are; write the record and, of an opened model, the weights."""
-    import json
-
-    from mpc_tamper.core.files import write_atomically
+    from mpc_tamper.records.trainings import TRAINING
     from mpc_tamper.studies.environment import environment
 
     facts = secret.record() if opened is None else opened.record()
-    record = json.dumps(findings | facts | {"environment": environment()}, indent=2)
-    if options.out is not None:
-        write_atomically(options.out / "record.json", record + "\n", public=True)
-        if opened is not None:
-            _write_weights(options.out, opened.opened)
-    if options.as_json:
-        console.say(record)
+    if options.out is not None and opened is not None:
+        _write_weights(options.out, opened.opened)
+    if written(TRAINING, findings | facts | {"environment": environment()}, options):
         return
     if "confusion" in findings:
         say_tested(findings)

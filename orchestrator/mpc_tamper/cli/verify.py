@@ -105,10 +105,9 @@ def verify(
     With --robustness K: also whatever K pixels change. With --patch-scan SIDE, of networks: is there no place where a
     white square makes one class of most images? Take a few dozen --tests for that.
     """
-    import json
-
     import numpy as np
 
+    from mpc_tamper.records.trainings import VERIFICATION
     from mpc_tamper.workflows import agreement, verification
     from mpc_tamper.workflows.stages import shares_of
 
@@ -152,7 +151,7 @@ def verify(
         )
     record = found.record()
     if as_json:
-        console.say(json.dumps(record, indent=2))
+        console.say(VERIFICATION.text(record, "record", indent=2).rstrip("\n"))
     else:
         console.say(f"{'pass' if found.verdict.passed else 'fail'}: {found.verdict.found}")
         if not quiet:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from mpc_tamper.engines.certificates import certificate_file
 from mpc_tamper.engines.hosts import Addresses
 from mpc_tamper.models.base import Model
 from mpc_tamper.models.registry import get_model
+from mpc_tamper.records.folders import INVITATION
 from mpc_tamper.runs.owners import ClientRows
 from mpc_tamper.runs.protocols import PARTIES
 from mpc_tamper.runs.spec import ClientAccess
@@ -44,16 +44,8 @@ class Invitation:
     @classmethod
     def read(cls, path: Path) -> Invitation:
         """Raises UsageError."""
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            rows = tuple(int(count) for count in fields["rows"])
-            return cls(
-                str(fields["model"]), int(fields["features"]), int(fields["classes"]), rows, dict(fields["parameters"])
-            )
-        except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise UsageError(
-                f"{path}: expected the description of a training: {exc!r}; get the servers' folder clients/ again"
-            ) from exc
+        fields = INVITATION.read(path)
+        return cls(fields["model"], fields["features"], fields["classes"], tuple(fields["rows"]), fields["parameters"])
 
 
 def invite(
@@ -74,7 +66,8 @@ def invite(
     if not engine.capabilities.client_rows:
         raise EngineUnavailable(f"expected engine rep3 for rows of clients, got {engine.name}; use --engine rep3")
     invitation = Invitation(model.name, features, classes, clients.row_counts, asdict(parameters))
-    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, asdict(invitation), schema, engine.host)
+    description = INVITATION.text(asdict(invitation), TRAINING, indent=1)
+    identities, folder = write_hand_out(run_dir, clients.port_base, TRAINING, description, schema, engine.host)
     counts = ", ".join(f"{count:,}" for count in clients.row_counts)
     progress(f"certificates and addresses for clients are in {folder}")
     progress(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 from mpc_tamper.core.files import write_atomically
@@ -23,11 +21,12 @@ def write_hand_out(
     run_dir: Path,
     port_base: int,
     name: str,
-    description: Mapping[str, object],
+    description: str,
     schema: Schema | None = None,
     host: Host | None = None,
 ) -> tuple[Path | None, Path]:
-    """The servers' identities, made where there are none yet, and the folder for clients, with the description.
+    """The servers' identities, made where there are none yet, and the folder for clients, with the description in
+    a file of this name.
 
     schema: of a table, by which clients encode their rows. The description comes last: with it all is there.
     host: on three hosts each server shows clients the certificate that it shows the other two, so that there are no
@@ -50,7 +49,7 @@ def write_hand_out(
         (folder / SCHEMA).unlink(missing_ok=True)  # of another model, served from this folder before
     else:
         write_schema(folder / SCHEMA, schema)
-    write_atomically(folder / name, json.dumps(description, indent=1) + "\n", public=True)
+    write_atomically(folder / name, description, public=True)
     return identities, folder
 
 

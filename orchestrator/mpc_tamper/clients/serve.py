@@ -9,7 +9,6 @@ A serving folder holds
 from __future__ import annotations
 
 import itertools
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mpc_tamper.clients.handout import write_hand_out
-from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError, UsageError
+from mpc_tamper.core.errors import EngineUnavailable, ParameterError, ShareFileError, ShareFolderError
 from mpc_tamper.core.files import is_file
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets.tables.schema_files import FILE as SCHEMA
@@ -28,6 +27,7 @@ from mpc_tamper.engines.certificates import write_certificate
 from mpc_tamper.models.capabilities import Capability
 from mpc_tamper.models.description import ModelDescription, read_shape
 from mpc_tamper.models.registry import DEFAULT, get_model
+from mpc_tamper.records.folders import SERVICE as DESCRIPTION
 from mpc_tamper.runs.protocols import PARTIES, EngineName, ProtocolName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS, QUERY_BUDGET, ClientAccess, RunSpec
 from mpc_tamper.workflows.handoff import hand_off, needs_handoff
@@ -77,23 +77,19 @@ class Service:
     @classmethod
     def read(cls, path: Path) -> Service:
         """Raises UsageError."""
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
+        fields = DESCRIPTION.read(path)
+        with DESCRIPTION.fitting(path):
             return cls(
-                str(fields["model"]),
-                int(fields["features"]),
-                int(fields["classes"]),
-                int(fields["score_bits"]),
+                fields["model"],
+                fields["features"],
+                fields["classes"],
+                fields["score_bits"],
                 Answer(fields["answer"]),
                 EngineName(fields["engine"]),
                 ProtocolName(fields["protocol"]),
                 read_shape(fields),
-                tuple(map(str, fields.get("feature_names", ()))),
+                tuple(fields.get("feature_names", ())),
             )
-        except (OSError, ValueError, KeyError, TypeError) as exc:
-            raise UsageError(
-                f"{path}: expected the description of a service: {exc!r}; get the servers' folder clients/ again"
-            ) from exc
 
 
 def serve(
@@ -152,7 +148,8 @@ def serve(
         described.feature_names,
     )
     schema = read_schema(shares / SCHEMA) if is_file(shares / SCHEMA) else None
-    identities, folder = write_hand_out(run_dir, port_base, SERVICE, asdict(service), schema, engine.host)
+    description = DESCRIPTION.text(asdict(service), SERVICE, indent=1)
+    identities, folder = write_hand_out(run_dir, port_base, SERVICE, description, schema, engine.host)
     if known is None and not can.anonymous_clients:
         known = _named_client(folder, run_dir / "known")
     access = ClientAccess(identities, known, budget, together)

@@ -22,6 +22,7 @@ from pathlib import Path
 from mpc_tamper.core.errors import DataError, TamperError, UsageError
 
 _LOG = logging.getLogger(__name__)
+NOTHING = "no such file"  # what what_is() says of a path without anything
 _ATTEMPTS = 3
 _BLOCK = bytes(4096)
 _PREFIX, _LONGEST_SUFFIX = 20, 16  # of the temporary name of a file, whose own may be as long as names may be
@@ -190,7 +191,7 @@ def what_is(path: Path) -> str:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
-        return "a link to nothing" if os.path.islink(path) else "no such file"
+        return "a link to nothing" if os.path.islink(path) else NOTHING
     except (OSError, ValueError) as exc:
         return _reason(path, exc)
     return next((name for holds, name in _KINDS if holds(mode)), "something else")

@@ -23,6 +23,7 @@ from typing import Any
 
 from mpc_tamper.core.errors import DataError, UsageError
 from mpc_tamper.core.files import reported
+from mpc_tamper.core.finite_json import parsed
 
 _MODE = 0o644
 _BLOCK = 1 << 20
@@ -49,7 +50,7 @@ class OpenLines:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """One line in one write, which is on disk when this returns. A write that fails leaves no part of it."""
-        line = b"\n" * self._open_end + json.dumps(record).encode() + b"\n"
+        line = b"\n" * self._open_end + json.dumps(record, allow_nan=False).encode() + b"\n"
         with reported(self._path, "a file that can be written"):
             os.ftruncate(self._handle, self._end)  # of a torn line; of no effect otherwise
             written = os.write(self._handle, line)
@@ -113,7 +114,7 @@ def _parse(content: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
     end = 0
     for line in content.splitlines(keepends=True):
         try:
-            record = json.loads(line)
+            record = parsed(line)
         except ValueError as exc:
             if end + len(line) == len(content) and not line.endswith(b"\n"):
                 return records, end

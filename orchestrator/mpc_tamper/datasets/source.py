@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.errors import DataError, ParameterError
-from mpc_tamper.core.files import exists, read_text_file, write_atomically
+from mpc_tamper.core.files import exists
 from mpc_tamper.datasets.classes import ALL, Choice
 from mpc_tamper.datasets.load import COLLECTIONS, load_tables, load_task
 from mpc_tamper.datasets.tables.files import is_table
 from mpc_tamper.datasets.tables.task import Reading
 from mpc_tamper.datasets.task import Task
+from mpc_tamper.records.folders import DATA
 
 FILE = "data.json"  # beside the shares of a run
 _PATHS = ("schema", "tests")  # of a Reading
@@ -58,7 +58,7 @@ class DataSource:
             "reading": reading,
             "sha256": task.sha256,
         }
-        write_atomically(run_dir / FILE, json.dumps(record, indent=1) + "\n")
+        DATA.write(run_dir / FILE, record, indent=1, public=False)
 
     @classmethod
     def of_run(cls, run_dir: Path) -> DataSource | None:
@@ -66,12 +66,9 @@ class DataSource:
         path = run_dir / FILE
         if not exists(path):
             return None
-        expected = "the data set that a training remembered"
-        text = read_text_file(path, expected)
-        try:
-            return cls._of(json.loads(text))
-        except (ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise DataError(f"{path}: expected {expected}, got: {exc!r}; name the data with --data") from exc
+        record = DATA.read(path)
+        with DATA.fitting(path):
+            return cls._of(record)
 
     def with_schema(self, schema: Path) -> DataSource:
         """The same rows by this schema. What it says already is no longer taken from the rows."""
@@ -106,15 +103,15 @@ class DataSource:
         for key in _PATHS:
             given[key] = None if given[key] is None else Path(given[key])
         for key in ("categories", "ignored"):
-            given[key] = tuple(map(str, given[key]))
+            given[key] = tuple(given[key])
         classes = record["classes"]
         return cls(
-            str(record["data"]),
+            record["data"],
             classes if classes is None or classes == ALL else tuple(classes),
-            None if record["root"] is None else str(record["root"]),
-            tuple(map(str, record["owner_data"])),
+            record["root"],
+            tuple(record["owner_data"]),
             Reading(**given),
-            str(record["sha256"]),
+            record["sha256"],
         )
 
 

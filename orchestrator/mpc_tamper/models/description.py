@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mpc_tamper.core.errors import UsageError
-from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.files import exists
+from mpc_tamper.records.folders import MODEL
 from mpc_tamper.runs.protocols import ProtocolName
 
 FILE = "model.json"
@@ -42,35 +41,31 @@ class ModelDescription:
         return "feature" if self.feature_names else "pixel"
 
     def write(self, run_dir: Path) -> None:
-        write_atomically(run_dir / FILE, json.dumps(asdict(self), indent=1) + "\n", public=True)
+        MODEL.write(run_dir / FILE, asdict(self), indent=1)
 
     @classmethod
     def read(cls, run_dir: Path) -> ModelDescription | None:
-        """None where the folder has none. Raises UsageError for one that does not read."""
+        """None where the folder has none. Raises DataError for one of another shape."""
         path = run_dir / FILE
-        try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                str(fields["model"]),
-                int(fields["features"]),
-                int(fields["shares"]),
-                ProtocolName(fields["protocol"]),
-                bool(fields["passive"]),
-                bool(fields["of_clients"]),
-                read_shape(fields),
-                int(fields.get("classes", 2)),
-                {str(name): int(value) for name, value in fields.get("architecture", {}).items()},
-                tuple(map(str, fields.get("feature_names", ()))),
-            )
-        except (FileNotFoundError, NotADirectoryError):
+        if not exists(path):
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-            raise UsageError(
-                f"{path}: expected the description that a training leaves with its shares: {exc!r}; train again"
-            ) from exc
+        fields = MODEL.read(path)
+        with MODEL.fitting(path):
+            return cls(
+                fields["model"],
+                fields["features"],
+                fields["shares"],
+                ProtocolName(fields["protocol"]),
+                fields["passive"],
+                fields["of_clients"],
+                read_shape(fields),
+                fields.get("classes", 2),
+                fields.get("architecture", {}),
+                tuple(fields.get("feature_names", ())),
+            )
 
 
 def read_shape(fields: Mapping[str, Any]) -> tuple[int, ...] | None:
-    """image_shape of a file's fields. Raises ValueError or TypeError."""
+    """image_shape of a file's fields."""
     shape = fields.get("image_shape")
-    return None if shape is None else tuple(int(length) for length in shape)
+    return None if shape is None else tuple(shape)

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.records.costs import COSTS
 from mpc_tamper.report.costs_figure import draw
-from mpc_tamper.report.table1 import read_record
 from mpc_tamper.report.tables import environment_line
 
 COSTS_JSON, COSTS_MARKDOWN, COSTS_PNG = "costs.json", "costs.md", "costs.png"
@@ -19,13 +18,10 @@ Record = Mapping[str, Any]
 
 def write_report(folder: Path) -> None:
     """Read costs.json of a folder; write costs.md and costs.png beside it."""
-    record = read_record(folder / COSTS_JSON)
-    try:
+    path = folder / COSTS_JSON
+    record = COSTS.read(path)
+    with COSTS.fitting(path):
         text, picture = tables(record), draw(record)
-    except (KeyError, TypeError, ValueError, IndexError) as exc:
-        raise DataError(
-            f"{folder}: expected the record of a run of costs, got one without {exc}. Run it again"
-        ) from exc
     write_atomically(folder / COSTS_MARKDOWN, text, public=True)
     write_atomically(folder / COSTS_PNG, picture, public=True)
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.records.costs import COUNTS
 from mpc_tamper.report.costs import described_networks, seconds_text, what
-from mpc_tamper.report.table1 import read_record
 from mpc_tamper.report.tables import environment_line
 
 COUNTS_JSON, COUNTS_MARKDOWN = "costs-counts.json", "costs-counts.md"
@@ -19,14 +18,10 @@ Record = Mapping[str, Any]
 
 def write_counts(folder: Path) -> None:
     """Read costs-counts.json of a folder; write costs-counts.md beside it."""
-    record = read_record(folder / COUNTS_JSON)
-    try:
+    path = folder / COUNTS_JSON
+    record = COUNTS.read(path)
+    with COUNTS.fitting(path):
         text = table(record)
-    except (KeyError, TypeError, ValueError) as exc:
-        raise DataError(
-            f"{folder}: expected the record of a run of costs with --jobs or --scheduler, got one without {exc}. Run "
-            "it again"
-        ) from exc
     write_atomically(folder / COUNTS_MARKDOWN, text, public=True)
 
 

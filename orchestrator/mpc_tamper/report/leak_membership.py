@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.records.leaks import LEAK_MEMBERSHIP
 from mpc_tamper.report.leak_reconstruct import said
 from mpc_tamper.report.names import DATASETS, DEFENCES
 
@@ -18,11 +17,9 @@ LEAK_MEMBERSHIP_JSON, LEAK_MEMBERSHIP_MARKDOWN = "leak-membership.json", "leak-m
 def write_leak_membership(folder: Path) -> None:
     """Read leak-membership.json of a folder; write the table beside it. Raises DataError."""
     path = folder / LEAK_MEMBERSHIP_JSON
-    try:
-        table = leak_membership_table(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as exc:
-        message = f"{path}: expected a record of mpc-tamper leak membership, got none: {exc!r}; run it again"
-        raise DataError(message) from exc
+    record = LEAK_MEMBERSHIP.read(path)
+    with LEAK_MEMBERSHIP.fitting(path):
+        table = leak_membership_table(record)
     write_atomically(folder / LEAK_MEMBERSHIP_MARKDOWN, table, public=True)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.records.leaks import LEAK_RECONSTRUCT
 from mpc_tamper.report.leak_row import draw, rows_read, unit_of
 from mpc_tamper.report.names import DATASETS, DEFENCES
 
@@ -25,12 +24,9 @@ ADVERSARIES = {
 def write_leak_reconstruct(folder: Path) -> None:
     """Read leak-reconstruct.json of a folder; write the table and the picture beside it. Raises DataError."""
     path = folder / LEAK_RECONSTRUCT_JSON
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+    record = LEAK_RECONSTRUCT.read(path)
+    with LEAK_RECONSTRUCT.fitting(path):
         table, png = leak_reconstruct_table(record), draw(record)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as exc:
-        message = f"{path}: expected a record of mpc-tamper leak reconstruct, got none: {exc!r}; run it again"
-        raise DataError(message) from exc
     write_atomically(folder / LEAK_RECONSTRUCT_MARKDOWN, table, public=True)
     write_atomically(folder / LEAK_RECONSTRUCT_PICTURE, png, public=True)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.records.leaks import LEAK_ROW
 from mpc_tamper.report.images import picture
 from mpc_tamper.report.names import DATASETS
 
@@ -24,11 +23,9 @@ _DRAWN = 8  # rows at most
 def write_leak_row(folder: Path) -> None:
     """Read leak-row.json of a folder; write the table and the picture beside it. Raises DataError."""
     path = folder / LEAK_ROW_JSON
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+    record = LEAK_ROW.read(path)
+    with LEAK_ROW.fitting(path):
         table, png = leak_row_table(record), draw(record)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as exc:
-        raise DataError(f"{path}: expected a record of mpc-tamper leak row, got none: {exc!r}; run it again") from exc
     write_atomically(folder / LEAK_ROW_MARKDOWN, table, public=True)
     write_atomically(folder / LEAK_ROW_PICTURE, png, public=True)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.records.leaks import LEAK_MEMBERSHIP, LEAK_RECONSTRUCT, LEAK_ROW
 from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_JSON
 from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_JSON
 from mpc_tamper.report.leak_row import LEAK_ROW_JSON
@@ -16,7 +16,11 @@ from mpc_tamper.report.names import DEFENCES
 
 LEAKS_MARKDOWN = "leaks.md"
 _NONE, _ACTIVE = "none", "active"
-_FILES = (LEAK_ROW_JSON, LEAK_RECONSTRUCT_JSON, LEAK_MEMBERSHIP_JSON)
+_SCHEMAS = {
+    LEAK_ROW_JSON: LEAK_ROW,
+    LEAK_RECONSTRUCT_JSON: LEAK_RECONSTRUCT,
+    LEAK_MEMBERSHIP_JSON: LEAK_MEMBERSHIP,
+}
 _UNTRIED = ""
 
 Record = Mapping[str, Any]
@@ -24,13 +28,7 @@ Record = Mapping[str, Any]
 
 def write_leaks(folder: Path) -> None:
     """Read the records of leaks in a folder, those that are there; write the table beside them. Raises DataError."""
-    records: list[Record | None] = []
-    for name in _FILES:
-        path = folder / name
-        try:
-            records.append(json.loads(path.read_text(encoding="utf-8")) if path.exists() else None)
-        except (OSError, ValueError) as exc:
-            raise DataError(f"{path}: expected a record of mpc-tamper leak, got none: {exc}; run it again") from exc
+    records = [schema.read(folder / name) if (folder / name).exists() else None for name, schema in _SCHEMAS.items()]
     try:
         table = leaks_table(*records)
     except (KeyError, TypeError, IndexError) as exc:

@@ -2,7 +2,9 @@
 
 {"kind": "study", "study": id, "dataset": name, ...}: data, parameters and thresholds that cells have in common.
 {"kind": "environment", "environment": id, ...}: what cells were run on.
-{"kind": "cell", "study": id, "environment": id, "dataset", "attack", "defence", ...}: after the lines that it names.
+{"kind": "configuration", "configuration": id, "options": {...}}: the options of the command that ran cells.
+{"kind": "cell", "study": id, "environment": id, "configuration": id, "dataset", "attack", "defence", ...}: after the
+lines that it names. One that no command ran names no configuration.
 
 A cell of a study with several seeds has a line for each, with "seed"; together they are one cell (seeds.py).
 
@@ -20,6 +22,8 @@ from typing import Any
 
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.json_lines import read_lines
+from mpc_tamper.records.matrix import MATRIX as SCHEMA_OF_LINES
+from mpc_tamper.records.schema import SCHEMA
 from mpc_tamper.report.names import ATTACKS, DEFENCES
 from mpc_tamper.report.seeds import SEED, over_seeds
 
@@ -28,20 +32,22 @@ Record = Mapping[str, Any]
 MATRIX = "matrix"  # what the files of a matrix are called, where there is no other name
 LINES = ".jsonl"  # after the name
 MATRIX_LINES = MATRIX + LINES
-STUDY, ENVIRONMENT, CELL = "study", "environment", "cell"
+STUDY, ENVIRONMENT, CONFIGURATION, CELL = "study", "environment", "configuration", "cell"
 NOT_APPLICABLE = "n/a"
 SECONDS = ("seconds", "seconds_to_abort")  # None in a cell that ran "beside_others", of which they would say nothing
 _DIGITS = 16  # of an id
+_NOT_OF_A_CELL = (SCHEMA, "kind", STUDY, ENVIRONMENT, CONFIGURATION)
 
 
 def fact_line(kind: str, facts: Record) -> dict[str, Any]:
-    """kind: STUDY or ENVIRONMENT."""
+    """kind: STUDY, ENVIRONMENT or CONFIGURATION."""
     return {"kind": kind, kind: _identity(facts), **facts}
 
 
-def cell_line(study: Record, environment: Record, cell: Record) -> dict[str, Any]:
-    """study, environment: their lines."""
-    return {"kind": CELL, STUDY: study[STUDY], ENVIRONMENT: environment[ENVIRONMENT], **cell}
+def cell_line(study: Record, environment: Record, cell: Record, configuration: Record | None = None) -> dict[str, Any]:
+    """study, environment, configuration: their lines; no configuration where no command ran the cell."""
+    named = {} if configuration is None else {CONFIGURATION: configuration[CONFIGURATION]}
+    return {"kind": CELL, STUDY: study[STUDY], ENVIRONMENT: environment[ENVIRONMENT], **named, **cell}
 
 
 def read_matrix(path: Path) -> dict[str, Any]:
@@ -56,34 +62,41 @@ def read_matrix(path: Path) -> dict[str, Any]:
 
 
 def assemble(lines: Iterable[Record], path: Path) -> dict[str, Any]:
-    """{"datasets": {name: facts}, "cells": [...], "environments": [...]}; a cell without its ids.
+    """{"datasets": {name: facts}, "cells": [...], "environments": [...], "configurations": {id: options}}.
+
+    Cells are without their ids.
 
     Data sets are in the order of their lines, cells in that of the tables, with unlisted names in the order of their
     lines at the end. environments: what cells were run on, each with the commit that ran them.
     """
     studies: dict[str, dict[str, Any]] = {}
     environments: dict[str, dict[str, Any]] = {}
+    configurations: dict[str, dict[str, Any]] = {}
     runs: dict[tuple[str, str, str], dict[int | None, dict[str, Any]]] = {}
     for number, line in enumerate(lines, start=1):
         try:
             if line["kind"] == CELL:
                 named = studies[line[STUDY]], environments[line[ENVIRONMENT]]
-                cell = {key: value for key, value in line.items() if key not in ("kind", STUDY, ENVIRONMENT)}
+                if line.get(CONFIGURATION) not in (None, *configurations):
+                    raise KeyError(line[CONFIGURATION])
+                cell = {key: value for key, value in line.items() if key not in _NOT_OF_A_CELL}
                 if cell["dataset"] != named[0]["dataset"]:
                     raise ValueError(f"a cell of {cell['dataset']} that names a study of {named[0]['dataset']}")
                 key = cell["dataset"], cell["attack"], cell["defence"]
                 runs.setdefault(key, {})[cell.get(SEED)] = cell | {ENVIRONMENT: named[1]}
             else:
-                known = {STUDY: studies, ENVIRONMENT: environments}[line["kind"]]
-                facts = {key: value for key, value in line.items() if key not in ("kind", line["kind"])}
+                known = {STUDY: studies, ENVIRONMENT: environments, CONFIGURATION: configurations}[line["kind"]]
+                facts = {key: value for key, value in line.items() if key not in (SCHEMA, "kind", line["kind"])}
                 known[_checked(line[line["kind"]], facts)] = facts
+            SCHEMA_OF_LINES.check(line, f"{path}: line {number}")
         except (KeyError, TypeError, ValueError) as exc:
             said = f"one in which {exc} is missing or unknown" if isinstance(exc, KeyError) else str(exc)
             raise DataError(
                 f"{path}: line {number}: expected a study, an environment, or a cell after the lines it names, got "
                 f"{said}. Restore this line, or move the file away to start anew"
             ) from exc
-    return {"datasets": _by_dataset(studies.values(), path)} | _in_order(runs)
+    options = {identity: facts["options"] for identity, facts in configurations.items()}
+    return {"datasets": _by_dataset(studies.values(), path), "configurations": options} | _in_order(runs)
 
 
 def _in_order(runs: Mapping[tuple[str, str, str], Mapping[int | None, dict[str, Any]]]) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from mpc_tamper.core.files import write_atomically
+from mpc_tamper.records.tables import NETWORK_FIGURE, NETWORK_TABLE_1
 from mpc_tamper.report.images import weights_and_images
 from mpc_tamper.report.names import DATASETS
-from mpc_tamper.report.table1 import read_record
 from mpc_tamper.report.tables import environment_line
 
 TABLE_JSON, TABLE_CSV, TABLE_MARKDOWN = "table1-mlp.json", "table1-mlp.csv", "table1-mlp.md"
@@ -30,12 +30,10 @@ def write_networks(folder: Path) -> tuple[str, ...]:
 
     Returns the names of what was written.
     """
-    table = read_record(folder / TABLE_JSON)
-    files: dict[str, str | bytes] = {
-        TABLE_CSV: csv_table(table),
-        TABLE_MARKDOWN: markdown_table(table),
-        FIGURE_PNG: draw(read_record(folder / FIGURE_JSON)),
-    }
+    table, figure = NETWORK_TABLE_1.read(folder / TABLE_JSON), NETWORK_FIGURE.read(folder / FIGURE_JSON)
+    files: dict[str, str | bytes] = {TABLE_CSV: csv_table(table), TABLE_MARKDOWN: markdown_table(table)}
+    with NETWORK_FIGURE.fitting(folder / FIGURE_JSON):
+        files[FIGURE_PNG] = draw(figure)
     for name, content in files.items():
         write_atomically(folder / name, content, public=True)
     return tuple(files)

@@ -29,6 +29,7 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.parameters import recorded
+from mpc_tamper.records.studies import ACCURACY
 from mpc_tamper.report.accuracy import ACCURACY_CSV, ACCURACY_JSON, ACCURACY_MARKDOWN, csv_table, markdown_table
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.environment import environment
@@ -64,6 +65,7 @@ def study_accuracy(
     engine: EngineName | None = None,
     splits: int = SPLITS,
     parameters: SvmParameters | None = None,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write accuracy.json, accuracy.csv and accuracy.md to `out` after each data set, and return the record.
@@ -71,7 +73,7 @@ def study_accuracy(
     Lines of a record that is there and of the same parameters stay until they are measured again.
     fashion: the folder of Fashion-MNIST's files; without it, its data sets are left out.  only: names of data sets.
     engine: where None, rep3 for data sets of few rows, else clear, which comes to the same weights.
-    parameters: the defaults where None.
+    parameters: the defaults where None.  configuration: for the record, the options of the command that asked for this.
 
     Raises EngineUnavailable without scikit-learn, and ParameterError for an unknown name.
     """
@@ -88,7 +90,7 @@ def study_accuracy(
         progress(f"{name}: training and LinearSVC")
         line = measured(name, known[name], parameters, engine, splits if known[name].tables else 1)
         record = _with_line(out, line, parameters)
-        write_atomically(out / ACCURACY_JSON, json.dumps(record, indent=1) + "\n", public=True)
+        ACCURACY.write(out / ACCURACY_JSON, record | {"configuration": configuration}, indent=1)
         write_atomically(out / ACCURACY_CSV, csv_table(record), public=True)
         write_atomically(out / ACCURACY_MARKDOWN, markdown_table(record), public=True)
     return record
@@ -232,7 +234,7 @@ def _with_line(out: Path, line: Mapping[str, Any], parameters: SvmParameters) ->
     """The record that is there, if it is of these parameters, with this line among the others."""
     wanted = recorded(parameters)
     path = out / ACCURACY_JSON
-    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = ACCURACY.read(path) if path.exists() else {}
     lines = known["data_sets"] if known.get("parameters") == json.loads(json.dumps(wanted)) else []
     lines = [each for each in lines if each["data_set"] != line["data_set"]] + [line]
     order = {name: number for number, name in enumerate(data_sets(Path()))}

@@ -7,9 +7,9 @@ reference, it runs the same program, also in the faster layout. Seconds are medi
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.base import Layout
 from mpc_tamper.models.linear_svm.parameters import PLAIN
+from mpc_tamper.records.studies import BENCH
 from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN, bench_table
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.result import Cost, RunResult
@@ -48,11 +49,13 @@ def bench(
     *,
     reference: Engine | None = None,
     iterations: int = ITERATIONS,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Measure, write bench.json and bench.md to `out`, and return the record.
 
-    engine: rep3.  reference: MP-SPDZ, or None to leave it out.
+    engine: rep3.  reference: MP-SPDZ, or None to leave it out.  configuration: for the record, the options of the
+    command that asked for this.
     """
     if iterations < MIN_ITERATIONS:
         raise ParameterError(f"expected at least {MIN_ITERATIONS} iterations to take a median of, got {iterations}")
@@ -87,9 +90,10 @@ def bench(
         **(_against(reference, task, iterations, seconds, cost, progress) if reference is not None else {}),
         "networks": bench_networks(engine, reference=reference, progress=progress),
         "start_up": start_up(task, progress=progress),
+        "configuration": configuration,
         "environment": environment(),
     }
-    write_atomically(out / BENCH_JSON, json.dumps(record, indent=2) + "\n", public=True)
+    BENCH.write(out / BENCH_JSON, record, indent=2)
     write_atomically(out / BENCH_MARKDOWN, bench_table(record), public=True)
     return record
 

@@ -25,6 +25,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.mlp.opened import OpenedMlp
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.models.registry import get_model
+from mpc_tamper.records.tables import NETWORK_FIGURE, NETWORK_TABLE_1
 from mpc_tamper.report.networks import FIGURE_JSON, TABLE_JSON, write_networks
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.scenarios.scenario import Scenario
@@ -58,12 +59,14 @@ def reproduce_networks(
     settings: Sequence[Setting] = SETTINGS,
     tasks: Mapping[str, Task] | None = None,
     corrupt_party: int = 1,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Train on all rows; write table1-mlp.json, .csv, .md and figure1-mlp.json, .png to `out`.
 
-    tasks: in place of the bundled ones, by the settings' names.  Returns the record in table1-mlp.json. Where anything
-    fails, no file of `out` has changed.
+    tasks: in place of the bundled ones, by the settings' names.  configuration: for the records, the options of the
+    command that asked for this.  Returns the record in table1-mlp.json. Where anything fails, no file of `out` has
+    changed.
     """
     check_folder(out)
     rows: list[dict[str, Any]] = []
@@ -87,8 +90,10 @@ def reproduce_networks(
             rows.append(_row(name, model, task, trigger, plan_errors=0 if corruption is None else len(plan)))
             if name == "poisoned":
                 figure = _figure(model, task, trigger, int(str(chosen["neuron"])))
-    record = {"rows": rows, "environment": environment()}
-    publish({TABLE_JSON: record, FIGURE_JSON: figure}, write_networks, out, indented=TABLE_JSON)
+    record = {"rows": rows, "configuration": configuration, "environment": environment()}
+    drawn = figure | {"configuration": configuration}
+    records = {TABLE_JSON: (NETWORK_TABLE_1, record), FIGURE_JSON: (NETWORK_FIGURE, drawn)}
+    publish(records, write_networks, out, indented=TABLE_JSON)
     return record
 
 

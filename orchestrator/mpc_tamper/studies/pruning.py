@@ -8,7 +8,6 @@ everywhere.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,6 +29,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.models.registry import get_model
+from mpc_tamper.records.studies import PRUNING
 from mpc_tamper.report.pruning import PRUNING_JSON, PRUNING_MARKDOWN, pruning_table
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.scenarios.runner import ScenarioRunner
@@ -62,11 +62,13 @@ def study_pruning(
     parameters: MlpParameters | None = None,
     seeds: Sequence[int] = SEEDS,
     corrupt_party: int = 1,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Write pruning.json and pruning.md to `out`, and return the record.
 
     task: the first 12,032 rows of the ten digits where None.  parameters: of a network of 32 neurons where None.
+    configuration: for the record, the options of the command that asked for this.
     """
     check_folder(out)
     task = task or first_rows(load_task(DATASET), ROWS)
@@ -88,9 +90,10 @@ def study_pruning(
         "parameters": asdict(parameters),
         "seeds": list(seeds),
         "found": found,
+        "configuration": configuration,
         "environment": environment(),
     }
-    write_atomically(out / PRUNING_JSON, json.dumps(record, indent=1) + "\n", public=True)
+    PRUNING.write(out / PRUNING_JSON, record, indent=1)
     write_atomically(out / PRUNING_MARKDOWN, pruning_table(record), public=True)
     return record
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.core.temporary import TemporaryFolder
+from mpc_tamper.records.schema import Schema
+
+SchemedRecord = tuple[Schema, Mapping[str, Any]]
 
 
-def publish(records: Mapping[str, Any], report: Callable[[Path], tuple[str, ...]], out: Path, *, indented: str) -> None:
+def publish(
+    records: Mapping[str, SchemedRecord], report: Callable[[Path], tuple[str, ...]], out: Path, *, indented: str
+) -> None:
     """Make every file first, then put each in its place whole.
 
     records: by file name.  report: writes files beside the records of a folder, and returns their names.
@@ -19,8 +23,8 @@ def publish(records: Mapping[str, Any], report: Callable[[Path], tuple[str, ...]
     """
     with TemporaryFolder() as folder:
         staging = Path(folder)
-        for name, record in records.items():
-            indent = 2 if name == indented else None
-            (staging / name).write_text(json.dumps(record, indent=indent) + "\n", encoding="utf-8")
+        for name, (schema, record) in records.items():
+            text = schema.text(record, out / name, indent=2 if name == indented else None)
+            (staging / name).write_text(text, encoding="utf-8")
         for name in (*records, *report(staging)):
             write_atomically(out / name, (staging / name).read_bytes(), public=True)

@@ -5,6 +5,7 @@ MNIST is always included; CIFAR-10, which is not bundled, where the user has it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.linear_svm.parameters import MARGIN_SCALE, PLAIN, WEIGHT_SCALE, SvmParameters
 from mpc_tamper.models.linear_svm.scoring import scores
+from mpc_tamper.records.tables import FIGURE, TABLE_1
 from mpc_tamper.report.table1 import FIGURE_2_JSON, FIGURE_JSON, TABLE_JSON, write_report
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.studies.environment import environment
@@ -72,11 +74,13 @@ def reproduce(
     *,
     cifar10: Path | None = None,
     corrupt_party: int = 1,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Train without and with the backdoor on all rows; write table1.json, .csv, .md and figure1.json, .png to `out`.
 
     cifar10: CIFAR-10 as load_airplane_automobile takes it; adds its rows, and figure2.json, .png.
+    configuration: for the records, the options of the command that asked for this.
     Returns the record in table1.json. Where anything fails, no file of `out` has changed.
     """
     check_folder(out)
@@ -92,8 +96,9 @@ def reproduce(
         rows += [_row(name, model, task, pixels, trigger, setting) for name, model in models.items()]
         if setting.figure is not None:
             figures[setting.figure] = _figure(models, task, trigger)
-    record = {"rows": rows, "paper": PAPER, "environment": environment()}
-    publish({TABLE_JSON: record} | figures, write_report, out, indented=TABLE_JSON)
+    record = {"rows": rows, "paper": PAPER, "configuration": configuration, "environment": environment()}
+    drawn = {name: (FIGURE, figure | {"configuration": configuration}) for name, figure in figures.items()}
+    publish({TABLE_JSON: (TABLE_1, record)} | drawn, write_report, out, indented=TABLE_JSON)
     return record
 
 

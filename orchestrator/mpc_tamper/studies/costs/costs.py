@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.records.costs import COSTS
 from mpc_tamper.report.costs import COSTS_JSON, write_report
 from mpc_tamper.runs.network import Network
 from mpc_tamper.runs.protocols import ProtocolName
@@ -47,12 +47,13 @@ def costs(
     *,
     grid: Grid | None = None,
     check: bool = True,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Measure, write costs.json, .md and .png to `out`, and return the record.
 
     grid: the same sizes for every engine and protocol, instead of GRIDS.  check: whether to hold the cost model
-    against runs through the relay.
+    against runs through the relay.  configuration: for the record, the options of the command that asked for this.
     """
     check_engines(engines)
     check_folder(out)
@@ -70,9 +71,10 @@ def costs(
         "runs": [m.record() for m in unique],
         "ratios": list(_ratios(unique)),
         "checks": [row for engine in engines if check for row in _checks(engine, task, progress)],
+        "configuration": configuration,
         "environment": environment(),
     }
-    write_atomically(out / COSTS_JSON, json.dumps(record, indent=2) + "\n", public=True)
+    COSTS.write(out / COSTS_JSON, record, indent=2)
     write_report(out)
     return record
 

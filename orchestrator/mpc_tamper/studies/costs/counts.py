@@ -7,18 +7,18 @@ counts([get_engine(EngineName.REP3)], Path("results"), scheduler=Processes(4))  
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.records.costs import COUNTS
 from mpc_tamper.report.counts import COUNTS_JSON, write_counts
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.studies.costs.measure import (
@@ -66,12 +66,13 @@ def counts(
     *,
     grid: Grid | None = None,
     scheduler: Scheduler | None = None,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Count, write costs-counts.json and .md to `out`, and return the record.
 
     grid: the same sizes for every engine and protocol, instead of those of costs().  scheduler: where runs take place;
-    in this process where None.
+    in this process where None.  configuration: for the record, the options of the command that asked for this.
     """
     check_engines(engines)
     check_folder(out)
@@ -92,9 +93,10 @@ def counts(
             "networks": [asdict(network) for network in NETWORKS],
             "runs": [run for result in found for run in result["runs"]],
             "left_out": sorted({result["left_out"] for result in found if result["left_out"]}),
+            "configuration": configuration,
             "environment": environment(),
         }
-        write_atomically(out / COUNTS_JSON, json.dumps(record, indent=2) + "\n", public=True)
+        COUNTS.write(out / COUNTS_JSON, record, indent=2)
         write_counts(out)
     return record
 

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +27,7 @@ from mpc_tamper.core.files import check_folder, write_atomically
 from mpc_tamper.core.json_lines import appending
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.engines.base import Engine
+from mpc_tamper.records.studies import CAMPAIGN, FAULT
 from mpc_tamper.report.faults import FAULTS_LINES, FAULTS_MARKDOWN, faults_tables
 from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.faults.fault import Fault, Place
@@ -50,21 +51,32 @@ def campaign(
     minutes: float = 10.0,
     seed: int = 1,
     jobs: int = JOBS,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> list[Record]:
-    """Faults of this seed until the time is over. Writes faults.jsonl and faults.md to `out`; returns the records."""
+    """Faults of this seed until the time is over. Writes faults.jsonl and faults.md to `out`; returns the records.
+
+    configuration: for the record, the options of the command that asked for this.
+    """
     check_folder(out)
     path = out / FAULTS_LINES
     pace = Pace()
     write_atomically(path, "")
-    head = {"seed": seed, "minutes": minutes, "jobs": jobs, "environment": environment(), "left_out": _left_out()}
+    head = {
+        "seed": seed,
+        "minutes": minutes,
+        "jobs": jobs,
+        "configuration": configuration,
+        "environment": environment(),
+        "left_out": _left_out(),
+    }
     records: list[Record] = []
     deadline = time.monotonic() + 60 * minutes
     with appending(path) as lines:
-        lines.append(head)
+        lines.append(CAMPAIGN.stamped(head, path))
         for record in _in_parallel(engine, seed, deadline, jobs, pace):
             records.append(record)
-            lines.append(record)
+            lines.append(FAULT.stamped(record, path))
             done = 1 - max(0.0, deadline - time.monotonic()) / (60 * minutes)
             found = sum(bool(r["violations"]) for r in records)
             progress(f"seed {seed}, {len(records)} faults, {found} with violations", done)

@@ -12,21 +12,21 @@ ask_membership(get_engine(EngineName.REP3), out)   # writes leak-membership.json
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.parameters import MlpParameters
+from mpc_tamper.records.leaks import LEAK_MEMBERSHIP
 from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_JSON, write_leak_membership
 from mpc_tamper.report.leaks import write_leaks
 from mpc_tamper.scenarios.scenario import Scenario
@@ -68,12 +68,14 @@ def ask_membership(
     corrupt_party: int = 1,
     seed: int = 1,
     scheduler: Scheduler | None = None,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Ask about `count` training rows and as many other images, drawn with the seed; once more for each defence.
 
     task: all ten digits of MNIST where None.  rows: the first of them are the owners'.  parameters: PARAMETERS where
     None.  scheduler: where the trainings are run; in this process where None.
+    configuration: for the record, the options of the command that asked for this.
 
     Writes leak-membership.json and .md to `out`, and returns the record.
     """
@@ -104,9 +106,10 @@ def ask_membership(
             "errors": plain["errors"],
             "found": plain["found"],
             "defences": table,
+            "configuration": configuration,
             "environment": environment(),
         }
-        write_atomically(out / LEAK_MEMBERSHIP_JSON, json.dumps(record) + "\n", public=True)
+        LEAK_MEMBERSHIP.write(out / LEAK_MEMBERSHIP_JSON, record)
         write_leak_membership(out)
         write_leaks(out)
     return record

@@ -7,7 +7,7 @@ probe(get_engine(EngineName.REP3), out)   # writes probing.json and probing.md
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine, GateFlips
+from mpc_tamper.records.leaks import PROBING
 from mpc_tamper.report.probing import PROBING_JSON, PROBING_MARKDOWN, probing_tables
 from mpc_tamper.scenarios.scenario import Scenario
 from mpc_tamper.studies.environment import environment
@@ -38,12 +39,15 @@ def probe(
     questions: int = 8,
     corrupt_party: int = 1,
     seed: int = 1,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Measure, and write probing.json and probing.md to `out`.
 
     repeats: comparisons for each gate, plane and size of the compared value.  questions: verdicts for each method and
-    class.  Pads are fresh, so counts differ from run to run. Returns the record.
+    class.  configuration: for the record, the options of the command that asked for this.
+
+    Pads are fresh, so counts differ from run to run. Returns the record.
     """
     check_folder(out)
     task, surrogate = _data()
@@ -72,9 +76,10 @@ def probe(
         "engine": str(engine.name),
         "leaks": [leak.record() for leak in leaks],
         "seed": seed,
+        "configuration": configuration,
         "environment": environment(),
     }
-    write_atomically(out / PROBING_JSON, json.dumps(record) + "\n", public=True)
+    PROBING.write(out / PROBING_JSON, record)
     write_atomically(out / PROBING_MARKDOWN, probing_tables(record), public=True)
     return record
 

@@ -9,8 +9,7 @@ reconstruct_rows(get_engine(EngineName.REP3), out)   # writes leak-reconstruct.j
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -19,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ParameterError
-from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.parameters import MlpParameters
+from mpc_tamper.records.leaks import LEAK_RECONSTRUCT
 from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_JSON, write_leak_reconstruct
 from mpc_tamper.report.leaks import write_leaks
 from mpc_tamper.scenarios.scenario import Scenario
@@ -81,12 +81,14 @@ def reconstruct_rows(
     corrupt_party: int = 1,
     seed: int = 1,
     scheduler: Scheduler | None = None,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Read `count` rows, drawn with the seed, off an opened network; then once more for each defence.
 
     task: all ten digits of MNIST where None.  rows: the first of them are the owners'.  parameters: PARAMETERS where
     None.  scheduler: where the trainings are run; in this process where None.
+    configuration: for the record, the options of the command that asked for this.
 
     Writes leak-reconstruct.json, .md and .png to `out`, and returns the record.
     """
@@ -118,9 +120,10 @@ def reconstruct_rows(
             "errors": plain["errors"],
             "found": plain["found"],
             "defences": table,
+            "configuration": configuration,
             "environment": environment(),
         }
-        write_atomically(out / LEAK_RECONSTRUCT_JSON, json.dumps(record) + "\n", public=True)
+        LEAK_RECONSTRUCT.write(out / LEAK_RECONSTRUCT_JSON, record)
         write_leak_reconstruct(out)
         write_leaks(out)
     return record

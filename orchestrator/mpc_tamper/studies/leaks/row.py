@@ -18,8 +18,7 @@ leak_rows(get_engine(EngineName.REP3), out)   # writes leak-row.json, .md and .p
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.core.errors import ProtocolAbort
-from mpc_tamper.core.files import check_folder, write_atomically
+from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.datasets import load_task
@@ -36,6 +35,7 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.fixed_point import BIAS
 from mpc_tamper.models.linear_svm.parameters import SvmParameters
 from mpc_tamper.models.linear_svm.rehearsal import single_row_weights
+from mpc_tamper.records.leaks import LEAK_ROW
 from mpc_tamper.report.leak_row import LEAK_ROW_JSON, write_leak_row
 from mpc_tamper.report.leaks import write_leaks
 from mpc_tamper.runs.corruption import Corruption
@@ -80,13 +80,16 @@ def leak_rows(
     corrupt_party: int = 1,
     seed: int = 1,
     scheduler: Scheduler | None = None,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Read rows off opened models, a training for each, and try one under the engine's active protocol.
 
     task: all of MNIST 0/1 where None.  rows: indices of training rows; ROWS drawn with the seed where None.
     parameters: PARAMETERS where None, in smaller batches where there are fewer rows.  scheduler: where the trainings
-    are run; in this process where None.  Writes leak-row.json, .md and .png to `out`, and returns the record.
+    are run; in this process where None.  configuration: for the record, the options of the command that asked for this.
+
+    Writes leak-row.json, .md and .png to `out`, and returns the record.
     """
     check_folder(out)
     task = task or load_task(DATASET)
@@ -115,9 +118,10 @@ def leak_rows(
             "honest_accuracy": honest["accuracy"],
             "found": found,
             "active": active or None,
+            "configuration": configuration,
             "environment": environment(),
         } | about
-        write_atomically(out / LEAK_ROW_JSON, json.dumps(record) + "\n", public=True)
+        LEAK_ROW.write(out / LEAK_ROW_JSON, record)
         write_leak_row(out)
         write_leaks(out)
     return record

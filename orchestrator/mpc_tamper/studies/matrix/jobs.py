@@ -86,7 +86,8 @@ class Laboratory:
     """What all jobs of a matrix have in common.
 
     apart: whether jobs run beside each other.  studies: by name; made where the first job of each asks for it.
-    written: called after each file, in the process that runs the sweep alone.
+    written: called after each file, in the process that runs the sweep alone.  configuration: the options of the
+    command that asked for the sweep; None where no command did.
     """
 
     files: ResultFiles
@@ -95,6 +96,7 @@ class Laboratory:
     apart: bool
     studies: Mapping[str, Study | StudyToMake]
     written: Callable[[], None] | None = None
+    configuration: Mapping[str, Any] | None = None
     _made: dict[tuple[str, int | None], Study] = field(default_factory=dict)
 
     def study(self, name: str, seed: int | None) -> Study:
@@ -133,6 +135,7 @@ def run_job(laboratory: Laboratory, job: CellJob, progress: Progress) -> None:
                 "cell": record if job.seed is None else cell_of_seed(record, job.seed, whole),
                 "picture": None if picture is None else picture | {"weights": cell.weights},
                 "environment": facts,
+                "configuration": laboratory.configuration,
             }
             files.put(laboratory.key(job, record["attack"], record["defence"]), found)
             if laboratory.written is not None:

@@ -7,7 +7,7 @@ one matrix at once, each with any number of workers (sweeps/schedulers.py); of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ def run_matrix(
     seeds: Sequence[int] = (0,),
     name: str = MATRIX,
     scheduler: Scheduler | None = None,
+    configuration: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> None:
     """Run the cells that <name>.jsonl in `out` does not hold yet; write the tables and pictures.
@@ -62,6 +63,7 @@ def run_matrix(
     attacks, defences: where None, those that ask for nothing that a study's model lacks. Those that are named are n/a
     where it lacks something.  seeds: of calibrated studies, a model for each in every cell; others have one model.
     scheduler: where cells are run; in this process where None.
+    configuration: for the record, the options of the command that asked for this.
 
     Raises ParameterError where the file is of other data, parameters or checks: its cells would not fit to these.
     """
@@ -88,6 +90,7 @@ def run_matrix(
         scheduler.apart,
         {study.name: StudyToMake.of(study) if scheduler.apart else study for study in studies},
         written=None if scheduler.apart else lambda: _collect(files, record),
+        configuration=configuration,
     )
     try:
         if jobs:
@@ -105,7 +108,7 @@ def _collect(files: ResultFiles, record: MatrixRecord) -> None:
     """Take cells into the matrix: of this run, of others into this folder, and of those that somebody ended."""
     for key, found in files.all():
         if record.takes(key["dataset"], key["study"]):
-            record.add(found["cell"], found["picture"], found["environment"])
+            record.add(found["cell"], found["picture"], found["environment"], found.get("configuration"))
             files.remove(key)
 
 

@@ -16,8 +16,11 @@ from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.files import check_folder
 from mpc_tamper.core.json_lines import appending
 from mpc_tamper.core.progress import Progress, silent
+from mpc_tamper.records.matrix import MATRIX as SCHEMA
 from mpc_tamper.report.matrix import write_matrix_report
 from mpc_tamper.report.matrix_record import (
+    CELL,
+    CONFIGURATION,
     ENVIRONMENT,
     LINES,
     MATRIX,
@@ -37,7 +40,11 @@ class MatrixRecord:
     """The files of a matrix in one folder: <name>.jsonl and what is made of it."""
 
     def __init__(
-        self, folder: Path, studies: Mapping[str, Any], cells: Sequence[Mapping[str, Any]], name: str = MATRIX
+        self,
+        folder: Path,
+        studies: Mapping[str, Any],
+        cells: Sequence[Mapping[str, Any]],
+        name: str = MATRIX,
     ) -> None:
         self._folder, self._name = folder, name
         self._studies = studies
@@ -76,24 +83,29 @@ class MatrixRecord:
         cell: dict[str, Any],
         picture: dict[str, Any] | None = None,
         facts: Mapping[str, Any] | None = None,
+        configuration: Mapping[str, Any] | None = None,
     ) -> None:
         """picture: {"image_shape", "test_image", "weights"} of a model without a defence, to be drawn; or None.
 
-        facts: of the environment that the cell was run in; this one where None.
+        facts: of the environment that the cell was run in; this one where None.  configuration: the options of the
+        command that ran it; None where no command did.
         """
         if cell["verdict"] == NOT_APPLICABLE and _key(cell) in self._cells:
             return
         name, path = cell["dataset"], self._folder / f"{self._name}{LINES}"
         study = fact_line(STUDY, {"dataset": name, **self._studies[name]})
-        environment_line = fact_line(ENVIRONMENT, facts or self._facts)
+        ran_on = fact_line(ENVIRONMENT, facts or self._facts)
+        asked = None if configuration is None else fact_line(CONFIGURATION, {"options": configuration})
+        named = [line for line in (study, ran_on, asked) if line is not None]
+        new = [SCHEMA.stamped(line, path) for line in (*named, cell_line(study, ran_on, cell, asked))]
         with appending(path) as lines:
             _check_studies(path, assemble(lines.records, path)["datasets"], {name: self._studies[name]})
             if picture is not None:  # first: a cell that is there is not run again to be drawn
                 _add_weights(self._folder / f"{self._name}{WEIGHTS}", cell, picture)
-            for line in (study, environment_line):
-                if line not in lines.records:
+            known = {(line["kind"], line.get(line["kind"])) for line in lines.records}
+            for line in new:
+                if line["kind"] == CELL or (line["kind"], line[line["kind"]]) not in known:
                     lines.append(line)
-            lines.append(cell_line(study, environment_line, cell))
         self._cells[_key(cell)] = cell["verdict"]
 
     def report(self) -> None:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.errors import DataError
-from mpc_tamper.core.files import read_text_file, reported, write_atomically
+from mpc_tamper.core.files import read_text_file, reported
+from mpc_tamper.records.sweeps import RESULT
 
 Key = Mapping[str, Any]  # JSON types
 FOLDER = ".cells"  # after the name of the record that the files are for
@@ -39,8 +40,7 @@ class ResultFiles:
 
     def put(self, key: Key, result: Mapping[str, Any]) -> None:
         """key, result: JSON types. What was there for the same key is replaced."""
-        content = json.dumps({"key": dict(key), "result": dict(result)})
-        write_atomically(self._path(key), content + "\n", public=True)
+        RESULT.write(self._path(key), {"key": dict(key), "result": dict(result)})
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """None where there is no such result. Raises DataError where its file was changed."""

@@ -1,0 +1,1 @@
+"""Records of a folder as runs of an experiment tracker."""
