@@ -18,7 +18,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.cli.places import CONNECT_SECONDS, keys_beside, this_host
+from mpc_tamper.cli.places import CONNECT_SECONDS, MemoryOption, keys_beside, this_host, within
 from mpc_tamper.cli.program import (
     ProgramArgument,
     finish_folder,
@@ -116,6 +116,7 @@ def party(
             help="How many seconds, on rep3, until all have to be there.",
         ),
     ] = CONNECT_SECONDS,
+    memory: MemoryOption = None,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -156,7 +157,7 @@ def party(
             clients=client_access(args or (), budget),
         )
         count_run(spec, [party], max_verdicts, insecure_passive=insecure_passive)
-        result = get_engine(engine).run_party(spec, host)
+        result = within(get_engine(engine), memory).run_party(spec, host)
         cost.print_result(result, engine, None, as_json=as_json, quiet=quiet)
         if quiet and run_dir is None and not as_json:
             finish_folder(folder)

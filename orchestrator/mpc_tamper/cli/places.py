@@ -15,6 +15,8 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.core.errors import UsageError
+from mpc_tamper.core.memory import FORM as FORM_OF_SIZE
+from mpc_tamper.core.memory import read_size
 from mpc_tamper.runs.network import FORM, read_network
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS
@@ -80,6 +82,15 @@ NetworkOption = Annotated[
         help="Let the three local parties reach each other as over this network, such as 20ms,500Mbit.",
     ),
 ]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar=FORM_OF_SIZE,
+        help="How much memory each party may fill, such as 512M; larger rows are mapped from files in the run folder. "
+        "(default: half of what the machine has left, for all parties on it)",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,7 @@ class PlaceOptions:
     listen: ListenOption = None
     connect_timeout: ConnectTimeoutOption = CONNECT_SECONDS
     network: NetworkOption = None
+    memory: MemoryOption = None
 
     def engine(self, name: EngineName, *, quiet: bool = False) -> Engine:
         """The engine of this name, at these places. Raises UsageErrors for what is wrong on this host."""
@@ -102,14 +114,14 @@ class PlaceOptions:
             for option in ("party", "keys", "listen"):
                 if getattr(self, option) is not None:
                     raise UsageError(f"expected --hosts FILE with --{option}, got none; say where the parties listen")
-            return networked(get_engine(name), self.network)
+            return within(networked(get_engine(name), self.network), self.memory)
         if self.network is not None:
             raise UsageError(
                 "expected --network without --hosts, got both: three hosts have a network of their own; leave one out"
             )
         if self.party is None:
             raise UsageError("expected --party 0, 1 or 2 with --hosts, got none; say which of the three this host is")
-        engine = get_engine(name)
+        engine = within(get_engine(name), self.memory)
         keys = keys_beside(self.hosts) if self.keys is None else self.keys
         host = this_host(
             self.party,
@@ -129,6 +141,14 @@ def networked(engine: Engine, network: str | None) -> Engine:
     Raises EngineUnavailable where there are no parties.
     """
     return engine if network is None else engine.over(read_network(network))
+
+
+def within(engine: Engine, memory: str | None) -> Engine:
+    """The engine, with a budget of memory where one is asked for.
+
+    Raises EngineUnavailable where it keeps to none, ParameterError for what is no size.
+    """
+    return engine if memory is None else engine.within(read_size(memory))
 
 
 def keys_beside(hosts: Path) -> Path:

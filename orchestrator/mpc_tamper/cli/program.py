@@ -27,7 +27,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.cli.places import NetworkOption, networked
+from mpc_tamper.cli.places import MemoryOption, NetworkOption, networked, within
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
@@ -73,6 +73,7 @@ def run(
     timeout: TimeoutOption = 60.0,
     port_base: PortBaseOption = None,
     network: NetworkOption = None,
+    memory: MemoryOption = None,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -86,7 +87,7 @@ def run(
     from mpc_tamper.workflows.verdicts import count_run
 
     program = found_program(program)
-    runs_on = networked(get_engine(engine), network)
+    runs_on = within(networked(get_engine(engine), network), memory)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,

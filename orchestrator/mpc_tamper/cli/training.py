@@ -27,7 +27,7 @@ from mpc_tamper.cli.options import (
     integers,
     with_options,
 )
-from mpc_tamper.cli.places import NetworkOption, PlaceOptions, networked
+from mpc_tamper.cli.places import MemoryOption, NetworkOption, PlaceOptions, networked, within
 from mpc_tamper.cli.program import run_folder
 from mpc_tamper.cli.tested import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
@@ -245,6 +245,7 @@ def attack(
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
     network: NetworkOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger.
 
@@ -261,7 +262,8 @@ def attack(
                 f"expected attack {name} without --pixel, --patch, --feature, --target, --amplitude and --strength, "
                 "got one of them; an attack that has a name chooses them itself"
             )
-        run_named(options, networked(get_engine(options.engine), network), name, defence, threshold, corrupt_party)
+        engine = within(networked(get_engine(options.engine), network), memory)
+        run_named(options, engine, name, defence, threshold, corrupt_party)
         return
     if defence is not None or threshold is not None:
         raise UsageError("expected --defence and --threshold with the NAME of an attack, got none; see --list")
@@ -269,7 +271,7 @@ def attack(
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
-    engine = networked(get_engine(options.engine), network)
+    engine = within(networked(get_engine(options.engine), network), memory)
     task = options.task()
     parameters, model = options.parameters(), get_model(options.model)
     if task.is_table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -11,7 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
-from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.core.errors import EngineUnavailable, ParameterError
+from mpc_tamper.core.memory import LEAST_BYTES
 from mpc_tamper.engines.hosts import Addresses, Host, Route
 from mpc_tamper.engines.relay import through
 from mpc_tamper.runs.network import Network
@@ -39,6 +41,7 @@ class Capabilities:
     anonymous_clients: clients may come without a certificate.
     idles: its servers exchange nothing while they wait for a client, so that waiting looks like a hang.
     client_rows: clients may contribute training rows.
+    memory: its parties keep to a budget of memory, with what does not fit in files.
     """
 
     protocols: frozenset[ProtocolName]
@@ -53,6 +56,7 @@ class Capabilities:
     anonymous_clients: bool = False
     idles: bool = False
     client_rows: bool = False
+    memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,12 +130,15 @@ class Engine(ABC):
     network: that its parties reach each other through, where one was put between them with over().
     host: where run() runs one party alone, while the other two run on hosts of their own (hosted.py); None where it
     runs all three.
+    memory: how many bytes of memory a party may fill, with rows that are larger in files; what the machine has where
+    None.
     """
 
     name: EngineName
     capabilities: Capabilities
     network: Network | None = None
     host: Host | None = None
+    memory: int | None = None
 
     @abstractmethod
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
@@ -164,6 +171,16 @@ class Engine(ABC):
         """The same engine, whose parties on this machine reach each other as over this network."""
         engine = self.routed(functools.partial(through, network))
         engine.network = network
+        return engine
+
+    def within(self, memory: int) -> Engine:
+        """The same engine, with this budget of memory, in bytes, for each party."""
+        if not self.capabilities.memory:
+            raise self._lacks("a budget of memory", "rep3 or clear")
+        if memory < LEAST_BYTES:
+            raise ParameterError(f"expected at least {LEAST_BYTES:,} bytes of memory for a party, got {memory:,}")
+        engine = copy.copy(self)
+        engine.memory = memory
         return engine
 
     def gate_flips(self) -> GateFlips:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 import signal
 import socket
@@ -59,6 +60,7 @@ class Rep3Engine(Engine):
         most_together=64,
         anonymous_clients=True,
         client_rows=True,
+        memory=True,
     )
 
     def __init__(self, *, insecure_fixed_seed: int | None = None, route: Route = contextlib.nullcontext) -> None:
@@ -70,12 +72,12 @@ class Rep3Engine(Engine):
         launcher = get_launcher()
         program = load_program(spec.program)
         launcher.load(kernels.foreseen(program.source, spec.protocol))
-        prepare(spec, program)
+        budget = prepare(spec, program, PARTIES, self.memory)
         with contextlib.ExitStack() as stack:
             stack.enter_context(held(spec.run_dir))
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
             first, second, third = (Address(*listener.getsockname()) for listener in listeners)
-            configs = self._configure(spec, stack.enter_context(self._route((first, second, third))))
+            configs = self._configure(spec, budget, stack.enter_context(self._route((first, second, third))))
             alive_read, alive_write = os.pipe()
             stack.callback(os.close, alive_write)
             with contextlib.ExitStack() as passed:
@@ -95,7 +97,7 @@ class Rep3Engine(Engine):
     ) -> RunResult:
         from mpc_tamper.engines.rep3.single_party import run_on_this_host
 
-        return run_on_this_host(spec, host, on_step, on_remark)
+        return run_on_this_host(spec, host, self.memory, on_step, on_remark)
 
     def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
         from mpc_tamper.engines.rep3.clients.client import connect
@@ -103,19 +105,21 @@ class Rep3Engine(Engine):
         return connect(addresses, credentials, timeout_seconds=timeout_seconds)
 
     def seeded(self, insecure_fixed_seed: int) -> Rep3Engine:
-        engine = Rep3Engine(insecure_fixed_seed=insecure_fixed_seed, route=self._route)
-        engine.network = self.network
+        engine = copy.copy(self)
+        engine._insecure_fixed_seed = insecure_fixed_seed
         return engine
 
     def routed(self, route: Route) -> Rep3Engine:
-        return Rep3Engine(insecure_fixed_seed=self._insecure_fixed_seed, route=route)
+        engine = copy.copy(self)
+        engine._route = route
+        return engine
 
     def gate_flips(self) -> GateFlips:
         from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
 
         return ComparisonFlips()
 
-    def _configure(self, spec: RunSpec, addresses: Addresses) -> list[Path]:
+    def _configure(self, spec: RunSpec, budget: int | None, addresses: Addresses) -> list[Path]:
         """Certificates, and a config file for each party."""
         folder = parties_folder(spec.run_dir)
         keys, (first, second, third) = zip(*(make_certificate(i, folder) for i in range(PARTIES)), strict=True)
@@ -129,6 +133,8 @@ class Rep3Engine(Engine):
                 (first, second, third),
                 connect_timeout_seconds=spec.timeout_seconds,
                 insecure_fixed_seed=self._insecure_fixed_seed,
+                memory=self.memory,
+                budget=budget,
             )
             paths.append(folder / f"party{i}.json")
             config.write(paths[-1])

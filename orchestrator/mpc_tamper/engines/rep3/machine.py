@@ -101,6 +101,13 @@ class Rep3Machine:
         self.public_values.update(values.tobytes())
         return public(values, self.party.party_id)
 
+    def allocate(self, size: int) -> RepShare:
+        storage = self.party.storage
+        return RepShare(storage.zeros((size,)), storage.zeros((size,)))
+
+    def lend(self, x: RepShare) -> bool:
+        return self.party.recorder.lend(x)
+
     def add(self, x: RepShare, y: RepShare) -> RepShare:
         return x + y
 
@@ -225,7 +232,9 @@ class Rep3Machine:
 
     @_with_all_clients
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
-        shares = RepShare(*share_files.read(self._shares, position, count))
+        own, previous = share_files.read(self._shares, position, count, self.party.storage)
+        own.flags.writeable = previous.flags.writeable = False
+        shares = RepShare(own, previous)
         self.party.recorder.check_agreement(shares)
         stop = position + count
         return shares, -1 if stop == share_files.count(self._shares) else stop

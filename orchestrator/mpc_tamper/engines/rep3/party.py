@@ -31,6 +31,7 @@ from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.mapped import Storage
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
@@ -49,6 +50,7 @@ from mpc_tamper.runs.result import Cost
 
 EXIT_FAILED = 1
 PRINTING_PARTY = 0
+RECORD_SHARE = 4  # of the memory of the party that has least, a record of gates may take one part in so many
 CLIENT_SECONDS = 10.0  # for a client's message
 _EXIT_ORPHANED = 70
 _PROGRESS_SECONDS = 0.1
@@ -92,7 +94,7 @@ def _run(
     """host: where this party listens, for the other two and for clients."""
     run_dir = Path(config.run_dir)
     program = load_program(Path(config.program))
-    session = agree(channel, Terms.of(program, config.args, config.protocol))
+    session, memory = agree(channel, Terms.of(program, config.args, config.protocol), config.memory)
     prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
     taken = 0
     if config.shares_from is not None:
@@ -105,8 +107,11 @@ def _run(
         return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
 
     printed: list[str] = []
-    recorder = recorder_for(ProtocolName(config.protocol), channel, prss, session)
-    party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder)
+    storage = Storage(run_dir, config.budget)
+    record_bytes = None if memory is None else memory // RECORD_SHARE
+    protocol = ProtocolName(config.protocol)
+    recorder = recorder_for(protocol, channel, prss, session, record_bytes=record_bytes, storage=storage)
+    party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder, storage)
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host, remark)
     random.seed(session)
@@ -126,7 +131,7 @@ def _run(
         if injector is not None:
             injector.finish()
     except TamperError as exc:
-        if not (isinstance(exc, PartyError) and ProtocolName(config.protocol).active):
+        if not (isinstance(exc, PartyError) and protocol.active):
             exc.lines = tuple("".join(printed).splitlines())
         raise
     if config.shares_from is not None:
