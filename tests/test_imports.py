@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "testing": SCENARIOS | {"attacks", "defences"},  # for tests of others' attacks, defences and models
     "cli": SCENARIOS | {"attacks", "defences", "studies", "clients", "report"},
 }
-SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "share_files", "validation"}
+SHARED_BY_ENGINES = {"base", "certificates", "frontend", "hosts", "inputs", "mapped", "share_files", "validation"}
 PARTS_OF_ENGINES: dict[str, set[str]] = {
     "base": {"hosts", "relay"},
     "certificates": set(),
@@ -46,7 +46,8 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "hosts": set(),
     "inputs": set(),
     "relay": {"hosts"},
-    "share_files": set(),
+    "mapped": set(),
+    "share_files": {"mapped"},
     "frontend": set(),
     "validation": {"base", "frontend", "inputs"},
     "clear": SHARED_BY_ENGINES,
@@ -55,8 +56,8 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "registry": {"base", "clear", "hosts", "mp_spdz", "rep3"},
 }
 # These parts can become a package of their own: of core they know these modules alone.
-EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "rep3", "share_files", "validation"}
-CORE_OF_EMBEDDED = {"errors", "files", "ledger"}
+EMBEDDED = {"certificates", "clear", "frontend", "hosts", "inputs", "mapped", "rep3", "share_files", "validation"}
+CORE_OF_EMBEDDED = {"errors", "files", "ledger", "memory"}
 # Parts of rep3, the lowest first. A part imports itself and lower ones; transport and kernels do not import each other.
 REP3 = [
     {"transport", "kernels"},

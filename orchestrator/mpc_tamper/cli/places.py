@@ -88,7 +88,7 @@ MemoryOption = Annotated[
         "--memory",
         metavar=FORM_OF_SIZE,
         help="How much memory each party may fill, such as 512M; larger rows are mapped from files in the run folder. "
-        "(default: half of what the machine has left, for all parties on it)",
+        "(default: a part of what the machine has left)",
     ),
 ]
 

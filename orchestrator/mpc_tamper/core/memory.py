@@ -26,10 +26,10 @@ def read_size(text: str) -> int:
     return size
 
 
-def available_bytes() -> int | None:
-    """What processes here can still take before memory runs out, as far as the system tells: what is free or holds what
-    can be dropped, within the limits of this process and its control group. None where it tells nothing."""
-    found = [*_machine(), *_control_groups(), *_limits()]
+def available_bytes(processes: int) -> int | None:
+    """What each of so many processes can still take before memory runs out, as far as the system tells: what is free or
+    holds what can be dropped, within the limits of control groups and of a process. None where it tells nothing."""
+    found = [*(room // processes for room in (*_machine(), *_control_groups())), *_limits()]
     return max(0, min(found)) if found else None
 
 

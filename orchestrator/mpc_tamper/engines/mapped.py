@@ -25,7 +25,7 @@ from mpc_tamper.core.memory import LEAST_BYTES, available_bytes
 
 BLOCK_BYTES = 32 << 20
 SMALL_BYTES = 64 << 10  # smaller arrays are never mapped, nor counted
-_FILLED = 0.5  # of the memory that is left, by parties whose user has said nothing
+_FILLED = 0.75  # of the memory that is left, by parties whose user has said nothing
 MOST_SHARE = 2  # of a budget, arrays may take one part in so many; the rest is for what is computed with them
 
 
@@ -33,8 +33,8 @@ def memory_budget(parties: int, memory: int | None) -> int | None:
     """What one of several parties on this machine may fill: what the user allows, or its part of what is left."""
     if memory is not None:
         return memory
-    available = available_bytes()
-    return None if available is None else max(LEAST_BYTES, int(_FILLED * available) // parties)
+    available = available_bytes(parties)
+    return None if available is None else max(LEAST_BYTES, int(_FILLED * available))
 
 
 class Storage:
@@ -71,11 +71,24 @@ class Storage:
 
 def mapping_of(array: np.ndarray) -> mmap.mmap | None:
     """What the array, or the one that it is a view of, is mapped from."""
-    base: object = array
-    while isinstance(base, np.ndarray):
-        base = base.base
+    *_, last = chain(array)
+    base = last.base
     found = base.obj if isinstance(base, memoryview) else base
     return found if isinstance(found, mmap.mmap) else None
+
+
+def chain(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The array, the one that it is a view of, and so on."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        yield base
+        base = base.base
+
+
+def freeze(array: np.ndarray) -> None:
+    """Nobody writes to it from now on, nor to what it is a view of."""
+    for each in chain(array):
+        each.flags.writeable = False
 
 
 def release(array: np.ndarray) -> None:

@@ -23,8 +23,7 @@ class PartyConfig:
     three have met.  input_text, input_binary: this party's own private input.
     shares_from: the run folder whose share file is taken over.  plan: this party's additive errors, if it is corrupt.
     insecure_fixed_seed: repeatable pads, for tests only.
-    memory: how many bytes of memory the user allows this party; None if the user said nothing.  budget: the same, or
-    what the machine has; None for no limit.
+    budget: how many bytes of memory this party may fill; None for no limit.
     client_identities, known_clients, client_budget, clients_together: see runs.spec.ClientAccess.
     """
 
@@ -43,7 +42,6 @@ class PartyConfig:
     shares_from: str | None = None
     plan: str | None = None
     insecure_fixed_seed: int | None = None
-    memory: int | None = None
     budget: int | None = None
     client_identities: str | None = None
     known_clients: str | None = None
@@ -61,7 +59,6 @@ class PartyConfig:
         *,
         connect_timeout_seconds: float,
         insecure_fixed_seed: int | None = None,
-        memory: int | None = None,
         budget: int | None = None,
     ) -> PartyConfig:
         """What of a run is this party's. Writes the plan below run_dir if it is the corrupt one."""
@@ -86,7 +83,6 @@ class PartyConfig:
             shares_from=_text(spec.shares_from),
             plan=_text(plan),
             insecure_fixed_seed=insecure_fixed_seed,
-            memory=memory,
             budget=budget,
             client_identities=_text(spec.clients.identities),
             known_clients=_text(spec.clients.known),

@@ -133,7 +133,6 @@ class Rep3Engine(Engine):
                 (first, second, third),
                 connect_timeout_seconds=spec.timeout_seconds,
                 insecure_fixed_seed=self._insecure_fixed_seed,
-                memory=self.memory,
                 budget=budget,
             )
             paths.append(folder / f"party{i}.json")

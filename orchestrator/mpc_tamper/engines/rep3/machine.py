@@ -14,6 +14,7 @@ from mpc_tamper.core.errors import EngineUnavailable, ProgramError
 from mpc_tamper.core.files import private
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.mapped import freeze
 from mpc_tamper.engines.rep3.clients.remarks import Remarks
 from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
@@ -233,7 +234,8 @@ class Rep3Machine:
     @_with_all_clients
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
         own, previous = share_files.read(self._shares, position, count, self.party.storage)
-        own.flags.writeable = previous.flags.writeable = False
+        freeze(own)
+        freeze(previous)
         shares = RepShare(own, previous)
         self.party.recorder.check_agreement(shares)
         stop = position + count

@@ -94,7 +94,7 @@ def _run(
     """host: where this party listens, for the other two and for clients."""
     run_dir = Path(config.run_dir)
     program = load_program(Path(config.program))
-    session, memory = agree(channel, Terms.of(program, config.args, config.protocol), config.memory)
+    session, memory = agree(channel, Terms.of(program, config.args, config.protocol), config.budget)
     prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
     taken = 0
     if config.shares_from is not None:

@@ -45,7 +45,6 @@ def run_on_this_host(
         host.key,
         host.certificates,
         connect_timeout_seconds=host.connect_timeout_seconds,
-        memory=memory,
         budget=budget,
     )
     own = host.addresses[host.party_id]

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
-from mpc_tamper.engines.mapped import Storage
+from mpc_tamper.engines import mapped
+from mpc_tamper.engines.mapped import Storage, chain
 from mpc_tamper.engines.rep3.protocol.proof import transcript
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver, BitStatement
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, IntegerStatement
@@ -27,7 +28,6 @@ from mpc_tamper.engines.rep3.protocol.proof.record import (
     MatrixGates,
     Record,
     Role,
-    chain,
     freeze,
     identity,
 )
@@ -115,11 +115,10 @@ class Active:
 
     def lend(self, x: RepShare) -> bool:
         """Counted once, when it is frozen; which of the holder's arrays are is the same at all parties."""
-        arrays = [each for component in (x.own, x.previous) for each in chain(component)]
-        if any(each.flags.writeable for each in arrays):
+        if any(each.flags.writeable for component in (x.own, x.previous) for each in chain(component)):
             self._record.kept_bytes += x.own.nbytes + x.previous.nbytes
-        for each in arrays:
-            each.flags.writeable = False
+        mapped.freeze(x.own)
+        mapped.freeze(x.previous)
         return True
 
     def _keep(self, size: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpc_tamper.engines.mapped import release
+from mpc_tamper.engines.mapped import freeze, release
 from mpc_tamper.engines.rep3.protocol.context import Party, as_bytes
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
@@ -52,7 +52,8 @@ def share_input(party: Party, owner: int, shape: tuple[int, ...], read: Callable
         for array in (own, previous, plain):
             if array is not None:
                 release(array.reshape(-1)[part])
-    own.flags.writeable = previous.flags.writeable = False
+    freeze(own)
+    freeze(previous)
     return RepShare(own, previous, owner, plain)
 
 

@@ -11,14 +11,13 @@ arrays are copies, or frozen: nothing that happens later changes a statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
-from mpc_tamper.engines.mapped import Storage
+from mpc_tamper.engines.mapped import Storage, chain
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 
@@ -215,10 +214,3 @@ def identity(x: RepShare) -> tuple[Any, ...]:
 def _is_frozen(array: np.ndarray) -> bool:
     return not any(each.flags.writeable for each in chain(array))
 
-
-def chain(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The array, what it is a view of, and so on."""
-    base: object = array
-    while isinstance(base, np.ndarray):
-        yield base
-        base = base.base
