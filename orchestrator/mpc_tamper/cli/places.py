@@ -92,6 +92,16 @@ MemoryOption = Annotated[
     ),
 ]
 
+SimulatedHoursOption = Annotated[
+    float,
+    typer.Option(
+        "--simulated-hours",
+        min=0.0,
+        help="Begin with all counters of the protocol as after so many hours at the highest rates, to see that they "
+        "meet no limit.",
+    ),
+]
+
 
 @dataclass(frozen=True)
 class PlaceOptions:
@@ -149,6 +159,11 @@ def within(engine: Engine, memory: str | None) -> Engine:
     Raises EngineUnavailable where it keeps to none, ParameterError for what is no size.
     """
     return engine if memory is None else engine.within(read_size(memory))
+
+
+def late(engine: Engine, hours: float) -> Engine:
+    """The engine, whose runs begin as after so many hours. Raises EngineUnavailable where it cannot."""
+    return engine.after(hours) if hours else engine
 
 
 def keys_beside(hosts: Path) -> Path:

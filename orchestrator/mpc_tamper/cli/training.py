@@ -27,7 +27,15 @@ from mpc_tamper.cli.options import (
     integers,
     with_options,
 )
-from mpc_tamper.cli.places import MemoryOption, NetworkOption, PlaceOptions, networked, within
+from mpc_tamper.cli.places import (
+    MemoryOption,
+    NetworkOption,
+    PlaceOptions,
+    SimulatedHoursOption,
+    late,
+    networked,
+    within,
+)
 from mpc_tamper.cli.program import run_folder
 from mpc_tamper.cli.tested import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
@@ -150,12 +158,14 @@ def train(
     insecure_open: InsecureOpenOption = False,
     defence: DefenceOption = None,
     threshold: ThresholdOption = None,
+    simulated_hours: SimulatedHoursOption = 0.0,
 ) -> None:
     """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it.
 
     With --hosts and --party, on each of three hosts: each brings its own rows, --data FILE, or none, --data none.
     """
     engine = place.engine(options.engine, quiet=options.quiet)  # first: what it starts is ready when the data are read
+    engine = late(engine, simulated_hours)
     on_hosts = engine.host is not None
     _check_own_data(options, on_hosts=on_hosts, clients=clients)
     task = None if on_hosts and options.data == NO_DATA else options.task()

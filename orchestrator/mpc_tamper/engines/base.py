@@ -132,6 +132,7 @@ class Engine(ABC):
     runs all three.
     memory: how many bytes of memory a party may fill, with rows that are larger in files; what the machine has where
     None.
+    simulated_hours: how long a run is to seem to have gone on when it begins, see after().
     """
 
     name: EngineName
@@ -139,6 +140,7 @@ class Engine(ABC):
     network: Network | None = None
     host: Host | None = None
     memory: int | None = None
+    simulated_hours: float = 0.0
 
     @abstractmethod
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
@@ -182,6 +184,10 @@ class Engine(ABC):
         engine = copy.copy(self)
         engine.memory = memory
         return engine
+
+    def after(self, hours: float) -> Engine:
+        """The same engine, whose runs begin with all counters as after so many hours, to see what a long run meets."""
+        raise self._lacks("runs that begin late", "rep3")
 
     def gate_flips(self) -> GateFlips:
         raise self._lacks("gates inside its comparison", "rep3")

@@ -23,7 +23,7 @@ from mpc_tamper.engines.rep3.transport.memory import memory_channels
 from mpc_tamper.engines.rep3.transport.tls import Identity, connect
 from tests.support.threads import in_threads
 
-HEADER = struct.Struct("<8sII")
+HEADER = struct.Struct("<6sHII")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_three_parties_shift_more_than_the_sockets_hold():
 )
 def test_a_wrong_header_is_refused_before_its_payload(wire, tag, sequence, length, message):
     channel, raw = wire
-    raw.sendall(HEADER.pack(frame.tag_bytes(tag), sequence, length) + b"abcd")
+    raw.sendall(HEADER.pack(frame.tag_bytes(tag)[:6], 0, sequence, length) + b"abcd")
     with pytest.raises(FrameError, match=message) as caught:
         receive(channel, "values", 4)
     assert caught.value.party == 1

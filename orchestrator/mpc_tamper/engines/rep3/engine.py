@@ -114,6 +114,11 @@ class Rep3Engine(Engine):
         engine._route = route
         return engine
 
+    def after(self, hours: float) -> Rep3Engine:
+        engine = copy.copy(self)
+        engine.simulated_hours = hours
+        return engine
+
     def gate_flips(self) -> GateFlips:
         from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
 
@@ -134,6 +139,7 @@ class Rep3Engine(Engine):
                 connect_timeout_seconds=spec.timeout_seconds,
                 insecure_fixed_seed=self._insecure_fixed_seed,
                 budget=budget,
+                simulated_hours=self.simulated_hours,
             )
             paths.append(folder / f"party{i}.json")
             config.write(paths[-1])

@@ -176,8 +176,8 @@ def _exchange(channel: Channel, tag: str, message: bytes) -> dict[int, bytes]:
     return {peer: bytes(buffer) for peer, buffer in theirs.items()}
 
 
-def agree_on_keys(channel: Channel, *, insecure_fixed_seed: int | None = None) -> Prss:
-    """Draw kappa_i and send it to party i + 1.
+def agree_on_keys(channel: Channel, *, insecure_fixed_seed: int | None = None, first_block: int = 0) -> Prss:
+    """Draw kappa_i and send it to party i + 1.  first_block: see Stream.
 
     insecure_fixed_seed makes the pads repeatable, for tests only: whoever knows it sees through every mask.
     """
@@ -187,4 +187,4 @@ def agree_on_keys(channel: Channel, *, insecure_fixed_seed: int | None = None) -
         own = (insecure_fixed_seed * 3 + channel.party_id).to_bytes(KEY_BYTES, "little")
     previous = bytearray(KEY_BYTES)
     channel.shift("key", memoryview(own), memoryview(previous))
-    return Prss(own, bytes(previous))
+    return Prss(own, bytes(previous), first_block)

@@ -39,6 +39,7 @@ from mpc_tamper.engines.rep3.clients.remarks import Remarks, Say
 from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, REMARK, PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
+from mpc_tamper.engines.rep3.protocol.age import Age
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.channel import Channel
@@ -95,7 +96,9 @@ def _run(
     run_dir = Path(config.run_dir)
     program = load_program(Path(config.program))
     session, memory = agree(channel, Terms.of(program, config.args, config.protocol), config.budget)
-    prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
+    age = Age.after(config.simulated_hours)
+    prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed, first_block=age.blocks)
+    channel.advance(age.messages, age.sent_bytes)
     taken = 0
     if config.shares_from is not None:
         taken = _take_over_shares(Path(config.shares_from), run_dir, config.party_id)
@@ -110,7 +113,7 @@ def _run(
     storage = Storage(run_dir, config.budget)
     record_bytes = None if memory is None else memory // RECORD_SHARE
     protocol = ProtocolName(config.protocol)
-    recorder = recorder_for(protocol, channel, prss, session, record_bytes=record_bytes, storage=storage)
+    recorder = recorder_for(protocol, channel, prss, session, record_bytes=record_bytes, storage=storage, age=age)
     party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder, storage)
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host, remark)
@@ -139,7 +142,7 @@ def _run(
     return {
         "lines": "".join(printed).splitlines() if config.party_id == PRINTING_PARTY else [],
         "cost": asdict(spent()),
-        "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
+        "steps": [[s.site, s.occurrence, s.times, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "soundness_error": recorder.soundness_error,
         "batches": recorder.batches,

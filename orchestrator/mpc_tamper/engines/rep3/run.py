@@ -66,7 +66,7 @@ def collect(spec: RunSpec, party_ids: Iterable[int]) -> RunResult:
         PartyReport(
             party_id=i,
             cost=Cost(**report["cost"]),
-            steps=tuple(StepRecord(s, o, start, Cost(*cost)) for s, o, start, *cost in report["steps"]),
+            steps=tuple(StepRecord(s, o, start, Cost(*cost), n) for s, o, n, start, *cost in report["steps"]),
             peak_rss_bytes=report["peak_rss_bytes"],
             soundness_error=report["soundness_error"],
             batches=report["batches"],

@@ -47,6 +47,7 @@ class Active:
     """One party's recorder.
 
     session: binds the run.  record_bytes: how large a record may grow before it is proved.  storage: see Record.
+    first_batch: its number, of a run that is simulated to have gone on for long.
     """
 
     bit_prover: type[BitProver] = BitProver  # tests put cheating ones in their place
@@ -60,13 +61,14 @@ class Active:
         *,
         record_bytes: int = RECORD_BYTES,
         storage: Storage | None = None,
+        first_batch: int = 0,
     ) -> None:
         self._channel, self._prss, self._session = channel, prss, session
         self._record_bytes = record_bytes
         self._storage = storage or Storage()
         self._held = False
         self._record = Record(storage=self._storage)
-        self.batches = 0
+        self.batches = first_batch
         self.soundness_error = 0.0
         self._begin_batch()
 
@@ -148,6 +150,8 @@ class Active:
                 self._prove()
 
     def _prove(self) -> None:
+        if self.batches >= transcript.MAX_BATCHES:
+            raise ProtocolAbort("expected at most 2^64 batches of proofs in a run, got more; start a new run")
         record, self._record = self._record, Record(storage=self._storage)
         statements = _statements(record)
         self._account(sum(each.error for each in statements))

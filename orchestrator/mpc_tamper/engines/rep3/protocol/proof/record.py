@@ -213,4 +213,3 @@ def identity(x: RepShare) -> tuple[Any, ...]:
 
 def _is_frozen(array: np.ndarray) -> bool:
     return not any(each.flags.writeable for each in chain(array))
-
