@@ -96,17 +96,17 @@ def release(array: np.ndarray) -> None:
     _advise(array, mmap.MADV_DONTNEED)
 
 
-def row_blocks(array: np.ndarray) -> Iterator[slice]:
+def row_blocks(array: np.ndarray, row_bytes: int = 0) -> Iterator[slice]:
     """Slices of rows that cover the array: one, unless it is mapped. A block is released when the next one is asked
     for, which is read ahead meanwhile.
 
-    array: C-contiguous where it is mapped.
+    array: C-contiguous where it is mapped.  row_bytes: of what is made of a row, where that is more.
     """
     rows = len(array)
     if mapping_of(array) is None or not array.size:
         yield slice(0, rows)
         return
-    size = max(1, BLOCK_BYTES * rows // array.nbytes)
+    size = max(1, BLOCK_BYTES // max(row_bytes, array.nbytes // rows))
     for start in range(0, rows, size):
         block = slice(start, min(rows, start + size))
         _advise(array[block.stop : block.stop + size], mmap.MADV_WILLNEED)

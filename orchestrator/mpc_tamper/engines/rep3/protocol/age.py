@@ -1,8 +1,8 @@
 """A run as it would be after hours: each counter stands where the fastest machines could have taken it by then.
 
 Nothing else of a run is limited by its length: messages and bytes of a link, pads of a key, batches of proofs. Each of
-them has an error of its own where it ends (frame.py, channel.py, prss.py, transcript.py). That a run does not meet these
-ends is seen in one that begins far from zero.
+them has an error of its own where it ends (frame.py, channel.py, prss.py, transcript.py). A run that begins far from
+zero shows that it does not meet these ends.
 """
 
 from __future__ import annotations

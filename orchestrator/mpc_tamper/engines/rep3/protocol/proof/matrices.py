@@ -15,6 +15,7 @@ import numpy as np
 
 from mpc_tamper.engines.mapped import BLOCK_BYTES, Storage, mapping_of, release, row_blocks, sum_over_rows
 from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.record import MatrixGates, Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
@@ -113,7 +114,7 @@ def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray, sto
     if mapping_of(x) is None:
         return subsets.sums_of_columns(a, x)
     out = storage.zeros((SUBSETS, len(x)))  # as long as X has rows, which may be too long for memory
-    for rows in row_blocks(x):
+    for rows in row_blocks(x, SUBSETS * WORD_BYTES):
         out[:, rows] = subsets.sums_of_columns(a, x[rows])
         release(out)
     return out
@@ -126,7 +127,7 @@ def _sums_of_vectors(gates: MatrixGates, b: np.ndarray, y: list[np.ndarray], sto
     ):
         return subsets.sums_of_rows(b, np.concatenate(y))
     out = storage.zeros((SUBSETS, gates.inner))
-    size = max(1, BLOCK_BYTES // (8 * gates.vectors))
+    size = max(1, BLOCK_BYTES // (WORD_BYTES * max(gates.vectors, SUBSETS)))
     for start in range(0, gates.inner, size):
         columns = slice(start, start + size)
         out[:, columns] = subsets.sums_of_rows(b, np.concatenate([each[:, columns] for each in y]))
