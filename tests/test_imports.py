@@ -47,6 +47,7 @@ SHARED_BY_ENGINES = {
     "hosts",
     "inputs",
     "kernels",
+    "mapped",
     "run_log",
     "share_files",
     "tampering",
@@ -60,7 +61,8 @@ PARTS_OF_ENGINES: dict[str, set[str]] = {
     "inputs": set(),
     "kernels": set(),
     "relay": {"hosts"},
-    "share_files": set(),
+    "mapped": set(),
+    "share_files": {"mapped"},
     "frontend": set(),
     "run_log": {"base"},
     "tampering": set(),
@@ -78,13 +80,14 @@ EMBEDDED = {
     "hosts",
     "inputs",
     "kernels",
+    "mapped",
     "rep3",
     "run_log",
     "share_files",
     "tampering",
     "validation",
 }
-CORE_OF_EMBEDDED = {"errors", "files", "ledger"}
+CORE_OF_EMBEDDED = {"errors", "files", "ledger", "memory"}
 # Parts of rep3, the lowest first. A part imports itself and lower ones; transport and kernels do not import each other.
 REP3 = [
     {"transport", "kernels"},

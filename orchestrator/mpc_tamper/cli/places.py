@@ -16,6 +16,8 @@ import typer
 from mpc_tamper.cli import console
 from mpc_tamper.cli.options import ThreadsOption
 from mpc_tamper.core.errors import UsageError
+from mpc_tamper.core.memory import FORM as FORM_OF_SIZE
+from mpc_tamper.core.memory import read_size
 from mpc_tamper.runs.network import FORM, read_network
 from mpc_tamper.runs.protocols import PARTIES, EngineName
 from mpc_tamper.runs.spec import MAX_TIMEOUT_SECONDS
@@ -81,6 +83,25 @@ NetworkOption = Annotated[
         help="Let the three local parties reach each other as over this network, such as 20ms,500Mbit.",
     ),
 ]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar=FORM_OF_SIZE,
+        help="How much memory each party may fill, such as 512M; larger rows are mapped from files in the run folder. "
+        "(default: a part of what the machine has left)",
+    ),
+]
+
+SimulatedHoursOption = Annotated[
+    float,
+    typer.Option(
+        "--simulated-hours",
+        min=0.0,
+        help="Begin with all counters of the protocol as after so many hours at the highest rates, to see that they "
+        "meet no limit.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -94,6 +115,7 @@ class PlaceOptions:
     connect_timeout: ConnectTimeoutOption = CONNECT_SECONDS
     network: NetworkOption = None
     threads: ThreadsOption = None
+    memory: MemoryOption = None
 
     def engine(self, name: EngineName, *, quiet: bool = False) -> Engine:
         """The engine of this name, at these places. Raises UsageErrors for what is wrong on this host."""
@@ -104,14 +126,14 @@ class PlaceOptions:
             for option in ("party", "keys", "listen"):
                 if getattr(self, option) is not None:
                     raise UsageError(f"expected --hosts FILE with --{option}, got none; say where the parties listen")
-            return networked(get_engine(name), self.network).on_threads(self.threads)
+            return within(networked(get_engine(name), self.network), self.memory).on_threads(self.threads)
         if self.network is not None:
             raise UsageError(
                 "expected --network without --hosts, got both: three hosts have a network of their own; leave one out"
             )
         if self.party is None:
             raise UsageError("expected --party 0, 1 or 2 with --hosts, got none; say which of the three this host is")
-        engine = get_engine(name).on_threads(self.threads)
+        engine = within(get_engine(name), self.memory).on_threads(self.threads)
         keys = keys_beside(self.hosts) if self.keys is None else self.keys
         host = this_host(
             self.party,
@@ -131,6 +153,19 @@ def networked(engine: Engine, network: str | None) -> Engine:
     Raises EngineUnavailable where there are no parties.
     """
     return engine if network is None else engine.over(read_network(network))
+
+
+def within(engine: Engine, memory: str | None) -> Engine:
+    """The engine, with a budget of memory where one is asked for.
+
+    Raises EngineUnavailable where it keeps to none, ParameterError for what is no size.
+    """
+    return engine if memory is None else engine.within(read_size(memory))
+
+
+def late(engine: Engine, hours: float) -> Engine:
+    """The engine, whose runs begin as after so many hours. Raises EngineUnavailable where it cannot."""
+    return engine.after(hours) if hours else engine
 
 
 def keys_beside(hosts: Path) -> Path:

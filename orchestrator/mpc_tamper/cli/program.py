@@ -28,7 +28,14 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.cli.places import NetworkOption, networked
+from mpc_tamper.cli.places import (
+    MemoryOption,
+    NetworkOption,
+    SimulatedHoursOption,
+    late,
+    networked,
+    within,
+)
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
 from mpc_tamper.core.files import is_file, reported, what_is
@@ -75,6 +82,8 @@ def run(
     port_base: PortBaseOption = None,
     network: NetworkOption = None,
     threads: ThreadsOption = None,
+    memory: MemoryOption = None,
+    simulated_hours: SimulatedHoursOption = 0.0,
     max_verdicts: MaxVerdictsOption = MAX_VERDICTS,
     budget: BudgetOption = None,
     insecure_passive: InsecurePassiveOption = False,
@@ -88,7 +97,7 @@ def run(
     from mpc_tamper.workflows.verdicts import count_run
 
     program = found_program(program)
-    runs_on = networked(get_engine(engine), network).on_threads(threads)
+    runs_on = late(within(networked(get_engine(engine), network), memory).on_threads(threads), simulated_hours)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,

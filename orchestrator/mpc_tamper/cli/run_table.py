@@ -32,6 +32,7 @@ def record(result: RunResult, engine: EngineName, network: Network | None = None
                 "party_id": party.party_id,
                 **_fields(party.cost),
                 "peak_rss_bytes": party.peak_rss_bytes,
+                **({} if party.batches is None else proofs_record(party)),
                 "steps": {
                     site: {"occurrences": count, **_fields(cost)} for site, (count, cost) in by_site(party).items()
                 },
@@ -42,12 +43,17 @@ def record(result: RunResult, engine: EngineName, network: Network | None = None
     }
 
 
+def proofs_record(party: PartyReport) -> dict[str, Any]:
+    """Of an active run of rep3."""
+    return {"soundness_error": party.soundness_error, "batches": party.batches}
+
+
 def by_site(party: PartyReport) -> dict[str, tuple[int, Cost]]:
     """Occurrences and total cost of each named step, in the order of their first occurrence."""
     totals: dict[str, tuple[int, Cost]] = {}
     for step in party.steps:
         count, cost = totals.get(step.site, (0, Cost()))
-        totals[step.site] = (count + 1, cost + step.cost)
+        totals[step.site] = (count + step.times, cost + step.cost)
     return totals
 
 

@@ -35,7 +35,15 @@ from mpc_tamper.cli.options import (
     integers,
     with_options,
 )
-from mpc_tamper.cli.places import NetworkOption, PlaceOptions, networked
+from mpc_tamper.cli.places import (
+    MemoryOption,
+    NetworkOption,
+    PlaceOptions,
+    SimulatedHoursOption,
+    late,
+    networked,
+    within,
+)
 from mpc_tamper.cli.program import run_folder
 from mpc_tamper.cli.tested import say_tested, tested
 from mpc_tamper.core.errors import ParameterError, UsageError
@@ -158,12 +166,14 @@ def train(
     insecure_open: InsecureOpenOption = False,
     defence: DefenceOption = None,
     threshold: ThresholdOption = None,
+    simulated_hours: SimulatedHoursOption = 0.0,
 ) -> None:
     """Train a model in three-party computation. It stays secret, as shares in the run folder, unless you --open it.
 
     With --hosts and --party, on each of three hosts: each brings its own rows, --data FILE, or none, --data none.
     """
     engine = place.engine(options.engine, quiet=options.quiet)  # first: what it starts is ready when the data are read
+    engine = late(engine, simulated_hours)
     on_hosts = engine.host is not None
     _check_own_data(options, on_hosts=on_hosts, clients=clients)
     task = None if on_hosts and options.data == NO_DATA else options.task()
@@ -254,6 +264,7 @@ def attack(
     ] = 1,
     network: NetworkOption = None,
     threads: ThreadsOption = None,
+    memory: MemoryOption = None,
 ) -> None:
     """Train while one party plants a backdoor by additive errors, then open the model and test it with the trigger.
 
@@ -270,7 +281,7 @@ def attack(
                 f"expected attack {name} without --pixel, --patch, --feature, --target, --amplitude and --strength, "
                 "got one of them; an attack that has a name chooses them itself"
             )
-        engine = networked(get_engine(options.engine), network).on_threads(threads)
+        engine = within(networked(get_engine(options.engine), network), memory).on_threads(threads)
         run_named(options, engine, name, defence, threshold, corrupt_party)
         return
     if defence is not None or threshold is not None:
@@ -279,7 +290,7 @@ def attack(
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
-    engine = networked(get_engine(options.engine), network).on_threads(threads)
+    engine = within(networked(get_engine(options.engine), network), memory).on_threads(threads)
     task = options.task()
     parameters, model = options.parameters(), get_model(options.model)
     if task.is_table:

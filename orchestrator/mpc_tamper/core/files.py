@@ -12,6 +12,7 @@ import errno
 import fcntl
 import logging
 import os
+import shutil
 import stat
 import tempfile
 import warnings
@@ -152,6 +153,17 @@ def check_folder(folder: Path) -> None:
             except FileNotFoundError:  # another process that checks may just have removed what it had made
                 if not attempts_left:
                     raise
+
+
+def check_space(folder: Path, size: int, what: str) -> None:
+    """Raises UsageError where the disk of an existing folder has no room for so many bytes.  what: they are."""
+    with reported(folder, "a folder that can be read"):
+        free = shutil.disk_usage(folder).free
+    if free < size:
+        raise UsageError(
+            f"{folder}: expected {size / 1e9:,.2f} GB of free space for {what}, got {free / 1e9:,.2f} GB; free some "
+            "space, or choose another place"
+        )
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.core.errors import EngineUnavailable, ParameterError
+from mpc_tamper.core.memory import LEAST_BYTES
 from mpc_tamper.engines.hosts import Addresses, Host, Route
 from mpc_tamper.engines.relay import through
 from mpc_tamper.engines.tampering import AuditedProtocol, Tampering
@@ -43,6 +44,7 @@ class Capabilities:
     idles: its servers exchange nothing while they wait for a client, so that waiting looks like a hang.
     client_rows: clients may contribute training rows.
     threads: a party computes on as many threads as RunSpec.threads says.
+    memory: its parties keep to a budget of memory, with what does not fit in files.
     """
 
     protocols: frozenset[ProtocolName]
@@ -58,6 +60,7 @@ class Capabilities:
     idles: bool = False
     client_rows: bool = False
     threads: bool = False
+    memory: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,9 @@ class Engine(ABC):
     host: where run() runs one party alone, while the other two run on hosts of their own (hosted.py); None where it
     runs all three.
     threads: of each party in runs whose RunSpec says nothing else; see there for None.
+    memory: how many bytes of memory a party may fill, with rows that are larger in files; what the machine has where
+    None.
+    simulated_hours: how long a run is to seem to have gone on when it begins, see after().
     """
 
     name: EngineName
@@ -153,6 +159,8 @@ class Engine(ABC):
     network: Network | None = None
     host: Host | None = None
     threads: int | None = None
+    memory: int | None = None
+    simulated_hours: float = 0.0
 
     @abstractmethod
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
@@ -204,6 +212,20 @@ class Engine(ABC):
     def with_threads(self, spec: RunSpec, otherwise: int) -> RunSpec:
         """The specification with a number of threads: its own, the engine's, or else this one."""
         return replace(spec, threads=_first(spec.threads, self.threads, otherwise))
+
+    def within(self, memory: int) -> Engine:
+        """The same engine, with this budget of memory, in bytes, for each party."""
+        if not self.capabilities.memory:
+            raise self._lacks("a budget of memory", "rep3 or clear")
+        if memory < LEAST_BYTES:
+            raise ParameterError(f"expected at least {LEAST_BYTES:,} bytes of memory for a party, got {memory:,}")
+        engine = copy.copy(self)
+        engine.memory = memory
+        return engine
+
+    def after(self, hours: float) -> Engine:
+        """The same engine, whose runs begin with all counters as after so many hours, to see what a long run meets."""
+        raise self._lacks("runs that begin late", "rep3")
 
     def gate_flips(self) -> GateFlips:
         raise self._lacks("gates inside its comparison", "rep3")

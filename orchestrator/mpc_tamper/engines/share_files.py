@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from mpc_tamper.core.errors import ShareFileError
-from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.files import atomic_path
+from mpc_tamper.engines.mapped import Storage, release
 from mpc_tamper.runs.protocols import PARTIES
 
 HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
 _SHARE_BYTES = 16
+_PART_SHARES = 1 << 20
 _DIGEST_OF = b"mpc-tamper share file 1\0"
 
 
@@ -49,7 +52,7 @@ def write(path: Path, own: np.ndarray, previous: np.ndarray, position: int | Non
 
     Where the system refuses, as on a full disk, the file is as long as it was.
     """
-    data = np.stack([own.reshape(-1), previous.reshape(-1)], axis=1).astype("<u8").tobytes()
+    own, previous = own.reshape(-1), previous.reshape(-1)
     if not path.exists():
         create(path)
     handle = os.open(path, os.O_RDWR)
@@ -59,7 +62,10 @@ def write(path: Path, own: np.ndarray, previous: np.ndarray, position: int | Non
         if start > end:
             _write_all(handle, bytes(start - end))
         os.lseek(handle, start, os.SEEK_SET)
-        _write_all(handle, data)
+        for part in _parts(own.size):
+            _write_all(handle, np.stack([own[part], previous[part]], axis=1).astype("<u8").tobytes())
+            release(own[part])
+            release(previous[part])
     except BaseException:
         os.truncate(handle, end)
         raise
@@ -67,8 +73,11 @@ def write(path: Path, own: np.ndarray, previous: np.ndarray, position: int | Non
         os.close(handle)
 
 
-def read(path: Path, position: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """x_i and x_{i-1} of `count` shares from a position on, uint64. Raises ShareFileError unless all are there."""
+def read(path: Path, position: int, count: int, storage: Storage | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """x_i and x_{i-1} of `count` shares from a position on, uint64. Raises ShareFileError unless all are there.
+
+    storage: where they lie; in memory where None.
+    """
     need = len(HEADER) + _SHARE_BYTES * (position + count)
     check(path)
     size = path.stat().st_size
@@ -77,8 +86,27 @@ def read(path: Path, position: int, count: int) -> tuple[np.ndarray, np.ndarray]
             f"{path}: expected shares {position} to {position + count - 1}, got a file of "
             f"{(size - len(HEADER)) // _SHARE_BYTES}; check the program's arguments against those of the training run"
         )
-    words = np.fromfile(path, "<u8", 2 * count, offset=len(HEADER) + _SHARE_BYTES * position).astype(np.uint64)
-    return words[0::2].copy(), words[1::2].copy()
+    storage = storage or Storage()
+    own, previous = storage.zeros((count,)), storage.zeros((count,))
+    with path.open("rb", buffering=0) as file:
+        file.seek(len(HEADER) + _SHARE_BYTES * position)
+        for part in _parts(count):
+            words = np.fromfile(file, "<u8", 2 * (part.stop - part.start))
+            own[part], previous[part] = words[0::2], words[1::2]
+            release(own[part])
+            release(previous[part])
+    return own, previous
+
+
+def write_components(path: Path, to: Path) -> None:
+    """All x_i and then all x_{i-1} of a share file, little-endian words: what handoff.mpc takes."""
+    shares = count(path)
+    with atomic_path(to) as temporary, temporary.open("wb") as file:
+        for component in range(2):
+            for part in _parts(shares):
+                file.write(
+                    read(path, part.start, part.stop - part.start)[component].astype("<u8", copy=False).tobytes()
+                )
 
 
 def keep_after(path: Path, position: int) -> None:
@@ -86,8 +114,16 @@ def keep_after(path: Path, position: int) -> None:
     if count(path) == position:
         path.unlink()
         return
-    content = path.read_bytes()
-    write_atomically(path, HEADER + content[len(HEADER) + _SHARE_BYTES * position :])
+    with atomic_path(path) as temporary, path.open("rb") as source, temporary.open("wb") as target:
+        source.seek(len(HEADER) + _SHARE_BYTES * position)
+        target.write(HEADER)
+        shutil.copyfileobj(source, target, _SHARE_BYTES * _PART_SHARES)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    """Of so many shares, which may be more than memory holds."""
+    for start in range(0, count, _PART_SHARES):
+        yield slice(start, min(count, start + _PART_SHARES))
 
 
 def _write_all(handle: int, data: bytes) -> None:

@@ -7,21 +7,24 @@ multiplies the row by it; otherwise another party enters the labels and they are
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from mpc_tamper.core.errors import DataError
-from mpc_tamper.core.files import write_atomically
+from mpc_tamper.core.files import atomic_path, check_space, make_folder
 from mpc_tamper.core.pixels import MAX_PIXEL
 from mpc_tamper.models.fixed_point import BIAS, MAX_FEATURE
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.spec import InputFiles
 
+_BLOCK_WORDS, _WORD_BYTES = 1 << 20, 8
 
-def integer_rows(x: np.ndarray) -> np.ndarray:
-    """(m, n) pixels, uint8, or features at scale 2^8, int32, to (m, n + 1) int64, constant attribute first."""
+
+def check_rows(x: np.ndarray) -> None:
+    """Raises DataError for what is no (m, n) pixels, uint8, or features at scale 2^8, int32."""
     if x.ndim != 2 or x.dtype not in (np.uint8, np.int32):
         raise DataError(
             "expected images as a (rows, pixels) array of uint8, or features as one of int32, got "
@@ -29,6 +32,11 @@ def integer_rows(x: np.ndarray) -> np.ndarray:
         )
     if x.dtype == np.int32 and x.size and max(int(x.max()), -int(x.min())) > MAX_FEATURE:
         raise DataError(f"expected features from -{MAX_FEATURE} to {MAX_FEATURE}, got others beyond; scale them down")
+
+
+def integer_rows(x: np.ndarray) -> np.ndarray:
+    """(m, n) pixels, uint8, or features at scale 2^8, int32, to (m, n + 1) int64, constant attribute first."""
+    check_rows(x)
     rows = np.empty((len(x), x.shape[1] + 1), dtype=np.int64)
     rows[:, 0] = BIAS
     rows[:, 1:] = x
@@ -59,16 +67,49 @@ def signed_labels(y: np.ndarray, classes: int) -> np.ndarray:
     return np.where(y[:, None] == columns, 1, -1).astype(np.int64)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """An owner's rows on their way to its input file, integers a block at a time: all of them may not fit in memory.
+
+    x: (m, n) as of integer_rows().  signs: (m,) by which they are multiplied.  order: (m,) indices, in which they are
+    entered.  constant: whether the constant attribute stands first.
+    """
+
+    x: np.ndarray
+    signs: np.ndarray | None = None
+    order: np.ndarray | None = None
+    constant: bool = True
+
+    def __post_init__(self) -> None:
+        check_rows(self.x)
+
+    @property
+    def size(self) -> int:
+        """Integers."""
+        return len(self.x) * (self.x.shape[1] + self.constant)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        step = max(1, _BLOCK_WORDS // (self.x.shape[1] + 1))
+        for start in range(0, len(self.x), step):
+            part = slice(start, start + step)
+            rows = integer_rows(self.x[part] if self.order is None else self.x[self.order[part]])
+            if self.signs is not None:
+                rows *= self.signs[part, None]
+            yield rows if self.constant else rows[:, 1:]
+
+
 def write_signed_rows(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> Mapping[int, InputFiles]:
     """Write each owner's binary input for a training on signed rows: its rows, then the labels if it holds them.
 
     x: (m, n) uint8 or int32.  y: (m,) labels 0 and 1.  Raises DataError where they do not fit each other or the owners.
     """
     check_counts(x, y, owners)
-    rows, sign = integer_rows(x), signs(y)
-    if owners.labels is None:
-        rows *= sign[:, None]
-    blocks = {party: [block] for party, block in enumerate(_split(rows, owners))}
+    sign = signs(y)
+    factors = _split(sign, owners) if owners.labels is None else [None] * len(owners.row_counts)
+    parts = zip(_split(x, owners), factors, strict=True)
+    blocks: dict[int, list[Rows | np.ndarray]] = {
+        i: [Rows(own, signs=own_signs)] for i, (own, own_signs) in enumerate(parts)
+    }
     if owners.labels is not None:
         blocks.setdefault(owners.labels, []).append(sign)
     return write_owners(folder, blocks)
@@ -83,7 +124,7 @@ def write_labelled_rows(
     """
     check_counts(x, y, owners)
     labels = signed_labels(y, classes)
-    blocks = {party: [block] for party, block in enumerate(_split(integer_rows(x), owners))}
+    blocks: dict[int, list[Rows | np.ndarray]] = {party: [Rows(own)] for party, own in enumerate(_split(x, owners))}
     if owners.labels is None:
         for party, part in enumerate(_split(labels, owners)):
             blocks[party].append(part)
@@ -100,8 +141,10 @@ def write_pixels(folder: Path, x: np.ndarray, y: np.ndarray, owners: Owners) -> 
     if x.dtype != np.uint8:
         raise DataError(f"expected images of uint8 for principal components, got {x.dtype}")
     check_counts(x, y, owners)
-    pixels, sign = integer_rows(x)[:, 1:], signs(y)
-    blocks = {party: [block] for party, block in enumerate(_split(pixels, owners))}
+    sign = signs(y)
+    blocks: dict[int, list[Rows | np.ndarray]] = {
+        party: [Rows(own, constant=False)] for party, own in enumerate(_split(x, owners))
+    }
     if owners.labels is None:
         for party, labels in enumerate(_split(sign, owners)):
             blocks[party].append(labels)
@@ -119,13 +162,20 @@ def _split(rows: np.ndarray, owners: Owners) -> list[np.ndarray]:
     return np.split(rows, np.cumsum(owners.row_counts)[:-1])
 
 
-def write_owners(folder: Path, blocks: Mapping[int, Sequence[np.ndarray]]) -> Mapping[int, InputFiles]:
+def write_owners(folder: Path, blocks: Mapping[int, Sequence[Rows | np.ndarray]]) -> Mapping[int, InputFiles]:
+    """Each owner's binary input. Raises UsageError where the disk has no room for all of them."""
+    make_folder(folder)
+    size = sum(part.size for parts in blocks.values() for part in parts) * _WORD_BYTES
+    check_space(folder, size, "the owners' inputs (TMPDIR names another place)")
     return {party: InputFiles(binary=_write(folder / f"owner-{party}.bin", parts)) for party, parts in blocks.items()}
 
 
-def _write(path: Path, parts: Sequence[np.ndarray]) -> Path:
+def _write(path: Path, parts: Sequence[Rows | np.ndarray]) -> Path:
     """Little-endian int64, no header; readable by the owner alone."""
-    write_atomically(path, b"".join(part.astype("<i8", copy=False).tobytes() for part in parts))
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        for part in parts:
+            for block in part.blocks() if isinstance(part, Rows) else [part]:
+                file.write(block.astype("<i8", copy=False).tobytes())
     return path
 
 

@@ -23,13 +23,15 @@ class Cost:
 class StepRecord:
     """One occurrence of a named step (start_timer .. stop_timer) at one party.
 
-    start: seconds since the party's program began.
+    start: seconds since the party's program began.  times: how many occurrences this is, from this one on; more than
+    one where a long run counts them together.
     """
 
     site: str
     occurrence: int
     start: float
     cost: Cost
+    times: int = 1
 
 
 @dataclass(frozen=True)

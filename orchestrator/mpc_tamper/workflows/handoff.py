@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ProgramCrash, ProtocolAbort
-from mpc_tamper.core.files import write_atomically
 from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.base import Engine
@@ -34,9 +31,8 @@ def hand_off(
         inputs = {}
         count = share_files.count(share_files.share_file(shares_from, engine.own_parties[0]))
         for party in engine.own_parties:
-            own, previous = share_files.read(share_files.share_file(shares_from, party), 0, count)
             path = Path(folder, f"party-{party}.bin")
-            write_atomically(path, np.concatenate([own, previous]).astype("<u8", copy=False).tobytes())
+            share_files.write_components(share_files.share_file(shares_from, party), path)
             inputs[party] = InputFiles(binary=path)
         spec = RunSpec(
             program=bundle.program("handoff.mpc"),

@@ -93,10 +93,18 @@ class SecretModel:
             **({"seconds_with_clients": round(self.seconds_with_clients, 3)} if of_clients else {}),
             "bytes_per_party": self.run.bytes_per_party,
             "rounds": self.run.rounds,
+            **({} if self.run.soundness_error is None else self._proofs()),
             "peak_rss_bytes_per_party": max(party.peak_rss_bytes for party in self.run.parties),
             "steps": step_costs(self.run),
             **network_record(self.engine.network),
         }
+
+    def _proofs(self) -> dict[str, Any]:
+        """Of an active run that says how sure its proofs are."""
+        batches = max(party.batches or 0 for party in self.run.parties)
+        hours = self.engine.simulated_hours
+        simulated = {"simulated_hours": hours} if hours else {}
+        return {"soundness_error": self.run.soundness_error, "batches_of_proofs": batches, **simulated}
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +209,7 @@ def step_costs(run: RunResult) -> dict[str, dict[str, float | int]]:
     totals: dict[str, dict[str, float | int]] = {}
     for step in slowest.steps:
         total = totals.setdefault(step.site, {"times": 0, "seconds": 0.0, "bytes_sent": 0, "rounds": 0})
-        total["times"] += 1
+        total["times"] += step.times
         total["seconds"] += step.cost.seconds
         total["bytes_sent"] += step.cost.bytes_sent
         total["rounds"] += step.cost.rounds

@@ -23,7 +23,7 @@ from mpc_tamper.engines.rep3.transport.memory import memory_channels
 from mpc_tamper.engines.rep3.transport.tls import Identity, connect
 from tests.support.threads import in_threads
 
-HEADER = struct.Struct("<8sII")
+HEADER = struct.Struct("<6sHII")
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_three_parties_shift_more_than_the_sockets_hold():
 )
 def test_a_wrong_header_is_refused_before_its_payload(wire, tag, sequence, length, message):
     channel, raw = wire
-    raw.sendall(HEADER.pack(frame.tag_bytes(tag), sequence, length) + b"abcd")
+    raw.sendall(HEADER.pack(frame.tag_bytes(tag)[:6], 0, sequence, length) + b"abcd")
     with pytest.raises(FrameError, match=message) as caught:
         receive(channel, "values", 4)
     assert caught.value.party == 1
@@ -159,7 +159,7 @@ def test_a_party_that_runs_something_else_is_named(change, message):
     channels = memory_channels()
     same = {"program_sha256": "00" * 32, "protocol": "ring"}
     terms = [Terms(**same), Terms(**{**same, **change}), Terms(**same)]
-    results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
+    results = in_threads(*(lambda i=i: agree(channels[i], terms[i])[0] for i in range(3)))
     assert all(isinstance(r, HandshakeError) and message in str(r) for r in results)
     assert [r.party for r in results] == [1, 2, 1]
 
@@ -184,7 +184,7 @@ def test_arguments_that_differ_are_named(tmp_path: Path, args: tuple[str, ...], 
     program = load_program(path)
     usual = Terms.of(program, ("epochs=20", "rows=8"), "ring")
     terms = [usual, Terms.of(program, args, "ring"), usual]
-    results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
+    results = in_threads(*(lambda i=i: agree(channels[i], terms[i])[0] for i in range(3)))
     assert all(isinstance(r, HandshakeError) for r in results)
     assert [r.party for r in results] == [1, 2, 1]
     assert message in str(results[0])
@@ -198,7 +198,7 @@ def test_another_program_is_told_from_other_arguments(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"print_ln('{name}')\n")
         programs.append(load_program(tmp_path / name))
     terms = [Terms.of(programs[i == 2], ("a=1",), "ring") for i in range(3)]
-    results = in_threads(*(lambda i=i: agree(channels[i], terms[i]) for i in range(3)))
+    results = in_threads(*(lambda i=i: agree(channels[i], terms[i])[0] for i in range(3)))
     assert ["runs another program: expected one of sha256" in str(r) for r in results] == [True] * 3
     assert [r.party for r in results] == [2, 2, 0]
 
@@ -218,7 +218,7 @@ def test_the_place_of_a_public_file_is_a_host_s_own(tmp_path: Path) -> None:
 
 
 TERMS = Terms(program_sha256="00" * 32, protocol="ring")
-HELLO_BYTES, SESSION_BYTES = 128, 32
+HELLO_BYTES, SESSION_BYTES = 136, 32
 
 
 def send(channel: Channel, tag: str, payload: bytes, peers: tuple[int, ...]) -> None:
@@ -234,7 +234,7 @@ def take(channel: Channel, tag: str, length: int, peer: int) -> bytes:
 def test_all_parties_derive_one_session_and_each_run_another():
     def run() -> list[object]:
         channels = memory_channels()
-        return in_threads(*(lambda i=i: agree(channels[i], TERMS) for i in range(3)))
+        return in_threads(*(lambda i=i: agree(channels[i], TERMS)[0] for i in range(3)))
 
     first, second = run(), run()
     assert len(set(first)) == len(set(second)) == 1
@@ -247,7 +247,7 @@ def test_a_hello_repeated_from_an_earlier_run_gives_another_session_and_other_ke
     """Party 2 repeats in a second run, byte for byte, its hello and its key of the first."""
     channels = memory_channels(2)
     seen = channels[0].record_received()
-    first = in_threads(*(lambda i=i: (agree(channels[i], TERMS), agree_on_keys(channels[i])) for i in range(3)))
+    first = in_threads(*(lambda i=i: (agree(channels[i], TERMS)[0], agree_on_keys(channels[i])) for i in range(3)))
     old = {tag: payload for sender, tag, payload in seen if sender == 2}
     assert set(old) == {"hello", "session", "key"}
 
@@ -264,7 +264,7 @@ def test_a_hello_repeated_from_an_earlier_run_gives_another_session_and_other_ke
         take(channels[2], "key", len(old["key"]), 1)
         return [session, *hellos]
 
-    honest = [lambda i=i: (agree(channels[i], TERMS), agree_on_keys(channels[i])) for i in (0, 1)]
+    honest = [lambda i=i: (agree(channels[i], TERMS)[0], agree_on_keys(channels[i])) for i in (0, 1)]
     second = in_threads(*honest, replay)
     assert second[0][0] == second[1][0] == second[2][0] != first[0][0]
 
@@ -286,7 +286,7 @@ def test_the_old_session_is_refused_too():
             for peer in (0, 1):
                 take(channels[2], tag, length, peer)
 
-    results = in_threads(*(lambda i=i: agree(channels[i], TERMS) for i in (0, 1)), replay)
+    results = in_threads(*(lambda i=i: agree(channels[i], TERMS)[0] for i in (0, 1)), replay)
     assert all(isinstance(r, HandshakeError) and "party 2 takes part in another session" in str(r) for r in results[:2])
 
 
@@ -301,7 +301,7 @@ def test_different_hellos_to_two_parties_end_in_no_session():
             take(channels[2], "hello", HELLO_BYTES, peer)
             send(channels[2], "session", take(channels[2], "session", SESSION_BYTES, peer), (peer,))
 
-    results = in_threads(*(lambda i=i: agree(channels[i], TERMS) for i in (0, 1)), equivocate)
+    results = in_threads(*(lambda i=i: agree(channels[i], TERMS)[0] for i in (0, 1)), equivocate)
     assert all(isinstance(r, HandshakeError) and "another session" in str(r) for r in results[:2])
     assert [r.party for r in results[:2]] == [None, None]
 

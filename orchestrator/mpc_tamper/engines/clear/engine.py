@@ -14,6 +14,7 @@ from mpc_tamper.engines.base import Capabilities, Engine, OnRemark, OnStep
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import Program, load_program, run_program
 from mpc_tamper.engines.kernels.threads import all_cores, on_threads
+from mpc_tamper.engines.mapped import Storage, memory_budget
 from mpc_tamper.engines.run_log import logged
 from mpc_tamper.engines.validation import PERSISTENCE, validate
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
@@ -26,7 +27,7 @@ SHARE_FILE = "Clear-P0.data"
 
 class ClearEngine(Engine):
     name = EngineName.CLEAR
-    capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}), parties=False, threads=True)
+    capabilities = Capabilities(protocols=frozenset({ProtocolName.RING}), parties=False, threads=True, memory=True)
 
     @logged
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: OnRemark | None = None) -> RunResult:
@@ -41,8 +42,11 @@ class ClearEngine(Engine):
     def _run(self, spec: RunSpec, program: Program, on_step: OnStep | None) -> RunResult:
         shares = read_values(spec.shares_from) if spec.shares_from is not None else None
         append = spec.shares_from is not None and same_place(spec.shares_from, spec.run_dir)
+        storage = Storage(spec.run_dir, memory_budget(1, self.memory))
         plan = None if spec.corruption is None else spec.corruption.plan
-        machine = ClearMachine(program.sites, spec.inputs, plan, shares, append=append, on_step=on_step)
+        machine = ClearMachine(
+            program.sites, spec.inputs, plan, shares, append=append, on_step=on_step, storage=storage
+        )
         began = time.perf_counter()
         try:
             run_program(program, spec.args, machine)

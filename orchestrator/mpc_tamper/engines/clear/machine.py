@@ -13,8 +13,10 @@ import numpy as np
 from mpc_tamper.core.errors import PlanError, ShareFileError
 from mpc_tamper.engines.base import OnStep
 from mpc_tamper.engines.clear import products
+from mpc_tamper.engines.frontend.containers.memory import PART_WORDS
 from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.mapped import Storage, by_rows, release, sum_over_rows
 from mpc_tamper.runs.injector import ErrorInjector
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import PARTIES
@@ -33,8 +35,9 @@ class ClearMachine:
         *,
         append: bool = False,
         on_step: OnStep | None = None,
+        storage: Storage | None = None,
     ) -> None:
-        """append: writing goes on after the shares that were there, instead of into a new file."""
+        """append: writing goes on after the shares that were there, instead of into a new file.  storage: of inputs."""
         _refuse_gates(plan)
         self.clock = StepClock(sites)
         self._on_step = on_step
@@ -42,6 +45,7 @@ class ClearMachine:
         self.binary_output: list[int] = []
         self.written = shares if append else None
         self._shares = shares
+        self._storage = storage or Storage()
         self._inputs = {owner: OwnerInput(owner, inputs.get(owner)) for owner in range(PARTIES)}
         self._injector = ErrorInjector(plan) if plan is not None else None
 
@@ -49,6 +53,12 @@ class ClearMachine:
 
     def share_public(self, values: np.ndarray) -> np.ndarray:
         return np.array(values, dtype=np.uint64)
+
+    def allocate(self, size: int) -> np.ndarray:
+        return self._storage.zeros((size,))
+
+    def lend(self, x: np.ndarray) -> bool:
+        return False
 
     def add(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return x + y
@@ -68,17 +78,24 @@ class ClearMachine:
     # interactive on other machines
 
     def input(self, owner: int, shape: tuple[int, ...], *, binary: bool) -> np.ndarray:
-        stream = self._inputs.get(owner, OwnerInput(owner, None))
-        return stream.take(int(np.prod(shape)), binary=binary).reshape(shape)
+        stream, count = self._inputs.get(owner, OwnerInput(owner, None)), int(np.prod(shape))
+        if count <= PART_WORDS:
+            return stream.take(count, binary=binary).reshape(shape)
+        words = self._storage.zeros((count,))
+        for start in range(0, count, PART_WORDS):
+            part = slice(start, min(count, start + PART_WORDS))
+            words[part] = stream.take(part.stop - start, binary=binary)
+            release(words[part])
+        return words.reshape(shape)
 
     def mul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return self._with_errors(x * y)
 
     def matmul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._with_errors(products.matmul(x, y))
+        return self._with_errors(by_rows(lambda rows: products.matmul(rows, y), x))
 
     def trans_matmul(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return self._with_errors(products.trans_matmul(x, y))
+        return self._with_errors(sum_over_rows(products.trans_matmul, x, y))
 
     def dot(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return self._with_errors(np.einsum("ij,ij->i", x, y))

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpc_tamper.core.errors import CompileTimeState
 from mpc_tamper.runs.result import Cost, StepRecord
+
+MAX_APART = 1 << 17
 
 
 @dataclass
@@ -29,7 +31,8 @@ def wall_clock() -> Cost:
 class StepClock:
     """sites: the names of timers.  measure: the cost so far; seconds from any origin.
 
-    records: of the occurrences that ended, in the order in which they ended.
+    records: of the occurrences that ended, in the order in which they ended. From MAX_APART on, those of a site are
+    one record: a run may take hours.
     """
 
     def __init__(self, sites: Mapping[int, str], measure: Callable[[], Cost] = wall_clock) -> None:
@@ -39,6 +42,7 @@ class StepClock:
         self._running: list[_Running] = []
         self._started: dict[int, int] = {}
         self.records: list[StepRecord] = []
+        self._together: dict[str, int] = {}  # where in records the occurrences of a site are counted together
 
     def start(self, number: int) -> None:
         if number == 0 or any(step.number == number for step in self._running):
@@ -58,7 +62,19 @@ class StepClock:
         now, began = self._measure(), step.began
         cost = Cost(now.seconds - began.seconds, now.bytes_sent - began.bytes_sent, now.rounds - began.rounds)
         start = began.seconds - self._origin.seconds
-        self.records.append(StepRecord(self.name(number), step.occurrence, start, cost))
+        self._keep(StepRecord(self.name(number), step.occurrence, start, cost))
+
+    def _keep(self, record: StepRecord) -> None:
+        """Apart, or in a long run with the later ones of its site."""
+        if len(self.records) < MAX_APART:
+            self.records.append(record)
+            return
+        at = self._together.setdefault(record.site, len(self.records))
+        if at == len(self.records):
+            self.records.append(record)
+        else:
+            first = self.records[at]
+            self.records[at] = replace(first, times=first.times + 1, cost=first.cost + record.cost)
 
     def name(self, number: int) -> str:
         return self._sites.get(number, str(number))

@@ -23,8 +23,9 @@ class PartyConfig:
     three have met.  input_text, input_binary: this party's own private input.
     shares_from: the run folder whose share file is taken over.  plan: this party's additive errors, if it is corrupt.
     insecure_fixed_seed: repeatable pads, for tests only.
-    client_identities, known_clients, client_budget, clients_together: see runs.spec.ClientAccess.  threads: of its own
-    computation.
+    budget: how many bytes of memory this party may fill; None for no limit.  threads: of its own computation.
+    simulated_hours: how long the run is to seem to have gone on already (protocol/age.py).
+    client_identities, known_clients, client_budget, clients_together: see runs.spec.ClientAccess.
     """
 
     party_id: int
@@ -42,6 +43,8 @@ class PartyConfig:
     shares_from: str | None = None
     plan: str | None = None
     insecure_fixed_seed: int | None = None
+    budget: int | None = None
+    simulated_hours: float = 0.0
     client_identities: str | None = None
     known_clients: str | None = None
     client_budget: int | None = None
@@ -59,6 +62,8 @@ class PartyConfig:
         *,
         connect_timeout_seconds: float,
         insecure_fixed_seed: int | None = None,
+        budget: int | None = None,
+        simulated_hours: float = 0.0,
     ) -> PartyConfig:
         """What of a run is this party's. Writes the plan below run_dir if it is the corrupt one."""
         plan = None
@@ -82,6 +87,8 @@ class PartyConfig:
             shares_from=_text(spec.shares_from),
             plan=_text(plan),
             insecure_fixed_seed=insecure_fixed_seed,
+            budget=budget,
+            simulated_hours=simulated_hours,
             client_identities=_text(spec.clients.identities),
             known_clients=_text(spec.clients.known),
             client_budget=spec.clients.budget,

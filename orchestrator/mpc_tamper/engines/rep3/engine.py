@@ -65,6 +65,7 @@ class Rep3Engine(Engine):
         anonymous_clients=True,
         client_rows=True,
         threads=True,
+        memory=True,
     )
 
     def __init__(self, *, insecure_fixed_seed: int | None = None, route: Route = contextlib.nullcontext) -> None:
@@ -78,12 +79,12 @@ class Rep3Engine(Engine):
         spec = self.with_threads(spec, otherwise=1)
         program = load_program(spec.program)
         launcher.load(kernels.foreseen(program.source, spec.protocol))
-        prepare(spec, program)
+        budget = prepare(spec, program, PARTIES, self.memory)
         with contextlib.ExitStack() as stack:
             stack.enter_context(held(spec.run_dir))
             listeners = [stack.enter_context(_listen(spec.port_base, i)) for i in range(PARTIES)]
             first, second, third = (Address(*listener.getsockname()) for listener in listeners)
-            configs = self._configure(spec, stack.enter_context(self._route((first, second, third))))
+            configs = self._configure(spec, budget, stack.enter_context(self._route((first, second, third))))
             alive_read, alive_write = os.pipe()
             stack.callback(os.close, alive_write)
             with contextlib.ExitStack() as passed:
@@ -104,7 +105,8 @@ class Rep3Engine(Engine):
     ) -> RunResult:
         from mpc_tamper.engines.rep3.single_party import run_on_this_host
 
-        return run_on_this_host(self.with_threads(spec, otherwise=all_cores()), host, on_step, on_remark)
+        spec = self.with_threads(spec, otherwise=all_cores())
+        return run_on_this_host(spec, host, self.memory, on_step, on_remark)
 
     def connect(self, addresses: Addresses, credentials: Credentials, *, timeout_seconds: float) -> ClientConnection:
         from mpc_tamper.engines.rep3.clients.client import connect
@@ -137,12 +139,17 @@ class Rep3Engine(Engine):
 
         yield Rep3Tampering(self, program, inputs, folder)
 
+    def after(self, hours: float) -> Rep3Engine:
+        engine = copy.copy(self)
+        engine.simulated_hours = hours
+        return engine
+
     def gate_flips(self) -> GateFlips:
         from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
 
         return ComparisonFlips()
 
-    def _configure(self, spec: RunSpec, addresses: Addresses) -> list[Path]:
+    def _configure(self, spec: RunSpec, budget: int | None, addresses: Addresses) -> list[Path]:
         """Certificates, and a config file for each party."""
         folder = parties_folder(spec.run_dir)
         keys, (first, second, third) = zip(*(make_certificate(i, folder) for i in range(PARTIES)), strict=True)
@@ -156,6 +163,8 @@ class Rep3Engine(Engine):
                 (first, second, third),
                 connect_timeout_seconds=spec.timeout_seconds,
                 insecure_fixed_seed=self._insecure_fixed_seed,
+                budget=budget,
+                simulated_hours=self.simulated_hours,
             )
             paths.append(folder / f"party{i}.json")
             config.write(paths[-1])

@@ -1,6 +1,6 @@
 """The first messages of a run: are we all running the same thing? A session of its own, then fresh keys.
 
-Nobody hands out the session: each party contributes 32 random bytes r_i to its hello and
+Nobody hands out the session: each party contributes 32 random bytes and its budget of memory, r_i, to its hello and
 
     session = SHA-256(name | what is agreed on | r_0 | r_1 | r_2).
 
@@ -17,12 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mpc_tamper.core.errors import HandshakeError, ProgramError
+from mpc_tamper.core.memory import LEAST_BYTES
 from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 _FIELD_BYTES = 32
+_MEMORY_BYTES = 8
 _SESSION = b"mpc-tamper rep3 session"
 PROGRAM = "program and arguments (sha256)"
 _SPELLED_BYTES = 4096  # of arguments, where they differ
@@ -65,14 +67,18 @@ def compared(args: Sequence[str]) -> tuple[str, ...]:
     return tuple(each for each in args if not (hashed and each.startswith("file=")))
 
 
-def agree(channel: Channel, terms: Terms) -> bytes:
-    """Compare terms with both peers; return the session, 32 bytes: equal at all parties, new in each run, no secret.
+def agree(channel: Channel, terms: Terms, memory: int | None = None) -> tuple[bytes, int | None]:
+    """Compare terms with both peers; return the session, 32 bytes, and the smallest budget of memory that a party has.
+
+    The session is equal at all parties, new in each run, and no secret. It covers the budgets, so that nobody can tell
+    the two others different ones.  memory: this party's budget in bytes, None for no limit; less than LEAST_BYTES of a
+    peer counts as that.
 
     Raises HandshakeError that names the peer and what differs.
     """
     fields = terms.fields()
     agreed = b"".join(fields.values())
-    contribution = os.urandom(_FIELD_BYTES)
+    contribution = os.urandom(_FIELD_BYTES) + (memory or 0).to_bytes(_MEMORY_BYTES, "little")
     hellos = _exchange(channel, "hello", agreed + contribution)
     for i, (name, value) in enumerate(fields.items()):
         said = {peer: hellos[peer][i * _FIELD_BYTES : (i + 1) * _FIELD_BYTES] for peer in hellos}
@@ -94,7 +100,9 @@ def agree(channel: Channel, terms: Terms) -> bytes:
                 f"party {peer} takes part in another session: expected {session.hex()[:16]}..., got "
                 f"{theirs.hex()[:16]}...; it or the third party sent the two others different hellos: do not go on"
             )
-    return session
+    budgets = [int.from_bytes(contributions[i][_FIELD_BYTES:], "little") for i in contributions]
+    least = min((max(LEAST_BYTES, budget) for budget in budgets if budget), default=None)
+    return session, least
 
 
 def _spell_out(channel: Channel, terms: Terms, differing: Sequence[int]) -> None:
@@ -168,8 +176,8 @@ def _exchange(channel: Channel, tag: str, message: bytes) -> dict[int, bytes]:
     return {peer: bytes(buffer) for peer, buffer in theirs.items()}
 
 
-def agree_on_keys(channel: Channel, *, insecure_fixed_seed: int | None = None) -> Prss:
-    """Draw kappa_i and send it to party i + 1.
+def agree_on_keys(channel: Channel, *, insecure_fixed_seed: int | None = None, first_block: int = 0) -> Prss:
+    """Draw kappa_i and send it to party i + 1.  first_block: see Stream.
 
     insecure_fixed_seed makes the pads repeatable, for tests only: whoever knows it sees through every mask.
     """
@@ -179,4 +187,4 @@ def agree_on_keys(channel: Channel, *, insecure_fixed_seed: int | None = None) -
         own = (insecure_fixed_seed * 3 + channel.party_id).to_bytes(KEY_BYTES, "little")
     previous = bytearray(KEY_BYTES)
     channel.shift("key", memoryview(own), memoryview(previous))
-    return Prss(own, bytes(previous))
+    return Prss(own, bytes(previous), first_block)

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from mpc_tamper.core.errors import PeerLost
 from mpc_tamper.engines.frontend.steps import StepClock
+from mpc_tamper.engines.mapped import Storage
 from mpc_tamper.engines.rep3.handshake import agree_on_keys
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.prss import Prss
@@ -39,23 +40,24 @@ def run_in_threads(
     insecure_keys: Sequence[bytes] | None = None,
     active: bool = False,
     record_bytes: int | None = None,
+    storage: Storage | None = None,
 ) -> tuple[T, T, T]:
     """Run `program` as each party; return the three results or raise the first party's error.
 
     insecure_keys: kappa_0, kappa_1, kappa_2; None draws fresh ones.  active: with proofs, a batch for each
-    record_bytes or opening.
+    record_bytes or opening.  storage: of all three; in memory where None.
     """
     protocol = ProtocolName.MAL_REP_RING if active else ProtocolName.RING
 
     def recorder(channel: Channel, prss: Prss) -> Recorder:
-        return recorder_for(protocol, channel, prss, b"in memory", record_bytes=record_bytes)
+        return recorder_for(protocol, channel, prss, b"in memory", record_bytes=record_bytes, storage=storage)
 
     def keys(channel: Channel) -> Prss:
         if insecure_keys is None:
             return agree_on_keys(channel)
         return Prss(insecure_keys[channel.party_id], insecure_keys[channel.party_id - 1])
 
-    ends = ends_in_threads(program, sites=sites, corruption=corruption, recorder=recorder, keys=keys)
+    ends = ends_in_threads(program, sites=sites, corruption=corruption, recorder=recorder, keys=keys, storage=storage)
     _raise_first([end.error for end in ends])
     return tuple(end.result for end in ends)  # type: ignore[return-value]
 
@@ -69,6 +71,7 @@ def ends_in_threads(
     corruption: Corruption | None = None,
     timeout_seconds: float = 30.0,
     make_channel: MakeChannel = Channel,
+    storage: Storage | None = None,
 ) -> tuple[End[T], End[T], End[T]]:
     """Run `program` as each party and tell how each ended. recorder, keys: what a party makes of its channel."""
     channels = memory_channels(timeout_seconds, make_channel)
@@ -80,7 +83,8 @@ def ends_in_threads(
             corrupt = corruption is not None and channel.party_id == corruption.party
             injector = ErrorInjector(corruption.plan) if corruption is not None and corrupt else None
             kept = recorder(channel, prss)
-            end.result = program(Party(channel, prss, StepClock(sites or {}), injector, kept))
+            clock, lies = StepClock(sites or {}), storage or Storage()
+            end.result = program(Party(channel, prss, clock, injector, kept, lies))
             kept.prove()
             kept.finish()
             if injector is not None:

@@ -14,6 +14,7 @@ from mpc_tamper.core.errors import EngineUnavailable, ProgramError
 from mpc_tamper.core.files import private
 from mpc_tamper.engines import share_files
 from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.mapped import freeze
 from mpc_tamper.engines.rep3.clients.remarks import Remarks
 from mpc_tamper.engines.rep3.clients.service import ClientService, Waiting
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
@@ -100,6 +101,13 @@ class Rep3Machine:
     def share_public(self, values: np.ndarray) -> RepShare:
         self.public_values.update(values.tobytes())
         return public(values, self.party.party_id)
+
+    def allocate(self, size: int) -> RepShare:
+        storage = self.party.storage
+        return RepShare(storage.zeros((size,)), storage.zeros((size,)))
+
+    def lend(self, x: RepShare) -> bool:
+        return self.party.recorder.lend(x)
 
     def add(self, x: RepShare, y: RepShare) -> RepShare:
         return x + y
@@ -225,7 +233,10 @@ class Rep3Machine:
 
     @_with_all_clients
     def read_shares(self, position: int, count: int) -> tuple[RepShare, int]:
-        shares = RepShare(*share_files.read(self._shares, position, count))
+        own, previous = share_files.read(self._shares, position, count, self.party.storage)
+        freeze(own)
+        freeze(previous)
+        shares = RepShare(own, previous)
         self.party.recorder.check_agreement(shares)
         stop = position + count
         return shares, -1 if stop == share_files.count(self._shares) else stop

@@ -32,6 +32,7 @@ from mpc_tamper.engines.frontend.steps import StepClock
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.kernels.threads import on_threads
+from mpc_tamper.engines.mapped import Storage
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.clients.budget import QueryBudget
 from mpc_tamper.engines.rep3.clients.listener import ClientListener, pinned
@@ -39,6 +40,7 @@ from mpc_tamper.engines.rep3.clients.remarks import Remarks, Say
 from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, REMARK, PartyConfig, report_file
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys, compare_public_values
 from mpc_tamper.engines.rep3.machine import Rep3Machine
+from mpc_tamper.engines.rep3.protocol.age import Age
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.channel import Channel
@@ -50,6 +52,7 @@ from mpc_tamper.runs.result import Cost
 
 EXIT_FAILED = 1
 PRINTING_PARTY = 0
+RECORD_SHARE = 4  # of the memory of the party that has least, a record of gates may take one part in so many
 CLIENT_SECONDS = 10.0  # for a client's message
 _EXIT_ORPHANED = 70
 _PROGRESS_SECONDS = 0.1
@@ -94,8 +97,10 @@ def _run(
     """host: where this party listens, for the other two and for clients."""
     run_dir = Path(config.run_dir)
     program = load_program(Path(config.program))
-    session = agree(channel, Terms.of(program, config.args, config.protocol))
-    prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed)
+    session, memory = agree(channel, Terms.of(program, config.args, config.protocol), config.budget)
+    age = Age.after(config.simulated_hours)
+    prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed, first_block=age.blocks)
+    channel.advance(age.messages, age.sent_bytes)
     taken = 0
     if config.shares_from is not None:
         taken = _take_over_shares(Path(config.shares_from), run_dir, config.party_id)
@@ -107,8 +112,11 @@ def _run(
         return Cost(time.perf_counter() - begin, channel.bytes_sent, channel.rounds)
 
     printed: list[str] = []
-    recorder = recorder_for(ProtocolName(config.protocol), channel, prss, session)
-    party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder)
+    storage = Storage(run_dir, config.budget)
+    record_bytes = None if memory is None else memory // RECORD_SHARE
+    protocol = ProtocolName(config.protocol)
+    recorder = recorder_for(protocol, channel, prss, session, record_bytes=record_bytes, storage=storage, age=age)
+    party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder, storage)
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host, remark)
     random.seed(session)
@@ -128,7 +136,7 @@ def _run(
         if injector is not None:
             injector.finish()
     except TamperError as exc:
-        if not (isinstance(exc, PartyError) and ProtocolName(config.protocol).active):
+        if not (isinstance(exc, PartyError) and protocol.active):
             exc.lines = tuple("".join(printed).splitlines())
         raise
     if config.shares_from is not None:
@@ -136,7 +144,7 @@ def _run(
     return {
         "lines": "".join(printed).splitlines() if config.party_id == PRINTING_PARTY else [],
         "cost": asdict(spent()),
-        "steps": [[s.site, s.occurrence, s.start, *asdict(s.cost).values()] for s in party.steps.records],
+        "steps": [[s.site, s.occurrence, s.times, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "soundness_error": recorder.soundness_error,
         "batches": recorder.batches,

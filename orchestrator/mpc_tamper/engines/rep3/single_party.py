@@ -20,17 +20,22 @@ from mpc_tamper.runs.spec import RunSpec
 
 
 def run_on_this_host(
-    spec: RunSpec, host: Host, on_step: OnStep | None = None, on_remark: OnRemark | None = None
+    spec: RunSpec,
+    host: Host,
+    memory: int | None = None,
+    on_step: OnStep | None = None,
+    on_remark: OnRemark | None = None,
 ) -> RunResult:
     """Run one party, in this process, to its end. The result holds its report alone; lines are party 0's.
 
-    spec: inputs, plan and shares_from are this party's own.  Raises UsageErrors before anything is sent, then what
-    ended the run, at whichever party.
+    spec: inputs, plan and shares_from are this party's own.  memory: see Engine.
+
+    Raises UsageErrors before anything is sent, then what ended the run, at whichever party.
     """
     _check_own(spec, host)
     check_credentials(host.party_id, host.key, host.certificates)
     program = load_program(spec.program)
-    prepare(spec, program)
+    budget = prepare(spec, program, 1, memory)
     kernels.load(kernels.foreseen(program.source, spec.protocol))  # not while the others wait for a message
     report_file(spec.run_dir, host.party_id).unlink(missing_ok=True)
     config = PartyConfig.of(
@@ -40,6 +45,7 @@ def run_on_this_host(
         host.key,
         host.certificates,
         connect_timeout_seconds=host.connect_timeout_seconds,
+        budget=budget,
     )
     own = host.addresses[host.party_id]
     with listen(

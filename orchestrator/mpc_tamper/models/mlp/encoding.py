@@ -15,7 +15,7 @@ from random import Random
 
 import numpy as np
 
-from mpc_tamper.models.encoding import check_counts, integer_rows, signed_labels, write_owners
+from mpc_tamper.models.encoding import Rows, check_counts, signed_labels, write_owners
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.spec import InputFiles
 
@@ -50,12 +50,13 @@ def write_rows(
     x: (m, n) uint8 or int32.  y: (m,) labels.  Raises DataError where they do not fit each other or the owners.
     """
     check_counts(x, y, owners)
-    rows, labels = integer_rows(x), signed_labels(y, classes)
-    blocks: dict[int, list[np.ndarray]] = {}
+    labels = signed_labels(y, classes)
+    blocks: dict[int, list[Rows | np.ndarray]] = {}
     first = 0
     for party, count in enumerate(owners.row_counts):
-        own = first + shuffled(count, random_state, party)
-        blocks[party] = [rows[own], labels[own]] if owners.labels is None else [rows[own]]
+        order, own = shuffled(count, random_state, party), slice(first, first + count)
+        rows = Rows(x[own], order=order)
+        blocks[party] = [rows, labels[own][order]] if owners.labels is None else [rows]
         first += count
     if owners.labels is not None:
         order = training_order(owners.row_counts, batch, random_state)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from mpc_tamper.core.errors import CompileTimeState, ProgramCrash, ShapeError
-from mpc_tamper.engines.frontend.containers.memory import Memory, MemValue
+from mpc_tamper.engines.frontend.containers.memory import PART_WORDS, Memory, MemValue
 from mpc_tamper.engines.frontend.io.output import print_str
 from mpc_tamper.engines.frontend.values.base import Fixed, Number, RunTime, read, unsupported
 from mpc_tamper.engines.frontend.values.fixed import cfix, sfix
@@ -142,7 +142,10 @@ class Container(RunTime):
     def input_from(self, player: Any, budget: int | None = None, raw: bool = False, **kwargs: Any) -> None:
         if raw:
             raise unsupported("raw input")
-        self.assign_vector(self.value_type.get_input_from(player, size=self.total_size(), **kwargs))
+        size = self.total_size()
+        step = size if size == self._memory.size else PART_WORDS  # what fills a memory stays as the machine returns it
+        for base in range(0, size, step):
+            self._store(self.value_type.get_input_from(player, size=min(step, size - base), **kwargs), base)
 
     def read_from_file(self, start: Any, crash_if_missing: bool = True) -> MemValue:
         stop, shares = self.value_type.read_from_file(start, size=self.total_size())

@@ -15,6 +15,8 @@ from mpc_tamper.engines.frontend.runtime import machine
 from mpc_tamper.engines.frontend.values.base import Number, Stored, read
 from mpc_tamper.engines.frontend.values.public import regint
 
+PART_WORDS = 1 << 20  # of what may be larger than memory, at a time
+
 
 class Memory:
     """size words, secret or public. data: None until written. shared: someone else may hold data, so copy to write.
@@ -37,8 +39,11 @@ class Memory:
         return self._read()[part].copy()
 
     def view(self, part: slice) -> Any:
-        """For a computation that neither changes nor keeps it."""
-        return self._read() if self._covers(part) else self._read()[part]
+        """For a product, which does not change it; where the machine keeps what it multiplies, it is copied then."""
+        data = self._read()
+        if self.secret and not self._shared:
+            self._shared = machine().lend(data)
+        return data if self._covers(part) else data[part]
 
     def store(self, part: slice, words: Any, precision: tuple[int, ...] = ()) -> None:
         """words: of the part's size.  precision: theirs, of the f that the memory has, unless they cover all of it."""
@@ -47,14 +52,23 @@ class Memory:
             return
         self.precision = max(self.precision, precision)
         if self._shared:
-            self._data, self._shared = self._data.copy(), False
+            self._data, self._shared = self._copy(), False
         self._read()[part] = words
 
     def _read(self) -> Any:
         if self._data is None:
-            zeros = np.zeros(self.size, np.uint64)
-            self._data = machine().share_public(zeros) if self.secret else zeros
+            self._data = machine().allocate(self.size) if self.secret else np.zeros(self.size, np.uint64)
         return self._data
+
+    def _copy(self) -> Any:
+        """Part by part: it may be larger than the machine's memory."""
+        if not self.secret:
+            return self._data.copy()
+        copied = machine().allocate(self.size)
+        for start in range(0, self.size, PART_WORDS):
+            part = slice(start, start + PART_WORDS)
+            copied[part] = self._data[part]
+        return copied
 
     def _covers(self, part: slice) -> bool:
         return part.start == 0 and part.stop == self.size and part.step in (None, 1)

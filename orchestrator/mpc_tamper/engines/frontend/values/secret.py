@@ -249,6 +249,8 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
     ) -> tuple[regint, list[sint]]:
         """The position after the last share read, -1 at the end of the file, and n_items vectors."""
         shares, stop = machine().read_shares(public_int(start), n_items * size)
+        if n_items == 1:
+            return regint(stop), [cls.wrap(shares)]
         return regint(stop), [cls.wrap(shares[i * size : (i + 1) * size].copy()) for i in range(n_items)]
 
     @classmethod

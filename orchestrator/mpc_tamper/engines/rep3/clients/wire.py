@@ -17,7 +17,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 CLIENT = 3  # the client's place among the party ids of a frame or channel
-VERSION = 2
+VERSION = 3
 TOKEN_BYTES = 32
 CODE_BYTES = 8
 SECONDS_BYTES = 8

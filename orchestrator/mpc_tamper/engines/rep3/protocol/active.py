@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
+from mpc_tamper.engines import mapped
+from mpc_tamper.engines.mapped import Storage, chain
 from mpc_tamper.engines.rep3.protocol.proof import transcript
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver, BitStatement
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, IntegerStatement
@@ -42,17 +44,31 @@ _CHECKS = ("binding", "inner product")
 
 
 class Active:
-    """One party's recorder. session: binds the run.  record_bytes: how large a record may grow before it is proved."""
+    """One party's recorder.
+
+    session: binds the run.  record_bytes: how large a record may grow before it is proved.  storage: see Record.
+    first_batch: its number, of a run that is simulated to have gone on for long.
+    """
 
     bit_prover: type[BitProver] = BitProver  # tests put cheating ones in their place
     integer_prover: type[IntegerProver] = IntegerProver
 
-    def __init__(self, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int = RECORD_BYTES) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        prss: Prss,
+        session: bytes,
+        *,
+        record_bytes: int = RECORD_BYTES,
+        storage: Storage | None = None,
+        first_batch: int = 0,
+    ) -> None:
         self._channel, self._prss, self._session = channel, prss, session
         self._record_bytes = record_bytes
+        self._storage = storage or Storage()
         self._held = False
-        self._record = Record()
-        self.batches = 0
+        self._record = Record(storage=self._storage)
+        self.batches = first_batch
         self.soundness_error = 0.0
         self._begin_batch()
 
@@ -99,6 +115,14 @@ class Active:
             kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
         self._keep(kept + group.add(y, z.previous - pads[1], pads[0]))
 
+    def lend(self, x: RepShare) -> bool:
+        """Counted once, when it is frozen; which of the holder's arrays are is the same at all parties."""
+        if any(each.flags.writeable for component in (x.own, x.previous) for each in chain(component)):
+            self._record.kept_bytes += x.own.nbytes + x.previous.nbytes
+        mapped.freeze(x.own)
+        mapped.freeze(x.previous)
+        return True
+
     def _keep(self, size: int) -> None:
         self._record.kept_bytes += size
         if not self._held and self._record.kept_bytes > self._record_bytes:
@@ -126,7 +150,9 @@ class Active:
                 self._prove()
 
     def _prove(self) -> None:
-        record, self._record = self._record, Record()
+        if self.batches >= transcript.MAX_BATCHES:
+            raise ProtocolAbort("expected at most 2^64 batches of proofs in a run, got more; start a new run")
+        record, self._record = self._record, Record(storage=self._storage)
         statements = _statements(record)
         self._account(sum(each.error for each in statements))
         batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)

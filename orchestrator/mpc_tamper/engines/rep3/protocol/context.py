@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from mpc_tamper.engines.frontend.steps import StepClock
+from mpc_tamper.engines.mapped import Storage
 from mpc_tamper.engines.rep3.protocol.prss import Prss
 from mpc_tamper.engines.rep3.protocol.recorder import Recorder
 from mpc_tamper.engines.rep3.transport.channel import Channel
@@ -24,13 +25,17 @@ class _Place:
 
 @dataclass
 class Party:
-    """One party of a run. injector: the additive errors, in the process of the corrupt party only."""
+    """One party of a run. injector: the additive errors, in the process of the corrupt party only.
+
+    storage: where its large arrays lie.
+    """
 
     channel: Channel
     prss: Prss
     steps: StepClock
     injector: ErrorInjector | None
     recorder: Recorder
+    storage: Storage = field(default_factory=Storage)
     _gate_outputs: dict[tuple[int, str], tuple[int, int]] = field(default_factory=dict)
 
     @property

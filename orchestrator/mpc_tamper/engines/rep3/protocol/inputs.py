@@ -1,6 +1,7 @@
 """Private input by party i: x_{i+1} = 0, x_{i-1} is a pad known to parties i-1 and i, x_i = x - x_{i-1} goes to i+1.
 
-The owner also keeps small values as they are: passive.py multiplies by them.
+The owner also keeps small values as they are: passive.py multiplies by them. Rows larger than memory go to files, block
+by block (engines/mapped.py).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mpc_tamper.engines.mapped import freeze, release
 from mpc_tamper.engines.rep3.protocol.context import Party, as_bytes
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
@@ -30,9 +32,9 @@ def share_input(party: Party, owner: int, shape: tuple[int, ...], read: Callable
     """Shares of prod(shape) integers of the owner; read(count) yields the next ones, at the owner only."""
     count = int(np.prod(shape))
     role = (party.party_id - owner) % 3
-    own = zeros(shape) if role == 1 else np.empty(shape, np.uint64)  # x_{owner+1} = 0
-    previous = zeros(shape) if role == 2 else np.empty(shape, np.uint64)
-    plain = np.empty(shape, np.int16) if role == 0 else None
+    own = zeros(shape) if role == 1 else party.storage.zeros(shape)  # x_{owner+1} = 0
+    previous = zeros(shape) if role == 2 else party.storage.zeros(shape)
+    plain = party.storage.zeros(shape, np.int16) if role == 0 else None
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
         part = slice(start, start + size)
@@ -47,7 +49,11 @@ def share_input(party: Party, owner: int, shape: tuple[int, ...], read: Callable
             party.channel.exchange("input", {}, {party.channel.previous: as_bytes(previous.reshape(-1)[part])})
         else:
             own.reshape(-1)[part] = party.prss.own[Purpose.INPUT].draw(size)
-    own.flags.writeable = previous.flags.writeable = False
+        for array in (own, previous, plain):
+            if array is not None:
+                release(array.reshape(-1)[part])
+    freeze(own)
+    freeze(previous)
     return RepShare(own, previous, owner, plain)
 
 

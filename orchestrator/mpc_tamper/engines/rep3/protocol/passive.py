@@ -19,6 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mpc_tamper.engines.mapped import by_rows, sum_over_rows
 from mpc_tamper.engines.rep3.kernels import bit_ops
 from mpc_tamper.engines.rep3.kernels import matmul as kernel
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -53,16 +54,25 @@ def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
 
 def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """(a, b) times (b, c): (a, c)."""
-    z, pads = _multiply(party, x, y, kernel.matmul, (x.shape[0], y.shape[1]), "matmul")
+    z, pads = _multiply(party, x, y, _matrix_product, (x.shape[0], y.shape[1]), "matmul")
     party.recorder.matrix(x, y, z, pads, transposed=False)
     return z
 
 
 def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """The transpose of (b, a) times (b, c): (a, c)."""
-    z, pads = _multiply(party, x, y, kernel.trans_matmul, (x.shape[1], y.shape[1]), "trans_matmul")
+    z, pads = _multiply(party, x, y, _transposed_product, (x.shape[1], y.shape[1]), "trans_matmul")
     party.recorder.matrix(x, y, z, pads, transposed=True)
     return z
+
+
+def _matrix_product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """x may be mapped."""
+    return by_rows(lambda rows: kernel.matmul(rows, y), x)
+
+
+def _transposed_product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return sum_over_rows(kernel.trans_matmul, x, y)
 
 
 def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -2,7 +2,8 @@
 
 Key kappa_i is known to parties i and i+1: party i holds kappa_i and kappa_{i-1}, and lacks kappa_{i+1}. Each purpose
 has an AES-CTR stream of its own under a key derived from kappa by HKDF; the parties draw in lockstep, and a stream
-only moves forward, so that no pad is used twice.
+only moves forward, so that no pad is used twice. The counter has 128 bits. AES is a permutation, whose outputs differ
+from random ones: n blocks of a stream are told from random with probability at most n^2 / 2^129. A stream ends at 2^44.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from mpc_tamper.core.errors import ProtocolAbort
 from mpc_tamper.engines.kernels.threads import ranges, together
 
 KEY_BYTES = 32
 _AES_BYTES = 16
 _WORD_BYTES = 8
 _WORTH = 1 << 17  # words that a thread has to make for it to pay
+MAX_WORDS = 1 << 45  # of a stream
 _AHEAD = 1 << 14  # words made at a time, as small draws are frequent
 _CHALLENGE = b"challenges of proofs"
 
@@ -45,11 +48,12 @@ def derive_key(kappa: bytes, purpose: bytes, length: int) -> bytes:
 class Stream:
     """The pads of one key and purpose; what a challenge expands to has a purpose outside the list."""
 
-    def __init__(self, kappa: bytes, purpose: Purpose | bytes) -> None:
+    def __init__(self, kappa: bytes, purpose: Purpose | bytes, first_block: int = 0) -> None:
+        """first_block: where the counter starts, for a simulated run that has gone on for long."""
         key = derive_key(kappa, purpose.value if isinstance(purpose, Purpose) else purpose, _AES_BYTES)
         self._key = algorithms.AES(key)
-        self._made = 0
-        self._encryptor = self._at(0)
+        self._made = first_block * _AES_BYTES // _WORD_BYTES  # words, counted from the first block of all
+        self._encryptor = self._at(self._made)
         self._ahead = np.empty(0, np.uint64)
 
     def draw(self, count: int) -> np.ndarray:
@@ -63,6 +67,11 @@ class Stream:
         return words
 
     def _generate(self, count: int) -> np.ndarray:
+        if self._made + count > MAX_WORDS:
+            raise ProtocolAbort(
+                "expected at most 2^45 pads from one key, got more: beyond them they are less sure to look random; "
+                "start a new run, which draws new keys"
+            )
         out = np.empty(count * _WORD_BYTES + _AES_BYTES - 1, np.uint8)  # as much as the library asks for
         parts = ranges(count, count // _WORTH)
         if len(parts) == 1:
@@ -97,11 +106,11 @@ def _encrypt_exactly(encryptor: CipherContext, out: np.ndarray) -> None:
 
 
 class Prss:
-    """Party i's streams from kappa_i (own) and kappa_{i-1} (previous)."""
+    """Party i's streams from kappa_i (own) and kappa_{i-1} (previous).  first_block: of each, see Stream."""
 
-    def __init__(self, own_key: bytes, previous_key: bytes) -> None:
-        self.own = {purpose: Stream(own_key, purpose) for purpose in Purpose}
-        self.previous = {purpose: Stream(previous_key, purpose) for purpose in Purpose}
+    def __init__(self, own_key: bytes, previous_key: bytes, first_block: int = 0) -> None:
+        self.own = {purpose: Stream(own_key, purpose, first_block) for purpose in Purpose}
+        self.previous = {purpose: Stream(previous_key, purpose, first_block) for purpose in Purpose}
         self.own_challenge_key = derive_key(own_key, _CHALLENGE, KEY_BYTES)
         self.previous_challenge_key = derive_key(previous_key, _CHALLENGE, KEY_BYTES)
 

@@ -47,6 +47,11 @@ class Recorder(Protocol):
 
     # what is recorded
 
+    def lend(self, x: RepShare) -> bool:
+        """x's holder promises not to write to it from now on; whether it has to, as it is going to be recorded as it
+        is: without a copy."""
+        ...
+
     def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
         """z = x y elementwise, or the sums of its rows where z has a dimension less."""
         ...
@@ -95,6 +100,9 @@ class PassiveRecorder:
 
     soundness_error = None
     batches = None
+
+    def lend(self, x: RepShare) -> bool:
+        return False
 
     def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None: ...
     def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None: ...

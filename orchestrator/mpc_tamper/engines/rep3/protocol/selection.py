@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from mpc_tamper.engines.mapped import Storage
+from mpc_tamper.engines.rep3.protocol.age import Age
 from mpc_tamper.engines.rep3.protocol.prss import Prss
 from mpc_tamper.engines.rep3.protocol.recorder import PassiveRecorder, Recorder
 from mpc_tamper.engines.rep3.transport.channel import Channel
@@ -9,12 +11,25 @@ from mpc_tamper.runs.protocols import ProtocolName
 
 
 def recorder_for(
-    protocol: ProtocolName, channel: Channel, prss: Prss, session: bytes, *, record_bytes: int | None = None
+    protocol: ProtocolName,
+    channel: Channel,
+    prss: Prss,
+    session: bytes,
+    *,
+    record_bytes: int | None = None,
+    storage: Storage | None = None,
+    age: Age | None = None,
 ) -> Recorder:
-    """session: what binds the run.  record_bytes: how large a record may grow before it is proved; None: 256 MB."""
+    """session: what binds the run.  record_bytes: how large a record may grow before it is proved; None: 256 MB.
+
+    storage: for what proofs make that may be larger than memory.  age: of the run, where it is simulated.
+    """
     if not ProtocolName(protocol).active:
         return PassiveRecorder()
     # A passive run never loads the proofs and their kernels, which take longer to load than a short run takes.
     from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
 
-    return Active(channel, prss, session, record_bytes=RECORD_BYTES if record_bytes is None else record_bytes)
+    limit = RECORD_BYTES if record_bytes is None else min(RECORD_BYTES, record_bytes)
+    return Active(
+        channel, prss, session, record_bytes=limit, storage=storage, first_batch=0 if age is None else age.batches
+    )

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from mpc_tamper.engines.mapped import release
+
 _ZERO = np.zeros((), np.uint64)
 _ZERO.flags.writeable = False
 
@@ -44,6 +46,8 @@ class RepShare:
     def __setitem__(self, key: Any, value: RepShare) -> None:
         self.own[key] = value.own
         self.previous[key] = value.previous
+        release(self.own[key])
+        release(self.previous[key])
 
     def reshape(self, *shape: int) -> RepShare:
         plain = None if self.plain is None else self.plain.reshape(*shape)
@@ -51,7 +55,10 @@ class RepShare:
 
     def copy(self) -> RepShare:
         """Writable memory of its own, broadcast zeros included; no longer an input."""
-        return RepShare(np.array(self.own), np.array(self.previous))
+        copied = RepShare(np.array(self.own), np.array(self.previous))
+        release(self.own)
+        release(self.previous)
+        return copied
 
     def __add__(self, other: RepShare) -> RepShare:
         return RepShare(self.own + other.own, self.previous + other.previous)

@@ -20,6 +20,7 @@ import hashlib
 import numpy as np
 
 from mpc_tamper.core.errors import ProtocolAbort
+from mpc_tamper.engines.mapped import row_blocks
 from mpc_tamper.engines.rep3.protocol.context import as_bytes
 from mpc_tamper.engines.rep3.protocol.prss import Prss, Purpose, Stream
 from mpc_tamper.engines.rep3.protocol.share import RepShare
@@ -66,5 +67,7 @@ def _salt(stream: Stream) -> bytes:
 
 def _digest(sender: int, salt: bytes, values: np.ndarray) -> bytes:
     digest = hashlib.sha256(_NAME + bytes([sender]) + salt + values.size.to_bytes(8, "little"))
-    digest.update(as_bytes(np.ascontiguousarray(values)))
+    values = np.ascontiguousarray(values)
+    for rows in row_blocks(values):
+        digest.update(as_bytes(values[rows]))
     return digest.digest()

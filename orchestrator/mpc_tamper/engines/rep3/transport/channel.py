@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout
+from mpc_tamper.core.errors import FrameError, PartyError, PeerLost, PeerTimeout
 from mpc_tamper.engines.rep3.transport import frame
 from mpc_tamper.engines.rep3.transport.finality import Finality
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 
+MAX_BYTES = 1 << 47  # 2^33 full records: where AES-GCM in TLS 1.3 is distinguished by 2^-40 (RFC 8446, 5.5)
 _READABLE = select.POLLIN | PEER_CLOSED | select.POLLHUP | select.POLLERR
 
 
@@ -98,6 +99,15 @@ class Channel:
         self._finishing = False
         self._log: list[tuple[int, str, bytes]] | None = None
         self._digests: tuple[Digest, Digest] | None = None
+        self._passed_on = 0  # bytes, of a run that is simulated to have gone on for long
+
+    def advance(self, messages: int, sent_bytes: int) -> None:
+        """Go on as after so many messages each way on every link, which were so many bytes; they are not counted as
+        costs."""
+        for counts in (self._sent, self._received):
+            for peer in counts:
+                counts[peer] += messages
+        self._passed_on += sent_bytes
 
     def record_received(self) -> list[tuple[int, str, bytes]]:
         """From now on keep (sender, tag, payload) of every message, for tests of what a party sees."""
@@ -173,6 +183,11 @@ class Channel:
         header = frame.pack_header(tag, self._sent[peer], len(payload))
         self._sent[peer] += 1
         self.bytes_sent += len(header) + len(payload)
+        if self._passed_on + self.bytes_sent > MAX_BYTES:
+            raise FrameError(
+                f"message {tag!r}: expected at most 2^47 bytes from a party in a run, got more: beyond them TLS is "
+                "less sure to hide and to protect what it carries; start a new run"
+            )
         return _Outgoing(
             self._links[peer],
             [memoryview(header + payload)] if len(payload) < 1 << 16 else [memoryview(header), payload],

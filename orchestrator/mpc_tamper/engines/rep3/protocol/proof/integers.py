@@ -152,7 +152,7 @@ class IntegerProver:
         self._statement, self._pads, self._masks = statement, pads, masks
         self._groups = list(record.integers.values())
         self._members = _Members(self._groups, challenge)
-        self._matrices = compressed(list(record.matrices.values()), Role.PROVER, prover, challenge)
+        self._matrices = compressed(record, Role.PROVER, prover, challenge)
         self._merging: Merging | None = None
         self._tables = np.empty((0, 0, 0), np.uint64)
         self._u = self._v = np.empty((0, WORDS), np.uint64)
@@ -222,7 +222,7 @@ class IntegerVerifier:
         self._statement, self._role, self._right, self._pads = statement, role, role is Role.RIGHT, pads
         groups = list(record.integers.values())
         self._members = _Members(groups, challenge)
-        self._matrices = compressed(list(record.matrices.values()), role, prover, challenge)
+        self._matrices = compressed(record, role, prover, challenge)
         self._t = self._sums_of_t(groups)
         self._merging: Merging | None = None
         self._tail_claim = self._mask = np.empty((0, WORDS), np.uint64)

@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mpc_tamper.engines.mapped import BLOCK_BYTES, Storage, mapping_of, release, row_blocks, sum_over_rows
 from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
-from mpc_tamper.engines.rep3.protocol.proof.record import MatrixGates, Role
+from mpc_tamper.engines.rep3.protocol.proof.record import MatrixGates, Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
@@ -55,11 +57,11 @@ class Compressed:
         return total.reshape(PAIRS, bilinear.WORDS)
 
 
-def compressed(groups: Sequence[MatrixGates], role: Role, prover: int, challenge: bytes) -> Compressed:
+def compressed(record: Record, role: Role, prover: int, challenge: bytes) -> Compressed:
     """u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero."""
     stream, all_of_them = subsets_of_matrices(challenge), Compressed()
-    for gates in groups:
-        _add(all_of_them, gates, role, prover, stream)
+    for gates in record.matrices.values():
+        _add(all_of_them, gates, role, prover, stream, record.storage)
     return all_of_them
 
 
@@ -71,14 +73,14 @@ def merged(parts: Sequence[tuple[np.ndarray, bool]], sigma: np.ndarray, tau: np.
     )
 
 
-def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: Stream) -> None:
+def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: Stream, storage: Storage) -> None:
     a, b = draw_members(stream, gates.outer), draw_members(stream, gates.vectors)
     with_own = not gates.known_zero(prover)  # x_i, which the prover and R know
     with_previous = not gates.known_zero(prover - 1)  # x_{i-1}, which the prover and L know
     if role is not Role.LEFT:
         x_i, y_i = (gates.x.own, gates.y_own) if role is Role.PROVER else (gates.x.previous, gates.y_previous)
-        x_part = _sums_of_outer(gates, a, x_i) if with_own else None
-        y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
+        x_part = _sums_of_outer(gates, a, x_i, storage) if with_own else None
+        y_part = _sums_of_vectors(gates, b, y_i, storage)
         if role is Role.RIGHT:
             gates.y_previous = []  # the prover, which comes first, has read it
         to.u += _known(x_part, y_part if with_previous else None, a_first=True)
@@ -88,8 +90,8 @@ def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: St
                 to.t -= ring_128.low_word_products(x_part, y_part)
     if role is not Role.RIGHT:
         x_i, y_i = (gates.x.previous, gates.y_previous) if role is Role.PROVER else (gates.x.own, gates.y_own)
-        x_part = _sums_of_outer(gates, a, x_i) if with_previous else None
-        y_part = subsets.sums_of_rows(b, np.concatenate(y_i))
+        x_part = _sums_of_outer(gates, a, x_i, storage) if with_previous else None
+        y_part = _sums_of_vectors(gates, b, y_i, storage)
         if role is Role.LEFT:
             gates.y_own = []
         to.v += _known(y_part if with_own else None, x_part, a_first=False)
@@ -104,10 +106,33 @@ def _known(first: np.ndarray | None, second: np.ndarray | None, *, a_first: bool
     return [(part, of_a) for part, of_a in pairs if part is not None]
 
 
-def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray) -> np.ndarray:
+def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray, storage: Storage) -> np.ndarray:
     """a^T X or, where the transpose is what is multiplied, X a: (48, inner)."""
     x = np.ascontiguousarray(component)
-    return subsets.sums_of_columns(a, x) if gates.transposed else subsets.sums_of_rows(a, x)
+    if not gates.transposed:
+        return sum_over_rows(lambda rows, members: subsets.sums_of_rows(members, rows), x, a)
+    if mapping_of(x) is None:
+        return subsets.sums_of_columns(a, x)
+    out = storage.zeros((SUBSETS, len(x)))  # as long as X has rows, which may be too long for memory
+    for rows in row_blocks(x, SUBSETS * WORD_BYTES):
+        out[:, rows] = subsets.sums_of_columns(a, x[rows])
+        release(out)
+    return out
+
+
+def _sums_of_vectors(gates: MatrixGates, b: np.ndarray, y: list[np.ndarray], storage: Storage) -> np.ndarray:
+    """Y b: (48, inner). y: vectors (inner,) as rows, of one product after the other."""
+    if not (
+        gates.transposed and any(mapping_of(component) is not None for component in (gates.x.own, gates.x.previous))
+    ):
+        return subsets.sums_of_rows(b, np.concatenate(y))
+    out = storage.zeros((SUBSETS, gates.inner))
+    size = max(1, BLOCK_BYTES // (WORD_BYTES * max(gates.vectors, SUBSETS)))
+    for start in range(0, gates.inner, size):
+        columns = slice(start, start + size)
+        out[:, columns] = subsets.sums_of_rows(b, np.concatenate([each[:, columns] for each in y]))
+        release(out)
+    return out
 
 
 def _pairs(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:

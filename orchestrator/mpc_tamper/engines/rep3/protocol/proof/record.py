@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc_tamper.engines.mapped import Storage, chain
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 
@@ -177,12 +178,16 @@ class MatrixGates:
 
 @dataclass
 class Record:
-    """The gates of one batch. Groups stand in the order of their first gate, which is the same at every party."""
+    """The gates of one batch. Groups stand in the order of their first gate, which is the same at every party.
+
+    storage: for what a proof makes of them that is as long as rows larger than memory.
+    """
 
     bits: dict[str, Gates] = field(default_factory=dict)
     integers: dict[tuple[str, int], Gates] = field(default_factory=dict)
     matrices: dict[tuple[Any, ...], MatrixGates] = field(default_factory=dict)
     kept_bytes: int = 0
+    storage: Storage = field(default_factory=Storage)
 
     @property
     def empty(self) -> bool:
@@ -207,9 +212,4 @@ def identity(x: RepShare) -> tuple[Any, ...]:
 
 
 def _is_frozen(array: np.ndarray) -> bool:
-    base: object = array
-    while isinstance(base, np.ndarray):
-        if base.flags.writeable:
-            return False
-        base = base.base
-    return True
+    return not any(each.flags.writeable for each in chain(array))

@@ -19,8 +19,9 @@ from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 HASH_BYTES = 32
 SALT_WORDS = 2
-_PLACE = struct.Struct("<BIH")
-_VERDICT = struct.Struct("<B31sIB32s")
+MAX_BATCHES = 1 << 64
+_PLACE = struct.Struct("<BQH")
+_VERDICT = struct.Struct("<B27sQB32s")
 VERDICT_BYTES = _VERDICT.size
 
 
@@ -46,7 +47,7 @@ def expand(challenge_bytes: bytes, purpose: bytes) -> Stream:
 
 def pack_verdict(check: str, batch: int, prover: int, last_hash: bytes) -> bytes:
     """check: what failed, empty for ACCEPT. No values."""
-    return _VERDICT.pack(not check, check.encode()[:31].ljust(31, b"\0"), batch, prover, last_hash)
+    return _VERDICT.pack(not check, check.encode()[:27].ljust(27, b"\0"), batch, prover, last_hash)
 
 
 def unpack_verdict(verdict: bytes) -> str:

@@ -1,0 +1,148 @@
+"""Large arrays of one party: in memory while a budget lasts, then mapped from files that have no name.
+
+A file is made in a folder of the party's own, readable by its owner alone, and has no name from the start: no other
+process can open it, and the system frees it when the last array on it is gone or the process ends, however it ends. All
+of its space is reserved first, so that a full disk is an error here and not a fault at some later access.
+
+A mapped array is an ordinary one. What walks over one takes row_blocks(), which lets go of the pages of a block when it
+is done, so that memory holds a block at a time whatever the system keeps in its cache of files.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+
+from mpc_tamper.core.memory import LEAST_BYTES, available_bytes
+
+BLOCK_BYTES = 32 << 20
+SMALL_BYTES = 64 << 10  # smaller arrays are never mapped, nor counted
+_FILLED = 0.75  # of the memory that is left, by parties whose user has said nothing
+MOST_SHARE = 2  # of a budget, arrays may take one part in so many; the rest is for what is computed with them
+
+
+def memory_budget(parties: int, memory: int | None) -> int | None:
+    """What one of several parties on this machine may fill: what the user allows, or its part of what is left."""
+    if memory is not None:
+        return memory
+    available = available_bytes(parties)
+    return None if available is None else max(LEAST_BYTES, int(_FILLED * available))
+
+
+class Storage:
+    """Where a party's large arrays lie.
+
+    folder: for the files.  budget: how many bytes of memory the party may fill, half of them with these arrays. None of
+    both: all memory.
+    """
+
+    def __init__(self, folder: Path | None = None, budget: int | None = None) -> None:
+        self._folder = folder
+        self._room = math.inf if folder is None or budget is None else budget // MOST_SHARE
+
+    def zeros(self, shape: tuple[int, ...], dtype: type = np.uint64) -> np.ndarray:
+        """Writable. Raises OSError where the disk has no room for a file of this size."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        if size < SMALL_BYTES:
+            return np.zeros(shape, dtype)
+        if size > self._room:
+            return self._mapped(size, dtype).reshape(shape)
+        array: np.ndarray = np.zeros(shape, dtype)
+        self._room -= size
+        weakref.finalize(array, self._returned, size).atexit = False
+        return array
+
+    def _returned(self, size: int) -> None:
+        self._room += size
+
+    def _mapped(self, size: int, dtype: type) -> np.ndarray:
+        with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+            return np.frombuffer(mmap.mmap(file.fileno(), size), dtype)
+
+
+def mapping_of(array: np.ndarray) -> mmap.mmap | None:
+    """What the array, or the one that it is a view of, is mapped from."""
+    *_, last = chain(array)
+    base = last.base
+    found = base.obj if isinstance(base, memoryview) else base
+    return found if isinstance(found, mmap.mmap) else None
+
+
+def chain(array: np.ndarray) -> Iterator[np.ndarray]:
+    """The array, the one that it is a view of, and so on."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        yield base
+        base = base.base
+
+
+def freeze(array: np.ndarray) -> None:
+    """Nobody writes to it from now on, nor to what it is a view of."""
+    for each in chain(array):
+        each.flags.writeable = False
+
+
+def release(array: np.ndarray) -> None:
+    """Let go of the pages of a mapped array. What it holds stays in its file, or in the system's cache of it."""
+    _advise(array, mmap.MADV_DONTNEED)
+
+
+def row_blocks(array: np.ndarray, row_bytes: int = 0) -> Iterator[slice]:
+    """Slices of rows that cover the array: one, unless it is mapped. A block is released when the next one is asked
+    for, which is read ahead meanwhile.
+
+    array: C-contiguous where it is mapped.  row_bytes: of what is made of a row, where that is more.
+    """
+    rows = len(array)
+    if mapping_of(array) is None or not array.size:
+        yield slice(0, rows)
+        return
+    size = max(1, BLOCK_BYTES // max(row_bytes, array.nbytes // rows))
+    for start in range(0, rows, size):
+        block = slice(start, min(rows, start + size))
+        _advise(array[block.stop : block.stop + size], mmap.MADV_WILLNEED)
+        yield block
+        release(array[block])
+
+
+def by_rows(function: Callable[[np.ndarray], np.ndarray], array: np.ndarray, axis: int = 0) -> np.ndarray:
+    """function(array), whose result has the array's rows along an axis: one block after the other."""
+    if mapping_of(array) is None:
+        return function(array)
+    return np.concatenate([function(array[rows]) for rows in row_blocks(array)], axis)
+
+
+def sum_over_rows(
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray], array: np.ndarray, other: np.ndarray
+) -> np.ndarray:
+    """function(array, other), which is additive in the rows that both have."""
+    if mapping_of(array) is None:
+        return function(array, other)
+    return reduce(np.add, (function(array[rows], other[rows]) for rows in row_blocks(array)))
+
+
+def assign(to: np.ndarray, values: np.ndarray) -> None:
+    """to[:] = values, of equal shapes, either of which may be mapped."""
+    for rows in row_blocks(to if mapping_of(to) is not None else values):
+        to[rows] = values[rows]
+        release(values[rows])
+
+
+def _advise(array: np.ndarray, advice: int) -> None:
+    """Of the whole pages in which the array's elements lie."""
+    mapping = mapping_of(array)
+    if mapping is None or not array.size:
+        return
+    low, high = np.lib.array_utils.byte_bounds(array)
+    first = low - np.frombuffer(mapping, np.uint8).__array_interface__["data"][0]
+    start = first - first % mmap.PAGESIZE
+    mapping.madvise(advice, start, first + high - low - start)
