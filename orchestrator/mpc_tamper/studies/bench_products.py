@@ -81,7 +81,7 @@ def _measure(product: Product, repetitions: int) -> Mapping[str, Any]:
         for name, call in calls.items():
             seconds[name].append(_seconds(call))
     medians = {name: statistics.median(each) for name, each in seconds.items()}
-    rate = _STEPS * limits.CHAINS * limits.LANES / medians["multiplications"]
+    rate = _STEPS * limits.AT_ONCE / medians["multiplications"]
     bounds = {"multiplications": product.multiplications / rate}
     if product.columns == 1:
         bounds["memory"] = medians["memory"]

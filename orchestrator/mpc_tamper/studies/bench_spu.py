@@ -1,7 +1,7 @@
 """The steps of the SVM and of the network on SecretFlow-SPU: three processes of this machine, ABY3 over FM64.
 
-SPU is an extra of its own (`pip install 'mpc-tamper[spu]'`). It holds JAX and NumPy at older versions, so it may stand in an
-environment of its own, whose Python the variable SPU_PYTHON names. Where it cannot be run the record says why.
+SPU is an extra of its own (`pip install 'mpc-tamper[spu]'`). It holds JAX and NumPy at older versions, so it may stand
+in an environment of its own, whose Python the variable SPU_PYTHON names. Where it cannot be run the record says why.
 spu_party.py says in what its steps differ.
 """
 

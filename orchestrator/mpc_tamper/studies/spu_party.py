@@ -2,10 +2,10 @@
 
     python spu_party.py RANK PORT0 PORT1 PORT2 FOLDER JOB      writes a line of JSON
 
-SPU brings JAX and an older NumPy, so it may have a Python of its own: nothing of this package is imported here. The steps
-are those of svm_train.mpc and mlp_train.mpc in SPU's fixed point, where each product is truncated with a random last
-place; rep3 has exact integers, and divides once a step. Rows, labels and weights are secret; the SVM's rows have their
-labels in them. Links are plain TCP, without TLS.
+SPU brings JAX and an older NumPy, so it may have a Python of its own: nothing of this package is imported here. The
+steps are those of svm_train.mpc and mlp_train.mpc in SPU's fixed point, where each product is truncated with a random
+last place; rep3 has exact integers, and divides once a step. Rows, labels and weights are secret; the SVM's rows have
+their labels in them. Links are plain TCP, without TLS.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-RATE, DECAY, CAP = 0.1, 1e-4, 8.0
+RATE, DECAY, CAP = 0.1, 1e-4, 2.0
 
 
 def svm_step(x: Any, w: Any) -> Any:
@@ -35,7 +35,8 @@ def network_step(x: Any, y: Any, w1: Any, w2: Any) -> Any:
     above, beyond = z > 0, z > CAP
     a = jnp.where(above, z, 0.0) - jnp.where(beyond, z - CAP, 0.0)
     e = jnp.where(1.0 - y * (a @ w2) > 0, y, 0.0)
-    d = jnp.where(above, e @ w2.T, 0.0) - jnp.where(beyond, e @ w2.T, 0.0)
+    back = e @ w2.T
+    d = jnp.where(above, back, 0.0) - jnp.where(beyond, back, 0.0)
     return w1 + RATE / x.shape[0] * (x.T @ d), w2 + RATE / x.shape[0] * (a.T @ e)
 
 

@@ -17,6 +17,7 @@ from mpc_tamper.engines.kernels.compilation import in_llvm, kernel
 from mpc_tamper.engines.kernels.tiles import LANES, ROWS
 
 CHAINS = 2 * ROWS  # as many as a tile has sums
+AT_ONCE = CHAINS * LANES
 _WORD, _INDEX = ir.IntType(64), ir.IntType(32)
 _VECTOR = ir.VectorType(_WORD, LANES)
 
@@ -52,12 +53,12 @@ def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
 
 @kernel(types.uint64(types.int64, types.uint64))
 def multiply_and_add(steps: int, factor: int) -> int:
-    """steps * CHAINS * LANES multiplications and additions."""
+    """steps * AT_ONCE multiplications and additions."""
     return _chains(steps, factor)
 
 
 @kernel(types.uint64(types.Array(types.uint64, 1, "C", readonly=True)))
-def read(x: np.ndarray) -> int:
+def read(x: np.ndarray) -> np.uint64:
     """The sum of all words: from one end of the memory to the other."""
     total = np.uint64(0)
     for i in range(x.size):
