@@ -150,8 +150,9 @@ def _remarks(record: Record) -> Iterator[str]:
     """What the rows cannot say."""
     yield (
         f"Three parties on this machine, threads of each: {record.get('threads_per_party', 1)}. Of a step: medians "
-        "over steps and their quartiles; bytes, rounds and processor seconds of all parties are those of a network's whole "
-        "training by step. Of trainings: medians and the range of runs that take turns. Memory is the peak of the run."
+        "over steps and their quartiles; bytes, rounds and processor seconds of all parties are those of a network's "
+        "whole training by step. Of trainings: medians and the range of runs that take turns. Memory is the peak of the "
+        "run."
     )
     yield ""
     for name, found in (("SVM", record), ("network", record.get("networks", {}).get("epoch", {}))):
