@@ -151,8 +151,8 @@ def _remarks(record: Record) -> Iterator[str]:
     yield (
         f"Three parties on this machine, threads of each: {record.get('threads_per_party', 1)}. Of a step: medians "
         "over steps and their quartiles; bytes, rounds and processor seconds of all parties are those of a network's "
-        "whole training by step. Of trainings: medians and the range of runs that take turns. Memory is the peak of the "
-        "run."
+        "whole training by step. Of trainings: medians and the range of runs that take turns. Memory is the peak of "
+        "the run."
     )
     yield ""
     for name, found in (("SVM", record), ("network", record.get("networks", {}).get("epoch", {}))):
