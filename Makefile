@@ -24,7 +24,7 @@ help:  ## list the targets
 reproduce: $(INSTALLED)  ## the paper's Table 1 and figures, into results/; with CIFAR-10: ARGS="--cifar10 FILE"
 	$(BIN)/mpc-tamper reproduce $(ARGS)
 
-bench: $(INSTALLED)  ## time the training step against NumPy, into results/bench.json
+bench: $(INSTALLED)  ## time training against NumPy, MP-SPDZ and SPU, into results/bench.*; parts of it: ARGS="--only svm"
 	$(BIN)/mpc-tamper bench $(ARGS)
 
 costs: $(INSTALLED)  ## the price of verified and of active training, into results/costs.*

@@ -156,7 +156,10 @@ def _watches(process: int) -> bool:
 
     Whoever holds the folder, such as the fixture of a module, removes it and ends the watcher at once.
     """
-    shell, *options, _, folder = words(process) or [b"", b"", b""]
+    found = words(process)
+    if len(found) < 3:
+        return False
+    shell, *options, _, folder = found
     return shell == b"sh" and any(b"rm -rf -- " in option for option in options) and os.path.isdir(folder)
 
 

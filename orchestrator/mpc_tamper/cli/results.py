@@ -101,22 +101,40 @@ def _networks(
 @configured()
 def bench(
     out: OutOption = Path("results"),
-    iterations: Annotated[int | None, typer.Option("--iterations", help="How many steps to time.")] = None,
+    iterations: Annotated[int | None, typer.Option("--iterations", help="How many steps of the SVM to time.")] = None,
+    repetitions: Annotated[
+        int | None, typer.Option("--repetitions", min=1, help="How often to run whole trainings. (default: 3)")
+    ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option(
+            "--only",
+            metavar="PART,...",
+            help="Measure these parts, of svm, networks, spu, scaling, threads, products and start_up; the others stay "
+            "as the record in DIR has them. (default: all)",
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
     quiet: QuietOption = False,
     *,
     configuration: Mapping[str, Any],
 ) -> None:
-    """Time the full-batch training step on rep3 against plaintext NumPy, and against MP-SPDZ if MP_SPDZ_HOME is set."""
+    """Time training on rep3 against plaintext NumPy, MP-SPDZ (if MP_SPDZ_HOME is set) and SPU (if it is installed).
+
+    Writes bench.json and bench.md, part by part. Wants an idle machine, and about eight minutes.
+    """
     from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.bench import BENCH_JSON, BENCH_MARKDOWN
     from mpc_tamper.studies import bench as experiment
 
     with shown(quiet=quiet) as progress:
         experiment.bench(
-            get_engine(EngineName.REP3),
+            get_engine(EngineName.REP3).on_threads(threads),
             out,
             reference=get_engine(EngineName.MP_SPDZ) if MP_SPDZ_HOME in os.environ else None,
             iterations=experiment.ITERATIONS if iterations is None else iterations,
+            repetitions=experiment.REPETITIONS if repetitions is None else repetitions,
+            only=experiment.PARTS if only is None else [part.strip() for part in only.split(",")],
             configuration=configuration,
             progress=progress,
         )

@@ -94,9 +94,9 @@ class ClientConnection(Protocol):
 
 @dataclass(frozen=True)
 class LocalWork:
-    """What one party computed by itself. seconds: of the whole run, proofs included.  steps: those of the program."""
+    """What one party computed by itself. proof_seconds: of all proofs, 0 without any.  steps: those of the program."""
 
-    seconds: float
+    proof_seconds: float
     steps: tuple[StepRecord, ...]
 
 

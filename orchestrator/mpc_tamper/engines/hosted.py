@@ -36,5 +36,6 @@ class HostedEngine(Engine):
         party = self.host.party_id
         ours = spec.corruption if spec.corruption is not None and spec.corruption.party == party else None
         inputs = {owner: files for owner, files in spec.inputs.items() if owner == party}
-        own = replace(spec, inputs=inputs, corruption=ours)
+        threads = self.threads if spec.threads is None else spec.threads
+        own = replace(spec, inputs=inputs, corruption=ours, threads=threads)
         return self._engine.run_party(own, self.host, on_step, on_remark)

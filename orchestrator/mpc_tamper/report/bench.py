@@ -1,91 +1,254 @@
-"""The benchmark's record as a table."""
+"""The benchmark's record as tables: one of steps and trainings, then what explains it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mpc_tamper.report.tables import environment_line
 
 BENCH_JSON, BENCH_MARKDOWN = "bench.json", "bench.md"
 
+Record = Mapping[str, Any]
+_HEAD = [
+    "| | seconds | quartiles | sent per party | rounds | memory of a party | processor seconds | times rep3 ring |",
+    "|---|---:|---:|---:|---:|---:|---:|---:|",
+]
+_MODELS = {"linear_svm": "SVM", "mlp": "network"}
+_SIZES = {"rows": "rows", "columns": "columns", "hidden": "neurons", "batch_size": "rows of a batch"}
 
-def bench_table(record: Mapping[str, Any]) -> str:
-    """Ratios first: absolute seconds move with the machine."""
-    environment = record["environment"]
-    active = _active(record) if "active_over_passive_seconds" in record else []
-    reference = _reference(record) if "mp_spdz_ring_seconds" in record else []
-    base = record["scaling"][0]["seconds"]
-    lines = [
-        f"One full-batch step of {record['dataset']}, {record['rows']:,} x {record['columns']}, "
-        f"median of {record['iterations']} iterations.",
-        "",
-        "| | per iteration |",
-        "|---|---:|",
-        f"| NumPy float64, plaintext | {record['numpy_float64_seconds'] * 1e3:.2f} ms |",
-        f"| rep3 ring, three parties | {record['rep3_ring_seconds'] * 1e3:.2f} ms |",
-        f"| ratio | {record['ratio_to_numpy']:.1f} |",
-        f"| sent per party | {record['bytes_per_iteration_per_party']:,} bytes |",
-        f"| rounds | {record['rounds_per_iteration']} |",
-        f"| peak memory of a party, whole run | {record['peak_rss_bytes_per_party'] / 1e6:.0f} MB |",
-        *active,
-        *reference,
-        "",
-        "| step | ms | share |",
-        "|---|---:|---:|",
-        *(
-            f"| {site} | {seconds * 1e3:.2f} | {seconds / sum(record['phases'].values()):.0%} |"
-            for site, seconds in record["phases"].items()
-        ),
-        "",
-        "| rows | columns | ratio to the first |",
-        "|---:|---:|---:|",
-        *(f"| {p['m']:,} | {p['n']:,} | {p['seconds'] / base:.2f} |" for p in record["scaling"]),
-        "",
-        *(_networks(record["networks"]) if "networks" in record else []),
-        *(_start_up(record["start_up"]) if "start_up" in record else []),
-        environment_line(environment),
+
+def bench_table(record: Record) -> str:
+    """Ratios are to rep3's passive protocol in the same run: absolute seconds move with the machine."""
+    lines: list[str] = []
+    if "rep3_ring_seconds" in record or "networks" in record:
+        lines += [*_HEAD, *_svm(record), *_networks(record), "", *_remarks(record)]
+    for part, table in (
+        ("phases", _phases),
+        ("scaling", _scaling),
+        ("threads", _threads),
+        ("products", _products),
+        ("start_up", _start_up),
+    ):
+        if part in record:
+            lines += [*table(record[part]), ""]
+    return "\n".join([*lines, *_measured(record)]) + "\n"
+
+
+def _row(
+    what: str,
+    seconds: float,
+    base: float | None,
+    *,
+    quartiles: Sequence[float] | None = None,
+    sent: float | None = None,
+    rounds: int | None = None,
+    peak: int | None = None,
+    cpu: float | None = None,
+) -> str:
+    scale, unit, digits = (1e3, "ms", 2) if seconds < 1 else (1, "s", 2)
+    cells = [
+        what,
+        f"{seconds * scale:.{digits}f} {unit}",
+        "" if quartiles is None else " to ".join(f"{each * scale:.{digits}f}" for each in quartiles),
+        "" if sent is None else f"{sent:,.0f} bytes" if sent < 1e6 else f"{sent / 1e6:.1f} MB",
+        "" if rounds is None else f"{rounds:,}",
+        "" if peak is None else f"{peak / 1e6:.0f} MB",
+        "" if cpu is None else f"{cpu:.2f}",
+        "" if base is None else f"{seconds / base:.2f}",
     ]
-    return "\n".join(lines) + "\n"
+    return "| " + " | ".join(cells) + " |"
 
 
-def _active(record: Mapping[str, Any]) -> list[str]:
-    what = f"{record['active_protocol']} over ring, {record['active_iterations']} iterations with input"
+def _svm(record: Record) -> Iterator[str]:
+    if "rep3_ring_seconds" not in record:
+        return
+    base, step = record["rep3_ring_seconds"], f"SVM, a step of {record['rows']:,} x {record['columns']}: "
+    yield _row(
+        step + "NumPy, plaintext",
+        record["numpy_float64_seconds"],
+        base,
+        quartiles=record.get("numpy_float64_quartiles"),
+    )
+    yield _row(
+        step + "rep3 ring",
+        base,
+        base,
+        quartiles=record.get("rep3_ring_quartiles"),
+        sent=record["bytes_per_iteration_per_party"],
+        rounds=record["rounds_per_iteration"],
+        peak=record["peak_rss_bytes_per_party"],
+    )
+    layouts = {"rows": "rows alone", "both": "rows and transpose"}
+    for name, run in record.get("mp_spdz_layouts", {}).items():
+        yield _row(
+            f"{step}MP-SPDZ ring, {layouts[name]}",
+            run["seconds"],
+            base,
+            quartiles=run.get("quartiles"),
+            sent=run["bytes_per_iteration_per_party"],
+            rounds=run["rounds_per_iteration"],
+            peak=run.get("peak_rss_bytes_per_party"),
+        )
+    if "svm" in record.get("spu", {}):
+        yield _spu(step, record["spu"]["svm"], base)
+    if "active_over_passive_seconds" in record:
+        yield from _trainings(f"SVM, {record['active_iterations']} iterations with input: ", record)
+
+
+def _networks(record: Record) -> Iterator[str]:
+    networks = record.get("networks", {})
+    names = {"numpy": "NumPy, plaintext", "rep3": "rep3 ring", "active": "rep3 mal-rep-ring", "mp_spdz": "MP-SPDZ ring"}
+    for network in networks.get("networks", []):
+        step, runs = f"network of {network['hidden']}, a step of {networks['batch_size']} rows: ", network["runs"]
+        base = runs["rep3"]["step_seconds"]
+        steps = networks["epochs"] * networks["rows"] / networks["batch_size"]
+        for name, run in runs.items():
+            yield _row(
+                step + names.get(name, name),
+                run["step_seconds"],
+                base,
+                quartiles=run.get("step_quartiles"),
+                sent=run["bytes_per_party"] / steps if "bytes_per_party" in run else None,
+                rounds=round(run["rounds"] / steps) if "rounds" in run else None,
+                peak=run.get("peak_rss_bytes_per_party"),
+                cpu=run["cpu_seconds"] / steps if run.get("cpu_seconds") is not None else None,
+            )
+        if (spu := record.get("spu", {}).get("networks", {}).get(str(network["hidden"]))) is not None:
+            yield _spu(step, spu, base)
+    if (epoch := networks.get("epoch")) is not None:
+        yield from _trainings(f"network of {epoch['hidden']}, an epoch of {epoch['rows']:,} rows with input: ", epoch)
+
+
+def _spu(step: str, run: Record, base: float) -> str:
+    return _row(
+        f"{step}SPU ABY3",
+        run["step_seconds"],
+        base,
+        quartiles=run["step_quartiles"],
+        peak=run["peak_rss_bytes_per_party"],
+        cpu=run["cpu_seconds_per_step"],
+    )
+
+
+def _trainings(what: str, found: Record) -> Iterator[str]:
+    for name, protocol in (("passive", "rep3 ring"), ("active", "rep3 mal-rep-ring")):
+        runs = found.get(f"{name}_training_seconds_of_runs")
+        yield _row(
+            what + protocol,
+            found[f"{name}_training_seconds"],
+            found["passive_training_seconds"],
+            quartiles=None if runs is None else [min(runs), max(runs)],
+            sent=found.get(f"{name}_bytes_per_party"),
+            rounds=found.get(f"{name}_rounds"),
+            peak=found.get(f"{name}_peak_rss_bytes_per_party"),
+            cpu=found.get(f"{name}_training_cpu_seconds"),
+        )
+
+
+def _remarks(record: Record) -> Iterator[str]:
+    """What the rows cannot say."""
+    yield (
+        f"Three parties on this machine, threads of each: {record.get('threads_per_party', 1)}. Of a step: medians "
+        "over steps and their quartiles; bytes, rounds and processor seconds of all parties are those of a network's "
+        "whole training by step. Of trainings: medians and the range of runs that take turns. Memory is the peak of "
+        "the run."
+    )
+    yield ""
+    for name, found in (("SVM", record), ("network", record.get("networks", {}).get("epoch", {}))):
+        if "active_over_passive_seconds" in found:
+            cpu = found.get("active_over_passive_cpu_seconds")
+            yield (
+                f"Active over passive, {name}: {found['active_over_passive_seconds']:.2f} times the seconds, "
+                + (f"{cpu:.2f} times the processor seconds of all parties, " if cpu is not None else "")
+                + f"{found['active_over_passive_bytes']:.4f} times the bytes."
+            )
+            yield ""
+    if "rep3_over_mp_spdz_seconds" in record:
+        yield (
+            f"SVM, rep3 ring over the faster of MP-SPDZ's layouts: {record['rep3_over_mp_spdz_seconds']:.3f} times the "
+            f"seconds, {record['rep3_over_mp_spdz_bytes']:.3f} times the bytes."
+        )
+        yield ""
+    for network in record.get("networks", {}).get("networks", []):
+        if "rep3_over_mp_spdz_step_seconds" in network["ratios"]:
+            yield (
+                f"Network of {network['hidden']}, rep3 ring over MP-SPDZ: "
+                f"{network['ratios']['rep3_over_mp_spdz_step_seconds']:.3f} times the seconds of a step."
+            )
+            yield ""
+    spu = record.get("spu", {})
+    if "missing" in spu:
+        yield f"SPU: not measured: {spu['missing']}."
+        yield ""
+    elif spu:
+        versions = ", ".join(f"{name} {version}" for name, version in spu["versions"].items())
+        yield (
+            f"SPU: {spu['protocol']} over {spu['field']}, three processes over plain TCP ({versions}). It truncates "
+            "each product in fixed point, with a random last place, where rep3 has exact integers and one division a "
+            "step; its step of the SVM has no late division. Its Python interface does not tell bytes and rounds."
+        )
+        yield ""
+
+
+def _phases(phases: Record) -> list[str]:
+    total = sum(phases.values())
     return [
-        f"| {what}, seconds | {record['active_over_passive_seconds']:.2f} |",
-        f"| {what}, bytes | {record['active_over_passive_bytes']:.3f} |",
+        "| step of the SVM, rep3 ring | ms | share |",
+        "|---|---:|---:|",
+        *(f"| {site} | {seconds * 1e3:.2f} | {seconds / total:.0%} |" for site, seconds in phases.items()),
     ]
 
 
-def _networks(record: Mapping[str, Any]) -> list[str]:
-    engines = {"rep3": "rep3 ring", "active": "rep3 mal-rep-ring", "mp_spdz": "MP-SPDZ ring"}
-    ratios = {
-        "active_over_passive": "mal-rep-ring over ring on rep3",
-        "rep3_over_mp_spdz": "rep3 over MP-SPDZ, ring",
-    }
-    lines = [
-        f"Networks: {record['epochs']} epochs on {record['rows']:,} rows of {record['dataset']}, batches of "
-        f"{record['batch_size']} rows.",
-        "",
-        "| neurons | | a step | training, with input | sent per party | rounds |",
-        "|---:|---|---:|---:|---:|---:|",
+def _scaling(points: Sequence[Record]) -> list[str]:
+    return [
+        "| twice as many | from | to | times the seconds |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {_MODELS[p['model']]}: {_SIZES[p['what']]} | "
+            + " | ".join(f"{sizes[p['what']]:,}" for sizes in p["sizes"])
+            + f" | {p['ratio']:.2f} |"
+            for p in points
+        ),
     ]
-    for network in record["networks"]:
-        lines += [
-            f"| {network['hidden']} | {engines.get(name, name)} | {run['step_seconds'] * 1e3:.1f} ms | "
-            f"{run['seconds']:.2f} s | {run['bytes_per_party'] / 1e6:.1f} MB | {run['rounds']:,} |"
-            for name, run in network["runs"].items()
-        ]
-        lines += [
-            f"| {network['hidden']} | ratio: {text} | {network['ratios'][f'{name}_step_seconds']:.2f} | "
-            f"{network['ratios'][f'{name}_seconds']:.2f} | {network['ratios'][f'{name}_bytes_per_party']:.3f} | |"
-            for name, text in ratios.items()
-            if f"{name}_seconds" in network["ratios"]
-        ]
-    return [*lines, ""]
 
 
-def _start_up(commands: Mapping[str, Mapping[str, float | int]]) -> list[str]:
+def _threads(found: Record) -> list[str]:
+    return [
+        "| one party's own work, alone in a process | 1 thread | 2 threads | times as fast |",
+        "|---|---:|---:|---:|",
+        *(
+            f"| {work['work']} | "
+            + " | ".join(
+                f"{seconds * 1e3:.2f} ms ({low * 1e3:.2f} to {high * 1e3:.2f})"
+                for seconds, (low, high) in zip(work["seconds"], work["quartiles"], strict=True)
+            )
+            + f" | {work['gain']:.2f} |"
+            for work in found["work"]
+        ),
+    ]
+
+
+def _products(found: Record) -> list[str]:
+    return [
+        "| product modulo 2^64, one thread | x | ms | 10^9 multiply-adds a second | limit | seconds over limit |",
+        "|---|---|---:|---:|---|---:|",
+        *(
+            f"| {p['name']}, {p['rows']:,} x {p['inner']:,} x {p['columns']} | {p['kind']} | "
+            f"{p['seconds'] * 1e3:.3f} | "
+            f"{p['multiplications_per_second'] / 1e9:.1f} | {_limit(p)} | {p['over_limit']:.2f} |"
+            for p in found["products"]
+        ),
+    ]
+
+
+def _limit(product: Record) -> str:
+    if product["limited_by"] == "memory":
+        return f"memory, {product['limit_bytes_per_second'] / 1e9:.1f} GB/s"
+    return f"multiplications, {product['limit_multiplications_per_second'] / 1e9:.1f}"
+
+
+def _start_up(commands: Record) -> list[str]:
     names = {
         "program": "mpc-tamper run, a program that opens one number",
         "training": "mpc-tamper train, 300 rows and 3 iterations",
@@ -98,19 +261,14 @@ def _start_up(commands: Mapping[str, Mapping[str, float | int]]) -> list[str]:
             f"| {names[what]} | {times['wall_seconds']:.2f} | {times['cpu_seconds']:.2f} |"
             for what, times in commands.items()
         ),
-        "",
     ]
 
 
-def _reference(record: Mapping[str, Any]) -> list[str]:
-    layouts = {"rows": "the rows alone", "both": "rows and their transpose"}
-    lines = [
-        f"| MP-SPDZ ring, keeping {layouts[name]} | {run['seconds'] * 1e3:.2f} ms, "
-        f"{run['bytes_per_iteration_per_party']:,} bytes |"
-        for name, run in record["mp_spdz_layouts"].items()
-    ]
-    return [
-        *lines,
-        f"| rep3 over the faster of these, seconds | {record['rep3_over_mp_spdz_seconds']:.2f} |",
-        f"| rep3 over the faster of these, bytes | {record['rep3_over_mp_spdz_bytes']:.2f} |",
-    ]
+def _measured(record: Record) -> Iterator[str]:
+    """Where, and at which commits if there are several."""
+    yield environment_line(record["environment"])
+    commits = record.get("commits", {})
+    if len(set(commits.values())) > 1:
+        yield ""
+        parts = (f"{part} {commit or 'unknown'}" for part, commit in commits.items())
+        yield "Parts were measured at different commits: " + ", ".join(parts) + "."

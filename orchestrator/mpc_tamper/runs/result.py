@@ -40,6 +40,7 @@ class PartyReport:
 
     soundness_error: of an active run of rep3, an upper bound on the probability that a wrong message was accepted: the
     largest of its batches of proofs, as a rejection is final.
+    cpu_seconds: of its process, all threads together; None where the engine does not measure it.
     """
 
     party_id: int
@@ -48,6 +49,7 @@ class PartyReport:
     peak_rss_bytes: int
     soundness_error: float | None = None
     batches: int | None = None
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,12 @@ class RunResult:
     @property
     def rounds(self) -> int:
         return max(p.cost.rounds for p in self.parties)
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """Of all parties that were run; None where one of them was not measured."""
+        found = [p.cpu_seconds for p in self.parties if p.cpu_seconds is not None]
+        return sum(found) if len(found) == len(self.parties) else None
 
     @property
     def soundness_error(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import threading
 from collections.abc import Callable
@@ -208,3 +209,11 @@ def test_the_default_is_one_of_three_parties_here_and_all_cores_of_a_host_of_its
     assert Rep3Engine().on_threads(5).with_threads(spec, otherwise=1).threads == 5
     assert Rep3Engine().on_threads(None).with_threads(spec, otherwise=all_cores()).threads == all_cores()
     assert Rep3Engine().on_threads(5).seeded(3).threads == 5
+
+
+def test_a_party_is_told_how_many(tmp_path: Path) -> None:
+    (tmp_path / "x.mpc").write_text("x = sint.Matrix(2, 2)\nx.assign_all(3)\nprint_ln('%s', x.dot(x)[0][1].reveal())\n")
+    run = Rep3Engine().on_threads(2).run(RunSpec(tmp_path / "x.mpc", run_dir=tmp_path / "run"))
+    assert run.lines == ("18",)
+    told = [json.loads((tmp_path / "run" / "parties" / f"party{i}.json").read_text()) for i in range(3)]
+    assert [each["threads"] for each in told] == [2, 2, 2]

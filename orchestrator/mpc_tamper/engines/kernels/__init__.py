@@ -53,7 +53,7 @@ class Modules:
 
 
 MATMUL = f"{__name__}.matmul"
-_modules = Modules({"matmul": MATMUL})
+_modules = Modules({"matmul": MATMUL, "limits": f"{__name__}.limits"})
 
 
 def __getattr__(name: str) -> Any:

@@ -12,8 +12,10 @@ import contextlib
 import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 
 class _Threads:
@@ -27,6 +29,8 @@ class _Threads:
     def pool(self) -> ThreadPoolExecutor:
         """Of one thread less, at least: the one that calls works too."""
         if self._pool is None or self._workers < self.count - 1:
+            from concurrent.futures import ThreadPoolExecutor  # which a party of one thread does without
+
             self._workers = self.count - 1
             self._pool = ThreadPoolExecutor(self._workers, "kernels")
         return self._pool

@@ -42,6 +42,10 @@ def prepare(spec: RunSpec, environment: Mapping[str, str], alone: ExitStack | No
     """
     program = load_program(spec.program)
     validate(spec, program)
+    if spec.threads is not None:
+        raise EngineUnavailable(
+            f"expected no number of threads on mp-spdz, whose programs name their own, got {spec.threads}; leave it out"
+        )
     corrupt_party, plan = None, None
     if spec.corruption is not None:
         corrupt_party = spec.corruption.party

@@ -10,6 +10,7 @@ import os
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 from mpc_tamper.engines.base import LocalWork
 from mpc_tamper.engines.frontend.program import load_program, run_program
@@ -20,6 +21,7 @@ from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
+from mpc_tamper.engines.rep3.protocol.recorder import Recorder
 from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.replay import ReplayChannel
 from mpc_tamper.engines.validation import validate
@@ -27,6 +29,22 @@ from mpc_tamper.runs.protocols import PARTIES
 from mpc_tamper.runs.spec import RunSpec
 
 _SESSION = b"in memory"  # what run_in_threads binds proofs to
+
+
+class _Timed:
+    """A recorder, and the seconds of its proofs before an opening or a write to share files."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.seconds = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._recorder, name)
+
+    def prove(self) -> None:
+        begin = time.perf_counter()
+        self._recorder.prove()
+        self.seconds += time.perf_counter() - begin
 
 
 class Rep3Alone:
@@ -48,15 +66,13 @@ class Rep3Alone:
     def run(self, threads: int) -> LocalWork:
         channel = ReplayChannel(self._party_id, self._received)
         prss = Prss(self._keys[self._party_id], self._keys[self._party_id - 1])
-        recorder = recorder_for(self._spec.protocol, channel, prss, _SESSION)
-        party = Party(channel, prss, StepClock(self._program.sites), None, recorder)
+        timed = _Timed(recorder_for(self._spec.protocol, channel, prss, _SESSION))
+        party = Party(channel, prss, StepClock(self._program.sites), None, cast(Recorder, timed))
         with on_threads(threads), TemporaryDirectory() as folder:
-            begin = time.perf_counter()
             self._compute(party, Path(folder))
-            recorder.prove()
-            seconds = time.perf_counter() - begin
-        recorder.finish()
-        return LocalWork(seconds, tuple(party.steps.records))
+            timed.prove()
+        party.recorder.finish()
+        return LocalWork(timed.seconds, tuple(party.steps.records))
 
     def _record(self, party: Party, folder: Path) -> list[tuple[int, str, bytes]]:
         """The program, and what this party received in it."""

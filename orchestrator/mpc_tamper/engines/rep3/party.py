@@ -146,6 +146,7 @@ def _run(
         "cost": asdict(spent()),
         "steps": [[s.site, s.occurrence, s.times, s.start, *asdict(s.cost).values()] for s in party.steps.records],
         "peak_rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "cpu_seconds": time.process_time(),
         "soundness_error": recorder.soundness_error,
         "batches": recorder.batches,
         "session": session.hex(),

@@ -70,6 +70,7 @@ def collect(spec: RunSpec, party_ids: Iterable[int]) -> RunResult:
             peak_rss_bytes=report["peak_rss_bytes"],
             soundness_error=report["soundness_error"],
             batches=report["batches"],
+            cpu_seconds=report["cpu_seconds"],
         )
         for i, report in reports.items()
     )

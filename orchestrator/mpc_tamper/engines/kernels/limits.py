@@ -1,0 +1,66 @@
+"""What this processor can do at most, measured: multiplications and additions of words, and reading memory.
+
+The products of kernels/matmul.py are held against it. The multiplications stay in registers: the same instructions as
+in a tile, on numbers that never leave them, in so many independent chains that none waits for another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel
+from mpc_tamper.engines.kernels.tiles import LANES, ROWS
+
+CHAINS = 2 * ROWS  # as many as a tile has sums
+AT_ONCE = CHAINS * LANES
+_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
+_VECTOR = ir.VectorType(_WORD, LANES)
+
+
+@in_llvm
+def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
+    """s <- s factor + the step's number, in CHAINS vectors; something that depends on all of them."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        steps, factor = arguments
+
+        def splat(word: Any) -> Any:
+            first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
+            places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
+            return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
+
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [i + 1] * LANES)) for i in range(CHAINS)]
+        factors = splat(factor)
+        with cgutils.for_range(builder, steps) as loop:
+            number = splat(loop.index)
+            for each in sums:
+                builder.store(builder.add(builder.mul(builder.load(each), factors), number), each)
+        total = builder.load(sums[0])
+        for each in sums[1:]:
+            total = builder.xor(total, builder.load(each))
+        result = builder.extract_element(total, ir.Constant(_INDEX, 0))
+        for i in range(1, LANES):
+            result = builder.xor(result, builder.extract_element(total, ir.Constant(_INDEX, i)))
+        return result
+
+    return types.uint64(types.int64, types.uint64), codegen
+
+
+@kernel(types.uint64(types.int64, types.uint64))
+def multiply_and_add(steps: int, factor: int) -> int:
+    """steps * AT_ONCE multiplications and additions."""
+    return _chains(steps, factor)
+
+
+@kernel(types.uint64(types.Array(types.uint64, 1, "C", readonly=True)))
+def read(x: np.ndarray) -> np.uint64:
+    """The sum of all words: from one end of the memory to the other."""
+    total = np.uint64(0)
+    for i in range(x.size):
+        total += x[i]
+    return total
