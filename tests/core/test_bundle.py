@@ -45,6 +45,8 @@ def test_wheel_holds_what_the_programs_need_and_no_more(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     inside = {name.removeprefix("mpc_tamper/_bundle/") for name in names if "_bundle/" in name}
     assert "README.md" in inside
+    templates = ROOT / "orchestrator" / "mpc_tamper" / "report" / "page" / "templates"
+    assert {f"mpc_tamper/report/page/templates/{path.name}" for path in templates.iterdir()} <= names
     for folder in ("Programs", "patches"):
         expected = {str(p.relative_to(ROOT)) for p in (ROOT / folder).rglob("*") if p.is_file()}
         assert {name for name in inside if name.startswith(folder)} == expected

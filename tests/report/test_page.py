@@ -217,7 +217,10 @@ def test_records_stay_text(small: str) -> None:
     assert "49" not in " ".join(e.text for e in of(small, "option") if "hacked" in e.text)
     assert any(HOSTILE in each.text for each in of(small, "h4"))
     assert any(HOSTILE in each.text for each in of(small, "th"))
-    assert HOSTILE in next(each for each in of(small, "section") if each.attributes["id"] == "audit").text
+    (audit,) = [each for each in of(small, "section") if each.attributes["id"] == "audit"]
+    assert audit.text.count(HOSTILE) == 4
+    assert "docs/audit.md says more." in audit.text
+    assert [e.text for e in audit.below() if e.tag == "caption"] == ["What became of the tampered runs", "Kinds"]
     assert data_of(small)["cells"][-1]["title"] == HOSTILE
     hostile = shlex.split(data_of(small)["cells"][-1]["command"])
     assert hostile[hostile.index("--attack") + 1] == HOSTILE

@@ -34,6 +34,7 @@ ARGUMENTS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND"),
 )
+NO_LIMIT = 0  # in milliseconds; pytest has one
 WIDTHS, SCHEMES = {"phone": (360, 740), "desktop": (1440, 900)}, ("light", "dark")
 GRAVE = {"serious", "critical"}
 OPEN_ALL = """
@@ -65,7 +66,7 @@ Open = Callable[..., "playwright.Page"]
 def browser() -> Iterator[playwright.Browser]:
     before = set(descendants(os.getpid()))
     with playwright.sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        found = driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS), timeout=NO_LIMIT)
         with kept(set(descendants(os.getpid())) - before):
             yield found
             found.close()
@@ -88,6 +89,7 @@ def look(browser: playwright.Browser) -> Iterator[Open]:
         context = browser.new_context(
             viewport={"width": across, "height": down}, color_scheme=scheme, reduced_motion="reduce", offline=True
         )
+        context.set_default_timeout(NO_LIMIT)
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url) if request.url != path.as_uri() else None)
@@ -212,6 +214,7 @@ def test_records_run_nothing(small: Path, look: Open) -> None:
 
 def test_the_policy_forbids_what_a_page_could_still_try(small: Path, browser: playwright.Browser) -> None:
     page = browser.new_page()
+    page.set_default_timeout(NO_LIMIT)
     page.goto(small.as_uri())
     page.evaluate(f"() => {{ {TRY} }}")
     page.locator("#try").click()

@@ -183,5 +183,8 @@ def small_folder(folder: Path) -> Path:
         "![x](https://example.org/x.png) [y](javascript:hacked=1) <https://example.org>"
     )
     (folder / "accuracy.json").write_text(json.dumps(record), encoding="utf-8")
-    (folder / "audit.md").write_text(f"# Audit\n\n{HOSTILE}\n\n## Part\n\n| a | b |\n|---|---:|\n| {HOSTILE} | 2 |\n")
+    table = f"| a | b |\n|---|---:|\n| {HOSTILE} | 2 |"
+    lead = f"# Audit\n\n{HOSTILE} [docs/audit.md](../docs/audit.md) says more."
+    text = f"{lead}\n\n{table}\n\n## Kinds\n\n{table}\n\n    {HOSTILE}\n"
+    (folder / "audit.md").write_text(text, encoding="utf-8")
     return folder

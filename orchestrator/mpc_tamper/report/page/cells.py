@@ -74,9 +74,11 @@ def detail(cell: Record, bare: Record | None, where: Where) -> dict[str, Any]:
 
     {"words": a sentence or "", "groups": [[name, [[label, value], ...]], ...], "command", "note", "seeds"}.
     """
+    first = next(iter(cell.get(PER_SEED, ())), cell)
+    planned = "Plan of the attacker" if first is cell else f"Plan of the attacker, seed {first[SEED]}"
     groups = [
         ("Result", _result(cell, where)),
-        ("Plan of the attacker", _plan(cell)),
+        (planned, _plan(first)),
         ("Defence", _defence(cell, where)),
         ("Costs per party", _costs(cell, bare)),
         ("Record", _record(cell, where)),
@@ -161,7 +163,7 @@ def _plan(cell: Record) -> Facts:
     for stage, count in errors.items():
         digest = f", plan {plans[stage][:_SHOWN_DIGITS]}" if stage in plans else ""
         facts.append((f"Lines of the plan in {stage}", f"{count:,}{digest}"))
-    if not errors and PER_SEED not in cell:
+    if not errors:
         facts.append(("Additive errors", "none: the attack is in the data"))
     if cell.get("sites"):
         facts.append(("At the outputs of", ", ".join(cell["sites"])))

@@ -19,9 +19,10 @@ _FINDINGS = re.compile(r"^1\. .*?(?=^\S(?<![0-9]))", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Introduction:
-    """question, findings: HTML.  commands: each with what it does."""
+    """question, findings: HTML.  commands: each with what it does, below a heading."""
 
     question: Markup
+    heading: str
     commands: tuple[tuple[str, str], ...]
     findings: Markup
 
@@ -33,8 +34,9 @@ def read_introduction() -> Introduction:
     opening, *rest = _SECTION.split(text)
     sections = dict(zip(rest[::2], rest[1::2], strict=True))
     question = re.search(r"^# .*?\n\n(.*?)(?=\n\n)", opening, re.DOTALL)
-    commands = _COMMANDS.findall(next((body for name, body in sections.items() if name.endswith("commands")), ""))
+    heading = next((name for name in sections if name.endswith("commands")), "")
+    commands = _COMMANDS.findall(sections.get(heading, ""))
     findings = _FINDINGS.search(next((body for name, body in sections.items() if name.endswith("findings")), ""))
     if question is None or not commands or findings is None:
         raise DataError(f"{path}: expected an opening, commands and findings, got others; install mpc-tamper again")
-    return Introduction(prose(question[1]), tuple(commands), prose(findings[0]))
+    return Introduction(prose(question[1]), heading, tuple(commands), prose(findings[0]))

@@ -6,6 +6,7 @@ that a record says is shown as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 _SAFE_LINK = "https://"
+_TO_A_FILE = re.compile(r"\[([^\]\n]*)\]\(\.\.?/[^)\s]*\)")
 _NUMBERS = "text-align:right"  # how markdown-it marks a column of numbers
 
 
@@ -36,15 +38,16 @@ def prose(text: str) -> Markup:
 
 
 def tables(text: str, captions: Mapping[str, str], caption: str) -> Sequence[Piece]:
-    """What report writes into results/*.md. The last line of a table's caption is what stands above it, if anything.
+    """What report writes into results/*.md.
 
-    captions: by the first column's head, or by the second's where that is empty.  caption: where there is none.
+    captions: by the first head of a table that is not empty.  caption: of tables that have none there and stand below
+    no heading.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image", "autolink"])
     parser.disable(["emphasis", "html_inline", "html_block", "entity", "reference"])
     parser.disable(["blockquote", "lheading", "hr"])
     pieces: list[Piece] = []
-    tokens, start = parser.parse(text.replace("**", "")), 0
+    tokens, start = parser.parse(_TO_A_FILE.sub(r"\1", text.replace("**", ""))), 0
     for at, token in enumerate(tokens):
         if token.level or token.nesting > 0:
             continue
@@ -52,6 +55,7 @@ def tables(text: str, captions: Mapping[str, str], caption: str) -> Sequence[Pie
         if block[0].type == "heading_open":
             level = int(block[0].tag[1:])
             pieces.append(Piece("heading", escape(block[1].content), level))
+            caption = block[1].content if level > 1 else caption
         elif block[0].type == "table_open":
             html = _table(parser, block, captions, caption)
             pieces.append(Piece("table", html))

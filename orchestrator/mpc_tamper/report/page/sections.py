@@ -187,7 +187,8 @@ def audit(folder: Path) -> list[Block]:
         read_lines(folder / AUDIT_LINES)
     if not exists(path):
         return [Block("", missing=Missing(AUDIT_MARKDOWN, command))]
-    return [Block("", pieces=tuple(tables(read_text_file(path, "the report of an audit"), {}, "Audit")))]
+    text = read_text_file(path, "the report of an audit")
+    return [Block("", pieces=tuple(tables(text, {}, "What became of the tampered runs")))]
 
 
 def _block(

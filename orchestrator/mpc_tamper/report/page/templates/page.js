@@ -49,11 +49,15 @@ function weights(cell) {
 function ofSeeds(rows) {
   const head = make("tr", "", ...["seed", "accuracy", "ASR", "outcome"].map((name) => make("th", name)));
   all("th", head).forEach((cell) => cell.setAttribute("scope", "col"));
+  const aligned = (row) => [...row.cells].slice(1, 3).forEach((cell) => cell.classList.add("n"));
+  aligned(head);
   const body = make("tbody");
   for (const [seed, ...others] of rows) {
     const first = make("th", seed);
     first.setAttribute("scope", "row");
-    body.append(make("tr", "", first, ...others.map((value) => make("td", value))));
+    const row = make("tr", "", first, ...others.map((value) => make("td", value)));
+    aligned(row);
+    body.append(row);
   }
   const table = make("table", "", make("caption", "The model of each seed"), make("thead", "", head), body);
   const region = make("div", "", table);
