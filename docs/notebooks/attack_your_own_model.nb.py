@@ -52,9 +52,7 @@ folder = Path(tempfile.mkdtemp(prefix="own-model-"))
 parameters = mt.SvmParameters(iterations=40)
 secret = mt.train(task, parameters, run_dir=folder / "honest")
 run = secret.run
-print(
-    f"{run.rounds} rounds, {run.bytes_per_party:,} bytes per server, {run.seconds:.1f} s"
-)
+print(f"{run.rounds} rounds, {run.bytes_per_party:,} bytes each, {run.seconds:.1f} s")
 
 # %% [markdown]
 # Would you use it? A verification asks a question about the secret model and opens one
