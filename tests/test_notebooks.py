@@ -18,7 +18,6 @@ def test_a_notebook_runs(path: Path) -> None:
     notebook = notebooks.run(path)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     assert sum("image/png" in output.get("data", {}) for output in outputs) >= 2
-    assert [output.text for output in outputs if output.get("name") == "stderr"] == []
     assert sum("assert " in cell.source for cell in notebook.cells) >= 3
     assert sum(len(cell.source.split()) for cell in notebook.cells) <= WORDS
     assert notebooks.read(path.read_text(encoding="utf-8")).cells == notebook.cells
