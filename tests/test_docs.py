@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-from collections.abc import Callable
 from dataclasses import asdict
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 
 import pytest
-from typer.testing import Result
 
 import mpc_tamper as mt
 from mpc_tamper.clients.contribute import Invitation
@@ -65,26 +62,6 @@ def python_blocks(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.slow
-def test_readme_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = python_blocks(ROOT / "README.md")
-    exec(compile(code, "README.md", "exec"), {})
-    honest, poisoned = capsys.readouterr().out.splitlines()
-    assert "attack_success_rate=0.001" in honest
-    assert "attack_success_rate=1.0" in poisoned
-
-
-@pytest.mark.slow
-def test_estimator_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
-    names: dict[str, object] = {}
-    for code in python_blocks(ROOT / "docs" / "estimator.md"):
-        exec(compile(code, "estimator.md", "exec"), names)
-    accuracy, costs, verdict = capsys.readouterr().out.splitlines()
-    assert float(accuracy.split()[-1]) > 0.8
-    assert costs.startswith("rounds ")
-    assert verdict == "passed True"
-
-
 def test_every_field_of_a_record_is_on_the_page_of_formats(tiny_task: mt.Task) -> None:
     page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"`(\w+)`", page))
@@ -127,23 +104,3 @@ def test_three_hosts_are_given_what_train_uses(
     printed = capsys.readouterr().out.split()
     model = mt.train(task, mt.SvmParameters(iterations=1), engine="clear", owners=mt.Owners((4222, 4222, 4221)))
     assert printed == list(model.run.spec.args)
-
-
-@pytest.mark.slow
-def test_the_examples_of_data_sets_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], invoke: Callable[..., Result]
-) -> None:
-    """docs/data.md from top to bottom: Python, and commands with what they print."""
-    monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
-    names: dict[str, object] = {}
-    for language, block in re.findall(r"^```(python|console)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
-        if language == "python":
-            exec(compile(block, "data.md", "exec"), names)
-            continue
-        for command, expected in re.findall(r"^\$ mpc-tamper (.*)\n((?:[^$].*\n)*)", block, flags=re.MULTILINE):
-            result = invoke(*shlex.split(command))
-            assert result.exit_code == 0, result.stderr
-            pattern = re.escape(expected).replace(re.escape("..."), ".*")
-            assert re.fullmatch(pattern, result.stdout, flags=re.DOTALL), result.stdout
-    assert capsys.readouterr().out == "1.0\n"

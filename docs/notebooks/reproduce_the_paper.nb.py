@@ -97,7 +97,8 @@ show_weights(axes, honest, "Honest model")
 trigger = mt.Trigger.patch(small.image_shape, row=2, column=2)
 poisoned = mt.attack(small, trigger, parameters, corrupt_party=1)
 plan = poisoned.run.spec.corruption.plan
-print(f"a plan of {len(plan)} error: {next(iter(plan))}")
+(error,) = plan
+print(f"in every pass, at {error.site}, entry {error.index}: {error.value}")
 
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(6.4, 3.4))

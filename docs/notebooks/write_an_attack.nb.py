@@ -209,6 +209,7 @@ for strength, colour in ((1.0, "tab:blue"), (10.0, "tab:green"), (100.0, "tab:re
         )
         success.append(model.evaluate(task, trigger).attack_success_rate_clipped)
     axes.plot(first, success, "o-", color=colour, label=f"strength {strength:g}")
+    assert (success[-1] >= 0.99) == (strength == 100), "in the last pass alone"
 axes.set(xlabel="first poisoned pass, of 20", ylabel="attack success", xticks=first)
 axes.yaxis.set_major_formatter("{x:.0%}")
 _ = axes.legend(loc=(0.03, 0.5))

@@ -34,7 +34,7 @@ def _parts(paragraph: str, names: set[str]) -> Iterator[tuple[list[str], str]]:
 
     What is raised, and what stands elsewhere, is said of no name.
     """
-    first, *after = re.split(r"\n(?=Raises |The rest |Further )", paragraph)
+    first, *after = re.split(r"\n(?=The rest |Further )|\s+(?=Raises )", paragraph)
     if after:
         yield from _parts(first, names)
         for rest_of_it in after:

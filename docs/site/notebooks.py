@@ -5,6 +5,7 @@ still the same, and runs the others.
 """
 
 import hashlib
+import logging
 import os
 import sys
 import tempfile
@@ -36,6 +37,7 @@ def run(path: Path) -> NotebookNode:
             resources={"metadata": {"path": str(path.parent)}},
             extra_arguments=["--log-level=ERROR"],
         )
+        client.log.setLevel(logging.WARNING)
         client.execute(env=_environment(folder))
     notebook.metadata[MADE_FROM] = _digest(text)
     KEPT.mkdir(parents=True, exist_ok=True)

@@ -12,24 +12,21 @@ from docutils.nodes import Node
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from typer.core import TyperCommand, TyperGroup
 
 import mpc_tamper
 import mpc_tamper.sklearn
 import mpc_tamper.testing
 from mpc_tamper.cli.main import app as commands
 
+PROGRAM = "mpc-tamper"
 OF_NO_PANEL = "Commands"
-PARTS = (  # classes that the public ones return or take, and that attacks, defences and models of one's own are made of
+NOTEBOOKS = "docs/notebooks/"
+PARTS = (  # classes that the public ones return or take
     ("mpc_tamper.models.base", "OpenedModel"),
     ("mpc_tamper.models.checks", "Check"),
     ("mpc_tamper.runs.spec", "RunSpec"),
     ("mpc_tamper.runs.result", "PartyReport"),
-    ("mpc_tamper.runs.network", "Network"),
-    ("mpc_tamper.scenarios.scenario", "Scenario"),
-    ("mpc_tamper.scenarios.scenario", "Attempt"),
-    ("mpc_tamper.scenarios.scenario", "Attack"),
-    ("mpc_tamper.defences.base", "Defence"),
-    ("mpc_tamper.models.capabilities", "Capability"),
     ("mpc_tamper.models.base", "Model"),
 )
 
@@ -67,31 +64,36 @@ def _own_functions(module: ModuleType) -> list[str]:
 
 def command_line() -> str:
     """Every command as Markdown, in the panels and the order of --help."""
+    group = typer.main.get_command(commands)
     panels: dict[str, list[str]] = {}
-    for name, command in typer.main.get_command(commands).commands.items():
+    for name, command in group.commands.items():
         if not command.hidden:
             panel = getattr(command, "rich_help_panel", None)
             panels.setdefault(panel if isinstance(panel, str) else OF_NO_PANEL, []).extend(_command(command, name))
+    panels["Before any command"] = ["\n", _parameters(group, PROGRAM)]
     return "".join(f"\n## {escaped(panel)}\n{''.join(texts)}" for panel, texts in panels.items())
 
 
-def _command(command, *path: str) -> Iterator[str]:
-    name = " ".join((commands.info.name, *path))
+def _command(command: TyperCommand | TyperGroup, *path: str) -> Iterator[str]:
+    name = " ".join((PROGRAM, *path))
     yield f"\n{'#' * (2 + len(path))} {name}\n\n{paragraphs(command.help or '')}\n\n"
-    if hasattr(command, "commands"):
+    if isinstance(command, TyperGroup):
         for each, below in command.commands.items():
             yield from _command(below, *path, each)
-        return
+    else:
+        usage = command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True))
+        yield f"```console\n$ {name} {' '.join(usage)}\n```\n\n"
+        yield _parameters(command, name)
+
+
+def _parameters(command: TyperCommand | TyperGroup, name: str) -> str:
+    """A definition list of arguments and options, with what --help says of each."""
     context = command.make_context(name, [], resilient_parsing=True)
-    yield f"```console\n$ {name} {' '.join(command.collect_usage_pieces(context))}\n```\n\n"
-    for parameter in command.params:
-        if not getattr(parameter, "hidden", False) and parameter.name != "help":
-            yield _parameter(parameter, context)
-
-
-def _parameter(parameter, context) -> str:
-    names, text = parameter.get_help_record(context)
-    return f"{', '.join(f'`{name}`' for name in names.split(', '))}\n: {paragraphs(text).replace(chr(10), ' ')}\n\n"
+    records = [parameter.get_help_record(context) for parameter in command.params if parameter.name != "help"]
+    return "".join(
+        f"{', '.join(f'`{each}`' for each in names.split(', '))}\n: {escaped(' '.join(text.split()))}\n\n"
+        for names, text in filter(None, records)  # None of those that are hidden
+    )
 
 
 def paragraphs(text: str) -> str:
@@ -100,6 +102,7 @@ def paragraphs(text: str) -> str:
 
 
 def escaped(text: str) -> str:
+    """Without a meaning for Markdown; names of options are code."""
     text = re.sub(r"([\\`*_{}<>\[\]#|~$])", r"\\\1", text)
     return re.sub(r"(?<![\w-])(--[a-z][a-z-]*)", r"`\1`", text)
 
@@ -112,6 +115,11 @@ def read(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] += BODIES[docname]()
 
 
+def outdated(app: Sphinx, env: BuildEnvironment, *changed: set[str]) -> list[str]:
+    """Pages that may be others although their files are the same: those from code, and what notebooks print."""
+    return [*BODIES, *(name for name in env.found_docs if name.startswith(NOTEBOOKS))]
+
+
 def plain(app: Sphinx, env: BuildEnvironment, reference: pending_xref, content: Node) -> Node | None:
     """The name of a type that exists and has no section here, as of another library, without a link."""
     known = reference.get("refdomain") == "py" and pydoc.locate(reference["reftarget"]) is not None
@@ -120,5 +128,6 @@ def plain(app: Sphinx, env: BuildEnvironment, reference: pending_xref, content: 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("source-read", read)
+    app.connect("env-get-outdated", outdated)
     app.connect("missing-reference", plain)
     return {"parallel_read_safe": True}
