@@ -21,7 +21,6 @@ def export() -> None:
 
 @app.command("mlflow")
 def mlflow(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The folder of the records.")] = Path("results"),
     tracking_uri: Annotated[
         str,
         typer.Option(
@@ -30,7 +29,8 @@ def mlflow(
             envvar="MLFLOW_TRACKING_URI",
             help="The tracking server, such as http://localhost:5000.",
         ),
-    ] = ...,  # type: ignore[assignment]
+    ],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The folder of the records.")] = Path("results"),
     experiment: Annotated[str, typer.Option("--experiment", metavar="NAME", help="The experiment.")] = "mpc-tamper",
     quiet: QuietOption = False,
 ) -> None:
