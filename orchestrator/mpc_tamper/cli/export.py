@@ -31,7 +31,12 @@ def mlflow(
         ),
     ],
     results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The folder of the records.")] = Path("results"),
-    experiment: Annotated[str, typer.Option("--experiment", metavar="NAME", help="The experiment.")] = "mpc-tamper",
+    experiment: Annotated[
+        str,
+        typer.Option(
+            "--experiment", metavar="NAME", help="The experiment that the runs go to; it is made if there is none."
+        ),
+    ] = "mpc-tamper",
     quiet: QuietOption = False,
 ) -> None:
     """Make runs of matrix cells, Table 1, leaks, costs and accuracies in MLflow; what is there is not sent again.
