@@ -32,7 +32,7 @@ def record(measured: list[Measured], checks: list[dict[str, Any]]) -> dict[str, 
         "runs": [m.record() for m in measured],
         "ratios": list(_ratios(measured)),
         "checks": checks,
-        "environment": {"cpu": "a", "cores": 2, "os": "b", "python": "3", "numpy": "2", "commit": None},
+        "environment": {"cpu": "a", "machine": "m", "cores": 2, "os": "b", "python": "3", "numpy": "2", "commit": None},
     }
 
 

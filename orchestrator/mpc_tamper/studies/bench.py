@@ -93,7 +93,7 @@ def bench(
         "configuration": configuration,
         "environment": environment(),
     }
-    BENCH.write(out / BENCH_JSON, record, indent=2)
+    record = BENCH.write(out / BENCH_JSON, record, indent=2)
     write_atomically(out / BENCH_MARKDOWN, bench_table(record), public=True)
     return record
 
