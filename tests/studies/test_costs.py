@@ -28,6 +28,7 @@ def record(measured: list[Measured], checks: list[dict[str, Any]]) -> dict[str, 
     return {
         "dataset": "mnist_0_1",
         "columns": 785,
+        "model": "rounds * latency + bytes / rate + seconds",
         "networks": [asdict(LAN), asdict(WAN)],
         "runs": [m.record() for m in measured],
         "ratios": list(_ratios(measured)),
