@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import Result
 
 import mpc_tamper as mt
+from tests.support.places import ROOT
 
 Invoke = Callable[..., Result]
 COMMANDS = (
@@ -127,3 +129,15 @@ def test_cells_name_the_configuration_they_were_run_with(invoke: Invoke, images:
     assert f"expected a record with the configuration of one run, got 2; choose one, as {path}#{first}" in many.stderr
     one = invoke("matrix", "--config", f"{path}#{first}", "--show-config")
     assert tomllib.loads(one.stdout) == next(line["options"] for line in lines if line["kind"] == "configuration")
+
+
+def test_the_example_of_the_page_is_one(invoke: Invoke, tmp_path: Path) -> None:
+    """docs/formats.md"""
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+    path = tmp_path / "study.toml"
+    path.write_text(block)
+    for command, options in (("matrix", tomllib.loads(block)["matrix"]), ("leak row", {"corrupt-party": 2})):
+        shown = tomllib.loads(invoke(*command.split(), "--config", path, "--show-config").stdout)
+        table = shown["matrix"] if command == "matrix" else shown["leak"]["row"]
+        assert options.items() <= table.items()

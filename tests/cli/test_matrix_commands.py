@@ -27,7 +27,7 @@ def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path, monkeypatc
     }
     record = tmp_path / "matrix.jsonl"
     kinds = [json.loads(line)["kind"] for line in record.read_text(encoding="utf-8").splitlines()]
-    assert kinds == ["study", "environment", *["cell"] * 4]
+    assert kinds == ["study", "environment", "configuration", *["cell"] * 4]
 
     same = invoke("rerun", record, "--engine", "clear", "--defence", "low_variance", "--quiet")
     assert (same.exit_code, same.stdout) == (

@@ -28,11 +28,12 @@ def record(measured: list[Measured], checks: list[dict[str, Any]]) -> dict[str, 
     return {
         "dataset": "mnist_0_1",
         "columns": 785,
+        "model": "rounds * latency + bytes / rate + seconds",
         "networks": [asdict(LAN), asdict(WAN)],
         "runs": [m.record() for m in measured],
         "ratios": list(_ratios(measured)),
         "checks": checks,
-        "environment": {"cpu": "a", "cores": 2, "os": "b", "python": "3", "numpy": "2", "commit": None},
+        "environment": {"cpu": "a", "machine": "m", "cores": 2, "os": "b", "python": "3", "numpy": "2", "commit": None},
     }
 
 

@@ -56,7 +56,7 @@ def configured(*counted: str) -> Callable[[Callable[..., None]], Callable[..., N
             command(**values, configuration=found)
 
         own = [each for name, each in _parameters(command).items() if name != CONFIGURATION]
-        types = {each.name: _in_toml(get_args(each.annotation)[0]) for each in own}
+        types = {each.name: _in_toml(each.annotation) for each in own}
 
         def take(ctx: typer.Context, value: Path | None) -> Path | None:
             """The options of the file become defaults, so that those on the command line override them."""

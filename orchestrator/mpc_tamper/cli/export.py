@@ -21,7 +21,6 @@ def export() -> None:
 
 @app.command("mlflow")
 def mlflow(
-    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The folder of the records.")] = Path("results"),
     tracking_uri: Annotated[
         str,
         typer.Option(
@@ -30,8 +29,14 @@ def mlflow(
             envvar="MLFLOW_TRACKING_URI",
             help="The tracking server, such as http://localhost:5000.",
         ),
-    ] = ...,  # type: ignore[assignment]
-    experiment: Annotated[str, typer.Option("--experiment", metavar="NAME", help="The experiment.")] = "mpc-tamper",
+    ],
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="The folder of the records.")] = Path("results"),
+    experiment: Annotated[
+        str,
+        typer.Option(
+            "--experiment", metavar="NAME", help="The experiment that the runs go to; it is made if there is none."
+        ),
+    ] = "mpc-tamper",
     quiet: QuietOption = False,
 ) -> None:
     """Make runs of matrix cells, Table 1, leaks, costs and accuracies in MLflow; what is there is not sent again.

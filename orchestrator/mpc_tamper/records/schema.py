@@ -80,9 +80,13 @@ class Schema:
         """As stamped(), as JSON that ends with its line."""
         return json.dumps(self.stamped(record, where), indent=indent) + "\n"
 
-    def write(self, path: Path, record: Mapping[str, Any], indent: int | None = None, *, public: bool = True) -> None:
-        """Whole or not at all; for everybody to read, or for its owner alone."""
-        write_atomically(path, self.text(record, path, indent), public=public)
+    def write(
+        self, path: Path, record: Mapping[str, Any], indent: int | None = None, *, public: bool = True
+    ) -> dict[str, Any]:
+        """Whole or not at all; for everybody to read, or for its owner alone. Returns the record as it was written."""
+        written = self.stamped(record, path)
+        write_atomically(path, json.dumps(written, indent=indent) + "\n", public=public)
+        return written
 
     def read(self, path: Path) -> dict[str, Any]:
         """Raises DataError where there is no such record, or one of another shape or of a newer version."""

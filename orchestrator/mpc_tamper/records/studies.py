@@ -72,8 +72,6 @@ class Bench(StudyRecord, kw_only=True):
     iterations: int
     engine: str
     environment: Environment
-    scaling: list[dict[str, float]] | None = None
-    phases: dict[str, float] | None = None
     networks: dict[str, Any] | None = None
     start_up: dict[str, Any] | None = None
 

@@ -90,7 +90,7 @@ def study_accuracy(
         progress(f"{name}: training and LinearSVC")
         line = measured(name, known[name], parameters, engine, splits if known[name].tables else 1)
         record = _with_line(out, line, parameters)
-        ACCURACY.write(out / ACCURACY_JSON, record | {"configuration": configuration}, indent=1)
+        record = ACCURACY.write(out / ACCURACY_JSON, record | {"configuration": configuration}, indent=1)
         write_atomically(out / ACCURACY_CSV, csv_table(record), public=True)
         write_atomically(out / ACCURACY_MARKDOWN, markdown_table(record), public=True)
     return record

@@ -93,7 +93,7 @@ def study_pruning(
         "configuration": configuration,
         "environment": environment(),
     }
-    PRUNING.write(out / PRUNING_JSON, record, indent=1)
+    record = PRUNING.write(out / PRUNING_JSON, record, indent=1)
     write_atomically(out / PRUNING_MARKDOWN, pruning_table(record), public=True)
     return record
 

@@ -25,7 +25,8 @@ def test_every_cell_that_was_run_is_a_run_and_its_seeds_are_below(runs: list[Tra
     assert cell.params["settings.strength"] == cell.record["settings"]["strength"]
     assert cell.params["parameters.iterations"] == 100
     assert len(cell.tags["commit"]) >= 40
-    (own,) = [run for run in runs if run.name == "digits_0_1: backdoor_1 against none" and len(run) > 1]
+    name, file = "digits_0_1: backdoor_1 against none", "matrix-own.jsonl"
+    (own,) = [run for run in runs if (run.name, run.tags["file"]) == (name, file)]
     assert [run.tags["seed"] for run in own.below] == [str(run["seed"]) for run in own.record["per_seed"]]
     assert own.metrics["clean_accuracy_min"] <= own.metrics["clean_accuracy"] <= own.metrics["clean_accuracy_max"]
 

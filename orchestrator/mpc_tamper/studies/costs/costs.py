@@ -74,7 +74,7 @@ def costs(
         "configuration": configuration,
         "environment": environment(),
     }
-    COSTS.write(out / COSTS_JSON, record, indent=2)
+    record = COSTS.write(out / COSTS_JSON, record, indent=2)
     write_report(out)
     return record
 

@@ -96,7 +96,7 @@ def counts(
             "configuration": configuration,
             "environment": environment(),
         }
-        COUNTS.write(out / COUNTS_JSON, record, indent=2)
+        record = COUNTS.write(out / COUNTS_JSON, record, indent=2)
         write_counts(out)
     return record
 

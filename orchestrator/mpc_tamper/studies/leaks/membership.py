@@ -109,7 +109,7 @@ def ask_membership(
             "configuration": configuration,
             "environment": environment(),
         }
-        LEAK_MEMBERSHIP.write(out / LEAK_MEMBERSHIP_JSON, record)
+        record = LEAK_MEMBERSHIP.write(out / LEAK_MEMBERSHIP_JSON, record)
         write_leak_membership(out)
         write_leaks(out)
     return record

@@ -79,7 +79,7 @@ def probe(
         "configuration": configuration,
         "environment": environment(),
     }
-    PROBING.write(out / PROBING_JSON, record)
+    record = PROBING.write(out / PROBING_JSON, record)
     write_atomically(out / PROBING_MARKDOWN, probing_tables(record), public=True)
     return record
 

@@ -123,7 +123,7 @@ def reconstruct_rows(
             "configuration": configuration,
             "environment": environment(),
         }
-        LEAK_RECONSTRUCT.write(out / LEAK_RECONSTRUCT_JSON, record)
+        record = LEAK_RECONSTRUCT.write(out / LEAK_RECONSTRUCT_JSON, record)
         write_leak_reconstruct(out)
         write_leaks(out)
     return record

@@ -121,7 +121,7 @@ def leak_rows(
             "configuration": configuration,
             "environment": environment(),
         } | about
-        LEAK_ROW.write(out / LEAK_ROW_JSON, record)
+        record = LEAK_ROW.write(out / LEAK_ROW_JSON, record)
         write_leak_row(out)
         write_leaks(out)
     return record
