@@ -90,8 +90,8 @@ def tables(found: Sequence[Protocol], records: Sequence[Record]) -> str:
         "of its own state or messages, and the oracle `clear` says what the output has to be. "
         "[docs/audit.md](../docs/audit.md) says what the words mean.",
         "",
-        "| protocol | tampered runs | noticed | noticed late | another own input | no end | right output | wrong output accepted | "
-        "not reached | honest runs | false aborts |",
+        "| protocol | tampered runs | noticed | noticed late | another own input | no end | right output | "
+        "wrong output accepted | not reached | honest runs | false aborts |",
         "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(_row(each) for each in found),
         "",

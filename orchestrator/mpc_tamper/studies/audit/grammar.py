@@ -32,6 +32,7 @@ _WRAPPED = 64
 _SIZES = (1, 1, 2, 3, 4, 4, 9, 16, 64)
 _LARGEST_INPUT = 1000
 _MULTIPLYING = frozenset({"mul", "dot", "matmul", "less", "equal", "select", "shift", "mod"})
+_TRUTHS = frozenset({"less", "equal"})
 _OPENING = frozenset({"open", "retry"})
 OWNERS = 3
 
@@ -188,7 +189,8 @@ _FORMS[Domain.FIELD] = _FORMS[Domain.RING]
 
 
 def _random_statement(rng: random.Random, statements: Mapping[int, Statement], size: int, domain: Domain) -> Statement:
-    values = [n for n, s in statements.items() if not s.opens]
+    # In a binary circuit a truth value is one bit, and no operand beside integers.
+    values = [n for n, s in statements.items() if not s.opens and not (domain is Domain.BITS and s.form in _TRUTHS)]
     while True:
         form = rng.choice(_FORMS[domain])
         if form == "matmul" and math.isqrt(size) ** 2 != size:
