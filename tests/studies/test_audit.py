@@ -104,6 +104,7 @@ def test_verdicts() -> None:
 
 def test_a_line_cut_off_before_its_value_opened_nothing() -> None:
     assert wrong_lines(EXPECTED, PartyEnd(("x1 = 6", "x2 = ["), "check failed")) == []
+    assert wrong_lines(EXPECTED, PartyEnd(("x1 = 6", "x2 = 170 != 0"), "check failed")) == []
     assert wrong_lines(EXPECTED, PartyEnd(("x1 = ", "x2 = ["), "check failed")) == ["x1 = "]
     assert wrong_lines(EXPECTED, PartyEnd(("x1 = 6", "x2 = [1,"), "check failed")) == ["x2 = [1,"]
     assert outputs(PartyEnd(("details of a check", "x1 = 6"), None)).lines == ("x1 = 6",)

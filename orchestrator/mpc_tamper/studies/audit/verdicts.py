@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 
 _OUTPUT = re.compile(r"x\d+ = ")  # how programs of the grammar print
-_CUT_OFF = re.compile(r"x\d+ = \[?")  # by a party that gives up before it has the value
+_CUT_OFF = re.compile(r"x\d+ = \[?(-?\d+ != -?\d+)?")  # by a party that gives up, maybe with what a check compared
 FINDINGS = (Verdict.ACCEPTED, Verdict.LATE, Verdict.FALSE_ABORT)
 
 
