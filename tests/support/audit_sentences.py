@@ -9,6 +9,7 @@ from tests.support.records import Records
 
 Figures = Callable[[Records], Sequence[object]]
 RELEASE, MENDED = "MP-SPDZ v0.4.2", "MP-SPDZ v0.4.2 with sy-rep-ring-zero-check"
+NEWEST = "MP-SPDZ 3a0a7b1d (June 2026)"
 
 
 def own(r: Records) -> Protocol:
@@ -35,6 +36,7 @@ FINDINGS: tuple[tuple[str, Figures], ...] = (
         lambda r: (f"{own(r).tampered:,}", own(r).honest) if not own(r).findings else ("none", "none"),
     ),
     ("With our patch, {} tampered runs were not accepted", lambda r: (unharmed(r, "sy-rep-ring", MENDED),)),
+    ("in commit 3a0a7b1d nothing was found in {}", lambda r: (unharmed(r, "rep4-ring", NEWEST),)),
     ("The audit found it in {} runs", lambda r: (r.audits[RELEASE, "rep4-ring"].tampered,)),
     (
         "`mal-rep-ring`, `ps-rep-field` and `sy-rep-field` in {} tampered runs each, `mal-shamir` in {}, "

@@ -24,7 +24,7 @@ FOUND = 1  # exit code where a wrong value was opened or accepted, or an honest 
 
 
 def audit(
-    engine: Annotated[EngineName, typer.Option("--engine", help="rep3 or mp-spdz: whose protocols.")] = EngineName.REP3,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Whose protocols: rep3 or mp-spdz.")] = EngineName.REP3,
     protocol: Annotated[
         list[str] | None,
         typer.Option("--protocol", metavar="NAME", help="One of them; repeatable. (default: all that can be audited)"),
