@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mpc_tamper.report.audit import Protocol, protocols
 from mpc_tamper.report.matrix_record import read_matrix
 
 MNIST, CIFAR10 = "mnist_0_1", "cifar10_airplane_automobile"
@@ -38,6 +39,13 @@ class Records:
     @cached_property
     def costs(self) -> dict[str, Any]:
         return self._read("costs.json")
+
+    @cached_property
+    def audits(self) -> dict[tuple[str, str], Protocol]:
+        """By implementation and protocol."""
+        lines = (self._folder / "audit.jsonl").read_text(encoding="utf-8").splitlines()
+        found = protocols([json.loads(line) for line in lines])
+        return {(each.implementation, each.name): each for each in found}
 
     @cached_property
     def _matrix(self) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tests.support import audit_sentences
 from tests.support.own_sentences import FINDINGS as OWN
 from tests.support.records import CIFAR10, MNIST, Records
 
@@ -455,10 +456,10 @@ def stealthy(r: Records) -> list[dict[str, dict[str, float]]]:
 
 FINDINGS += OWN
 PAGES = {
-    "README.md": README,
+    "README.md": (*README, *audit_sentences.README),
     "docs/attacks.md": ATTACKS,
     "docs/defences.md": DEFENCES,
-    "docs/findings.md": FINDINGS,
+    "docs/findings.md": (*FINDINGS, *audit_sentences.FINDINGS),
     "docs/security.md": SECURITY,
     "docs/training.md": TRAINING,
     "docs/verification.md": VERIFICATION,

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from mpc_tamper.studies.audit.campaign import Tally
 
 _RUNS = 2000
-FOUND = 1  # exit code where a wrong output was accepted or an honest run aborted
+FOUND = 1  # exit code where a wrong value was opened or accepted, or an honest run aborted
 
 
 def audit(
-    engine: Annotated[EngineName, typer.Option("--engine", help="rep3 or mp-spdz: whose protocols.")] = EngineName.REP3,
+    engine: Annotated[EngineName, typer.Option("--engine", help="Whose protocols: rep3 or mp-spdz.")] = EngineName.REP3,
     protocol: Annotated[
         list[str] | None,
         typer.Option("--protocol", metavar="NAME", help="One of them; repeatable. (default: all that can be audited)"),
@@ -47,7 +47,7 @@ def audit(
 ) -> None:
     """Put active protocols to the test: one party deviates at random, and the honest ones have to notice.
 
-    Writes audit.jsonl, audit.md and audit.png. The exit code is 1 if a wrong output was accepted or an honest run
+    Writes audit.jsonl, audit.md and audit.png. The exit code is 1 if a wrong value was opened or an honest run
     aborted; the program and the plan are made as small as they go, printed and kept.
     """
     from mpc_tamper.engines.registry import get_engine
@@ -169,7 +169,7 @@ def _finding_in_file(path: Path) -> dict[str, Any]:
 def _finding_of(name: str, path: Path) -> dict[str, Any]:
     from mpc_tamper.core.json_lines import read_lines
 
-    kept = [f for r in read_lines(path).records for f in (*r["findings"], r["late_example"]) if f is not None]
+    kept = [f for r in read_lines(path).records for f in r["findings"]]
     found = [finding for finding in kept if finding["id"] == name]
     if not found:
         known = ", ".join(finding["id"] for finding in kept) or "none"

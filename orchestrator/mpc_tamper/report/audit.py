@@ -14,9 +14,10 @@ from mpc_tamper.report.audit_figure import draw
 from mpc_tamper.report.tables import environment_line
 
 AUDIT_LINES, AUDIT_MARKDOWN, AUDIT_PNG = "audit.jsonl", "audit.md", "audit.png"
-NOTICED, LATE, STALLED, RIGHT, WRONG, UNREACHED = (
+NOTICED, LATE, OWN_INPUT, STALLED, RIGHT, WRONG, UNREACHED = (
     "noticed",
     "noticed late",
+    "another own input",
     "no end",
     "right output",
     "WRONG OUTPUT ACCEPTED",
@@ -89,9 +90,9 @@ def tables(found: Sequence[Protocol], records: Sequence[Record]) -> str:
         "of its own state or messages, and the oracle `clear` says what the output has to be. "
         "[docs/audit.md](../docs/audit.md) says what the words mean.",
         "",
-        "| protocol | tampered runs | noticed | noticed late | no end | right output | wrong output accepted | not reached | "
-        "honest runs | false aborts |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| protocol | tampered runs | noticed | noticed late | another own input | no end | right output | "
+        "wrong output accepted | not reached | honest runs | false aborts |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
         *(_row(each) for each in found),
         "",
         "## Where the deviation was",
@@ -111,7 +112,7 @@ def tables(found: Sequence[Protocol], records: Sequence[Record]) -> str:
 
 
 def _row(each: Protocol) -> str:
-    counts = [each.of(verdict) for verdict in (NOTICED, LATE, STALLED, RIGHT, WRONG, UNREACHED)]
+    counts = [each.of(verdict) for verdict in (NOTICED, LATE, OWN_INPUT, STALLED, RIGHT, WRONG, UNREACHED)]
     cells = [each.title, each.tampered, *counts, each.honest, each.false_aborts]
     return f"| {' | '.join(f'{c:,}' if isinstance(c, int) else c for c in cells)} |"
 

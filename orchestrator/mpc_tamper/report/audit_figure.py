@@ -9,6 +9,7 @@ from typing import Protocol
 _VERDICTS = (
     ("noticed", "noticed before an opening", "#4477aa"),
     ("noticed late", "noticed after a wrong opening", "#ccbb44"),
+    ("another own input", "another input of the corrupt party", "#66ccee"),
     ("no end", "nobody went on", "#aa77aa"),
     ("right output", "right output although tampered", "#bbbbbb"),
     ("WRONG OUTPUT ACCEPTED", "wrong output accepted", "#cc3311"),

@@ -13,6 +13,7 @@ A plan is a text file, read alike by every engine:
 site        an operation: the name (or number) of a timer of the program. The errors go to the outputs of the
             multiplication, dot product or matrix product of that step. Portable between engines.
             a gate: STEP/GATE, a message inside a primitive of the embedded engine, such as HINGE/csa or HINGE/b2a.z.
+            background, message: for audits alone (engines/tampering.py).
 occurrence  how often the step's timer had been started before, from 0; * is every time.
 index       the element of the step's outputs, row-major, from 0; * is all. For AND gates: the bit lane.
 value       an integer, added modulo 2^64; for AND gates 1, by xor.

@@ -55,6 +55,7 @@ class _Survey(ErrorInjector):
         point = Point.MESSAGE if site.startswith(MESSAGE) else Point.GATE if gate else Point.OPERATION
         if length:
             self.sites[site, occurrence] = Site(site, occurrence, start + length, point, flips)
+        if point is Point.OPERATION:
             self.last = (site, occurrence, start)
 
 

@@ -31,7 +31,7 @@ _PRODUCTION = (Point.OPERATION, Point.GATE)  # points that runs in production kn
 
 @dataclass
 class Tally:
-    """counts: tampered runs by point, kind and verdict.  late: an example of what was opened too early.
+    """counts: tampered runs by point, kind and verdict.
 
     refused: programs that the engine does not run.  findings: each with its own smallest program.
     """
@@ -49,7 +49,6 @@ class Tally:
     in_processes: int = 0
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
-    late: Finding | None = None
 
     @property
     def tampered(self) -> int:
@@ -73,7 +72,6 @@ class Tally:
             "seconds": round(self.seconds, 1),
             "counts": [[*key, n] for key, n in sorted(self.counts.items())],
             "findings": [finding.record() for finding in self.findings],
-            "late_example": None if self.late is None else self.late.record(),
         }
 
 
@@ -150,8 +148,6 @@ class _Round:
             outcome = self._play(case, deviation)
             if outcome.verdict in FINDINGS:
                 return self._finding(case, outcome, deviation)
-            if outcome.verdict is Verdict.LATE and self._tally.late is None:
-                self._tally.late = self._finding(case, outcome, deviation)
         return None
 
     def _play(self, case: Case, deviation: Deviation) -> Outcome:

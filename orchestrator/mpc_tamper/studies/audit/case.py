@@ -11,7 +11,7 @@ from pathlib import Path
 from mpc_tamper.core.errors import PlanError
 from mpc_tamper.engines.base import Engine
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.tampering import AuditedProtocol, PartyEnd, Site, Tampering
+from mpc_tamper.engines.tampering import MESSAGE, AuditedProtocol, PartyEnd, Site, Tampering
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.runs.spec import InputFiles, RunSpec
@@ -29,10 +29,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Case:
-    """expected: the oracle's lines."""
+    """expected: the oracle's lines.  owners: who enters inputs."""
 
     tampering: Tampering
     expected: tuple[str, ...]
+    owners: frozenset[int]
 
     def survey(self, party: int) -> tuple[tuple[Site, ...], Outcome]:
         sites, ends = self.tampering.survey(party)
@@ -46,14 +47,15 @@ class Case:
             ends = self.tampering.run(party, plan, processes=processes)
         except PlanError as exc:
             return Outcome(Verdict.UNREACHED, said=str(exc))
-        return self._outcome_of(ends, party)
+        messages = any(site.startswith(MESSAGE) for site in plan.sites())
+        return self._outcome_of(ends, party, own_input=messages and party in self.owners)
 
-    def _outcome_of(self, raw: Sequence[PartyEnd], corrupt: int | None) -> Outcome:
+    def _outcome_of(self, raw: Sequence[PartyEnd], corrupt: int | None, *, own_input: bool = False) -> Outcome:
         ends = [outputs(end) for end in raw]
         if corrupt is None:
             verdict = of_honest(self.expected, ends)
         else:
-            verdict = of_tampered(self.expected, ends, corrupt)
+            verdict = of_tampered(self.expected, ends, corrupt, own_input=own_input)
         honest = [end for party, end in enumerate(ends) if party != corrupt]
         opened = tuple(dict.fromkeys(line for end in honest for line in wrong_lines(self.expected, end)))
         said = next((end.failure for end in honest if end.failure is not None), "")
@@ -77,4 +79,4 @@ def prepared(engine: Engine, protocol: AuditedProtocol, text: str, inputs: Mappi
         )
         expected = get_engine(EngineName.CLEAR).run(spec).lines
         with engine.tampering(protocol, program, files, folder) as tampering:
-            yield Case(tampering, expected)
+            yield Case(tampering, expected, frozenset(inputs))

@@ -12,8 +12,8 @@ is a step of its own, with i + 1 as the number of its timer, so that errors can 
     retry       open in a try block, twice: a party that goes on after a failure opens it here
 
 Magnitudes are tracked: differences that are compared, and values that are shifted, stay below 2^WIDE, and no value
-reaches 2^LARGEST, so that a program means the same in a ring and in a field of 64 bits. `wrap` lets a product of a
-ring exceed that; its result is multiplied, added and opened, but not compared.
+reaches 2^LARGEST, so that a program means the same in a ring and in a field of 64 bits. In a ring there are also inputs
+and products of any size; what comes of them is multiplied, added and opened, but not compared.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ _WRAPPED = 64
 _SIZES = (1, 1, 2, 3, 4, 4, 9, 16, 64)
 _LARGEST_INPUT = 1000
 _MULTIPLYING = frozenset({"mul", "dot", "matmul", "less", "equal", "select", "shift", "mod"})
+_TRUTHS = frozenset({"less", "equal"})
 _OPENING = frozenset({"open", "retry"})
 OWNERS = 3
 
@@ -154,7 +155,7 @@ def random_program(rng: random.Random, domain: Domain) -> SmallProgram:
     size = rng.choice(_SIZES)
     statements: dict[int, Statement] = {}
     for _ in range(rng.randint(1, 3)):
-        statements[len(statements)] = _input(rng, size)
+        statements[len(statements)] = _input(rng, size, domain)
     for _ in range(rng.randint(1, 7)):
         statement = _random_statement(rng, statements, size, domain)
         statements[len(statements)] = statement
@@ -166,9 +167,12 @@ def random_program(rng: random.Random, domain: Domain) -> SmallProgram:
     return SmallProgram(size, statements, timers)
 
 
-def _input(rng: random.Random, size: int) -> Statement:
+def _input(rng: random.Random, size: int, domain: Domain) -> Statement:
     if rng.random() < 0.2:
         return Statement("constant", (), (rng.randint(-5, 5),), 3)
+    if domain is Domain.RING and rng.random() < 0.15:
+        words = (rng.randint(-(1 << 63), (1 << 63) - 1) for _ in range(size))
+        return Statement("input", (), (rng.randrange(OWNERS), *words), _WRAPPED)
     largest = rng.choice((1, 10, _LARGEST_INPUT))
     values = tuple(rng.randint(0 if largest == 1 else -largest, largest) for _ in range(size))
     return Statement("input", (), (rng.randrange(OWNERS), *values), largest.bit_length(), largest == 1)
@@ -185,7 +189,8 @@ _FORMS[Domain.FIELD] = _FORMS[Domain.RING]
 
 
 def _random_statement(rng: random.Random, statements: Mapping[int, Statement], size: int, domain: Domain) -> Statement:
-    values = [n for n, s in statements.items() if not s.opens]
+    # In a binary circuit a truth value is one bit, and no operand beside integers.
+    values = [n for n, s in statements.items() if not s.opens and not (domain is Domain.BITS and s.form in _TRUTHS)]
     while True:
         form = rng.choice(_FORMS[domain])
         if form == "matmul" and math.isqrt(size) ** 2 != size:
@@ -200,7 +205,7 @@ def _random_statement(rng: random.Random, statements: Mapping[int, Statement], s
         numbers = {"scale": (rng.randint(-9, 9),), "shift": (rng.randint(1, 8),), "mod": (rng.randint(1, 8),)}.get(form)
         read = [statements[n] for n in operands]
         statement = Statement(form, operands, numbers or (), *_result(form, read, size, numbers))
-        wraps = domain is Domain.RING and form in ("mul", "dot", "matmul") and rng.random() < 0.2
+        wraps = domain is Domain.RING and form in ("mul", "dot", "matmul") and rng.random() < 0.5
         if statement.bits > LARGEST and wraps:
             statement = replace(statement, bits=_WRAPPED)
         if _fits(statement, read) and (statement.bits <= LARGEST or statement.bits == _WRAPPED):

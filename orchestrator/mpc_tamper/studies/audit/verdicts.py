@@ -17,6 +17,7 @@ class Verdict(StrEnum):
     LATE = "noticed late"  # an honest party had opened a wrong value before
     HARMLESS = "right output"  # although tampered with
     ACCEPTED = "WRONG OUTPUT ACCEPTED"
+    OWN_INPUT = "another own input"  # the honest parties agree on an output that another input of the corrupt one has
     STALLED = "no end"  # nobody accepted anything and nobody gave up: denial of service, which a party always can
     UNREACHED = "not reached"  # the deviation met nothing: no statement about the protocol
     FALSE_ABORT = "false abort"
@@ -24,8 +25,8 @@ class Verdict(StrEnum):
 
 
 _OUTPUT = re.compile(r"x\d+ = ")  # how programs of the grammar print
-_CUT_OFF = re.compile(r"x\d+ = \[?")  # by a party that gives up before it has the value
-FINDINGS = (Verdict.ACCEPTED, Verdict.FALSE_ABORT)
+_CUT_OFF = re.compile(r"x\d+ = \[?(-?\d+ != -?\d+)?")  # by a party that gives up, maybe with what a check compared
+FINDINGS = (Verdict.ACCEPTED, Verdict.LATE, Verdict.FALSE_ABORT)
 
 
 def outputs(end: PartyEnd) -> PartyEnd:
@@ -33,17 +34,23 @@ def outputs(end: PartyEnd) -> PartyEnd:
     return replace(end, lines=tuple(line for line in end.lines if _OUTPUT.match(line)))
 
 
-def of_tampered(expected: Sequence[str], ends: Sequence[PartyEnd], corrupt: int) -> Verdict:
-    """expected: the lines of the oracle."""
+def of_tampered(expected: Sequence[str], ends: Sequence[PartyEnd], corrupt: int, *, own_input: bool = False) -> Verdict:
+    """expected: the lines of the oracle.
+
+    own_input: the corrupt party changed messages, by some of which it may enter another input, as it is free to do.
+    Then the oracle does not bind, and the honest parties have to agree with each other alone.
+    """
     honest = [end for party, end in enumerate(ends) if party != corrupt]
     accepted = [end for end in honest if end.failure is None]
     if any(end.lines != tuple(expected) for end in accepted):
-        return Verdict.ACCEPTED
+        agree = len({end.lines for end in accepted}) == 1 and len(accepted[0].lines) == len(expected)
+        return Verdict.OWN_INPUT if own_input and agree else Verdict.ACCEPTED
     if len(accepted) == len(honest):
         return Verdict.HARMLESS
     if all(end.failure == STALLED for end in ends):
         return Verdict.STALLED
-    return Verdict.LATE if any(wrong_lines(expected, end) for end in honest) else Verdict.NOTICED
+    late = any(wrong_lines(expected, end) for end in honest) and not own_input
+    return Verdict.LATE if late else Verdict.NOTICED
 
 
 def of_honest(expected: Sequence[str], ends: Sequence[PartyEnd]) -> Verdict:
