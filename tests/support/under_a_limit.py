@@ -60,7 +60,9 @@ def main(folder: str, protocol: str) -> None:
     margins, gradient = expected()
 
     def right(storage: Storage) -> bool:
-        found = run_in_threads(program, active=active, record_bytes=RECORD_BYTES, storage=storage)[0]
+        found = run_in_threads(program, active=active, record_bytes=RECORD_BYTES, storage=storage, timeout_seconds=600)[
+            0
+        ]
         pairs = zip(found, (margins, gradient), strict=True)
         return all(np.array_equal(ours.reshape(-1).view(np.int64), theirs) for ours, theirs in pairs)
 
@@ -68,7 +70,7 @@ def main(folder: str, protocol: str) -> None:
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     limit = (int(status["VmData"].split()[0]) << 10) + LIMIT
     resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
-    print("with files:", "right" if right(Storage(Path(folder), LIMIT // 4)) else "wrong")
+    print("with files:", "right" if right(Storage(Path(folder), LIMIT // 8)) else "wrong")
     try:
         right(Storage())
     except MemoryError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -35,6 +36,7 @@ from tests.support.processes import COMMAND, started, wait_for
 from tests.support.trainings import SABOTAGE
 
 REP3, CLEAR = get_engine(EngineName.REP3), get_engine(EngineName.CLEAR)
+LARGE = 1 << 16
 LITTLE = 1 << 20  # bytes, of which the shares of 1,500 x 101 words, 1.2 MB a component, take more
 PROTOCOLS = [ProtocolName.RING, ProtocolName.MAL_REP_RING]
 SVM = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=3)
@@ -46,24 +48,24 @@ def task() -> Task:
     return halves("wide", side=10, rows=1500, test_rows=20)
 
 
-def mapped_files(folder: Path) -> set[str]:
-    """Files without names in a folder that processes map."""
-    found = set()
+def mapped_files(folder: Path) -> dict[str, int]:
+    """Files without names in a folder that processes map, with one such process for each."""
+    found = {}
     for maps in Path("/proc").glob("[0-9]*/maps"):
-        try:
-            found |= set(re.findall(rf"{re.escape(str(folder))}\S* \(deleted\)", maps.read_text()))
-        except (OSError, UnicodeDecodeError):
-            continue
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            for file in re.findall(rf"{re.escape(str(folder))}\S* \(deleted\)", maps.read_text()):
+                found[file] = int(maps.parts[2])
     return found
 
 
 class Watched:
-    """An engine that counts the mapped files of its run's folder at each step that it is told of."""
+    """An engine that looks for mapped files in its run's folder, and for large ones that have a name, at each step that
+    it is told of."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.seen: set[str] = set()
-        self.named: set[Path] = set()
+        self.large: set[Path] = set()
 
     def __enter__(self) -> Watched:
         self._run = self.engine.run
@@ -75,8 +77,8 @@ class Watched:
 
     def run(self, spec: RunSpec, on_step: OnStep | None = None, on_remark: Any = None) -> RunResult:
         def told(site: str, occurrence: int) -> None:
-            self.seen |= mapped_files(spec.run_dir)
-            self.named |= {path for path in spec.run_dir.rglob("*") if path.is_file()}
+            self.seen |= set(mapped_files(spec.run_dir))
+            self.large |= {path for path in spec.run_dir.rglob("*") if path.is_file() and path.stat().st_size > LARGE}
             if on_step is not None:
                 on_step(site, occurrence)
 
@@ -112,8 +114,8 @@ def test_the_weights_are_those_of_rows_in_memory(
         model = trained(task, watched.engine, tmp_path / "run", protocol, kind=kind, owners=split)
     assert model.opened.sha256() == honest[kind, owners]
     assert watched.seen
-    assert not {path for path in watched.named if path.suffix not in (".log", ".json", ".key", ".pem")}
-    assert mapped_files(tmp_path) == set()
+    assert watched.large == set()
+    assert mapped_files(tmp_path) == {}
 
 
 def test_small_rows_stay_in_memory(task: Task, tmp_path: Path, honest: dict[tuple[str, int], str]) -> None:
@@ -138,7 +140,7 @@ def test_errors_enter_and_are_caught_as_in_memory(task: Task, tmp_path: Path, co
     assert model.opened.sha256() == expected
     with pytest.raises(ProtocolAbort):
         trained(task, REP3.within(LITTLE), tmp_path / "active", ProtocolName.MAL_REP_RING, corruption=corruption)
-    assert mapped_files(tmp_path) == set()
+    assert mapped_files(tmp_path) == {}
 
 
 ROWS, COLUMNS = 3000, 50
@@ -193,7 +195,7 @@ def test_share_files_are_read_written_and_changed_in_parts(
     )
     with Watched(REP3.within(LITTLE)) as watched:
         assert watched.engine.run(take).lines == (f"{3 * total} {5 * total}",)
-    assert mapped_files(tmp_path) == set()
+    assert mapped_files(tmp_path) == {}
 
 
 LIMITED = """
@@ -215,7 +217,7 @@ def test_a_disk_that_fills_up_ends_all_parties_in_a_line(
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (4, "")
     assert re.fullmatch(r"error: party \d: File too large; .*\n", err)
-    assert mapped_files(tmp_path) == set()
+    assert mapped_files(tmp_path) == {}
 
 
 def test_room_on_the_disk_is_asked_for_beforehand(
@@ -250,29 +252,25 @@ def test_nothing_is_left_after_an_interrupt(
         process.send_signal(number)
         process.communicate(timeout=60)
         wait_for(lambda: not mapped_files(tmp_path))
-    left = {each.name for each in (tmp_path / "run").rglob("*") if each.stat().st_size > 1 << 16}
-    assert left == set()
+    assert {each.name for each in (tmp_path / "run").rglob("*") if each.stat().st_size > LARGE} == set()
 
 
 def test_a_party_that_is_killed_leaves_nothing(
-    tmp_path: Path, inputs: tuple[dict[int, InputFiles], int], program: Callable[[str], Path]
+    tmp_path: Path, inputs: tuple[dict[int, InputFiles], int], program: Callable[[str, str], Path]
 ) -> None:
     killed: list[int] = []
 
     def kill(site: str, occurrence: int) -> None:
         if not killed:
-            for maps in Path("/proc").glob("[0-9]*/maps"):
-                if str(tmp_path) in maps.read_text():
-                    killed.append(int(maps.parts[2]))
-                    os.kill(killed[0], signal.SIGKILL)
-                    return
+            killed.extend(mapped_files(tmp_path).values())
+            os.kill(killed[0], signal.SIGKILL)
 
     text = "STEP = 1\n" + PRODUCTS + "start_timer(STEP)\nx.direct_mul(w).sum().reveal()\nstop_timer(STEP)\n" * 2000
-    spec = RunSpec(program("input_from(0, binary=True)", text), run_dir=tmp_path / "run", inputs=inputs[0])  # type: ignore[call-arg]
+    spec = RunSpec(program("input_from(0, binary=True)", text), run_dir=tmp_path / "run", inputs=inputs[0])
     with pytest.raises(PartyError, match="killed by SIGKILL"):
         REP3.within(LITTLE).run(spec, kill)
     assert killed
-    assert mapped_files(tmp_path) == set()
+    assert mapped_files(tmp_path) == {}
 
 
 def test_budgets_are_checked_and_other_engines_have_none() -> None:

@@ -235,7 +235,8 @@ def _failure(party: int, code: int, run_dir: Path) -> TamperError:
     """Why a party ended badly: its own words, or its signal, or the last line of its log."""
     if code < 0:
         name = signal.Signals(-code).name
-        return PeerLost(f"party {party} was killed by {name}; no result was written", party)
+        why = " (a file that it maps could not be read: check the disk)" if -code == signal.SIGBUS else ""
+        return PeerLost(f"party {party} was killed by {name}{why}; no result was written", party)
     report = read_report(run_dir, party)
     if "error" in report:
         kind = getattr(errors, report["error"], PartyError)

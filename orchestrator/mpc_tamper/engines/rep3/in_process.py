@@ -41,6 +41,7 @@ def run_in_threads(
     active: bool = False,
     record_bytes: int | None = None,
     storage: Storage | None = None,
+    timeout_seconds: float = 30.0,
 ) -> tuple[T, T, T]:
     """Run `program` as each party; return the three results or raise the first party's error.
 
@@ -57,7 +58,15 @@ def run_in_threads(
             return agree_on_keys(channel)
         return Prss(insecure_keys[channel.party_id], insecure_keys[channel.party_id - 1])
 
-    ends = ends_in_threads(program, sites=sites, corruption=corruption, recorder=recorder, keys=keys, storage=storage)
+    ends = ends_in_threads(
+        program,
+        sites=sites,
+        corruption=corruption,
+        recorder=recorder,
+        keys=keys,
+        storage=storage,
+        timeout_seconds=timeout_seconds,
+    )
     _raise_first([end.error for end in ends])
     return tuple(end.result for end in ends)  # type: ignore[return-value]
 
