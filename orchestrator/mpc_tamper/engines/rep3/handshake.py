@@ -21,7 +21,7 @@ from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
-WIRE_VERSION = 3
+WIRE_VERSION = 4
 _FIELD_BYTES = 32
 _SESSION = b"mpc-tamper rep3 session"
 PROGRAM = "program and arguments (sha256)"
