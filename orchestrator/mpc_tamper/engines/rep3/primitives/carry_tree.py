@@ -9,8 +9,8 @@ p takes no round and g takes one, so after r rounds a P can span 2^r leaves and 
 
     G(upper) ^ P(upper) g(middle) ^ P(upper, middle) G(lower):   (2^(r-1) - 1) + 1 + (2^(r-1) - 1) = 2^r - 1.
 
-This is what the degree allows, 2^r in a and b. Sklansky's tree (1960), which first makes all g and then doubles spans, has
-2^(r-1) leaves. Only where the number of leaves is a power of two does it take no more rounds, and there it sends less.
+This is what the degree allows, 2^r in a and b. Sklansky's tree (1960), which first makes all g and then doubles spans,
+has 2^(r-1) leaves. Only where the number of leaves is a power of two does it take no more rounds, and there it sends less.
 """
 
 from __future__ import annotations
@@ -48,8 +48,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Plan:
-    """planes: how many. The first are a of all leaves, then b, p, and a plane of zeros.  carries: where G(0 .. q) of each
-    output q stands at the end."""
+    """planes: how many. The first are a of all leaves, then b, p, and a plane of zeros.
+
+    carries: where G(0 .. q) of each output q stands at the end.
+    """
 
     rounds: tuple[Round, ...]
     planes: int
