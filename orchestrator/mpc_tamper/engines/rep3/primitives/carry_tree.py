@@ -10,7 +10,8 @@ p takes no round and g takes one, so after r rounds a P can span 2^r leaves and 
     G(upper) ^ P(upper) g(middle) ^ P(upper, middle) G(lower):   (2^(r-1) - 1) + 1 + (2^(r-1) - 1) = 2^r - 1.
 
 This is what the degree allows, 2^r in a and b. Sklansky's tree (1960), which first makes all g and then doubles spans,
-has 2^(r-1) leaves. Only where the number of leaves is a power of two does it take no more rounds, and there it sends less.
+has 2^(r-1) leaves. Only where the number of leaves is a power of two does it take no more rounds, and it sends
+less there.
 """
 
 from __future__ import annotations
