@@ -89,9 +89,10 @@ def cheating(prover: type[IntegerProver], **attributes: object) -> type[Active]:
 
 
 def wins(program: Program, corrupt_party: int, index: int, active_class: type[Active]) -> bool:
-    """Whether both honest parties accept one wrong product, 2^63 off."""
+    """Whether both honest parties accept one wrong product, 2^63 off. Each index has keys of its own."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, index, ERROR)])
-    ends = run(program, corrupt_party=corrupt_party, plan=plan, active_class=active_class, insecure_fixed_seed=7)
+    seed = 7 + index
+    ends = run(program, corrupt_party=corrupt_party, plan=plan, active_class=active_class, insecure_fixed_seed=seed)
     honest = [ends[party] for party in range(3) if party != corrupt_party]
     if [end.error for end in honest] == [None, None]:
         return True

@@ -1,6 +1,9 @@
-"""Provers that tell their two verifiers different things, and verifiers that show false hashes: L compares them."""
+"""Provers that tell their two verifiers different things, and verifiers that show false hashes: L compares them.
+Provers that want a challenge before they have sent everything: nobody answers before R has it."""
 
 from __future__ import annotations
+
+import threading
 
 import numpy as np
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
+from mpc_tamper.engines.rep3.protocol.proof import transcript
 from tests.support.active_runs import End, run, shared
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
@@ -46,11 +50,11 @@ def assert_binding_fails(ends: list[End], judge: int, prover: int) -> None:
 
 
 @corrupt
-@pytest.mark.parametrize("tag", ["proof/bind", "proof/level.0", "proof/level.1", "proof/level.2"])
+@pytest.mark.parametrize("tag", ["proof/level.0", "proof/level.1", "proof/level.2"])
 def test_a_prover_that_shows_its_verifiers_different_hashes(corrupt_party, tag):
-    """A false h_0 to L, or a false h_l to R: the challenges differ, which this prover does not mind."""
+    """A false h_l to R: the challenges differ, which this prover does not mind."""
     right, left = (corrupt_party + 1) % 3, (corrupt_party - 1) % 3
-    message = tag, left if tag == "proof/bind" else right
+    message = tag, right
     ends = run(
         long_products, corrupt_party=corrupt_party, deviate=lambda party: hidden_from_comparison(party, {message: -1})
     )
@@ -58,10 +62,59 @@ def test_a_prover_that_shows_its_verifiers_different_hashes(corrupt_party, tag):
 
 
 @corrupt
-@pytest.mark.parametrize("number", range(4))
+@pytest.mark.parametrize("number", range(3))
 def test_false_hashes_shown_by_r(corrupt_party, number):
-    """h_0 .. h_3 end what R shows L. An honest prover is rejected: that one of the two cheats is all that L knows."""
+    """h_1 .. h_3 end what R shows L. An honest prover is rejected: that one of the two cheats is all that L knows."""
     prover, left = (corrupt_party - 1) % 3, (corrupt_party + 1) % 3
     changed = {("proof/opening", left): -1 - 32 * number}
     ends = run(long_products, corrupt_party=corrupt_party, deviate=lambda party: hidden_from_comparison(party, changed))
     assert_binding_fails(ends, judge=left, prover=prover)
+
+
+@corrupt
+def test_an_r_that_closes_another_batch(corrupt_party):
+    left = (corrupt_party + 1) % 3
+    changed = {("proof/closed", left): 1}
+    ends = run(long_products, corrupt_party=corrupt_party, deviate=lambda party: hidden_from_comparison(party, changed))
+    assert_binding_fails(ends, judge=left, prover=(corrupt_party - 1) % 3)
+
+
+@corrupt
+@pytest.mark.parametrize("waits", [True, False])
+def test_l_answers_no_prover_before_r_has_everything(corrupt_party, waits):
+    """R sends its last message and reads the prover's only later. An L that did not wait for R's word would have told
+    the prover challenge 0 by then, and so the weights that its message is tested with."""
+    right, left = (corrupt_party + 1) % 3, (corrupt_party - 1) % 3
+    answered = threading.Event()
+    seen: list[bool] = []
+
+    def program(party: Party, opened: list[np.ndarray]) -> None:
+        exchange, outgoing = party.channel.exchange, party.channel._outgoing
+
+        def late(tag, send, receive):
+            if tag != "mul":
+                return exchange(tag, send, receive)
+            exchange(tag, send, {})
+            seen.append(answered.wait(0.2 if waits else 20))
+            exchange(tag, {}, receive)
+
+        def hasty(tag, send, receive):
+            if tag == "proof/closed" and not waits:
+                receive[right][:] = transcript.pack_closed(corrupt_party, 0)
+                receive = {}
+            exchange(tag, send, receive)
+
+        def watched(peer, tag, payload):
+            if (tag, peer) == ("proof/challenge", corrupt_party):
+                answered.set()
+            return outgoing(peer, tag, payload)
+
+        if party.party_id == right:
+            party.channel.exchange = late
+        if party.party_id == left:
+            party.channel.exchange, party.channel._outgoing = hasty, watched
+        long_products(party, opened)
+
+    ends = run(program)
+    assert seen == [not waits]
+    assert [end.error is None for end in ends] == [waits] * 3

@@ -27,7 +27,7 @@ class Tampering:
         self._number = 0
 
     def __call__(self, party: Party) -> None:
-        """bound: the hash that the cheater binds itself to is of what it sends, not of what it should have sent."""
+        """bound: the cheater's own view of what it sent is the change; else the change happens on the wire."""
         channel = party.channel
         exchange, outgoing = channel.exchange, channel._outgoing
 
@@ -147,4 +147,4 @@ def test_messages_delayed_past_the_time_out(corrupt_party, honest):
 def test_every_kind_of_message_is_found():
     tags = {tag.removeprefix("STEP/") for party in range(3) for _, tag, _ in messages(party)}
     assert {"input", "mul", "csa", "generate", "prefix.0", "b2a.beta", "b2a.z", "matmul", "trans_matmul"} <= tags
-    assert {"proof/bind", "proof/challenge", "proof/level.0", "proof/opening", "proof/accept", "open"} <= tags
+    assert {"proof/closed", "proof/challenge", "proof/level.0", "proof/opening", "proof/accept", "open"} <= tags

@@ -106,7 +106,7 @@ def drawn(corrupt_party: int) -> list[Coefficients]:
                 alpha, beta = bilinear.coefficients(self._statement.shape[number - 1], challenge)
                 seen.append((numbers(alpha), numbers(beta)))
 
-    ends = run(products_and_matrices, corrupt_party=corrupt_party, active_class=cheating(Spy), insecure_fixed_seed=7)
+    ends = run(products_and_matrices, corrupt_party=corrupt_party, active_class=cheating(Spy), insecure_fixed_seed=8)
     assert [end.error for end in ends] == [None] * 3
     return seen
 

@@ -54,7 +54,7 @@ class Spy(BitProver):
 
 
 def spied_on(program: Program, corrupt_party: int) -> tuple[Any, bytes]:
-    """Weights and first challenge point of an honest run on the pads of the fixed seed."""
+    """Weights and first challenge of an honest run, with other keys."""
 
     class ThisSpy(Spy):
         weights: list[Any] = []  # noqa: RUF012
@@ -63,7 +63,7 @@ def spied_on(program: Program, corrupt_party: int) -> tuple[Any, bytes]:
     class Watching(Active):
         bit_prover = ThisSpy
 
-    ends = run(program, corrupt_party=corrupt_party, active_class=Watching, insecure_fixed_seed=7)
+    ends = run(program, corrupt_party=corrupt_party, active_class=Watching, insecure_fixed_seed=8)
     assert [end.error for end in ends] == [None] * 3
     return ThisSpy.weights[0], ThisSpy.challenges[0]
 
@@ -93,13 +93,13 @@ def multiplied(elements: np.ndarray, by: int) -> np.ndarray:
 
 @corrupt
 def test_errors_that_cancel_under_the_weights_of_another_run(corrupt_party):
-    """All pads are those of the run that the weights were learnt in; the weights change with the errors."""
+    """Weights come from a key of the two verifiers that each run has anew."""
     weights, _ = spied_on(and_gates, corrupt_party)
     assert_caught(attacked(and_gates, corrupt_party, cancelling_errors(weights)))
 
 
 @corrupt
-def test_such_errors_would_cancel_if_weights_were_not_bound_to_messages(corrupt_party, monkeypatch):
+def test_such_errors_would_cancel_if_weights_were_the_same_in_each_run(corrupt_party, monkeypatch):
     without_binding(monkeypatch)
     weights, _ = spied_on(and_gates, corrupt_party)
     honest = attacked(and_gates, corrupt_party, cancelling_errors(weights))

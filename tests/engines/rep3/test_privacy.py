@@ -24,7 +24,7 @@ SIGMAS = 6.0  # of a binomial: 2e-9 per position; about 100,000 positions are lo
 MASKED_BY = {
     Purpose.INPUT: {"input"},
     Purpose.ZERO: {"mul", "dot", "matmul", "trans_matmul"},
-    Purpose.ZERO_BITS: {"csa", "generate", *(f"prefix.{level}" for level in range(6))},
+    Purpose.ZERO_BITS: {"csa", "generate", *(f"prefix.{level}" for level in range(5))},
     Purpose.B2A: {"b2a.beta", "b2a.z"},
 }
 FIXED_KEYS = [bytes([i]) * KEY_BYTES for i in range(3)]

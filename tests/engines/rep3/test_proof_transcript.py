@@ -18,25 +18,26 @@ def test_equal_transcripts_give_equal_challenges():
     ids=lambda change: "-".join(change),
 )
 def test_a_challenge_depends_on_its_place(change):
-    for level in range(len(HASHES)):
-        hashes = HASHES[: level + 1]
+    for level in range(len(HASHES) + 1):
+        hashes = HASHES[:level]
         assert challenge(**PLACE, hashes=hashes) != challenge(**PLACE | change, hashes=hashes)
 
 
-@pytest.mark.parametrize("level", range(len(HASHES)))
+@pytest.mark.parametrize("level", range(1, 1 + len(HASHES)))
 def test_a_challenge_depends_on_each_hash_so_far(level):
-    """On h_0 .. h_l, at l = 0 and later, by each one's first and last byte, and by their order."""
-    hashes = HASHES[: level + 1]
+    """On h_1 .. h_l, by each one's first and last byte, and by their order."""
+    hashes = HASHES[:level]
     found = {challenge(**PLACE, hashes=hashes)}
     for i, each in enumerate(hashes):
         for changed in (bytes([each[0] ^ 1]) + each[1:], each[:-1] + bytes([each[-1] ^ 1])):
             found.add(challenge(**PLACE, hashes=[*hashes[:i], changed, *hashes[i + 1 :]]))
     found.add(challenge(**PLACE, hashes=hashes[::-1]))
-    assert len(found) == 1 + 2 * len(hashes) + (level > 0)
+    assert len(found) == 1 + 2 * len(hashes) + (level > 1)
 
 
 def test_levels_have_different_challenges():
-    assert len({challenge(**PLACE, hashes=HASHES[: level + 1]) for level in range(len(HASHES))}) == len(HASHES)
+    levels = range(len(HASHES) + 1)
+    assert len({challenge(**PLACE, hashes=HASHES[:level]) for level in levels}) == len(levels)
 
 
 def test_a_levels_number_counts_by_itself():

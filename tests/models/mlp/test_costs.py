@@ -26,7 +26,7 @@ def test_rounds_and_bytes_of_a_step(classes: int, hidden: int) -> None:
     constants, neurons = model.constants, ROWS * hidden
     for party in model.run.parties:
         step = [record.cost for record in party.steps if record.occurrence == 1]
-        assert sum(cost.rounds for cost in step) == 29
+        assert sum(cost.rounds for cost in step) == 27
         weights = hidden * outputs
         products = (neurons, 2 * neurons, *3 * [ROWS * outputs], weights, neurons, neurons, (PIXELS + 1) * hidden)
         expected = (
@@ -37,4 +37,4 @@ def test_rounds_and_bytes_of_a_step(classes: int, hidden: int) -> None:
         )
         shared = shift.cost(party.party_id, constants.shift, weights).rounds  # with RELU's comparisons: one frame less
         assert sum((cost for cost in step), Cost()).bytes_sent == expected.bytes_sent - HEADER_BYTES * shared
-        assert expected.rounds == 29 + shared
+        assert expected.rounds == 27 + shared

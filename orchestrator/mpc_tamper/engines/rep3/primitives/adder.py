@@ -2,8 +2,8 @@
 
 The components x_0, x_1, x_2 of an arithmetic sharing are each known to two parties, so each is a trivial boolean
 sharing. A carry-save adder turns them into s + 2 c with s = x_0 ^ x_1 ^ x_2 (no communication) and c their majority
-(one round). A Sklansky prefix tree over generate and propagate bits then computes only the carries that are wanted,
-in 1 + ceil(log2(bits - 1)) rounds.
+(one round). A tree (carry_tree.py) then computes only the carries that are wanted: ceil(log2(leaves + 1)) rounds for as
+many bits as leaves.
 """
 
 from __future__ import annotations
@@ -13,19 +13,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from mpc_tamper.engines.rep3.kernels import bit_ops
+from mpc_tamper.engines.rep3.primitives.carry_tree import plan
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.passive import and_planes, majority_planes
 from mpc_tamper.engines.rep3.protocol.rounds import Rounds
-from mpc_tamper.engines.rep3.protocol.share import RepShare, concatenate
+from mpc_tamper.engines.rep3.protocol.share import RepShare
 
 
 def gates(carries: int, positions: Sequence[int]) -> dict[str, int]:
     """The gates of carry_save and carries_into by name, a round each, and how many planes each has."""
-    top = max(positions, default=1) - 1
-    planes = {"csa": carries, "generate": top}
-    for level, targets in enumerate(_sklansky(top, [p - 2 for p in positions])):
-        planes[f"prefix.{level}"] = len(targets) + sum(q >> (level + 1) != 0 for q in targets)
+    rounds = plan(*_tree(positions)).rounds if positions else ()
+    planes = {"csa": carries, **{_name(number): len(each.left) for number, each in enumerate(rounds)}}
     return {gate: count for gate, count in planes.items() if count}
 
 
@@ -51,33 +50,35 @@ def carries_into(
 
     s needs planes 1 .. p - 1, c planes 0 .. p - 2. Bit 0 of 2 c is zero: nothing is carried out of it.
     """
-    top = max(positions) - 1  # leaves are bits 1 .. top, at tree indices 0 .. top - 1
-    a, b = s[1 : top + 1], c[:top]
-    generate, propagate = (yield from and_planes(party, a, b, lanes, "generate")), a ^ b
-    for level, targets in enumerate(_sklansky(top, [p - 2 for p in positions])):
-        if not targets:
-            continue
-        upper = np.array(targets)
-        lower = (upper >> level << level) - 1  # the last leaf of the block below
-        carrying = upper >> (level + 1) != 0  # blocks that do not reach down to leaf 0 need their propagate bit
-        left = concatenate([propagate[upper], propagate[upper[carrying]]])
-        right = concatenate([generate[lower], propagate[lower[carrying]]])
-        product = yield from and_planes(party, left, right, lanes, f"prefix.{level}")
-        generate[upper] = generate[upper] ^ product[: len(upper)]
-        propagate[upper[carrying]] = product[len(upper) :]
-    return [generate[p - 2 : p - 1] for p in positions]
+    leaves, outputs = _tree(positions)
+    tree = plan(leaves, outputs)
+    planes = _entered(s[1 : leaves + 1], c[:leaves], tree.planes)
+    for number, each in enumerate(tree.rounds):
+        left, right = (RepShare(planes.own[i], planes.previous[i]) for i in (each.left, each.right))
+        product = yield from and_planes(party, left, right, lanes, _name(number))
+        for to, part in ((planes.own, product.own), (planes.previous, product.previous)):
+            to[each.new] = to[each.onto] ^ part[: len(each.new)]
+            to[each.again] ^= part[len(each.new) :]
+    return [planes[i : i + 1] for i in tree.carries]
 
 
-def _sklansky(leaves: int, outputs: Sequence[int]) -> list[list[int]]:
-    """The tree's nodes that the outputs need: per level, the leaves whose group is extended downward.
+def _entered(a: RepShare, b: RepShare, planes: int) -> RepShare:
+    """a, b, a ^ b and zeros, with room for what is computed from them."""
+    parts = []
+    for x, y in ((a.own, b.own), (a.previous, b.previous)):
+        leaves = len(x)
+        part = np.empty((planes, x.shape[1]), np.uint64)
+        part[:leaves], part[leaves : 2 * leaves] = x, y
+        np.bitwise_xor(x, y, out=part[2 * leaves : 3 * leaves])
+        part[3 * leaves] = 0
+        parts.append(part)
+    return RepShare(parts[0], parts[1])
 
-    After level l, leaf q spans the leaves from the start of its block of 2^(l+1) up to q.
-    """
-    depth = max(0, (leaves - 1).bit_length())
-    needed = set(outputs)
-    levels: list[list[int]] = []
-    for level in reversed(range(depth)):
-        targets = sorted(q for q in needed if q >> level & 1)
-        levels.append(targets)
-        needed |= {(q >> level << level) - 1 for q in targets}
-    return levels[::-1]
+
+def _tree(positions: Sequence[int]) -> tuple[int, tuple[int, ...]]:
+    """Leaves are bits 1 .. top - 1, at tree indices from 0, and the carry into p comes out of bit p - 1."""
+    return max(positions) - 1, tuple(p - 2 for p in positions)
+
+
+def _name(number: int) -> str:
+    return f"prefix.{number - 1}" if number else "generate"

@@ -27,7 +27,7 @@ def cost(party_id: int, k: int, values: int) -> Cost:
 
 
 def less_than_zero(party: Party, x: RepShare, k: int) -> Rounds[RepShare]:
-    """Bit k - 1 of x mod 2^k as an integer 0 or 1; 2 <= k <= 64. x: (m,). 4 + ceil(log2(k - 2)) rounds for k > 3."""
+    """Bit k - 1 of x mod 2^k as an integer 0 or 1; 2 <= k <= 64. x: (m,). 3 + ceil(log2(k - 1)) rounds for k > 2."""
     lanes = x.shape[0]
     s, c = yield from carry_save(party, x, k, k - 1)
     sign = s[k - 1 : k] ^ c[k - 2 : k - 1]

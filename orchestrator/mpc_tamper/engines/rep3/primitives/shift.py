@@ -31,7 +31,7 @@ def cost(party_id: int, t: int, values: int) -> Cost:
 
 
 def right_shift(party: Party, x: RepShare, t: int) -> Rounds[RepShare]:
-    """floor(x / 2^t) of the signed value, for every x; 0 <= t <= 63. x: (m,). 10 rounds."""
+    """floor(x / 2^t) of the signed value, for every x; 0 <= t <= 63. x: (m,). 9 rounds."""
     if t == 0:
         return x
     lanes = x.shape[0]

@@ -70,7 +70,6 @@ class Active:
         self._record = Record(storage=self._storage)
         self.batches = first_batch
         self.soundness_error = 0.0
-        self._begin_batch()
 
     # What is recorded
 
@@ -156,9 +155,8 @@ class Active:
         statements = _statements(record)
         self._account(sum(each.error for each in statements))
         batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)
-        batch.run(self._bindings(), {"bits": self.bit_prover, "integers": self.integer_prover})
+        batch.run({"bits": self.bit_prover, "integers": self.integer_prover})
         self.batches += 1
-        self._begin_batch()
 
     def second_copy(self, component: np.ndarray) -> np.ndarray:
         """A hash: what is opened is proved, so that the two copies differ only where a holder lies now."""
@@ -170,7 +168,6 @@ class Active:
 
     def finish(self) -> None:
         self._channel.final.check()
-        self._channel.transcribe(None)
         if not self._record.empty:
             raise ProtocolAbort("expected every gate to be proved before the end, got unproved ones: call prove()")
 
@@ -187,19 +184,6 @@ class Active:
                 "program's operations by an opening in between"
             )
         self.soundness_error = max(self.soundness_error, error)
-
-    def _begin_batch(self) -> None:
-        own, previous = (
-            transcript.salt(streams[Purpose.PROOF_RIGHT]) for streams in (self._prss.own, self._prss.previous)
-        )
-        self._digests = hashlib.sha256(own), hashlib.sha256(previous)
-        self._channel.transcribe(self._digests)
-
-    def _bindings(self) -> tuple[bytes, bytes]:
-        """h_0 of this party's own messages, and of those of the previous party."""
-        self._channel.transcribe(None)
-        sent, received = self._digests
-        return sent.digest(), received.digest()
 
 
 def _components(x: RepShare, y: RepShare) -> dict[str, np.ndarray]:
@@ -227,21 +211,28 @@ class _Batch:
         self._prover_of = {Role.PROVER: channel.party_id, Role.RIGHT: channel.previous, Role.LEFT: channel.next}
         self._hashes: dict[Role, list[bytes]] = {role: [] for role in Role}
 
-    def run(self, bindings: tuple[bytes, bytes], prover_classes: Mapping[str, Callable[..., Prover]]) -> None:
-        challenges = self._bind(*bindings)
+    def run(self, prover_classes: Mapping[str, Callable[..., Prover]]) -> None:
+        challenges = self._close()
         provers, rights, lefts = self._enter(challenges, prover_classes)
         for number in range(max(each.levels for each in self._statements)):
             self._level(number, provers, rights, lefts)
         self._conclude(rights, lefts)
 
-    def _bind(self, sent: bytes, received: bytes) -> dict[Role, bytes]:
-        """h_0 of each prover, then the challenges from which all weights come."""
-        to_left = bytearray(transcript.HASH_BYTES)
+    def _close(self) -> dict[Role, bytes]:
+        """The challenges from which all weights come, once each R has all messages of the batch.
+
+        R says so to L, which answers the prover only then. So no prover learns a weight while it has a message to send.
+        """
         channel = self._channel
-        channel.exchange("proof/bind", {channel.previous: memoryview(sent)}, {channel.next: memoryview(to_left)})
-        for role, digest in zip((Role.PROVER, Role.RIGHT, Role.LEFT), (sent, received, bytes(to_left)), strict=True):
-            self._hashes[role].append(digest)
+        closed, got = self._closed(Role.RIGHT), bytearray(transcript.CLOSED_BYTES)
+        channel.exchange("proof/closed", {channel.next: memoryview(closed)}, {channel.previous: memoryview(got)})
+        if bytes(got) != self._closed(Role.LEFT):
+            prover = self._prover_of[Role.LEFT]
+            raise ProofRejected(_rejection(_CHECKS[0], self._batch, prover, channel.party_id))
         return self._challenges()
+
+    def _closed(self, role: Role) -> bytes:
+        return transcript.pack_closed(self._prover_of[role], self._batch)
 
     def _enter(
         self, challenges: dict[Role, bytes], prover_classes: Mapping[str, Callable[..., Prover]]

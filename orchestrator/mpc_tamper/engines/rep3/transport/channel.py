@@ -10,7 +10,6 @@ import contextlib
 import select
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from mpc_tamper.core.errors import FrameError, PartyError, PeerLost, PeerTimeout
 from mpc_tamper.engines.rep3.transport import frame
@@ -19,12 +18,6 @@ from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 
 MAX_BYTES = 1 << 47  # 2^33 full records: where AES-GCM in TLS 1.3 is distinguished by 2^-40 (RFC 8446, 5.5)
 _READABLE = select.POLLIN | PEER_CLOSED | select.POLLHUP | select.POLLERR
-
-
-class Digest(Protocol):
-    """A running hash."""
-
-    def update(self, data: bytes | memoryview, /) -> None: ...
 
 
 @dataclass
@@ -98,7 +91,6 @@ class Channel:
         self._received = dict.fromkeys(links, 0)
         self._finishing = False
         self._log: list[tuple[int, str, bytes]] | None = None
-        self._digests: tuple[Digest, Digest] | None = None
         self._passed_on = 0  # bytes, of a run that is simulated to have gone on for long
 
     def advance(self, messages: int, sent_bytes: int) -> None:
@@ -113,11 +105,6 @@ class Channel:
         """From now on keep (sender, tag, payload) of every message, for tests of what a party sees."""
         self._log = []
         return self._log
-
-    def transcribe(self, digests: tuple[Digest, Digest] | None) -> None:
-        """From now on feed what goes to the next party to the first digest, what comes from the previous one to the
-        second: each message after its tag and length. None: no longer."""
-        self._digests = digests
 
     def shift(self, tag: str, payload: memoryview, into: memoryview) -> None:
         """Send to the next party, receive as much from the previous one: one round."""
@@ -142,11 +129,6 @@ class Channel:
             self._received[peer] += 1
         if receive:
             self.rounds += 1
-        if self._digests is not None:
-            for digest, messages, peer in zip(self._digests, (send, receive), (self.next, self.previous), strict=True):
-                if peer in messages:
-                    digest.update(frame.tag_bytes(tag) + len(messages[peer]).to_bytes(8, "little"))
-                    digest.update(messages[peer])
         if self._log is not None:
             self._log += [(peer, tag, bytes(buffer)) for peer, buffer in receive.items()]
 

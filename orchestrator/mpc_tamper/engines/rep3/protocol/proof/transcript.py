@@ -1,10 +1,11 @@
 """Binding, challenges and verdicts.
 
-h_0 = SHA-256(s_0 | everything P_i sent R in the batch), h_l = SHA-256(s_l | message l to L). A hash goes only to a
-party that knows what was hashed, or is salted with 128 bits that its receiver lacks: s_0 comes from kappa_i, which L
-lacks, s_l from kappa_{i-1}, which R lacks. The challenge is
+P_i sends every message of a gate or an input to R alone. When R has received all of the batch, it tells L, and only
+then do R and L answer. Later messages go to L, and their hashes h_l = SHA-256(s_l | message l) to R. A hash goes only
+to a party that knows what was hashed, or is salted with 128 bits that its receiver lacks: s_l comes from kappa_{i-1},
+which R lacks. The challenge is
 
-    c_l = HMAC-SHA-256(K, session | prover | batch | l | h_0 .. h_l),   K derived from kappa_{i+1}, which P_i lacks.
+    c_l = HMAC-SHA-256(K, session | prover | batch | l | h_1 .. h_l),   K derived from kappa_{i+1}, which P_i lacks.
 
 So the prover is bound to its messages before it learns what they are tested with.
 """
@@ -21,6 +22,8 @@ HASH_BYTES = 32
 SALT_WORDS = 2
 MAX_BATCHES = 1 << 64
 _PLACE = struct.Struct("<BQH")
+_CLOSED = b"closed"
+CLOSED_BYTES = len(_CLOSED) + _PLACE.size
 _VERDICT = struct.Struct("<B27sQB32s")
 VERDICT_BYTES = _VERDICT.size
 
@@ -35,9 +38,14 @@ def bind(salt_bytes: bytes, message: bytes) -> bytes:
 
 
 def challenge(key: bytes, session: bytes, prover: int, batch: int, hashes: list[bytes]) -> bytes:
-    """c_l, l being the number of the last hash."""
-    place = _PLACE.pack(prover, batch, len(hashes) - 1)
+    """c_l, l being the number of hashes."""
+    place = _PLACE.pack(prover, batch, len(hashes))
     return hmac.new(key, hashlib.sha256(session).digest() + place + b"".join(hashes), hashlib.sha256).digest()
+
+
+def pack_closed(prover: int, batch: int) -> bytes:
+    """R has all that the prover sends in this batch before its first challenge."""
+    return _CLOSED + _PLACE.pack(prover, batch, 0)
 
 
 def expand(challenge_bytes: bytes, purpose: bytes) -> Stream:
