@@ -134,8 +134,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(np.zeros((28, 28), np.uint8)).save(tmp_path / "image.png")
     np.array([3, 4], "<i8").tofile(tmp_path / "numbers.bin")
     (tmp_path / "program.mpc").write_text(
-        "x = sint(3)\nstart_timer(1)\ny = x * x\nstop_timer(1)\n"
-        "print_ln('%s', y.reveal())\n",
+        "x = sint(3)\nstart_timer(1)\ny = x * x\nstop_timer(1)\nprint_ln('%s', y.reveal())\n",
         encoding="utf-8",
     )
     (tmp_path / "plan.txt").write_text(PLAN, encoding="utf-8")
