@@ -50,7 +50,7 @@ test-fast: $(INSTALLED_DEV)  ## the tests that take less than two seconds each
 
 lint: $(INSTALLED_DEV)  ## ruff, its formatter, mypy and, where there is one for this platform, hadolint
 	$(BIN)/ruff check .
-	$(BIN)/ruff format --check orchestrator tests
+	$(BIN)/ruff format --check orchestrator tests docs
 	$(BIN)/mypy
 	if test -x $(BIN)/hadolint; then $(BIN)/hadolint docker/Dockerfile; fi
 
