@@ -216,7 +216,6 @@ def test_a_cluster_runs_jobs_and_those_of_a_worker_that_dies(tmp_path: Path) -> 
         assert sorted(runs.run(die_once, results, SIXTEEN, silent)) == SIXTEEN
         wait_for(lambda: sum(worker.poll() is None for worker in workers) == 2)
         assert {path.name for path in results.iterdir()} == {"died", *map(str, SIXTEEN)}
-        runs = Cluster(address)
         with pytest.raises(DataError, match="expected a number"):
             list(runs.run(square, results, [FAILING, *SIXTEEN], silent))
         (tmp_path / "file").touch()

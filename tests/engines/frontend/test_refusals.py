@@ -16,6 +16,7 @@ from mpc_tamper.core.errors import (
     TamperError,
     UnsupportedName,
 )
+from mpc_tamper.core.generators import other_threads_draw
 from mpc_tamper.engines.clear.machine import ClearMachine
 from mpc_tamper.engines.frontend.program import load_program, run_program
 
@@ -298,3 +299,13 @@ def test_python_state_that_stays_is_no_matter(tmp_path: Path) -> None:
     machine = ClearMachine(program.sites, {})
     run_program(program, (), machine)
     assert "".join(machine.text) == "[5, 5] 7\n"
+
+
+def test_where_other_threads_draw_a_change_of_a_global_generator_is_not_the_bodys(tmp_path: Path) -> None:
+    path = tmp_path / "draws.mpc"
+    path.write_text("import random\nimport numpy as np\n" + loop("random.random()\nnp.random.rand()"))
+    program = load_program(path)
+    with other_threads_draw():
+        run_program(program, (), ClearMachine(program.sites, {}))
+    with pytest.raises(CompileTimeState):
+        run_program(program, (), ClearMachine(program.sites, {}))

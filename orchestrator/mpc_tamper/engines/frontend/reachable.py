@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from mpc_tamper.core import generators
 from mpc_tamper.engines.frontend.values.base import RunTime
 
 MODULE = "__mpc__"  # __module__ of classes that a program defines
@@ -50,8 +51,9 @@ def reachable(function: Callable[..., Any]) -> Iterator[Place]:
     """Breadth first, each object once, global variables before what they hold."""
     variables = getattr(function, "__globals__", {})
     yield Place("global variable", variables, look=lambda: dict(variables))
-    yield Place("random", random, look=random.getstate, kind=" (its generator of random numbers)")
-    yield Place("numpy.random", np.random, look=_numpy_random, kind=" (its generator of random numbers)")
+    if generators.are_own():
+        yield Place("random", random, look=random.getstate, kind=" (its generator of random numbers)")
+        yield Place("numpy.random", np.random, look=_numpy_random, kind=" (its generator of random numbers)")
     pending = deque([("the loop's body", function, None)])
     pending.extend((name, value, name) for name, value in list(variables.items()) if not name.startswith("__"))
     seen = {id(variables)}

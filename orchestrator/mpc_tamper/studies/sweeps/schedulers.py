@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mpc_tamper.core.errors import ParameterError, PartyError, TamperError, UsageError
 from mpc_tamper.core.files import check_folder, reported
+from mpc_tamper.core.generators import other_threads_draw
 from mpc_tamper.core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -120,38 +121,31 @@ class Processes:
 
 
 class Cluster:
-    """On the workers of a Dask scheduler, which have this software and see the same folder for results."""
+    """On the workers of a Dask scheduler, which have this software and see the same folder for results.
+
+    It is connected to while jobs run and no longer: threads of a client draw from Python's generator of random numbers,
+    which programs that run in this process are watched for.
+    """
 
     apart = True
 
     def __init__(self, address: str) -> None:
-        """address: as Dask's workers are given it, such as tcp://10.0.0.1:8786."""
-        try:
-            from distributed import Client
-        except ImportError as exc:
-            raise UsageError(
-                "--scheduler: expected Dask's distributed, got none; install it: pip install 'mpc-tamper[dask]'"
-            ) from exc
-        try:
-            self._client: Client = Client(  # type: ignore[no-untyped-call]
-                address, timeout=_CONNECT_SECONDS, set_as_default=False
-            )
-        except (OSError, ValueError) as exc:
-            raise UsageError(
-                f"--scheduler: expected the address of a running Dask scheduler, got {address}: {exc}. Start one: "
-                "dask scheduler"
-            ) from exc
+        """address: as Dask's workers are given it, such as tcp://10.0.0.1:8786. Raises UsageError where nobody is."""
+        self._address = address
+        self.workers()
 
     def workers(self) -> int:
         """How many there are at present."""
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        with self._connected() as client:
+            return len(client.scheduler_info(n_workers=-1)["workers"])
 
     def check(self, folder: Path) -> None:
         with reported(folder, "a folder that can be made"):
             folder.mkdir(parents=True, exist_ok=True)
-        if not self.workers():
-            raise UsageError("--scheduler: expected workers, got a scheduler without any; start some: dask worker")
-        problems = self._client.run(_problem_with, str(folder))
+        with self._connected() as client:
+            if not client.scheduler_info(n_workers=-1)["workers"]:
+                raise UsageError("--scheduler: expected workers, got a scheduler without any; start some: dask worker")
+            problems = client.run(_problem_with, str(folder))
         for worker, problem in problems.items():
             if problem is not None:
                 raise UsageError(f"worker {worker}: {problem}")
@@ -159,18 +153,42 @@ class Cluster:
     def run(self, work: Work, common: Any, jobs: Sequence[Job], progress: Progress) -> Iterator[Job]:
         from distributed import as_completed as each_done
 
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sending large graph")  # once, to be had again if its worker dies
-            shared = self._client.submit(_as_it_is, common, pure=False)
-        futures = [self._client.submit(_run_on_cluster, work, shared, job, pure=False) for job in jobs]
-        of = dict(zip(futures, jobs, strict=True))
+        with self._connected() as client:
+            with warnings.catch_warnings():
+                warnings.filterwarnings(
+                    "ignore", message="Sending large graph"
+                )  # once, to be had again if its worker dies
+                shared = client.submit(_as_it_is, common, pure=False)
+            futures = [client.submit(_run_on_cluster, work, shared, job, pure=False) for job in jobs]
+            of = dict(zip(futures, jobs, strict=True))
+            try:
+                for future in each_done(futures, loop=client.loop):  # type: ignore[no-untyped-call]
+                    future.result()
+                    yield of[future]
+            finally:
+                client.cancel([shared, *futures])  # type: ignore[no-untyped-call]
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[Client]:
         try:
-            for future in each_done(futures, loop=self._client.loop):  # type: ignore[no-untyped-call]
-                future.result()
-                yield of[future]
+            from distributed import Client
+        except ImportError as exc:
+            raise UsageError(
+                "--scheduler: expected Dask's distributed, got none; install it: pip install 'mpc-tamper[dask]'"
+            ) from exc
+        try:
+            client: Client = Client(  # type: ignore[no-untyped-call]
+                self._address, timeout=_CONNECT_SECONDS, set_as_default=False
+            )
+        except (OSError, ValueError) as exc:
+            raise UsageError(
+                f"--scheduler: expected the address of a running Dask scheduler, got {self._address}: {exc}. Start "
+                "one: dask scheduler"
+            ) from exc
+        try:
+            yield client
         finally:
-            self._client.cancel([shared, *futures])  # type: ignore[no-untyped-call]
-            self._client.close()  # type: ignore[no-untyped-call]
+            client.close()  # type: ignore[no-untyped-call]
 
 
 def scheduler(jobs: int, address: str | None) -> Scheduler:
@@ -206,7 +224,8 @@ def _as_it_is(common: Common) -> Common:
 
 
 def _run_on_cluster(work: Work, common: Any, job: Any) -> None:
-    work(common, job, silent)
+    with other_threads_draw():
+        work(common, job, silent)
 
 
 def _problem_with(folder: str) -> str | None:
