@@ -14,11 +14,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mpc_tamper.core.errors import UsageError
 from mpc_tamper.engines import mapped
 from mpc_tamper.engines.mapped import SMALL_BYTES, Storage, by_rows, mapping_of, release, row_blocks, sum_over_rows
 
 WORDS = SMALL_BYTES  # an array of so many words is large
 X = np.arange(3 * WORDS, dtype=np.uint64).reshape(-1, 16) * np.uint64(0x9E3779B97F4A7C15)
+
+
+def test_a_file_system_that_cannot_do_without_names_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    storage = Storage(tmp_path, 0)
+    monkeypatch.setattr(mapped.os, "open", refuse)
+    with pytest.raises(UsageError, match="expected a local file system"):
+        storage.zeros(X.shape)
+    monkeypatch.undo()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.fixture

@@ -49,10 +49,14 @@ def run(
     deviate: Callable[[Party], None] | None = None,
     plan: AdditiveErrorPlan | None = None,
     active_class: type[Active] = Active,
+    every_class: type[Active] = Active,
     timeout_seconds: float = 20.0,
     insecure_fixed_seed: int | None = None,
 ) -> list[End]:
-    """The corrupt party's object is changed by `deviate`, its gates by `plan`, its proofs by `active_class`."""
+    """The corrupt party's object is changed by `deviate`, its gates by `plan`, its proofs by `active_class`.
+
+    every_class: of the others.
+    """
     opened: list[list[np.ndarray]] = [[], [], []]
 
     def corruptible(party: Party) -> None:
@@ -61,7 +65,7 @@ def run(
         program(party, opened[party.party_id])
 
     def recorder(channel: Channel, prss: Prss) -> Active:
-        return (active_class if channel.party_id == corrupt_party else Active)(channel, prss, b"test")
+        return (active_class if channel.party_id == corrupt_party else every_class)(channel, prss, b"test")
 
     ends = ends_in_threads(
         corruptible,

@@ -10,10 +10,10 @@ is done, so that memory holds a block at a time whatever the system keeps in its
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.memory import LEAST_BYTES, available_bytes
 
 BLOCK_BYTES = 32 << 20
@@ -64,9 +65,25 @@ class Storage:
         self._room += size
 
     def _mapped(self, size: int, dtype: type) -> np.ndarray:
-        with tempfile.TemporaryFile(dir=self._folder, buffering=0) as file:
-            os.posix_fallocate(file.fileno(), 0, size)
-            return np.frombuffer(mmap.mmap(file.fileno(), size), dtype)
+        handle = self._without_a_name()
+        try:
+            os.posix_fallocate(handle, 0, size)
+            return np.frombuffer(mmap.mmap(handle, size), dtype)
+        finally:
+            os.close(handle)
+
+    def _without_a_name(self) -> int:
+        """A handle. Raises UsageError on file systems, such as NFS, where a file always has a name for a moment: what
+        lies there could outlive the process, shares included."""
+        try:
+            return os.open(self._folder or ".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as exc:
+            if exc.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                raise
+            raise UsageError(
+                f"{self._folder}: expected a local file system, for rows larger than memory, got one without files "
+                "that have no name; choose another run folder, or give the parties more --memory"
+            ) from exc
 
 
 def mapping_of(array: np.ndarray) -> mmap.mmap | None:

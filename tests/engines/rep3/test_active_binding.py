@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 
 from mpc_tamper.engines.rep3.protocol import passive
+from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import transcript
+from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.transport.channel import Channel
 from tests.support.active_runs import End, run, shared
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 
 
 def hidden_from_comparison(party: Party, changed: dict[tuple[str, int], int]) -> None:
-    """The party flips a byte, counted from the end, of its messages named (tag, receiver), and goes on whatever
-    challenges it gets: with those of the next party, its R."""
+    """The party flips a byte, an index, of its messages named (tag, receiver), and goes on whatever challenges it gets:
+    with those of the next party, its R."""
     channel = party.channel
     exchange = channel.exchange
 
@@ -40,6 +43,18 @@ def long_products(party: Party, opened: list[np.ndarray]) -> None:
     """A proof of three levels."""
     x = shared(party, 0, np.arange(2000, dtype=np.uint64))
     opened.append(open_to_all(party, passive.mul(party, x, x)))
+
+
+def inputs(party: Party, opened: list[np.ndarray]) -> None:
+    """Of every party, each opened by itself."""
+    opened += [open_to_all(party, shared(party, owner, np.arange(9, dtype=np.uint64))) for owner in range(3)]
+
+
+class Soon(Active):
+    """Closes a batch after each gate."""
+
+    def __init__(self, channel: Channel, prss: Prss, session: bytes) -> None:
+        super().__init__(channel, prss, session, record_bytes=1)
 
 
 def assert_binding_fails(ends: list[End], judge: int, prover: int) -> None:
@@ -72,27 +87,37 @@ def test_false_hashes_shown_by_r(corrupt_party, number):
 
 
 @corrupt
-def test_an_r_that_closes_another_batch(corrupt_party):
+@pytest.mark.parametrize("byte", [0, 5, 6, 7, 14], ids=["word", "its end", "prover", "batch", "the batch's end"])
+def test_an_r_that_closes_something_else(corrupt_party, byte):
     left = (corrupt_party + 1) % 3
-    changed = {("proof/closed", left): 1}
+    changed = {("proof/closed", left): byte}
     ends = run(long_products, corrupt_party=corrupt_party, deviate=lambda party: hidden_from_comparison(party, changed))
     assert_binding_fails(ends, judge=left, prover=(corrupt_party - 1) % 3)
 
 
 @corrupt
-@pytest.mark.parametrize("waits", [True, False])
-def test_l_answers_no_prover_before_r_has_everything(corrupt_party, waits):
+@pytest.mark.parametrize(
+    ("awaited", "waits", "program", "kind"),
+    [
+        ("mul", True, long_products, Active),
+        ("mul", False, long_products, Active),
+        ("mul", True, long_products, Soon),
+        ("input", True, inputs, Active),
+        ("input", False, inputs, Soon),
+    ],
+)
+def test_l_answers_no_prover_before_r_has_everything(corrupt_party, awaited, waits, program, kind):
     """R sends its last message and reads the prover's only later. An L that did not wait for R's word would have told
     the prover challenge 0 by then, and so the weights that its message is tested with."""
     right, left = (corrupt_party + 1) % 3, (corrupt_party - 1) % 3
     answered = threading.Event()
     seen: list[bool] = []
 
-    def program(party: Party, opened: list[np.ndarray]) -> None:
+    def delayed(party: Party, opened: list[np.ndarray]) -> None:
         exchange, outgoing = party.channel.exchange, party.channel._outgoing
 
         def late(tag, send, receive):
-            if tag != "mul":
+            if tag != awaited or corrupt_party not in receive or seen:
                 return exchange(tag, send, receive)
             exchange(tag, send, {})
             seen.append(answered.wait(0.2 if waits else 20))
@@ -113,8 +138,8 @@ def test_l_answers_no_prover_before_r_has_everything(corrupt_party, waits):
             party.channel.exchange = late
         if party.party_id == left:
             party.channel.exchange, party.channel._outgoing = hasty, watched
-        long_products(party, opened)
+        program(party, opened)
 
-    ends = run(program)
+    ends = run(delayed, every_class=kind)
     assert seen == [not waits]
     assert [end.error is None for end in ends] == [waits] * 3

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpc_tamper.engines.rep3.protocol.proof.transcript import bind, challenge
+from mpc_tamper.engines.rep3.protocol.proof.transcript import CLOSED_BYTES, bind, challenge, pack_closed
 
 HASHES = [bytes([i]) * 32 for i in range(1, 5)]
 PLACE = {"key": b"k" * 32, "session": b"a session", "prover": 1, "batch": 7}
@@ -48,3 +48,9 @@ def test_a_levels_number_counts_by_itself():
 
 def test_a_hash_depends_on_salt_and_message():
     assert len({bind(b"s" * 16, b"message"), bind(b"t" * 16, b"message"), bind(b"s" * 16, b"massage")}) == 3
+
+
+def test_the_word_of_a_receiver_names_prover_and_batch():
+    words = {pack_closed(prover, batch) for prover in range(3) for batch in (0, 1, 1 << 16, 1 << 32, 2**64 - 1)}
+    assert len(words) == 15
+    assert {len(word) for word in words} == {CLOSED_BYTES}

@@ -12,6 +12,7 @@ from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.primitives import comparison, shift
+from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
@@ -98,8 +99,17 @@ def test_a_step_ends_with_all_done(run: Run) -> None:
     assert run(steps)[1] == run(APART)[1] - 1
 
 
-def test_every_batch_of_proofs_holds_whole_operations(run: Run) -> None:
-    assert run(TOGETHER, record_bytes=1)[0] == RIGHT
+def test_gates_that_share_rounds_are_of_one_batch(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def batches(text: str) -> int:
+        proved: list[int] = []
+        prove = Active.prove
+        with monkeypatch.context() as patched:
+            patched.setattr(Active, "prove", lambda self: (proved.append(self.batches), prove(self)))
+            assert run(text, record_bytes=1)[0] == RIGHT
+        return max(proved, default=-1)
+
+    together, apart = batches(TOGETHER), batches(APART)
+    assert together == apart == -1 or 0 <= together <= 1 < apart
 
 
 @pytest.mark.parametrize("gate", ["csa", "generate", "prefix.1", "b2a.beta", "b2a.z"])

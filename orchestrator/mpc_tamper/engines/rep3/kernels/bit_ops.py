@@ -81,7 +81,8 @@ def and_shares(
 ) -> np.ndarray:
     """A party's xor share of x & y, masked by both pads: arrays of one shape."""
     z = np.empty(x_own.shape, np.uint64)
-    arrays = [each.reshape(-1) for each in (*pads, x_own, x_previous, y_own, y_previous, z)]
+    read = [np.ascontiguousarray(each).reshape(-1) for each in (*pads, x_own, x_previous, y_own, y_previous)]
+    arrays = [*read, z.reshape(-1)]
     together(_and_shares, [tuple(each[a:b] for each in arrays) for a, b in ranges(z.size, z.size // _WORTH)])
     return z
 

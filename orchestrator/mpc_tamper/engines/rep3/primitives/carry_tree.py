@@ -61,7 +61,7 @@ class Plan:
 
 @functools.lru_cache(maxsize=256)
 def plan(leaves: int, outputs: tuple[int, ...]) -> Plan:
-    """The carries out of leaf q for each q of outputs, all below `leaves`; 0 leaves take no round."""
+    """The carries out of leaf q for each q of outputs, all below `leaves`, of which there is at least one."""
     if leaves.bit_length() < 1 + (leaves - 1).bit_length():
         products = _least_depth(outputs)
     else:

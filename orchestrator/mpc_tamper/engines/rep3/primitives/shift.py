@@ -25,6 +25,8 @@ _BITS = 64
 
 
 def cost(party_id: int, t: int, values: int) -> Cost:
+    if t == 0:
+        return Cost()
     positions = _positions(t)
     gates = adder.message_bytes(_BITS, positions, values)
     return messages(*gates, *conversion.message_bytes(party_id, values * (len(positions) + 2)))

@@ -129,7 +129,7 @@ class Active:
 
     @contextlib.contextmanager
     def one_batch(self) -> Iterator[None]:
-        """A batch that closed within would bind messages whose gates are recorded in the next one."""
+        """The messages of gates that share rounds are of one batch, as the argument on wrong batches has it."""
         self._held = True
         try:
             yield

@@ -72,6 +72,15 @@ class Stream:
                 "expected at most 2^45 pads from one key, got more: beyond them they are less sure to look random; "
                 "start a new run, which draws new keys"
             )
+        # Counted before they are made: what a draw that fails may have made is never made again.
+        begin, self._made = self._made, self._made + count
+        try:
+            return self._from(begin, count)
+        except BaseException:
+            self._encryptor = self._at(self._made)
+            raise
+
+    def _from(self, begin: int, count: int) -> np.ndarray:
         out = np.empty(count * _WORD_BYTES + _AES_BYTES - 1, np.uint8)  # as much as the library asks for
         parts = ranges(count, count // _WORTH)
         if len(parts) == 1:
@@ -79,10 +88,9 @@ class Stream:
         else:
             calls = []
             for first, last in parts:
-                calls.append((self._at(self._made + first), out[_WORD_BYTES * first : _WORD_BYTES * last]))
+                calls.append((self._at(begin + first), out[_WORD_BYTES * first : _WORD_BYTES * last]))
             together(_encrypt_exactly, calls)
-            self._encryptor = self._at(self._made + count)
-        self._made += count
+            self._encryptor = self._at(begin + count)
         return out[: count * _WORD_BYTES].view(np.uint64)
 
     def _at(self, word: int) -> CipherContext:

@@ -1,0 +1,37 @@
+"""Pads of a key are handed out once, whatever becomes of the draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mpc_tamper.engines.kernels.threads import on_threads
+from mpc_tamper.engines.rep3.protocol import prss
+from mpc_tamper.engines.rep3.protocol.prss import Purpose, Stream
+
+MANY = 1 << 18
+
+
+@pytest.mark.parametrize("failing", [1, 4])
+def test_what_a_draw_that_fails_may_have_made_is_never_made_again(
+    failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, real = Stream(b"k" * 32, Purpose.ZERO), prss._encrypt
+    drawn = [stream.draw(MANY)]
+
+    def encrypt_and_fail(encryptor, out) -> None:  # type: ignore[no-untyped-def]
+        real(encryptor, out)
+        raise MemoryError
+
+    monkeypatch.setattr(prss, "_encrypt", encrypt_and_fail)
+    with on_threads(failing), pytest.raises(MemoryError):
+        stream.draw(MANY)
+    monkeypatch.setattr(prss, "_encrypt", real)
+    for threads in (4, 1, 4):
+        with on_threads(threads):
+            drawn += [stream.draw(MANY), stream.draw(3)]
+    words = np.concatenate(drawn)
+    assert len(np.unique(words)) == len(words)
+    # Nor is it what the failed draw made: it goes on behind that.
+    whole = Stream(b"k" * 32, Purpose.ZERO).draw(3 * MANY)
+    np.testing.assert_array_equal(drawn[1], whole[2 * MANY :])
