@@ -232,6 +232,7 @@ def test_attack_has_the_options_of_train_and_its_own() -> None:
     of_training_alone = {
         *("--clients", "--client-port", "--known-clients"),
         *("--open", "--insecure-open-model-of-clients"),  # an attack opens its model
+        "--simulated-hours",  # says nothing of an attack
         *("--hosts", "--party", "--keys", "--listen", "--connect-timeout"),  # an attack is an experiment on one machine
     }
     assert of_training_alone < train.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -19,7 +20,7 @@ from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.matrix.matrix import run_matrix
 from mpc_tamper.studies.matrix.study import Study
 from mpc_tamper.studies.sweeps.schedulers import Cluster, Processes, Scheduler, Serial
-from tests.support.processes import wait_for
+from tests.support.processes import COMMAND, started, wait_for
 from tests.support.sweeps import cluster
 
 ATTACKS, DEFENCES = ("none", "sabotage"), ("none", "clipping")
@@ -57,17 +58,17 @@ def test_processes_find_what_one_finds(study: Study, serial: list[dict[str, Any]
     assert (tmp_path / "gallery-mnist_0_1.png").exists()
 
 
-def test_two_sweeps_into_one_folder_find_what_one_finds(
-    study: Study, serial: list[dict[str, Any]], tmp_path: Path
-) -> None:
-    both = [
-        threading.Thread(target=swept, args=(tmp_path, study, Serial(), attacks))
-        for attacks in (ATTACKS, ATTACKS[::-1])
-    ]
-    for each in both:
-        each.start()
-    for each in both:
-        each.join()
+def test_two_sweeps_into_one_folder_find_what_one_finds(serial: list[dict[str, Any]], tmp_path: Path) -> None:
+    words = ["matrix", "--quick", "--engine", "clear", "--quiet", "--out", str(tmp_path)]
+    words += [word for name in DEFENCES for word in ("--defence", name)]
+    with contextlib.ExitStack() as stack:
+        both = [
+            stack.enter_context(started([*COMMAND, *words, *(word for name in order for word in ("--attack", name))]))
+            for order in (ATTACKS, ATTACKS[::-1])
+        ]
+        for each in both:
+            _, complaints = each.communicate()
+            assert each.returncode == 0, complaints
     assert cells(tmp_path) == serial
     assert not list(tmp_path.glob("*.cells"))
 

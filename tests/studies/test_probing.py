@@ -21,7 +21,7 @@ from mpc_tamper.studies.leaks.selective_failure import Leak, LeakMethod, measure
 from tests.support.in_memory import InMemoryRep3
 from tests.support.scenario_runs import CLEAR, weights_of
 
-WIDTH, REPEATS = 20, 30
+WIDTH, REPEATS = 17, 30  # 16 leaves: in a tree of a power of two, as the studied one, a plane of generate is one bit
 
 
 @cache

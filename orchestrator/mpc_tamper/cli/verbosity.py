@@ -43,9 +43,12 @@ def show_log(verbosity: int) -> None:
     logger = logging.getLogger("mpc_tamper")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
-    logger.setLevel(_LEVELS[min(verbosity, len(_LEVELS) - 1)])
+    level = _LEVELS[min(verbosity, len(_LEVELS) - 1)]
+    logger.setLevel(level if verbosity else logging.NOTSET)  # which leaves it to whoever uses this as a library
     if sys.stderr is not None:
-        logger.addHandler(_handler())
+        handler = _handler()
+        handler.setLevel(level)
+        logger.addHandler(handler)
 
 
 def _handler() -> logging.Handler:

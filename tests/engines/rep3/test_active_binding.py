@@ -103,7 +103,7 @@ def test_an_r_that_closes_something_else(corrupt_party, byte):
         ("mul", False, long_products, Active),
         ("mul", True, long_products, Soon),
         ("input", True, inputs, Active),
-        ("input", False, inputs, Soon),
+        ("input", True, inputs, Soon),
     ],
 )
 def test_l_answers_no_prover_before_r_has_everything(corrupt_party, awaited, waits, program, kind):
