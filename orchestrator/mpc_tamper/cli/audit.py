@@ -55,13 +55,16 @@ def audit(
     Writes audit.jsonl, audit.md and audit.png. The exit code is 1 if a wrong value was opened or an honest run
     aborted; the program and the plan are made as small as they go, printed and kept.
     """
+    from mpc_tamper.core.files import exists
     from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.report.audit import AUDIT_LINES, AUDIT_MARKDOWN, AUDIT_PNG, write_report
+    from mpc_tamper.report.audit import AUDIT_LINES, AUDIT_MARKDOWN, AUDIT_PNG, read_audits, write_report
 
     if rerun is not None:
         _rerun(rerun, out)
         return
     chosen = get_engine(engine)
+    if exists(out / AUDIT_LINES):
+        read_audits(out / AUDIT_LINES)  # a damaged one would end the command after its work
     with shown(quiet=quiet) as progress:
         tallies = [
             _one(chosen, each, out, runs or (None if time else _RUNS), time, seed, configuration, progress)

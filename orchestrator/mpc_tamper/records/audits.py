@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from mpc_tamper.records.fields import Environment, Record, StudyRecord
 from mpc_tamper.records.schema import Schema
 
@@ -50,7 +48,7 @@ class Audit(StudyRecord, kw_only=True):
     environment: Environment
 
 
-AUDIT = Schema("audit", "mpc-tamper audit", ("audit.jsonl",), (Audit,))
+AUDIT = Schema("audit", "mpc-tamper audit", ("audit.jsonl",), (Audit,), advice="restore or remove this line")
 FINDING = Schema(
     "audit-finding",
     "mpc-tamper audit",

@@ -165,10 +165,11 @@ def leaks(folder: Path) -> list[Block]:
 
 def speed(folder: Path) -> list[Block]:
     captions = {
-        "per iteration": "One training step",
-        "step": "Where a step spends its time",
-        "rows": "How a step grows with rows and columns",
-        "neurons": "Training of networks",
+        "seconds": "Steps and whole trainings, by engine and protocol",
+        "step of the SVM, rep3 ring": "Where a step of the SVM spends its time",
+        "twice as many": "What twice as much of each size costs",
+        "one party's own work, alone in a process": "One party's own work on one thread and on two",
+        "product modulo 2^64, one thread": "Products of matrices against the limits of the processor",
         "start-up": "Commands, from start to end",
     }
     return [_block(folder, bench.BENCH_JSON, "make bench", bench.bench_table, captions)]
