@@ -7,8 +7,10 @@ fails here, and so does a block in a language that this test does not know.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,6 +74,7 @@ RULES = (
     Rule("runs/poisoned", parsed="is one of docs/walk.md: cli/test_walk.py"),
     Rule("--hosts", parsed="needs three hosts: cli/test_three_hosts.py, cli/test_doctor_hosts.py, cli/test_party.py"),
     Rule("--engine mp-spdz", parsed="needs an MP-SPDZ: the tests that are marked mp_spdz"),
+    Rule("export mlflow", parsed="needs a server: report/export/test_mlflow_store.py"),
     Rule("audit --rerun", parsed="needs a finding, of an MP-SPDZ: studies/test_audit.py"),
     Rule("audit", add="--runs 24"),
     Rule("--clients", parsed="waits for clients: clients/test_contributing.py"),
@@ -159,9 +162,11 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "hosts").write_text(HOSTS_FILE, encoding="utf-8")
     (tmp_path / "study.toml").write_text("[matrix]\ncorrupt-party = 2\n", encoding="utf-8")
     (tmp_path / "folder").mkdir()
-    for name in ("results", "records"):
-        (tmp_path / name).mkdir()
-        small_folder(tmp_path / name)
+    (tmp_path / "results").mkdir()
+    record = small_folder(tmp_path / "results") / "leak-row.json"
+    kept = json.loads(record.read_text(encoding="utf-8")) | {"configuration": {"leak": {"row": {"corrupt-party": 1}}}}
+    record.write_text(json.dumps(kept), encoding="utf-8")
+    shutil.copytree(tmp_path / "results", tmp_path / "records")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -199,6 +204,8 @@ def run_line(line: str, shell: Shell, invoke: Invoke, where: str, printed: str |
             run_command(shlex.split(made)[1:], invoke, where, None)
     elif program == "dask":
         parse_of_dask(rest)
+    elif program == "python3.11":
+        check_environment(rest)
     elif program == "docker":
         check_docker(rest)
     else:
@@ -211,6 +218,14 @@ def lines_of_make(words: list[str]) -> list[str]:
     done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return [line for line in done.stdout.splitlines() if line.partition(" ")[0].endswith(f"/bin/{PROGRAM}")]
+
+
+def check_environment(words: list[str]) -> None:
+    """-m venv FOLDER && FOLDER/bin/pip install PACKAGE: one that an extra of this software takes as well."""
+    module, folder, then, pip, install, package = words[1], *words[2:]
+    assert (words[0], module, then, pip, install) == ("-m", "venv", "&&", f"{folder}/bin/pip", "install")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert any(re.match(rf"{package}\b", each) for taken in extras.values() for each in taken)
 
 
 def check_docker(words: list[str]) -> None:

@@ -25,17 +25,8 @@ from tests.support.places import ROOT
 
 PAGES = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md")) + tuple(sorted(ROOT.glob("docs/*.md")))
 PROGRAM = "mpc-tamper"
-FIRST_WORDS = (
-    PROGRAM,
-    "make",
-    "docker",
-    "dask",
-    "export",
-    "pip",
-    "git",
-    "pre-commit",
-    ".ci/run",
-)  # of a line of commands
+# Of a line of commands.
+FIRST_WORDS = (PROGRAM, "make", "docker", "dask", "python3.11", "export", "pip", "git", "pre-commit", ".ci/run")
 _ASSIGNMENT = re.compile(r"([A-Z_]+)=(\S+)")
 
 
