@@ -7,8 +7,10 @@ fails here, and so does a block in a language that this test does not know.
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,8 +25,21 @@ from typer.testing import Result
 import mpc_tamper as mt
 from mpc_tamper.datasets.npz import ARRAYS
 from mpc_tamper.engines.hosts import read_hosts
-from tests.support.examples import FIRST_WORDS, PAGES, PROGRAM, Block, Shell, blocks, commands, parse
+from tests.support.examples import (
+    FIRST_WORDS,
+    PAGES,
+    PROGRAM,
+    Block,
+    Shell,
+    blocks,
+    commands,
+    is_configuration,
+    parse,
+    parse_of_dask,
+    tables_of,
+)
 from tests.support.images import halves
+from tests.support.page import small_folder
 from tests.support.places import ROOT
 
 Invoke = Callable[..., Result]
@@ -59,6 +74,9 @@ RULES = (
     Rule("runs/poisoned", parsed="is one of docs/walk.md: cli/test_walk.py"),
     Rule("--hosts", parsed="needs three hosts: cli/test_three_hosts.py, cli/test_doctor_hosts.py, cli/test_party.py"),
     Rule("--engine mp-spdz", parsed="needs an MP-SPDZ: the tests that are marked mp_spdz"),
+    Rule("export mlflow", parsed="needs a server: report/export/test_mlflow_store.py"),
+    Rule("audit --rerun", parsed="needs a finding, of an MP-SPDZ: studies/test_audit.py"),
+    Rule("audit", add="--runs 24"),
     Rule("--clients", parsed="waits for clients: clients/test_contributing.py"),
     Rule("serve", parsed="waits for clients: cli/test_walk.py, cli/test_serve.py"),
     Rule("query", parsed="needs servers: cli/test_walk.py, cli/test_serve.py"),
@@ -82,6 +100,7 @@ RULES = (
     Rule("train --defence", add="--rows 200 --iterations 2", exit_codes=frozenset({0, 1})),
     Rule("train --data mnist_10 --classes", add="--rows 100 --iterations 1"),
     Rule("train --data mnist_10", add="--rows 200 --iterations 1"),
+    Rule("train --memory", add="--rows 40 --iterations 2"),
     Rule("train --run-dir", add="--rows 200 --iterations 2"),
     Rule("train", add="--iterations 2"),
     Rule("--data mnist_10 --tests", exit_codes=frozenset({0, 1})),
@@ -104,6 +123,8 @@ STANDS_FOR = {
     "NAME": "age",
     "IMAGE.png": "image.png",
     "FILE.npz": "my.npz",
+    "FILE.html": "page.html",
+    "RESULTS": "records",
     "--servers ...": "hosts",
     "--certificates ...": "certificates",
     "...": "--servers hosts --certificates certificates",
@@ -126,7 +147,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the files that examples speak of."""
     task = halves("my", side=8, rows=60, test_rows=40)
     arrays = {name: getattr(task, name) for name in ARRAYS}
-    for name in ("my", "own", "public", "mine", "task"):
+    for name in ("my", "own", "public", "mine", "task", "rows"):
         np.savez(tmp_path / f"{name}.npz", **arrays)
     for name in ("table", "a", "b", "c", "own", "mine"):
         rows = [f"{20 + i % 50 + 9 * (i % 2)},{i % 7},{('well', 'ill')[i % 2]}" for i in range(80)]
@@ -139,7 +160,13 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (tmp_path / "plan.txt").write_text(PLAN, encoding="utf-8")
     (tmp_path / "hosts").write_text(HOSTS_FILE, encoding="utf-8")
+    (tmp_path / "study.toml").write_text("[matrix]\ncorrupt-party = 2\n", encoding="utf-8")
     (tmp_path / "folder").mkdir()
+    (tmp_path / "results").mkdir()
+    record = small_folder(tmp_path / "results") / "leak-row.json"
+    kept = json.loads(record.read_text(encoding="utf-8")) | {"configuration": {"leak": {"row": {"corrupt-party": 1}}}}
+    record.write_text(json.dumps(kept), encoding="utf-8")
+    shutil.copytree(tmp_path / "results", tmp_path / "records")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -175,6 +202,10 @@ def run_line(line: str, shell: Shell, invoke: Invoke, where: str, printed: str |
     elif program == "make":
         for made in lines_of_make(rest):
             run_command(shlex.split(made)[1:], invoke, where, None)
+    elif program == "dask":
+        parse_of_dask(rest)
+    elif program == "python3.11":
+        check_environment(rest)
     elif program == "docker":
         check_docker(rest)
     else:
@@ -189,6 +220,14 @@ def lines_of_make(words: list[str]) -> list[str]:
     return [line for line in done.stdout.splitlines() if line.partition(" ")[0].endswith(f"/bin/{PROGRAM}")]
 
 
+def check_environment(words: list[str]) -> None:
+    """-m venv FOLDER && FOLDER/bin/pip install PACKAGE: one that an extra of this software takes as well."""
+    module, folder, then, pip, install, package = words[1], *words[2:]
+    assert (words[0], module, then, pip, install) == ("-m", "venv", "&&", f"{folder}/bin/pip", "install")
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert any(re.match(rf"{package}\b", each) for taken in extras.values() for each in taken)
+
+
 def check_docker(words: list[str]) -> None:
     """docker compose -f FILE run|up SERVICES: the file is there, and it has the services."""
     compose, option, file, action, *rest = words
@@ -200,6 +239,15 @@ def check_docker(words: list[str]) -> None:
 
 def check_plan(text: str, place: Path) -> None:
     assert len(mt.AdditiveErrorPlan.parse(text)) > 0
+
+
+def check_configuration(file: Path, invoke: Invoke) -> None:
+    """Each command takes its table, and runs with what is in it."""
+    for command, options in tables_of(file.read_text(encoding="utf-8")):
+        shown = invoke(*command, "--config", file, "--show-config")
+        assert shown.exit_code == 0, shown.stderr
+        ((_, found),) = tables_of(shown.stdout)
+        assert found | options == found
 
 
 def check_hosts(text: str, place: Path) -> None:
@@ -219,7 +267,10 @@ def run_block(block: Block, place: Path, shell: Shell, names: dict[str, object],
         exec(compile(block.text, str(block), "exec"), names)
     elif block.language == "toml":
         (place / "shown.toml").write_text(block.text, encoding="utf-8")
-        mt.read_schema(place / "shown.toml")
+        if is_configuration(block.text):
+            check_configuration(place / "shown.toml", invoke)
+        else:
+            mt.read_schema(place / "shown.toml")
     elif first in FORMATS:
         FORMATS[first](block.text, place)
     else:  # lines of an .mpc program that parse, and formulas and drawings

@@ -18,7 +18,7 @@ from tests.support.places import ROOT
 Invoke = Callable[..., Result]
 COMMANDS = (
     *(("matrix",), ("leak", "row"), ("leak", "reconstruct"), ("leak", "membership"), ("costs",), ("accuracy",)),
-    *(("pruning",), ("probe",), ("reproduce",), ("bench",), ("faults",)),
+    *(("pruning",), ("probe",), ("reproduce",), ("bench",), ("faults",), ("audit",)),
 )
 
 
@@ -81,7 +81,7 @@ def test_one_file_for_several_commands(invoke: Invoke, tmp_path: Path) -> None:
         ('config = "x"', "config: expected an option of leak row, got none; "),
         ("corrupt-party = 1\ncorrupt_party = 1", "corrupt_party: expected each option once, got it twice"),
         ("seed = 1\n[matrix]", "seed: expected options in tables or no tables, got both"),
-        ("[matrx]", "[matrx]: expected a table of a command, got none; use [accuracy], [bench], "),
+        ("[matrx]", "[matrx]: expected a table of a command, got none; use [accuracy], [audit], [bench], "),
         ("[leak.rows]", "[leak.rows]: expected a table of a command, got none; use "),
         ("a b", "expected a configuration in TOML, got none: "),
     ],

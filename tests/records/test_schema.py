@@ -93,7 +93,7 @@ def test_a_wrong_field_is_one_line_in_reading_and_in_writing(found: object, said
     path.write_text(json.dumps({"found": found}))
     with pytest.raises(DataError) as caught:
         OLD.read(path)
-    assert str(caught.value) == f"{path}: {said}; restore the file or run mpc-tamper thing again"
+    assert str(caught.value) == f"{path}: {said}; restore the file, or remove it and run mpc-tamper thing again"
 
 
 @pytest.mark.parametrize(

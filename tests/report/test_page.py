@@ -27,6 +27,7 @@ from tests.support.page import CELLS, HOSTILE, Element, cell, data_of, elements,
 from tests.support.places import ROOT
 
 RESULTS = ROOT / "results"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 MEGABYTE = 1 << 20
 NAMED = ("aria-labelledby", "aria-describedby", "for")
 ASKING = re.compile(
@@ -312,7 +313,8 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
 def test_the_introduction_is_that_of_the_readme() -> None:
     found = read_introduction()
     assert [command for command, _ in found.commands] == ["make reproduce", "make test"]
-    assert found.findings.count("<li>") == 6
+    (listed,) = re.findall(r"^## \w+ findings\n(.*?)^## ", README, flags=re.DOTALL | re.MULTILINE)
+    assert found.findings.count("<li>") == len(re.findall(r"^\d+\. ", listed, flags=re.MULTILINE)) > 0
     assert found.question.startswith("<p>Three servers train a model")
     assert "href" not in found.question + found.findings
 

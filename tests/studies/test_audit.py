@@ -139,12 +139,27 @@ def test_the_command_keeps_records_and_plays_findings_again(tmp_path: Path, monk
     again = CliRunner().invoke(app, ["audit", "--rerun", name, *options])
     assert again.exit_code == 0, again.output
     lines = (tmp_path / "audit.jsonl").read_text().splitlines()
-    assert len(lines) == 2
+    assert [json.loads(line)["schema"] for line in lines] == ["mpc-tamper/audit/1"] * 2
+    assert json.loads(lines[1])["configuration"] == {"audit": {"engine": "rep3", "runs": 24, "seed": 2}}
+    many = CliRunner().invoke(app, ["audit", "--config", str(tmp_path / "audit.jsonl"), "--show-config"])
+    assert f"got 2; choose one, as {tmp_path / 'audit.jsonl'}#1" in many.output.replace("\n", "")
+    second = CliRunner().invoke(app, ["audit", "--config", f"{tmp_path / 'audit.jsonl'}#2", "--show-config"])
+    assert "seed = 2" in second.output
     copied = tmp_path / "finding.json"
     copied.write_text(json.dumps(json.loads(lines[1])["findings"][0]))
     assert CliRunner().invoke(app, ["audit", "--rerun", str(copied), *options]).exit_code == 0
     assert "## Findings" in (tmp_path / "audit.md").read_text()
     assert (tmp_path / "audit.png").stat().st_size > 0
+
+
+def test_a_damaged_record_ends_the_command_before_its_work(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    path.write_text('{"engine": "rep3"}\n')
+    result = CliRunner().invoke(app, ["audit", "--runs", "24", "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    said = "line 1: expected a field protocol, got none; restore or remove this line"
+    assert said in " ".join(result.output.split())
+    assert path.read_text() == '{"engine": "rep3"}\n'
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mpc_tamper.core.errors import ParameterError
+from mpc_tamper.core.errors import DataError, ParameterError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.report.bench import bench_table
@@ -71,8 +71,13 @@ def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="expected at least 10 iterations"):
         bench.bench(REP3, tmp_path, iterations=3)
     (tmp_path / "bench.json").write_text("{")
-    with pytest.raises(ParameterError, match="expected the record of an earlier benchmark"):
+    with pytest.raises(DataError) as caught:
         bench.bench(REP3, tmp_path)
+    said = str(caught.value)
+    assert said.startswith(f"{tmp_path / 'bench.json'}: expected a record of mpc-tamper bench, got none: ")
+    assert said.endswith("; restore the file, or remove it and run mpc-tamper bench again")
+    assert "\n" not in said
+    assert (tmp_path / "bench.json").read_text() == "{"  # nothing of the user's is lost
 
 
 def test_one_party_alone_on_one_thread_and_on_two(small: None) -> None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import typer
 from markdown_it import MarkdownIt
@@ -22,7 +25,8 @@ from tests.support.places import ROOT
 
 PAGES = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md")) + tuple(sorted(ROOT.glob("docs/*.md")))
 PROGRAM = "mpc-tamper"
-FIRST_WORDS = (PROGRAM, "make", "docker", "export", "pip", "git", "pre-commit", ".ci/run")  # of a line of commands
+# Of a line of commands.
+FIRST_WORDS = (PROGRAM, "make", "docker", "dask", "python3.11", "export", "pip", "git", "pre-commit", ".ci/run")
 _ASSIGNMENT = re.compile(r"([A-Z_]+)=(\S+)")
 
 
@@ -111,7 +115,32 @@ class Shell:
 
 def parse(words: list[str]) -> None:
     """As the command line does before it runs the command. Raises click's UsageErrors for what it would not take."""
-    command, name = typer.main.get_command(app), PROGRAM
+    _parse(typer.main.get_command(app), PROGRAM, words)
+
+
+def parse_of_dask(words: list[str]) -> None:
+    """As Dask's own command line does; what follows `dask` is the name of an entry point."""
+    (found,) = entry_points(group="dask_cli", name=words[0])
+    _parse(found.load(), f"dask {words[0]}", words[1:])
+
+
+def is_configuration(text: str) -> bool:
+    """Whether a TOML file is one for --config, with a table for each command, and not the schema of a table."""
+    return set(tomllib.loads(text)) <= set(typer.main.get_command(app).commands)
+
+
+def tables_of(text: str) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The commands of a configuration, each with its options."""
+    waiting = [((), tomllib.loads(text), typer.main.get_command(app))]
+    while waiting:
+        path, table, command = waiting.pop()
+        if hasattr(command, "commands"):
+            waiting += [((*path, name), inner, command.commands[name]) for name, inner in table.items()]
+        else:
+            yield path, table
+
+
+def _parse(command: Any, name: str, words: list[str]) -> None:
     context = command.make_context(name, list(words), resilient_parsing=False)
     while hasattr(command, "commands"):
         rest = [*context._protected_args, *context.args]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mpc_tamper.cli import console
+from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.options import QuietOption
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.errors import DataError, EngineUnavailable, ParameterError
@@ -23,6 +25,7 @@ _RUNS = 2000
 FOUND = 1  # exit code where a wrong value was opened or accepted, or an honest run aborted
 
 
+@configured()
 def audit(
     engine: Annotated[EngineName, typer.Option("--engine", help="Whose protocols: rep3 or mp-spdz.")] = EngineName.REP3,
     protocol: Annotated[
@@ -44,22 +47,27 @@ def audit(
     ] = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
+    *,
+    configuration: Mapping[str, Any],
 ) -> None:
     """Put active protocols to the test: one party deviates at random, and the honest ones have to notice.
 
     Writes audit.jsonl, audit.md and audit.png. The exit code is 1 if a wrong value was opened or an honest run
     aborted; the program and the plan are made as small as they go, printed and kept.
     """
+    from mpc_tamper.core.files import exists
     from mpc_tamper.engines.registry import get_engine
-    from mpc_tamper.report.audit import AUDIT_LINES, AUDIT_MARKDOWN, AUDIT_PNG, write_report
+    from mpc_tamper.report.audit import AUDIT_LINES, AUDIT_MARKDOWN, AUDIT_PNG, read_audits, write_report
 
     if rerun is not None:
         _rerun(rerun, out)
         return
     chosen = get_engine(engine)
+    if exists(out / AUDIT_LINES):
+        read_audits(out / AUDIT_LINES)  # a damaged one would end the command after its work
     with shown(quiet=quiet) as progress:
         tallies = [
-            _one(chosen, each, out, runs or (None if time else _RUNS), time, seed, progress)
+            _one(chosen, each, out, runs or (None if time else _RUNS), time, seed, configuration, progress)
             for each in _protocols(chosen, protocol)
         ]
     write_report(out)
@@ -77,17 +85,21 @@ def _one(
     runs: int | None,
     minutes: float | None,
     seed: int,
+    configuration: Mapping[str, Any],
     progress: Progress,
 ) -> Tally:
     from mpc_tamper.core.json_lines import appending
+    from mpc_tamper.records.audits import AUDIT
     from mpc_tamper.report.audit import AUDIT_LINES
     from mpc_tamper.studies.audit.campaign import audit as play
     from mpc_tamper.studies.environment import environment
 
     seconds = None if minutes is None else 60 * minutes
     tally = play(engine, protocol, seed=seed, runs=runs, seconds=seconds, progress=progress)
-    with appending(out / AUDIT_LINES) as lines:
-        lines.append({**tally.record(), "environment": environment()})
+    record = {**tally.record(), "configuration": configuration, "environment": environment()}
+    path = out / AUDIT_LINES
+    with appending(path) as lines:
+        lines.append(AUDIT.stamped(record, path))
     _tell(tally)
     return tally
 
@@ -157,19 +169,15 @@ def _rerun(what: str, out: Path) -> None:
 
 
 def _finding_in_file(path: Path) -> dict[str, Any]:
-    import json
+    from mpc_tamper.records.audits import FINDING
 
-    try:
-        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return record if {"engine", "protocol", "program"} <= record.keys() else record["findings"][0]
-    except (OSError, ValueError, LookupError, AttributeError) as exc:
-        raise DataError(f"{path}: expected a finding as audit.jsonl holds it, as JSON: {exc}") from exc
+    return FINDING.read(path)
 
 
 def _finding_of(name: str, path: Path) -> dict[str, Any]:
-    from mpc_tamper.core.json_lines import read_lines
+    from mpc_tamper.report.audit import read_audits
 
-    kept = [f for r in read_lines(path).records for f in r["findings"]]
+    kept = [f for r in read_audits(path) for f in r["findings"]]
     found = [finding for finding in kept if finding["id"] == name]
     if not found:
         known = ", ".join(finding["id"] for finding in kept) or "none"

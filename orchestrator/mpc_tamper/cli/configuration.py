@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from types import NoneType
@@ -221,7 +221,8 @@ def _header(path: tuple[str, ...]) -> str:
 
 
 def _read(file: Path) -> Mapping[str, Any]:
-    """Of TOML, or the configuration of a record; of a record of many, that with the id behind the name and a #."""
+    """Of TOML, or the configuration of a record; of a record of many, the one that a # and its id behind the
+    name stand for."""
     import tomllib
 
     from mpc_tamper.core.files import read_text_file
@@ -236,14 +237,19 @@ def _read(file: Path) -> Mapping[str, Any]:
             raise UsageError(f"{file}: expected a configuration in TOML, got none: {exc}; correct it") from exc
     record = read_record(path)
     lines = record if isinstance(record, list) else [record]
-    found = {
-        str(line[CONFIGURATION]): line.get("options", line[CONFIGURATION])
-        for line in lines
-        if line.get(CONFIGURATION) is not None and line.get("kind") != "cell"
-    }
+    found = dict(_configurations(lines))
     wanted = [options for each, options in found.items() if identity in ("", each)]
-    if len(wanted) != 1:
+    if not wanted or any(options != wanted[0] for options in wanted):
         got = "none" if not found else f"{len(found)}; choose one, as {path}{_ID}{next(iter(found))}"
         raise UsageError(f"{file}: expected a record with the configuration of one run, got {got}")
-    options: Mapping[str, Any] = wanted[0]
-    return options
+    return wanted[0]
+
+
+def _configurations(lines: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each with its id, or, where a line holds the options themselves, with the number of the line."""
+    for number, line in enumerate(lines, start=1):
+        value = line.get(CONFIGURATION)
+        if isinstance(value, Mapping):
+            yield str(number), value
+        elif value is not None and line.get("kind") != "cell":
+            yield value, line["options"]

@@ -105,4 +105,5 @@ MATRIX = Schema(
     "mpc-tamper matrix",
     ("matrix*.jsonl",),
     (StudyLine | EnvironmentLine | ConfigurationLine | CellLine,),
+    advice="restore or remove this line",
 )

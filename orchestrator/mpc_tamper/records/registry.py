@@ -13,6 +13,7 @@ from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import read_text_file
 from mpc_tamper.core.finite_json import parsed
 from mpc_tamper.core.json_lines import read_lines
+from mpc_tamper.records.audits import AUDIT, FINDING
 from mpc_tamper.records.costs import COSTS, COUNTS
 from mpc_tamper.records.folders import DATA, INVITATION, MODEL, SERVICE
 from mpc_tamper.records.leaks import LEAK_MEMBERSHIP, LEAK_RECONSTRUCT, LEAK_ROW, PROBING
@@ -29,7 +30,7 @@ SCHEMAS: Mapping[str, Schema] = MappingProxyType(
         schema.name: schema
         for schema in (
             *(TABLE_1, NETWORK_TABLE_1, FIGURE, NETWORK_FIGURE, MATRIX, COSTS, COUNTS, BENCH, ACCURACY, PRUNING),
-            *(LEAK_ROW, LEAK_RECONSTRUCT, LEAK_MEMBERSHIP, PROBING, CAMPAIGN, FAULT),
+            *(LEAK_ROW, LEAK_RECONSTRUCT, LEAK_MEMBERSHIP, PROBING, CAMPAIGN, FAULT, AUDIT, FINDING),
             *(TRAINING, DEFENDED_TRAINING, NAMED_ATTACK, OPENING, VERIFICATION, RUN, RESULT),
             *(MODEL, DATA, SERVICE, INVITATION),
         )

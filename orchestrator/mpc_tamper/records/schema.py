@@ -129,7 +129,7 @@ class Schema:
 
     @property
     def _advice(self) -> str:
-        return self.advice or f"restore the file or run {self.written_by} again"
+        return self.advice or f"restore the file, or remove it and run {self.written_by} again"
 
     def _check_shape(self, record: dict[str, Any], where: str | Path, advice: str) -> None:
         version = self._version_of(record, where, advice)

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mpc_tamper.core.errors import DataError
 from mpc_tamper.core.files import write_atomically
 from mpc_tamper.core.json_lines import read_lines
+from mpc_tamper.records.audits import AUDIT
 from mpc_tamper.report.audit_figure import draw
 from mpc_tamper.report.tables import environment_line
 
@@ -70,14 +70,19 @@ def protocols(records: Sequence[Record]) -> list[Protocol]:
     return [Protocol(groups[key]) for key in ordered]
 
 
+def read_audits(path: Path) -> list[dict[str, Any]]:
+    """The records of audit.jsonl, but for a last line that was cut short. Raises DataError for a damaged one."""
+    lines = enumerate(read_lines(path).records, start=1)
+    return [AUDIT.check(record, f"{path}: line {number}") for number, record in lines]
+
+
 def write_report(folder: Path) -> None:
     """Read audit.jsonl of a folder; write audit.md and audit.png beside it."""
-    records = read_lines(folder / AUDIT_LINES).records
-    try:
+    path = folder / AUDIT_LINES
+    records = read_audits(path)
+    with AUDIT.fitting(path):
         found = protocols(records)
         text, picture = tables(found, records), draw(found)
-    except (KeyError, TypeError, ValueError, IndexError) as exc:
-        raise DataError(f"{folder}: expected the records of audits, got one without {exc}. Run them again") from exc
     write_atomically(folder / AUDIT_MARKDOWN, text, public=True)
     write_atomically(folder / AUDIT_PNG, picture, public=True)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mpc_tamper.core.files import exists, read_text_file
-from mpc_tamper.core.json_lines import read_lines
 from mpc_tamper.report import accuracy, bench, leak_membership, leak_reconstruct, leak_row, networks, probing, pruning
+from mpc_tamper.report.audit import AUDIT_LINES, AUDIT_MARKDOWN, read_audits
 from mpc_tamper.report.leaks import leaks_table
 from mpc_tamper.report.page import figures
 from mpc_tamper.report.page.figures import Strip
@@ -18,7 +18,6 @@ from mpc_tamper.report.page.records import Missing, Record, read_json, told_of
 from mpc_tamper.report.table1 import CIFAR10_FILES, FIGURE_2_JSON, FIGURE_JSON, TABLE_JSON
 from mpc_tamper.report.tables import markdown_table
 
-AUDIT_LINES, AUDIT_MARKDOWN = "audit.jsonl", "audit.md"
 _REPRODUCE, _NETWORKS = "make reproduce", 'make reproduce ARGS="--model mlp"'
 _ROWS = {"row": "Each chosen row, and what was read of it", "defence": "Against defences"}
 
@@ -166,10 +165,11 @@ def leaks(folder: Path) -> list[Block]:
 
 def speed(folder: Path) -> list[Block]:
     captions = {
-        "per iteration": "One training step",
-        "step": "Where a step spends its time",
-        "rows": "How a step grows with rows and columns",
-        "neurons": "Training of networks",
+        "seconds": "Steps and whole trainings, by engine and protocol",
+        "step of the SVM, rep3 ring": "Where a step of the SVM spends its time",
+        "twice as many": "What twice as much of each size costs",
+        "one party's own work, alone in a process": "One party's own work on one thread and on two",
+        "product modulo 2^64, one thread": "Products of matrices against the limits of the processor",
         "start-up": "Commands, from start to end",
     }
     return [_block(folder, bench.BENCH_JSON, "make bench", bench.bench_table, captions)]
@@ -184,7 +184,7 @@ def audit(folder: Path) -> list[Block]:
     """Of audit.md, which the audit makes of audit.jsonl. Raises DataError where a line of the latter is damaged."""
     path, command = folder / AUDIT_MARKDOWN, "mpc-tamper audit"
     if exists(folder / AUDIT_LINES):
-        read_lines(folder / AUDIT_LINES)
+        read_audits(folder / AUDIT_LINES)
     if not exists(path):
         return [Block("", missing=Missing(AUDIT_MARKDOWN, command))]
     text = read_text_file(path, "the report of an audit")
