@@ -113,6 +113,11 @@ def test_a_killed_party_comes_before_what_the_others_say() -> None:
     assert (cause.party, str(cause)) == (0, "party 0 was killed by SIGKILL; no result was written")
 
 
+def test_a_party_that_crashed_when_the_corrupt_one_ended_is_no_cause() -> None:
+    ends = [end("steps", 0, -signal.SIGSEGV), end("unmet_error", 1), end("steps", 2, 0)]
+    assert type(first_cause(ends)) is PlanError
+
+
 def test_parties_that_we_stopped_are_no_cause() -> None:
     ends = [end("steps", 0, -signal.SIGKILL, stopped_by_us=True), end("unmet_error", 1), end("steps", 2, 0)]
     assert type(first_cause(ends)) is PlanError

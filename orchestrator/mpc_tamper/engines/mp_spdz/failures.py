@@ -53,7 +53,7 @@ def first_cause(ends: Sequence[PartyEnd]) -> TamperError:
 
 
 class _Explained:
-    """rank: 0 for a killed process, then causes, then anything else, and last what a party says about another."""
+    """rank: first a plan that met no output, 0 for a killed process, then causes, then anything else, and last what a party says about another."""
 
     def __init__(self, end: PartyEnd) -> None:
         words = end.transcript.last_words()
@@ -68,7 +68,8 @@ class _Explained:
         for rank, (pattern, kind, advice) in enumerate(_CAUSES, start=1):
             if pattern.search(said):
                 message = f"party {end.party_id}: {advice}. Its last words: {words}"
-                self.rank = rank
+                # A party that dies when the corrupt one has ended, which may be by SIGSEGV, is no cause.
+                self.rank = -1 if kind is PlanError else rank
                 self.error = kind(message, end.party_id) if issubclass(kind, PartyError) else kind(message)
                 return
         other = _OTHER.search(words)
