@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -222,8 +223,8 @@ def lines_of_make(words: list[str]) -> list[str]:
 
 def check_environment(words: list[str]) -> None:
     """-m venv FOLDER && FOLDER/bin/pip install PACKAGE: one that an extra of this software takes as well."""
-    module, folder, then, pip, install, package = words[1], *words[2:]
-    assert (words[0], module, then, pip, install) == ("-m", "venv", "&&", f"{folder}/bin/pip", "install")
+    *before, package = words
+    assert before == ["-m", "venv", words[2], "&&", f"{words[2]}/bin/pip", "install"]
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
     assert any(re.match(rf"{package}\b", each) for taken in extras.values() for each in taken)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mpc_tamper.core.errors import DataError, ParameterError
 from mpc_tamper.datasets import Task
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.report.bench import bench_table
+from mpc_tamper.report.page.sections import speed
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies import bench, bench_networks, bench_products, bench_scaling, bench_spu, bench_svm, bench_threads
 
@@ -117,6 +119,23 @@ def test_twice_as_much_of_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
         before, after = each["sizes"]
         assert after == {**before, each["what"]: 2 * before[each["what"]]}
     assert "| network: neurons | 3 | 6 |" in bench_table({"scaling": found, "environment": _environment()})
+
+
+def test_every_table_has_a_caption_on_the_page(small: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also tables of parts that the committed record has not."""
+    monkeypatch.setattr(bench_products, "_SECONDS", 1e-4)
+    monkeypatch.setattr(bench_products, "products", lambda: [bench_products.Product("a", 5, 4, 1, "int16", False)])
+    parts = {
+        "threads": bench_threads.bench_threads(REP3, repetitions=2),
+        "products": bench_products.bench_products(repetitions=3),
+    }
+    record = json.loads(COMMITTED.read_text()) | parts
+    (tmp_path / "bench.json").write_text(json.dumps(record))
+    (block,) = speed(tmp_path)
+    captions = [re.search("<caption>(.*?)</caption>", each.html) for each in block.pieces if each.kind == "table"]
+    assert len(captions) == bench_table(record).count("\n|---")
+    assert all(found is not None and found[1] for found in captions)
+    assert len({found[1] for found in captions if found}) == len(captions)
 
 
 def test_where_spu_is_missing_the_record_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
