@@ -53,7 +53,7 @@ def first_cause(ends: Sequence[PartyEnd]) -> TamperError:
 
 
 class _Explained:
-    """rank: first a plan that met no output, 0 for a killed process, then causes, then anything else, and last what a party says about another."""
+    """rank: a plan that met no output, a killed process (0), other causes, anything else, what is said of another."""
 
     def __init__(self, end: PartyEnd) -> None:
         words = end.transcript.last_words()
