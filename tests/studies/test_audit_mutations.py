@@ -135,7 +135,6 @@ SEEDS = {
     "and gates are not recorded": 5,
     "majorities are not recorded": 11,
     "conversions are not recorded": 2,
-    "only the first batch is proved": 3,
     "openings are not compared": 4,
     "failures are not final": 3,
 }
