@@ -128,12 +128,11 @@ def nothing_is_proved_before_an_opening(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Active, "finish", lambda self: None if self._record.empty else prove(self))
 
 
-# With which few programs are enough.
+# With which few programs are enough; what protocols draw may hide an error, so that it takes some more at times.
 SEEDS = {
     "only the first batch is proved": 2,
     "matrix products are not recorded": 3,
     "and gates are not recorded": 5,
-    "majorities are not recorded": 11,
     "conversions are not recorded": 2,
     "openings are not compared": 4,
     "failures are not final": 3,
@@ -146,7 +145,7 @@ def test_the_audit_finds_the_mutation(name: str, monkeypatch: pytest.MonkeyPatch
     MUTATIONS[name](monkeypatch)
     engine = get_engine(EngineName.REP3)
     (protocol,) = engine.audited_protocols()
-    tally = audit(engine, protocol, seed=SEEDS.get(name, 1), runs=100, shrinks=False)
+    tally = audit(engine, protocol, seed=SEEDS.get(name, 1), runs=500, shrinks=False)
     assert [finding.verdict for finding in tally.findings] == [SECRET_UNTIL_PROVED.get(name, Verdict.ACCEPTED)]
 
 
