@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +19,14 @@ from mpc_tamper.studies.sweeps.files import ResultFiles
 from mpc_tamper.studies.sweeps.schedulers import Cluster, Processes, Scheduler, Serial, scheduler
 from mpc_tamper.studies.sweeps.sweep import Job, sweep
 from tests.support.places import ROOT
-from tests.support.processes import descendants, existing, wait_for
+from tests.support.processes import descendants, existing, started, wait_for
 from tests.support.sweeps import FAILING, cluster, die, die_once, square, squared
 
 SIXTEEN = list(range(16))
 ENDED = """
 import sys
 from pathlib import Path
+sys.path[:0] = sys.argv[2:]
 from mpc_tamper.core.progress import silent
 from mpc_tamper.studies.sweeps.schedulers import Processes
 from tests.support.sweeps import wait_for_ever
@@ -110,15 +110,12 @@ def test_a_job_whose_worker_was_killed_is_run_again(tmp_path: Path) -> None:
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path, number: signal.Signals) -> None:
     script = tmp_path / "sweep.py"
     script.write_text(ENDED, encoding="utf-8")
-    environment = {"PYTHONPATH": f"{ROOT / 'orchestrator'}:{ROOT}", "PATH": "/usr/bin:/bin"}
-    with subprocess.Popen(
-        [sys.executable, script, tmp_path], env=environment, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with started([sys.executable, script, tmp_path, ROOT / "orchestrator", ROOT]) as process:
         wait_for(lambda: len(list(tmp_path.glob("pid-*"))) == 2)
         workers = descendants(process.pid)
         process.send_signal(number)
-        process.wait()
-    wait_for(lambda: existing().isdisjoint(workers))
+        process.communicate()
+        wait_for(lambda: existing().isdisjoint(workers))
 
 
 def _jobs(numbers: list[int]) -> list[Job]:

@@ -19,7 +19,7 @@ from mpc_tamper.cli.options import (
     TimeoutOption,
     corruption,
 )
-from mpc_tamper.cli.places import CONNECT_SECONDS, MemoryOption, keys_beside, this_host, within
+from mpc_tamper.cli.places import CONNECT_SECONDS, MemoryOption, keys_beside, local_engine, this_host
 from mpc_tamper.cli.program import (
     ProgramArgument,
     finish_folder,
@@ -159,7 +159,7 @@ def party(
             clients=client_access(args or (), budget),
         )
         count_run(spec, [party], max_verdicts, insecure_passive=insecure_passive)
-        result = within(get_engine(engine), memory).on_threads(threads).run_party(spec, host)
+        result = local_engine(engine, memory=memory, threads=threads).run_party(spec, host)
         cost.print_result(result, engine, None, as_json=as_json, quiet=quiet)
         if quiet and run_dir is None and not as_json:
             finish_folder(folder)

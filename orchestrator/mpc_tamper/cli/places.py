@@ -120,20 +120,19 @@ class PlaceOptions:
     def engine(self, name: EngineName, *, quiet: bool = False) -> Engine:
         """The engine of this name, at these places. Raises UsageErrors for what is wrong on this host."""
         from mpc_tamper.engines.hosted import HostedEngine
-        from mpc_tamper.engines.registry import get_engine
 
         if self.hosts is None:
             for option in ("party", "keys", "listen"):
                 if getattr(self, option) is not None:
                     raise UsageError(f"expected --hosts FILE with --{option}, got none; say where the parties listen")
-            return within(networked(get_engine(name), self.network), self.memory).on_threads(self.threads)
+            return local_engine(name, network=self.network, memory=self.memory, threads=self.threads)
         if self.network is not None:
             raise UsageError(
                 "expected --network without --hosts, got both: three hosts have a network of their own; leave one out"
             )
         if self.party is None:
             raise UsageError("expected --party 0, 1 or 2 with --hosts, got none; say which of the three this host is")
-        engine = within(get_engine(name), self.memory).on_threads(self.threads)
+        engine = local_engine(name, memory=self.memory, threads=self.threads)
         keys = keys_beside(self.hosts) if self.keys is None else self.keys
         host = this_host(
             self.party,
@@ -147,20 +146,22 @@ class PlaceOptions:
         return HostedEngine(engine, host)
 
 
-def networked(engine: Engine, network: str | None) -> Engine:
-    """The engine, with a network between its parties where one is asked for.
+def local_engine(
+    name: EngineName, *, network: str | None = None, memory: str | None = None, threads: int | None = None
+) -> Engine:
+    """The engine of this name, with a network between its parties, a budget of memory and threads of each party where
+    they are asked for.
 
-    Raises EngineUnavailable where there are no parties.
+    Raises EngineUnavailable for what the engine lacks, ParameterError for a network or a size that is none.
     """
-    return engine if network is None else engine.over(read_network(network))
+    from mpc_tamper.engines.registry import get_engine
 
-
-def within(engine: Engine, memory: str | None) -> Engine:
-    """The engine, with a budget of memory where one is asked for.
-
-    Raises EngineUnavailable where it keeps to none, ParameterError for what is no size.
-    """
-    return engine if memory is None else engine.within(read_size(memory))
+    engine = get_engine(name)
+    if network is not None:
+        engine = engine.over(read_network(network))
+    if memory is not None:
+        engine = engine.within(read_size(memory))
+    return engine.on_threads(threads)
 
 
 def late(engine: Engine, hours: float) -> Engine:

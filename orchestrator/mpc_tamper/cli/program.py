@@ -33,8 +33,7 @@ from mpc_tamper.cli.places import (
     NetworkOption,
     SimulatedHoursOption,
     late,
-    networked,
-    within,
+    local_engine,
 )
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, TamperError, UsageError
@@ -93,11 +92,10 @@ def run(
     """Run a program with three parties. Its output goes to standard output and its cost to standard error."""
     from mpc_tamper.cli import run_table as cost
     from mpc_tamper.clients.serve import client_access
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.workflows.verdicts import count_run
 
     program = found_program(program)
-    runs_on = late(within(networked(get_engine(engine), network), memory).on_threads(threads), simulated_hours)
+    runs_on = late(local_engine(engine, network=network, memory=memory, threads=threads), simulated_hours)
     with run_folder(run_dir, program.stem) as folder, lines_first(as_json=as_json):
         spec = RunSpec(
             program=program,

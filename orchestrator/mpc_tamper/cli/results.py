@@ -13,7 +13,7 @@ from mpc_tamper.cli import console
 from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.model_options import ModelOption
 from mpc_tamper.cli.options import EngineOption, QuietOption, ThreadsOption
-from mpc_tamper.cli.places import NetworkOption, networked
+from mpc_tamper.cli.places import NetworkOption, local_engine
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.models.registry import DEFAULT
@@ -52,11 +52,10 @@ def reproduce(
 
     With --model mlp: a Table 1 of networks (table1-mlp.json, .csv, .md) and a picture of the planted neuron.
     """
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.table1 import CIFAR10_FILES, FILES, TABLE_MARKDOWN
     from mpc_tamper.studies import table1
 
-    runs_on = networked(get_engine(engine), network).on_threads(threads)
+    runs_on = local_engine(engine, network=network, threads=threads)
     if model != DEFAULT:
         _networks(model, runs_on, out, corrupt_party, cifar10, configuration, quiet=quiet)
         return
@@ -129,7 +128,7 @@ def bench(
 
     with shown(quiet=quiet) as progress:
         experiment.bench(
-            get_engine(EngineName.REP3).on_threads(threads),
+            local_engine(EngineName.REP3, threads=threads),
             out,
             reference=get_engine(EngineName.MP_SPDZ) if MP_SPDZ_HOME in os.environ else None,
             iterations=experiment.ITERATIONS if iterations is None else iterations,

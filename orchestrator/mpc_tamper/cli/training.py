@@ -41,8 +41,7 @@ from mpc_tamper.cli.places import (
     PlaceOptions,
     SimulatedHoursOption,
     late,
-    networked,
-    within,
+    local_engine,
 )
 from mpc_tamper.cli.program import run_folder
 from mpc_tamper.cli.tested import say_tested, tested
@@ -270,7 +269,6 @@ def attack(
 
     With a NAME, run this attack of the registry, against a --defence if one is named.
     """
-    from mpc_tamper.engines.registry import get_engine
 
     if listed:
         list_attacks()
@@ -281,7 +279,7 @@ def attack(
                 f"expected attack {name} without --pixel, --patch, --feature, --target, --amplitude and --strength, "
                 "got one of them; an attack that has a name chooses them itself"
             )
-        engine = within(networked(get_engine(options.engine), network), memory).on_threads(threads)
+        engine = local_engine(options.engine, network=network, memory=memory, threads=threads)
         run_named(options, engine, name, defence, threshold, corrupt_party)
         return
     if defence is not None or threshold is not None:
@@ -290,7 +288,7 @@ def attack(
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.runs.corruption import Corruption
 
-    engine = within(networked(get_engine(options.engine), network), memory).on_threads(threads)
+    engine = local_engine(options.engine, network=network, memory=memory, threads=threads)
     task = options.task()
     parameters, model = options.parameters(), get_model(options.model)
     if task.is_table:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
@@ -199,15 +199,19 @@ class Engine(ABC):
         """Run it, all three parties in this process, to run one of them again by itself."""
         raise self._lacks("parties that run by themselves", "rep3")
 
+    def _with(self, **attributes: object) -> Self:
+        """A copy with these attributes; this one stays as it is."""
+        engine = copy.copy(self)
+        vars(engine).update(attributes)
+        return engine
+
     def on_threads(self, threads: int | None) -> Engine:
         """The same engine, whose parties compute on so many threads each; see RunSpec.threads for None."""
         if threads is None:
             return self
         if not self.capabilities.threads:
             raise self._lacks("parties on several threads", "rep3")
-        engine = copy.copy(self)
-        engine.threads = threads
-        return engine
+        return self._with(threads=threads)
 
     def with_threads(self, spec: RunSpec, otherwise: int) -> RunSpec:
         """The specification with a number of threads: its own, the engine's, or else this one."""
@@ -219,9 +223,7 @@ class Engine(ABC):
             raise self._lacks("a budget of memory", "rep3 or clear")
         if memory < LEAST_BYTES:
             raise ParameterError(f"expected at least {LEAST_BYTES:,} bytes of memory for a party, got {memory:,}")
-        engine = copy.copy(self)
-        engine.memory = memory
-        return engine
+        return self._with(memory=memory)
 
     def after(self, hours: float) -> Engine:
         """The same engine, whose runs begin with all counters as after so many hours, to see what a long run meets."""

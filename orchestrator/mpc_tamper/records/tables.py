@@ -83,8 +83,8 @@ class Models(msgspec.Struct, kw_only=True):
     poisoned: Model
 
 
-class Figure(StudyRecord, kw_only=True):
-    """Both models' weights, and an image that only the trigger turns into the target."""
+class Pictured(StudyRecord, kw_only=True):
+    """An image, by its number among the test images, that only the trigger turns into the target."""
 
     dataset: str
     image_shape: list[int]
@@ -92,6 +92,11 @@ class Figure(StudyRecord, kw_only=True):
     test_image: int
     trigger_pixels: list[int]
     images: WithAndWithout
+
+
+class Figure(Pictured, kw_only=True):
+    """Beside the image both models' weights."""
+
     models: Models
 
 
@@ -109,14 +114,8 @@ class Found(msgspec.Struct, kw_only=True):
     with_trigger: int
 
 
-class NetworkFigure(StudyRecord, kw_only=True):
-    dataset: str
-    image_shape: list[int]
-    classes: list[str]
-    trigger_pixels: list[int]
+class NetworkFigure(Pictured, kw_only=True):
     neurons: Neurons
-    test_image: int
-    images: WithAndWithout
     found: Found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import os
 import signal
 import socket
@@ -114,14 +113,10 @@ class Rep3Engine(Engine):
         return connect(addresses, credentials, timeout_seconds=timeout_seconds)
 
     def seeded(self, insecure_fixed_seed: int) -> Rep3Engine:
-        engine = copy.copy(self)
-        engine._insecure_fixed_seed = insecure_fixed_seed
-        return engine
+        return self._with(_insecure_fixed_seed=insecure_fixed_seed)
 
     def routed(self, route: Route) -> Rep3Engine:
-        engine = copy.copy(self)
-        engine._route = route
-        return engine
+        return self._with(_route=route)
 
     def alone(self, spec: RunSpec, party_id: int) -> PartyAlone:
         from mpc_tamper.engines.rep3.alone import Rep3Alone
@@ -140,9 +135,7 @@ class Rep3Engine(Engine):
         yield Rep3Tampering(self, program, inputs, folder)
 
     def after(self, hours: float) -> Rep3Engine:
-        engine = copy.copy(self)
-        engine.simulated_hours = hours
-        return engine
+        return self._with(simulated_hours=hours)
 
     def gate_flips(self) -> GateFlips:
         from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips

@@ -27,10 +27,8 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.records.leaks import LEAK_MEMBERSHIP
-from mpc_tamper.report.leak_membership import LEAK_MEMBERSHIP_JSON, write_leak_membership
-from mpc_tamper.report.leaks import write_leaks
+from mpc_tamper.report.leak_membership import write_leak_membership
 from mpc_tamper.scenarios.scenario import Scenario
-from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.leaks.canaries import Canaries
 from mpc_tamper.studies.leaks.memory import least_useful
 from mpc_tamper.studies.leaks.network import (
@@ -46,11 +44,10 @@ from mpc_tamper.studies.leaks.network import (
     rehearsed,
     row_of_table,
 )
-from mpc_tamper.studies.sweeps.files import ResultFiles
-from mpc_tamper.studies.sweeps.schedulers import Scheduler, Serial
-from mpc_tamper.studies.sweeps.sweep import Job, sweep
+from mpc_tamper.studies.leaks.network_record import swept_record
+from mpc_tamper.studies.sweeps.schedulers import Scheduler
+from mpc_tamper.studies.sweeps.sweep import Job
 
-NAME = "leak-membership"
 COUNT = 50  # members, and others
 PARAMETERS = MlpParameters(hidden=32 + 2 * COUNT)
 PLAIN = "canaries"
@@ -90,29 +87,17 @@ def ask_membership(
     layers = rehearsed(sides, parameters)
     leak = NetworkLeak(sides, parameters, engine, corrupt_party, layers, count, seed)
     groups = [None, *leak.groups((NONE, *defences))]
-    about = leak.facts() | {"leak": NAME}
-    with sweep(
-        ResultFiles.beside(out, NAME),
-        scheduler or Serial(),
-        _measure,
+    return swept_record(
         leak,
-        [Job(about | {"defences": None if group is None else list(group)}, group) for group in groups],
-        progress,
-    ) as (honest, plain, *others):
-        table = [row for result in (plain, *others) for row in result["table"]]
-        record = leak.facts() | {
-            "honest_accuracy": honest["accuracy"],
-            "accuracy": table[0]["accuracy"],
-            "errors": plain["errors"],
-            "found": plain["found"],
-            "defences": table,
-            "configuration": configuration,
-            "environment": environment(),
-        }
-        record = LEAK_MEMBERSHIP.write(out / LEAK_MEMBERSHIP_JSON, record)
-        write_leak_membership(out)
-        write_leaks(out)
-    return record
+        out,
+        LEAK_MEMBERSHIP,
+        _measure,
+        [Job({"defences": None if group is None else list(group)}, group) for group in groups],
+        write_leak_membership,
+        scheduler=scheduler,
+        configuration=configuration,
+        progress=progress,
+    )
 
 
 def _measure(leak: NetworkLeak, group: tuple[str, ...] | None, progress: Progress) -> dict[str, Any]:

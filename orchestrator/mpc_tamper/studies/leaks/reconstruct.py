@@ -26,10 +26,8 @@ from mpc_tamper.engines.base import Engine
 from mpc_tamper.models.mlp.errors import MlpErrors
 from mpc_tamper.models.mlp.parameters import MlpParameters
 from mpc_tamper.records.leaks import LEAK_RECONSTRUCT
-from mpc_tamper.report.leak_reconstruct import LEAK_RECONSTRUCT_JSON, write_leak_reconstruct
-from mpc_tamper.report.leaks import write_leaks
+from mpc_tamper.report.leak_reconstruct import write_leak_reconstruct
 from mpc_tamper.scenarios.scenario import Scenario
-from mpc_tamper.studies.environment import environment
 from mpc_tamper.studies.leaks.memory import Memory, MemoryNeurons, least_useful, longest
 from mpc_tamper.studies.leaks.network import (
     DATASET,
@@ -44,11 +42,10 @@ from mpc_tamper.studies.leaks.network import (
     rehearsed,
     row_of_table,
 )
-from mpc_tamper.studies.sweeps.files import ResultFiles
-from mpc_tamper.studies.sweeps.schedulers import Scheduler, Serial
-from mpc_tamper.studies.sweeps.sweep import Job, sweep
+from mpc_tamper.studies.leaks.network_record import swept_record
+from mpc_tamper.studies.sweeps.schedulers import Scheduler
+from mpc_tamper.studies.sweeps.sweep import Job
 
-NAME = "leak-reconstruct"
 PARAMETERS = MlpParameters(hidden=64)
 COUNT = 32  # rows that are read
 ADVERSARIES = MappingProxyType(
@@ -103,30 +100,18 @@ def reconstruct_rows(
     leak = NetworkLeak(sides, parameters, engine, corrupt_party, layers, count, seed)
     groups = leak.groups((NONE, *defences))
     attacks = [None, *(attack for group in groups for attack in _attacks(group))]
-    about = leak.facts() | {"leak": NAME}
-    with sweep(
-        ResultFiles.beside(out, NAME),
-        scheduler or Serial(),
-        _measure,
+    return swept_record(
         leak,
-        [Job(about | {"attack": None if attack is None else asdict(attack)}, attack) for attack in attacks],
-        progress,
-    ) as (honest, plain, *others):
-        table = [row for result in (plain, *others) for row in result["table"]]
-        record = leak.facts() | {
-            "image_shape": list(sides.task.image_shape),
-            "honest_accuracy": honest["accuracy"],
-            "accuracy": table[0]["accuracy"],
-            "errors": plain["errors"],
-            "found": plain["found"],
-            "defences": table,
-            "configuration": configuration,
-            "environment": environment(),
-        }
-        record = LEAK_RECONSTRUCT.write(out / LEAK_RECONSTRUCT_JSON, record)
-        write_leak_reconstruct(out)
-        write_leaks(out)
-    return record
+        out,
+        LEAK_RECONSTRUCT,
+        _measure,
+        [Job({"attack": None if attack is None else asdict(attack)}, attack) for attack in attacks],
+        write_leak_reconstruct,
+        scheduler=scheduler,
+        configuration=configuration,
+        progress=progress,
+        more={"image_shape": list(sides.task.image_shape)},
+    )
 
 
 def _attacks(group: tuple[str, ...]) -> list[_Attack]:

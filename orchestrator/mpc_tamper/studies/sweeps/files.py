@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from mpc_tamper.core.errors import DataError
-from mpc_tamper.core.files import read_text_file, reported
+from mpc_tamper.core.files import exists, reported
 from mpc_tamper.records.sweeps import RESULT
 
 Key = Mapping[str, Any]  # JSON types
 FOLDER = ".cells"  # after the name of the record that the files are for
-_EXPECTED = "a result of a sweep"
 _SUFFIX = ".json"
 
 
@@ -44,23 +43,14 @@ class ResultFiles:
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """None where there is no such result. Raises DataError where its file was changed."""
-        path = self._path(key)
-        if not path.exists():
-            return None
-        known, result = _read(path)
-        if known != _plain(key):
-            raise _changed(path, "one of another key")
-        return result
+        found = self._at(self._path(key))
+        return None if found is None else found[1]
 
     def all(self) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
         """Each key with its result, by the names of the files. Raises DataError where one was changed."""
         for path in sorted(self.folder.glob(f"[0-9a-f]*{_SUFFIX}")):
-            with contextlib.suppress(FileNotFoundError):  # another process has just taken it up
-                path.stat()
-                key, result = _read(path)
-                if self._path(key) != path:
-                    raise _changed(path, "one of another key")
-                yield key, result
+            if (found := self._at(path)) is not None:
+                yield found
 
     def remove(self, key: Key) -> None:
         """Of no effect where there is none."""
@@ -70,29 +60,24 @@ class ResultFiles:
         with contextlib.suppress(OSError):  # others are there
             self.folder.rmdir()
 
+    def _at(self, path: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+        """Key and result; None where there is no file, or where another process has just taken it up."""
+        try:
+            record = RESULT.read(path)
+        except DataError as exc:
+            if not exists(path):
+                return None
+            raise _changed(path, "something else") from exc
+        if self._path(record["key"]) != path:
+            raise _changed(path, "one of another key")
+        return record["key"], record["result"]
+
     def _path(self, key: Key) -> Path:
-        return self.folder / f"{hashlib.sha256(_text(key).encode()).hexdigest()}{_SUFFIX}"
-
-
-def _text(key: Key) -> str:
-    return json.dumps(dict(key), sort_keys=True, separators=(",", ":"))
-
-
-def _plain(key: Key) -> Any:
-    """As it comes back from a file."""
-    return json.loads(_text(key))
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    try:
-        content = json.loads(read_text_file(path, _EXPECTED))
-        key, result = content["key"], content["result"]
-    except (ValueError, KeyError, TypeError) as exc:
-        raise _changed(path, "something else") from exc
-    if not isinstance(key, dict) or not isinstance(result, dict):
-        raise _changed(path, "something else")
-    return key, result
+        text = json.dumps(dict(key), sort_keys=True, separators=(",", ":"))
+        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}{_SUFFIX}"
 
 
 def _changed(path: Path, got: str) -> DataError:
-    return DataError(f"{path}: expected {_EXPECTED} as it was written, got {got}; remove the file, and it is run again")
+    return DataError(
+        f"{path}: expected a result of a sweep as it was written, got {got}; remove the file, and it is run again"
+    )

@@ -33,7 +33,7 @@ Job = TypeVar("Job")
 Work = Callable[[Any, Any, Progress], None]
 """work(common, job, progress), a function of a module. What it finds it writes to files."""
 
-MOST_DEATHS = 3  # of the workers of one job, after which it is taken to kill them
+MOST_DEATHS = 3  # of workers one after the other, without a job done meanwhile
 _CONNECT_SECONDS = 15
 _PR_SET_PDEATHSIG = 1
 
@@ -155,9 +155,8 @@ class Cluster:
 
         with self._connected() as client:
             with warnings.catch_warnings():
-                warnings.filterwarnings(
-                    "ignore", message="Sending large graph"
-                )  # once, to be had again if its worker dies
+                # It is sent once, and kept by the scheduler to be had again if its worker dies.
+                warnings.filterwarnings("ignore", message="Sending large graph")
                 shared = client.submit(_as_it_is, common, pure=False)
             futures = [client.submit(_run_on_cluster, work, shared, job, pure=False) for job in jobs]
             of = dict(zip(futures, jobs, strict=True))
