@@ -24,6 +24,7 @@ from mpc_tamper.core.errors import (
     ProgramError,
     ShareFileError,
 )
+from mpc_tamper.engines.rep3.config import report_file
 from mpc_tamper.engines.rep3.engine import Rep3Engine, _failure
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.spec import InputFiles, RunSpec
@@ -110,6 +111,26 @@ def test_a_party_that_hangs_is_a_timeout(program, run_dir):
     assert run.seconds_to_end() < 2 + SECONDS_TO_END
     assert isinstance(run.error, PeerTimeout | PeerLost)
     assert "party 1" in str(run.error)
+    assert not parties_of(run_dir)
+
+
+@pytest.mark.slow
+def test_a_party_that_hangs_after_its_last_message_is_a_timeout(program, run_dir):
+    """Nobody waits for its messages any more: the others end well."""
+    party, seconds = 2, 10.0
+    source = (
+        "import os, signal\n"
+        "from mpc_tamper.engines.rep3 import party as process\n"
+        "def write(path, text, written=process.write_atomically):\n"
+        f"    if path.name == {report_file(run_dir, party).name!r}:\n"
+        "        os.kill(os.getpid(), signal.SIGSTOP)\n"
+        "    written(path, text)\n"
+        "process.write_atomically = write\n"
+        "print_ln('%s', sint(3).reveal())\n"
+    )
+    with pytest.raises(PeerTimeout, match=f"party {party} did not end within {seconds:g} s") as caught:
+        Rep3Engine().run(RunSpec(program(source), run_dir=run_dir, timeout_seconds=seconds))
+    assert caught.value.party == party
     assert not parties_of(run_dir)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import socket
@@ -32,7 +33,7 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.config import EXIT_SYSTEM, REMARK, PartyConfig, parties_folder, report_file
 from mpc_tamper.engines.rep3.launcher import Parties, get_launcher, wait_for_news
 from mpc_tamper.engines.rep3.run import PROTOCOLS, collect, prepare, read_report
-from mpc_tamper.engines.rep3.silence import TICK_SECONDS
+from mpc_tamper.engines.rep3.silence import TICK_SECONDS, Silence, seconds_without_processor
 from mpc_tamper.engines.rep3.transport.tls import listen
 from mpc_tamper.engines.run_log import logged
 from mpc_tamper.engines.tampering import AuditedProtocol, Domain, Tampering
@@ -93,7 +94,7 @@ class Rep3Engine(Engine):
                 for i in range(PARTIES):
                     report_file(spec.run_dir, i).unlink(missing_ok=True)
                 parties = stack.enter_context(launcher.start(configs, listeners, logs, alive_read, progress.writer))
-            _wait(parties, spec.run_dir, progress)
+            _wait(parties, spec, progress)
         for i in range(PARTIES):
             launcher.kernels.update(read_report(spec.run_dir, i)["kernels"])
         return collect(spec, range(PARTIES))
@@ -205,9 +206,39 @@ def _log(run_dir: Path, party_id: int) -> Path:
     return run_dir / f"party{party_id}.log"
 
 
-def _wait(parties: Parties, run_dir: Path, progress: _Progress) -> None:
+class _Stragglers:
+    """Parties that live although another has ended well, as it did when all had come to the end of the program.
+
+    What they still do is to write a report, and nobody waits for their messages any more: only this notices one that is
+    stuck there.
+    """
+
+    def __init__(self, parties: Parties, timeout_seconds: float) -> None:
+        self._parties = parties
+        self._timeout_seconds = timeout_seconds
+        self._silences: dict[int, Silence] = {}
+
+    def check(self) -> None:
+        """Every TICK_SECONDS at least. Raises PeerTimeout for one that has had its time."""
+        for party in self._parties.running if self._parties.exit_codes else []:
+            if party not in self._silences:
+                waited = functools.partial(seconds_without_processor, self._parties.pids[party])
+                self._silences[party] = Silence(waited)
+            if self._silences[party].lasts() > self._timeout_seconds:
+                raise PeerTimeout(
+                    f"party {party} did not end within {self._timeout_seconds:g} s after another party had come to "
+                    "the end of the program; no result was written; check that nothing has stopped it, or allow more "
+                    "time (--timeout)",
+                    party,
+                )
+
+
+def _wait(parties: Parties, spec: RunSpec, progress: _Progress) -> None:
     """Until all have ended well. Raises the first cause as soon as one has not, after a moment of grace."""
+    stragglers = _Stragglers(parties, spec.timeout_seconds)
+    run_dir = spec.run_dir
     while parties.running and not any(parties.exit_codes.values()):
+        stragglers.check()
         if wait_for_news(parties, progress.reader, seconds=TICK_SECONDS):
             progress.pump()
             parties.update(seconds=0)
