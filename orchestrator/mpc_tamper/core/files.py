@@ -161,8 +161,8 @@ def check_space(folder: Path, size: int, what: str) -> None:
         free = shutil.disk_usage(folder).free
     if free < size:
         raise UsageError(
-            f"{folder}: expected {_in_units(size)} of free space for {what}, got {_in_units(free)}; free some space, or "
-            "choose another place"
+            f"{folder}: expected {_in_units(size)} of free space for {what}, got {_in_units(free)}; free some space, "
+            "or choose another place"
         )
 
 
