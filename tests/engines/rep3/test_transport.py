@@ -106,6 +106,21 @@ def test_silence_is_a_timeout_that_names_the_party(wire):
         receive(channel, "values", 4)
 
 
+def test_who_has_come_to_the_end_and_left_does_not_keep_another_waiting():
+    """Party 2 has finished; party 1 is stopped, or its last message is held up, and has its time-out."""
+    first, second, third = memory_channels(timeout_seconds=0.3)
+    nothing = memoryview(bytearray())
+
+    def leave() -> None:
+        third.exchange("finish", {0: nothing, 1: nothing}, {0: nothing})
+        third.close()
+
+    result, _ = in_threads(first.finish, leave)
+    assert isinstance(result, PeerTimeout)
+    assert result.party == 1
+    second.close()
+
+
 def test_an_abort_names_who_is_at_fault(wire):
     channel, raw = wire
     raw.sendall(frame.pack_abort(2))
