@@ -113,7 +113,7 @@ def test_markdown(record: dict[str, Any]) -> None:
 
 def test_what_cannot_be_is_told_from_what_was_not_run(record: dict[str, Any]) -> None:
     """These data leave a check no threshold: an attack that nobody tried against it is n/a as well, for that reason."""
-    calibration = {"checks": dict.fromkeys(("accuracy", "certificate_16"), {"threshold": 0.3})}
+    calibration = {"checks": {name: {"threshold": 0.3} for name in ("accuracy", "certificate_16")}}
     record["datasets"]["tiny"] |= {"calibration": calibration, "thresholds": {"accuracy": 0.9}}
     of_data = {"verdict": "n/a", "reason": "no threshold is of use"}
     record["cells"] += [
