@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from typer.testing import CliRunner, Result
 
 from mpc_tamper.core.ledger import VARIABLE as STATE_VARIABLE
@@ -19,6 +20,12 @@ CIFAR10_VARIABLE = "MPC_TAMPER_CIFAR10"
 OF_MP_SPDZ = {"installation", "mp_spdz"}  # fixtures
 
 mark_this_run()
+
+# The same examples in every run and on every machine, however long one takes. To look for new ones:
+# pytest --hypothesis-profile=search
+settings.register_profile("steady", derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("search", parent=settings.get_profile("steady"), derandomize=False)
+settings.load_profile("steady")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

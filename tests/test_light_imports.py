@@ -13,7 +13,7 @@ REP3 = "mpc_tamper.engines.rep3"
 
 def imported_by(module: str) -> set[str]:
     code = f"import sys, {module}; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240)
     return set(done.stdout.split())
 
 

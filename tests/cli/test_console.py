@@ -41,7 +41,7 @@ def call(
         env=os.environ | {"PYTHONPATH": str(ROOT / "orchestrator")} | (environment or {}),
         stdout=stdout,  # type: ignore[arg-type]
         stderr=subprocess.PIPE,
-        timeout=120,
+        timeout=240,
     )
 
 
@@ -75,7 +75,7 @@ def test_closed_streams(closed: str) -> None:
         ["sh", "-c", command, "sh", *ENTRY, "run", "one.mpc", "--engine", "clear"],
         env=os.environ | {"PYTHONPATH": str(ROOT / "orchestrator")},
         capture_output=True,
-        timeout=120,
+        timeout=240,
     )
     assert done.returncode == 0, done.stderr
     assert b"Traceback" not in done.stderr
@@ -217,7 +217,7 @@ def test_runs_that_begin_in_one_second_have_a_folder_each() -> None:
         for engine in ("rep3", "rep3", "clear")
     ]
     for process in processes:
-        assert process.communicate(timeout=120)[0] == b"4\n"
+        assert process.communicate(timeout=240)[0] == b"4\n"
     assert len(list(Path("runs").iterdir())) >= 2  # the clear engine's stays empty, and goes
 
 
@@ -290,7 +290,7 @@ def test_a_signal_leaves_no_temporary_folder(
         time.sleep(0.2)
         process.send_signal(number)
         process.send_signal(number)
-        assert process.wait(60) == 130
+        assert process.wait(240) == 130
     assert not left()
 
 
@@ -305,7 +305,7 @@ def test_a_hang_up_is_ignored_under_nohup(place: Path) -> None:
     with process:
         wait_for(lambda: Path("runs").exists())
         process.send_signal(signal.SIGHUP)
-        assert process.communicate(timeout=60)[0] == b"4\n"
+        assert process.communicate(timeout=240)[0] == b"4\n"
 
 
 @pytest.mark.parametrize("engine", ["clear", "rep3"])
@@ -339,6 +339,6 @@ def test_a_limit_of_memory_is_no_interrupt(tmp_path: Path) -> None:
         "--quiet",
     ]
     limited = ["sh", "-c", 'ulimit -v 170000 && exec "$@"', "sh", *command]
-    done = subprocess.run(limited, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(limited, capture_output=True, text=True, timeout=240, check=False)
     assert "interrupted" not in done.stderr
     assert (done.returncode, done.stdout) == (0, "12\n") or "memory" in done.stderr

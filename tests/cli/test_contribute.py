@@ -41,7 +41,7 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
         for rows, count in (("0:20", 20), ("20:24", 4)):
             result = invoke("contribute", data, "--only-rows", rows, *servers)
             assert (result.exit_code, f"contributed {count} rows" in result.stdout) == (0, True), result.stderr
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert f"--servers {folder / 'HOSTS'} --certificates {folder}" in out
     assert "client 0 said 4, was told 0, 20, and was let go before it shared anything\n" in err

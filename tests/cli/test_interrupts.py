@@ -65,7 +65,7 @@ PREAMBLE = "import signal, time\nfrom mpc_tamper.cli import main\n"
 def test_an_interrupt_is_one_line(command: str, printed: str, signal: str, tmp_path: Path) -> None:
     code = PREAMBLE + command.replace("{signal}", signal) + "\nmain.app = command\nmain.run()\n"
     with started([sys.executable, "-c", code], cwd=tmp_path) as process:
-        out, said = process.communicate(timeout=60)
+        out, said = process.communicate(timeout=240)
     assert (process.returncode, out, said) == (130, printed, "interrupted\n")
 
 

@@ -29,7 +29,7 @@ def test_a_quick_matrix_and_its_rerun(invoke: Invoke, tmp_path: Path, monkeypatc
     kinds = [json.loads(line)["kind"] for line in record.read_text(encoding="utf-8").splitlines()]
     assert kinds == ["study", "environment", "configuration", *["cell"] * 4]
 
-    same = invoke("rerun", record, "--engine", "clear", "--defence", "low_variance", "--quiet")
+    same = invoke("rerun", record, "--engine", "clear", "--threads", 3, "--defence", "low_variance", "--quiet")
     assert (same.exit_code, same.stdout) == (
         0,
         "mnist_0_1 none low_variance: the same\nmnist_0_1 backdoor_1 low_variance: the same\n",

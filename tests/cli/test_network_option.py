@@ -37,7 +37,9 @@ def test_a_training_and_what_follows_say_over_which_network(invoke: Invoke, tmp_
     assert "network" not in json.loads(plain.stdout)
 
 
-@pytest.mark.parametrize("command", [("train",), ("attack",), ("run", "x.mpc"), ("reproduce", "--out", "results")])
+@pytest.mark.parametrize(
+    "command", [("train",), ("attack",), ("run", "x.mpc"), ("reproduce", "--out", "r"), ("matrix", "--out", "r")]
+)
 def test_the_oracle_has_no_network(
     invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:

@@ -174,7 +174,7 @@ def test_clients_contribute_and_query_tables(invoke: Invoke, data: Path, tmp_pat
         servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 30)
         for path in (other, data):
             ran(invoke, "contribute", path, *servers)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert process.returncode == 0, err
     assert f"contribute FILE.csv --servers {folder / 'HOSTS'}" in out
     words = [*COMMAND, "serve", str(place), "--client-port", str(free_ports()), "--run-dir", str(tmp_path / "serving")]
@@ -187,4 +187,4 @@ def test_clients_contribute_and_query_tables(invoke: Invoke, data: Path, tmp_pat
         assert ran(invoke, "query", data, "--index", 2, *servers, "--quiet").stdout == "1\n"
         result = invoke("query", data, *servers)
         assert (result.exit_code, "expected --index from 0 to 59, the row to classify" in result.stderr) == (2, True)
-        assert "query: mpc-tamper query ROWS.csv --index 0 --servers" in process.communicate(timeout=60)[0]
+        assert "query: mpc-tamper query ROWS.csv --index 0 --servers" in process.communicate(timeout=240)[0]

@@ -86,7 +86,7 @@ def start(hosts: Hosts, party: int, session: list[list[str]]) -> subprocess.Pope
 
 
 def ended(processes: list[subprocess.Popen[str]]) -> list[tuple[str, str]]:
-    return [process.communicate(timeout=120) for process in processes]
+    return [process.communicate(timeout=240) for process in processes]
 
 
 @pytest.mark.slow

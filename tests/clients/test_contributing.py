@@ -65,7 +65,7 @@ def train_on(
             protocol=ProtocolName(protocol),
             run_dir=place,
         )
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while not (place / "clients" / TRAINING).exists() and time.monotonic() < deadline and not running.done():
             time.sleep(0.05)
         try:
@@ -74,11 +74,11 @@ def train_on(
             if not running.done():  # a client that vanishes ends the servers, which would wait for another one
                 raw_client(place / "clients").close()
             raise
-        return running.result(60).open(insecure_rows_of_clients=True)
+        return running.result(120).open(insecure_rows_of_clients=True)
 
 
 def give(folder: Path, x: np.ndarray, y: np.ndarray) -> None:
-    contribute(x, y, read_hosts(folder / "HOSTS"), folder, engine=get_engine(EngineName.REP3), timeout_seconds=20.0)
+    contribute(x, y, read_hosts(folder / "HOSTS"), folder, engine=get_engine(EngineName.REP3), timeout_seconds=120.0)
 
 
 @pytest.mark.parametrize("protocol", ["ring", "mal-rep-ring"])
@@ -101,7 +101,7 @@ def test_rows_of_two_clients_train_to_the_same_weights(tiny_task: Task, run_dir:
 
 def raw_client(folder: Path) -> Client:
     first, second, third = (certificate_file(folder, i) for i in range(3))
-    return connect(read_hosts(folder / "HOSTS"), Credentials((first, second, third)), timeout_seconds=20.0)
+    return connect(read_hosts(folder / "HOSTS"), Credentials((first, second, third)), timeout_seconds=120.0)
 
 
 def announced(folder: Path, rows: int = 12) -> Client:

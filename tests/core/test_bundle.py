@@ -35,7 +35,7 @@ def test_in_a_checkout() -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "--wheel-dir", str(folder), str(ROOT)], check=True, timeout=200)
+    subprocess.run([*command, "--wheel-dir", str(folder), str(ROOT)], check=True, timeout=240)
     (path,) = folder.glob("*.whl")
     return path
 
@@ -64,7 +64,7 @@ def test_wheel_works_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
     target, empty = tmp_path / "installed", tmp_path / "empty"
     empty.mkdir()
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
-    subprocess.run([*command, str(wheel)], check=True, timeout=100)
+    subprocess.run([*command, str(wheel)], check=True, timeout=240)
 
     def python(*arguments: str) -> str:
         return subprocess.run(
@@ -72,7 +72,7 @@ def test_wheel_works_in_an_empty_folder(wheel: Path, tmp_path: Path) -> None:
             cwd=empty,
             env={"PYTHONPATH": str(target), "PATH": "/usr/bin:/bin"},
             check=True,
-            timeout=100,
+            timeout=240,
             capture_output=True,
             text=True,
         ).stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mpc_tamper.core.errors import DataError, UsageError
 from mpc_tamper.core.files import (
     atomic_path,
     check_folder,
+    check_space,
     decoding,
     exists,
     held,
@@ -172,3 +174,22 @@ def test_a_folder_is_held_by_one_run(place: Path) -> None:
         pass
     with held(place):
         pass
+
+
+@pytest.mark.parametrize(
+    ("size", "free", "said"),
+    [
+        (6_000, 512, "expected 6.00 kB of free space for rows, got 512 bytes;"),
+        (2_500_000, 1_250_000, "expected 2.50 MB of free space for rows, got 1.25 MB;"),
+        (1_250_000_000_000, 10**9, "expected 1,250.00 GB of free space for rows, got 1.00 GB;"),
+    ],
+)
+def test_sizes_of_disks_are_told_in_units_in_which_they_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, free: int, said: str
+) -> None:
+    usage = shutil.disk_usage(tmp_path)._replace(free=free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(UsageError) as refused:
+        check_space(tmp_path, size, "rows")
+    assert said in str(refused.value)
+    check_space(tmp_path, free, "rows")

@@ -56,7 +56,7 @@ def test_an_empty_file_has_no_lines(path: Path) -> None:
 def test_two_processes_append_to_one_file(path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in "ab"]
     try:
-        assert [writer.wait(60) for writer in writers] == [0, 0]
+        assert [writer.wait(240) for writer in writers] == [0, 0]
     finally:
         for writer in writers:
             writer.kill()

@@ -105,7 +105,7 @@ def test_help_is_there_beside_a_broken_model(tmp_path: Path) -> None:
     install(tmp_path, "broken-model", "1 / 0", "[mpc_tamper.models]\nworse = broken_model:Model\n")
     environment = os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-m", "mpc_tamper.cli.main", "train", "--help"]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=240)
     assert done.returncode == 0
     assert "--learning-rate" in done.stdout
     assert done.stderr.count("\n") == 1

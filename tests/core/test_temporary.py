@@ -44,7 +44,7 @@ def test_it_goes_with_a_process_that_is_killed(number: signal.Signals, tmp_path:
         folder = Path(process.stdout.readline().strip())
         assert (folder / "rows.bin").exists()
         process.send_signal(number)
-        assert process.wait(30) == -number
+        assert process.wait(240) == -number
         wait_for(lambda: not folder.exists())
 
 

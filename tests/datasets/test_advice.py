@@ -232,7 +232,7 @@ def test_an_archive_with_a_password_is_one_line(tmp_path: Path) -> None:
         read_npz(tmp_path / "mine.npz", name="mine")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(data=st.data(), compression=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA]))
 def test_any_damage_is_one_line(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, compression: int

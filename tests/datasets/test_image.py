@@ -155,7 +155,7 @@ def test_paths_that_are_no_picture(name: str, tmp_path: Path) -> None:
         read_image(tmp_path / name)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tiff", "gif", "bmp", "webp"])
 def test_any_damage_is_an_error_of_ours(tmp_path: Path, suffix: str, data: st.DataObject) -> None:

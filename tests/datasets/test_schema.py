@@ -138,7 +138,7 @@ def test_a_draft_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     assert mt.load_task(data, schema=tmp_path / "schema.toml").feature_names == drafted.feature_names
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(NAMES, min_size=4, max_size=6, unique=True),
     st.floats(-1e300, 1e300),

@@ -122,7 +122,7 @@ _WEIGHTS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.one_of(_WEIGHTS, _WEIGHTS.map(lambda w: [v % LIMIT for v in w])),
     st.sampled_from([(0, 1), (1, 2), (3, 1), (12, 1)]),

@@ -108,7 +108,7 @@ def test_weights_below_the_limit_are_in_range() -> None:
         assert passes(weights, count(weights, 2), 2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.one_of(

@@ -32,8 +32,8 @@ def connected(network: Network) -> Iterator[tuple[socket.socket, socket.socket]]
         near = stack.enter_context(socket.create_connection(relay.address))
         far, _ = listener.accept()
         stack.enter_context(far)
-        near.settimeout(10)
-        far.settimeout(10)
+        near.settimeout(120)
+        far.settimeout(120)
         yield near, far
 
 
@@ -63,14 +63,14 @@ def test_a_message_takes_the_latency_one_way() -> None:
 
 
 def test_messages_sent_together_wait_together() -> None:
-    """Latency delays, it does not thin out: ten messages in a row come 0.5 s late, not 5 s."""
+    """Latency delays, it does not thin out: two hundred messages in a row come 0.5 s late, not 100 s."""
     with connected(Network("slow", 0.5, 1e12)) as (near, far):
         began = time.monotonic()
-        for i in range(10):
+        for i in range(200):
             near.sendall(bytes([i]))
             time.sleep(0.002)
-        assert receive(far, 10) == bytes(range(10))
-        assert 0.5 <= time.monotonic() - began < 5
+        assert receive(far, 200) == bytes(range(200))
+        assert 0.5 <= time.monotonic() - began < 60
 
 
 def test_bandwidth_is_shared_by_what_is_sent() -> None:
@@ -103,26 +103,20 @@ def test_a_target_that_does_not_listen_closes_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = Address(*listener.getsockname())
     with Relay(FAST, address) as relay, socket.create_connection(relay.address) as near:
-        near.settimeout(20)
+        near.settimeout(120)
         assert near.recv(1) == b""
 
 
-def run(folder: Path, network: Network | None) -> float:
-    """Seconds of a run of the parties with five rounds, input and opening included."""
-    folder.mkdir()
-    (folder / "product.mpc").write_text(PRODUCT)
-    (folder / "input.txt").write_text("3")
-    engine = Rep3Engine() if network is None else Rep3Engine(route=functools.partial(through, network))
-    spec = RunSpec(folder / "product.mpc", inputs={0: InputFiles(text=folder / "input.txt")}, run_dir=folder / "run")
-    result = engine.run(spec)
-    assert result.lines == ("43046721",)
-    return result.seconds
-
-
 def test_three_parties_through_the_relay(tmp_path: Path) -> None:
-    slow = Network("slow", 0.1, 1e9)
-    near, far = run(tmp_path / "near", None), run(tmp_path / "far", slow)
-    assert 0.4 <= far - near <= 1.0  # four multiplications and an opening
+    """An input, four multiplications and an opening, each at least as long as a message is on its way."""
+    (tmp_path / "product.mpc").write_text(PRODUCT)
+    (tmp_path / "input.txt").write_text("3")
+    inputs = {0: InputFiles(text=tmp_path / "input.txt")}
+    engine = Rep3Engine(route=functools.partial(through, Network("slow", 0.1, 1e9)))
+    result = engine.run(RunSpec(tmp_path / "product.mpc", inputs=inputs, run_dir=tmp_path / "run"))
+    assert result.lines == ("43046721",)
+    assert result.rounds <= 6
+    assert result.seconds >= 0.5
 
 
 def test_a_relay_that_goes_nowhere_is_an_error_of_the_run(tmp_path: Path) -> None:

@@ -111,6 +111,24 @@ def test_markdown(record: dict[str, Any]) -> None:
     assert "| Active training | mal-rep-ring | 4.2 (2.10) | 3.0 (1.00) | 1,200 (1.00) |" in lines
 
 
+def test_what_cannot_be_is_told_from_what_was_not_run(record: dict[str, Any]) -> None:
+    """These data leave a check no threshold: an attack that nobody tried against it is n/a as well, for that reason."""
+    calibration = {"checks": {name: {"threshold": 0.3} for name in ("accuracy", "certificate_16")}}
+    record["datasets"]["tiny"] |= {"calibration": calibration, "thresholds": {"accuracy": 0.9}}
+    of_data = {"verdict": "n/a", "reason": "no threshold is of use"}
+    record["cells"] += [
+        {"dataset": "tiny", "attack": "none", "defence": "certificate_16", **of_data},
+        {"dataset": "tiny", "attack": "none", "defence": "patch_scan", "verdict": "n/a", "reason": "no height"},
+    ]
+    (grid,) = grids(record)
+    found = {defence: str(outcome(grid.cell("brand_new", defence))) for defence in grid.defences}
+    assert found["certificate_16"] == "n/a"
+    assert (found["none"], found["active"], found["patch_scan"]) == ("not run", "not run", "not run")
+    assert grid.cell("brand_new", "certificate_16") == {
+        "dataset": "tiny", "attack": "brand_new", "defence": "certificate_16", **of_data
+    }  # fmt: skip
+
+
 def test_csv_has_a_line_for_each_cell(record: dict[str, Any]) -> None:
     rows = list(csv.DictReader(io.StringIO(csv_table(record))))
     assert [(row["attack"], row["outcome"]) for row in rows][-2:] == [

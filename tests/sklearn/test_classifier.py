@@ -207,5 +207,5 @@ def test_random_states_are_passed_on_where_a_model_draws() -> None:
 
 def test_without_scikit_learn_the_error_says_what_to_install() -> None:
     code = "import sys; sys.modules['sklearn'] = None; import mpc_tamper.sklearn"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert "expected scikit-learn 1.6 or newer for mpc_tamper.sklearn, got none; pip install" in done.stderr

@@ -29,7 +29,7 @@ SVM = get_model()
 PARAMETERS = SvmParameters(iterations=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 60), st.integers(0, 60), st.integers(0, 60))
 def test_best_count_finds_the_count_in_few_questions(most: int, count: int, guess: int) -> None:
     count, asked = min(count, most), list[int]()

@@ -146,7 +146,7 @@ def test_two_processes_at_one_folder_lose_nothing(tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     for process in both:
-        process.communicate("go\n", timeout=200)
+        process.communicate("go\n", timeout=240)
         assert process.returncode == 0
     made = study(table())
     run_matrix(

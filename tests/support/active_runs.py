@@ -50,7 +50,7 @@ def run(
     plan: AdditiveErrorPlan | None = None,
     active_class: type[Active] = Active,
     every_class: type[Active] = Active,
-    timeout_seconds: float = 20.0,
+    timeout_seconds: float = 60.0,
     insecure_fixed_seed: int | None = None,
 ) -> list[End]:
     """The corrupt party's object is changed by `deviate`, its gates by `plan`, its proofs by `active_class`.

@@ -55,7 +55,7 @@ class Door:
 class Servers:
     """seconds: that the servers give a client for a message.  doors: other ones than those in memory."""
 
-    def __init__(self, seconds: float = 5.0, doors: Sequence[Waiting] | None = None) -> None:
+    def __init__(self, seconds: float = 60.0, doors: Sequence[Waiting] | None = None) -> None:
         self._seconds = seconds
         self._in_memory = [Door() for _ in range(PARTIES)]
         self.doors = doors or self._in_memory
@@ -65,12 +65,17 @@ class Servers:
         self,
         wrap: Callable[[int, Link], Link] = lambda server, link: link,
         certificates: tuple[bytes, bytes, bytes] = (b"", b"", b""),
+        seconds: float | None = None,
     ) -> Client:
-        """A client whose links to the servers pass through `wrap`; it has not had its turn yet."""
+        """A client whose links to the servers pass through `wrap`; it has not had its turn yet.
+
+        seconds: that the servers give this one for a message, instead of what they give to all.
+        """
+        seconds = self._seconds if seconds is None else seconds
         pairs = [socket.socketpair() for _ in range(PARTIES)]
-        client = Client({i: wrap(i, SocketLink(pairs[i][0])) for i in range(PARTIES)}, 20.0)
+        client = Client({i: wrap(i, SocketLink(pairs[i][0])) for i in range(PARTIES)}, 60.0)
         for i in reversed(range(PARTIES)):
-            self._in_memory[i].greet(ClientConnection(SocketLink(pairs[i][1]), self._seconds, certificates[i]))
+            self._in_memory[i].greet(ClientConnection(SocketLink(pairs[i][1]), seconds, certificates[i]))
         return client
 
 
@@ -82,7 +87,7 @@ def serving(
     run_dir: Path,
     *,
     active: bool = False,
-    seconds: float = 5.0,
+    seconds: float = 60.0,
     watch: Callable[[Party], None] | None = None,
     doors: Sequence[Waiting] | None = None,
     budget: int | None = None,
@@ -125,7 +130,7 @@ def serving(
     thread = threading.Thread(target=run_all, daemon=True)
     thread.start()
     yield servers
-    thread.join(60)
+    thread.join(120)
     assert not thread.is_alive(), "the servers did not end"
     if servers.failure is not None:
         raise servers.failure

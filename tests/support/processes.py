@@ -17,7 +17,7 @@ from tests.support.places import ROOT
 
 COMMAND = (sys.executable, "-m", "mpc_tamper.cli.main")
 MARKER = "MPC_TAMPER_TEST_RUN"  # in the environment of whatever this test run starts, wherever it ends up
-SECONDS_TO_LEAVE = 10.0  # for processes that are already ending when a test ends
+SECONDS_TO_LEAVE = 30.0  # for processes that are already ending when a test ends
 # A shell starts background jobs with SIGINT ignored; Python then installs no handler, and an ignored signal is
 # inherited. So a child first gets the dispositions back that a terminal gives, and then becomes the command.
 _RESTORE = """
@@ -69,7 +69,7 @@ def started(
             pass
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> float:
+def wait_for(condition: Callable[[], object], seconds: float = 120.0) -> float:
     """How long it took; an error if it does not happen. The default is for what happens at once on an idle machine."""
     start = time.monotonic()
     while not condition():

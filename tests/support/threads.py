@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 
-def in_threads(*functions: Callable[[], object], seconds: float = 20) -> list[object]:
+def in_threads(*functions: Callable[[], object], seconds: float = 120) -> list[object]:
     """Results, or the exceptions raised; None of what has not ended within that time each."""
     results: list[object] = [None] * len(functions)
 

@@ -12,7 +12,8 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.configuration import configured
-from mpc_tamper.cli.options import JobsOption, QuietOption, SchedulerOption
+from mpc_tamper.cli.options import JobsOption, QuietOption, SchedulerOption, ThreadsOption
+from mpc_tamper.cli.places import local_engine
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.errors import ParameterError
 from mpc_tamper.core.progress import shown
@@ -43,6 +44,7 @@ def costs(
     quick: Annotated[
         bool, typer.Option("--quick", help="Take few rows and iterations, and leave out the relay.")
     ] = False,
+    threads: ThreadsOption = None,
     jobs: JobsOption = 1,
     scheduler: SchedulerOption = None,
     out: OutOption = Path("results"),
@@ -55,7 +57,6 @@ def costs(
     With --jobs or --scheduler runs take place beside each other, so that bytes and rounds alone are counted:
     costs-counts.json and .md.
     """
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.costs import COSTS_MARKDOWN, FILES
     from mpc_tamper.report.counts import COUNTS_MARKDOWN
     from mpc_tamper.report.counts import FILES as COUNTS
@@ -74,7 +75,8 @@ def costs(
             examples=base.examples if examples is None else examples,
         )
     names = engine or [EngineName.REP3, *([EngineName.MP_SPDZ] if os.environ.get("MP_SPDZ_HOME") else [])]
-    runs_jobs, engines = schedulers.scheduler(jobs, scheduler), [get_engine(name) for name in dict.fromkeys(names)]
+    engines = [local_engine(name, threads=threads) for name in dict.fromkeys(names)]
+    runs_jobs = schedulers.scheduler(jobs, scheduler)
     asked = {"costs": configuration["costs"] | {"engine": [str(name) for name in dict.fromkeys(names)]}}
     if runs_jobs.apart:
         with shown(quiet=quiet) as progress:

@@ -11,7 +11,8 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.configuration import configured
-from mpc_tamper.cli.options import QuietOption
+from mpc_tamper.cli.options import QuietOption, ThreadsOption
+from mpc_tamper.cli.places import local_engine
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.core.temporary import TemporaryFolder
@@ -31,6 +32,7 @@ def faults(
             "--only", metavar="K", min=0, help="Strike with fault K of the seed alone; repeatable. Writes no files."
         ),
     ] = None,
+    threads: ThreadsOption = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, max=16, help="How many commands run at a time.")] = 6,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
@@ -43,11 +45,10 @@ def faults(
     """
     import json
 
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.faults import FAULTS_LINES, FAULTS_MARKDOWN
     from mpc_tamper.studies.faults import campaign
 
-    engine = get_engine(EngineName.REP3)
+    engine = local_engine(EngineName.REP3, threads=threads)
     with TemporaryFolder() as state, shown(quiet=quiet or bool(only)) as progress:
         os.environ[_STATE] = state
         if only:

@@ -19,8 +19,10 @@ from mpc_tamper.cli.options import (
     QuietOption,
     RootOption,
     SchedulerOption,
+    ThreadsOption,
     with_options,
 )
+from mpc_tamper.cli.places import local_engine
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import PARTIES, EngineName
@@ -71,6 +73,7 @@ def row(
     classes: ClassesOption = None,
     root: RootOption = None,
     engine: EngineOption = EngineName.REP3,
+    threads: ThreadsOption = None,
     corrupt_party: CorruptOption = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the rows that are chosen.")] = 1,
     jobs: JobsOption = 1,
@@ -81,12 +84,11 @@ def row(
     configuration: Mapping[str, Any],
 ) -> None:
     """Read chosen training rows off models that are opened after passive training, by errors at MARGIN alone."""
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.leak_row import LEAK_ROW_MARKDOWN
     from mpc_tamper.studies.leaks.row import leak_rows
     from mpc_tamper.studies.sweeps import schedulers
 
-    runs_on = get_engine(engine)
+    runs_on = local_engine(engine, threads=threads)
     task = options.task_of(data, classes, root)
     with shown(quiet=quiet) as progress:
         leak_rows(
@@ -116,6 +118,7 @@ class NetworkLeakOptions(TableOptions):
     defence: DefenceOption = None
     no_defences: NoDefencesOption = False
     engine: EngineOption = EngineName.REP3
+    threads: ThreadsOption = None
     corrupt_party: CorruptOption = 1
     seed: SeedOption = 1
     jobs: JobsOption = 1
@@ -133,10 +136,10 @@ class NetworkLeakOptions(TableOptions):
         count: int,
     ) -> None:
         """Run it, and print its table.  leak: reconstruct_rows or ask_membership.  markdown: the file of the table."""
-        from mpc_tamper.engines.registry import get_engine
         from mpc_tamper.studies.sweeps import schedulers
 
-        runs_on, parameters = get_engine(self.engine), _parameters(hidden, self.epochs, self.start, self.seed)
+        runs_on = local_engine(self.engine, threads=self.threads)
+        parameters = _parameters(hidden, self.epochs, self.start, self.seed)
         task = self.task_of(self.data, self.classes, self.root)
         with shown(quiet=self.quiet) as progress:
             leak(

@@ -21,8 +21,10 @@ from mpc_tamper.cli.options import (
     RootOption,
     RowsOption,
     SchedulerOption,
+    ThreadsOption,
     with_options,
 )
+from mpc_tamper.cli.places import NetworkOption, local_engine
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
@@ -99,6 +101,8 @@ def matrix(
     corrupt_party: Annotated[
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
+    network: NetworkOption = None,
+    threads: ThreadsOption = None,
     jobs: JobsOption = 1,
     scheduler: SchedulerOption = None,
     out: OutOption = Path("results"),
@@ -114,7 +118,6 @@ def matrix(
     """
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
     from mpc_tamper.datasets.rows import part_of
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.report.matrix import MARKDOWN
     from mpc_tamper.report.matrix_record import MATRIX
@@ -131,6 +134,7 @@ def matrix(
         raise UsageError(f"expected {got} with --calibrate, got it alone; the thresholds of the matrix are for one run")
     if calibrate and quick:
         raise UsageError("expected --calibrate or --quick, got both; for few rows, name them: --rows and --tests")
+    runs_on = local_engine(engine, network=network, threads=threads)
     names = data or ["mnist_0_1"]
     tasks = [options.task_of(name, classes, root, download=download) for name in names]
     kind, name = get_model(model), "-".join([MATRIX, *["own"] * calibrate, *[model] * (model != DEFAULT)])
@@ -165,7 +169,7 @@ def matrix(
         experiment.run_matrix(
             studies,
             out,
-            engine=get_engine(engine),
+            engine=runs_on,
             attacks=attacks,
             defences=defences,
             corrupt_party=corrupt_party,
@@ -199,6 +203,7 @@ def rerun(
         int | None, typer.Option("--sample", min=1, help="Run this many cells, spread evenly. (default: all)")
     ] = None,
     engine: EngineOption = EngineName.REP3,
+    threads: ThreadsOption = None,
     quiet: QuietOption = False,
 ) -> None:
     """Run cells of a matrix again and compare. The exit code is 0 if all give the same, else 1.
@@ -207,10 +212,10 @@ def rerun(
     record.
     """
     from mpc_tamper.datasets.airplane_automobile import load_airplane_automobile
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.models.registry import get_model
     from mpc_tamper.studies.matrix import matrix as experiment
 
+    runs_on = local_engine(engine, threads=threads)
     source: str | None = None
     if cifar10 is None:
         task = options.task_of(data, classes, root)
@@ -221,7 +226,7 @@ def rerun(
         found = experiment.rerun_cells(
             record,
             task,
-            get_engine(engine),
+            runs_on,
             model=get_model(model),
             source=source,
             attack=attack,
@@ -249,19 +254,19 @@ def probe(
         int, typer.Option("--corrupt-party", min=0, max=PARTIES - 1, help="The party that adds the errors.")
     ] = 1,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the values compared and the rows asked for.")] = 1,
+    threads: ThreadsOption = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
     *,
     configuration: Mapping[str, Any],
 ) -> None:
     """Measure how errors inside a comparison depend on the secret, and what a verdict then tells about a row."""
-    from mpc_tamper.engines.registry import get_engine
     from mpc_tamper.report.probing import PROBING_MARKDOWN
     from mpc_tamper.studies.leaks import probing
 
     with shown(quiet=quiet) as progress:
         probing.probe(
-            get_engine(EngineName.REP3),
+            local_engine(EngineName.REP3, threads=threads),
             out,
             repeats=repeats,
             questions=questions,

@@ -161,9 +161,17 @@ def check_space(folder: Path, size: int, what: str) -> None:
         free = shutil.disk_usage(folder).free
     if free < size:
         raise UsageError(
-            f"{folder}: expected {size / 1e9:,.2f} GB of free space for {what}, got {free / 1e9:,.2f} GB; free some "
-            "space, or choose another place"
+            f"{folder}: expected {_in_units(size)} of free space for {what}, got {_in_units(free)}; free some space, "
+            "or choose another place"
         )
+
+
+def _in_units(size: int) -> str:
+    """Bytes as one reads them: 1.25 GB, 3.10 MB, 6.20 kB, 512 bytes."""
+    for unit, each in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= each:
+            return f"{size / each:,.2f} {unit}"
+    return f"{size} bytes"
 
 
 @contextmanager

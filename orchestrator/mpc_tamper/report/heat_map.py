@@ -49,7 +49,7 @@ LOOKS = {
     Outcome.ABORTED: Look("#3f7fb5", "#24598a", "xxx", "aborted: the cheating was noticed, there is no model"),
     Outcome.FALSE_ALARM: Look("#f5e04c", "#1a1a1a", "...", "false alarm: nobody cheated, and no model was delivered"),
     Outcome.NOT_RUN: Look("#f2f2f2", "#b0b0b0", "", "not run"),
-    Outcome.NOT_APPLICABLE: Look("#d9d9d9", "#b0b0b0", "", "n/a: the model lacks what the attack or the check needs"),
+    Outcome.NOT_APPLICABLE: Look("#d9d9d9", "#b0b0b0", "", "n/a: the model or the data lack what this takes"),
 }
 QUIET = (Outcome.NOT_RUN, Outcome.NOT_APPLICABLE)  # not in capitals
 
@@ -138,6 +138,7 @@ def _legend(figure: Figure, axis: Axes, kinds: set[Outcome], dataset: Record) ->
         "A model was delivered: how often it is wrong, with the trigger or without it, whichever is worse",
         fontsize=11.5,
     )
+    rows = "rows" if dataset.get("feature_names") else "images"
     shown = [(kind, look) for kind, look in LOOKS.items() if kind in kinds]
     legend = figure.legend(
         handles=[Patch(facecolor=k.face, edgecolor=k.edge, hatch=k.hatch, label=k.legend) for _, k in shown],
@@ -146,8 +147,8 @@ def _legend(figure: Figure, axis: Axes, kinds: set[Outcome], dataset: Record) ->
         frameon=False,
         fontsize=11.5,
         title=(
-            f"{dataset['rows']:,} training images{passes(dataset, 'steps')}. Accuracy: on test "
-            "images. ASR, attack success rate: the share of test images of the other class\n"
+            f"{dataset['rows']:,} training {rows}{passes(dataset, 'steps')}. Accuracy: on test "
+            f"{rows}. ASR, attack success rate: the share of test {rows} of the other class\n"
             "that the model takes for the attacker's target once the trigger is added."
         ),
         title_fontsize=11.5,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from mpc_tamper.report.matrix_record import NOT_APPLICABLE, Record
 from mpc_tamper.report.names import DATASETS, HONEST
@@ -16,7 +17,7 @@ class Outcome(StrEnum):
     ABORTED = "aborted"
     FALSE_ALARM = "false alarm"
     NOT_RUN = "not run"
-    NOT_APPLICABLE = NOT_APPLICABLE  # the model lacks what the attack or the check needs
+    NOT_APPLICABLE = NOT_APPLICABLE  # there can be no such cell
 
 
 def outcome(cell: Record | None) -> Outcome:
@@ -69,13 +70,28 @@ class Grid:
 
 
 def grids(record: Record) -> Iterator[Grid]:
-    """A grid for each data set that the record describes, with what has been run of it."""
-    for name in record["datasets"]:
+    """A grid for each data set that the record describes, with what has been run of it, and what cannot be."""
+    for name, dataset in record["datasets"].items():
         cells = [cell for cell in record["cells"] if cell["dataset"] == name]
         if cells:
+            attacks = tuple(dict.fromkeys(cell["attack"] for cell in cells))
             yield Grid(
                 name,
-                tuple(dict.fromkeys(cell["attack"] for cell in cells)),
+                attacks,
                 tuple(dict.fromkeys(cell["defence"] for cell in cells)),
-                {(cell["attack"], cell["defence"]): cell for cell in cells},
+                {
+                    **{
+                        (attack, no["defence"]): no | {"attack": attack}
+                        for no in _refused(cells, dataset)
+                        for attack in attacks
+                    },
+                    **{(cell["attack"], cell["defence"]): cell for cell in cells},
+                },
             )
+
+
+def _refused(cells: Sequence[Record], dataset: Record) -> list[dict[str, Any]]:
+    """A cell of each check that these data leave no threshold: whatever the attack, there can be none to be run."""
+    without = dataset.get("calibration", {}).get("checks", {}).keys() - dataset.get("thresholds", {}).keys()
+    no = [cell for cell in cells if cell["verdict"] == NOT_APPLICABLE and cell["defence"] in without]
+    return [dict(cell) for cell in {cell["defence"]: cell for cell in no}.values()]

@@ -72,9 +72,7 @@ def compare(kind: str, x: Numbers, y: Numbers, folder: Path) -> None:
 
 integers = st.integers(-(2**12), 2**12)
 fractions = st.integers(-(2**7), 2**7).map(lambda n: n / 16)
-UNBOUNDED = settings(
-    max_examples=2, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
-)
+UNBOUNDED = settings(max_examples=2, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
 
 
 @UNBOUNDED

@@ -50,7 +50,7 @@ def test_every_shape(shape: tuple[int, int, int], kind: type) -> None:
     check(random(rng, (a, b), kind), random(rng, (b, c), np.uint64), random(rng, (a, c), np.uint64))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_any_shape_on_any_number_of_threads(data: st.DataObject) -> None:
     a, b, c = (data.draw(st.integers(1, 40)) for _ in range(3))

@@ -249,7 +249,7 @@ def test_a_killed_party_ends_the_run(endless: subprocess.Popen[str], tmp_path: P
     parties = party_processes(process.pid)
     os.kill(parties[victim], signal.SIGKILL)
     began = time.monotonic()
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=240)
     assert time.monotonic() - began < 5
     assert f"PeerLost: party {victim} was killed by SIGKILL" in errors
     assert not [pid for pid in parties.values() if running(pid)]
@@ -261,7 +261,7 @@ def test_no_orphans(endless: subprocess.Popen[str], how: signal.Signals) -> None
     process = endless
     parties = party_processes(process.pid)
     process.send_signal(how)
-    process.communicate(timeout=30)
+    process.communicate(timeout=240)
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline and any(running(pid) for pid in parties.values()):
         time.sleep(0.05)

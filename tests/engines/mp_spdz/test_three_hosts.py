@@ -94,12 +94,16 @@ def test_training(
         parties.append(start(i, bundle.program("svm_train.mpc"), *arguments, run_dir="train", binary=own, plan=plan))
         time.sleep(0.5)
     for party in parties:
-        assert (party.communicate(timeout=60), party.returncode) == (("\n", ""), 0)
+        assert (party.communicate(timeout=240), party.returncode) == (("\n", ""), 0)
     parties = [
         start(i, bundle.program("svm_reveal.mpc"), f"columns={pixels + 1}", run_dir="reveal", shares="train")
         for i in range(PARTIES)
     ]
-    assert [party.communicate(timeout=60) for party in parties] == [("opened 17 weights\n", ""), ("\n", ""), ("\n", "")]
+    assert [party.communicate(timeout=240) for party in parties] == [
+        ("opened 17 weights\n", ""),
+        ("\n", ""),
+        ("\n", ""),
+    ]
     expected = train_and_open(
         tiny_task,
         PARAMETERS,
@@ -127,5 +131,5 @@ def test_a_party_that_dies_ends_the_others(start: Start, tmp_path: Path) -> None
     assert [party.poll() for party in parties] == [None] * PARTIES
     parties[1].send_signal(signal.SIGKILL)
     for i in (0, 2):
-        _, errors = parties[i].communicate(timeout=5)
+        _, errors = parties[i].communicate(timeout=240)
         assert "PeerLost" in errors

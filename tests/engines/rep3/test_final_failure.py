@@ -74,7 +74,7 @@ def test_no_opening_after_one_that_differed(corrupt_party: int, active: bool) ->
 
     protocol = ProtocolName.MAL_REP_RING if active else ProtocolName.RING
     ends = ends_in_threads(
-        program, recorder=lambda channel, prss: recorder_for(protocol, channel, prss, b"test"), timeout_seconds=5
+        program, recorder=lambda channel, prss: recorder_for(protocol, channel, prss, b"test"), timeout_seconds=60
     )
     victim = (corrupt_party - 1) % 3
     assert isinstance(ends[victim].error, OpeningError)
@@ -125,7 +125,7 @@ def run_as_mpc(
         run_party,
         sites=dict(loaded.sites),
         recorder=lambda channel, prss: recorder_for(ProtocolName.MAL_REP_RING, channel, prss, b"test"),
-        timeout_seconds=5,
+        timeout_seconds=60,
     )
     return said, [end.error for end in ends]
 
@@ -158,7 +158,7 @@ def test_a_channel_that_timed_out_or_got_something_else_is_used_no_more() -> Non
     for first, error in ((b"", PeerTimeout), (frame.pack_header("other", 0, 4) + b"abcd", FrameError)):
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            channel = Channel(0, {1: SocketLink(ours)}, timeout_seconds=0.2)
+            channel = Channel(0, {1: SocketLink(ours)}, timeout_seconds=60.0 if first else 0.2)
             theirs.sendall(first)
             with pytest.raises(error):
                 channel.exchange("values", {}, {1: memoryview(bytearray(4))})

@@ -28,10 +28,9 @@ def test_who_is_missing_is_said_until_all_are_here(monkeypatch: pytest.MonkeyPat
         while said[-1] != "still waiting for party 0":
             time.sleep(0.01)
         here.add(0)
-        time.sleep(0.2)
         count = len(said)
-        time.sleep(0.2)
-        assert len(said) == count
+        time.sleep(0.4)
+        assert len(said) <= count + 1  # one that was about to be said
     assert said[0] == "still waiting for party 0 and 2"
     with patience.patience(None, {0}, ()):
         pass
@@ -47,7 +46,7 @@ def test_a_client_that_the_servers_do_not_know(shown: str | None, tmp_path: Path
     sockets = [listen(i, Address("127.0.0.1", 0), "") for i in range(3)]
     addresses = tuple(Address(*each.getsockname()) for each in sockets)
     servers = [
-        ClientListener(each, key, pem, (known / "C0.pem",), 5.0)
+        ClientListener(each, key, pem, (known / "C0.pem",), 60.0)
         for each, (key, pem) in zip(sockets, pairs, strict=True)
     ]
     own = (None, None) if shown is None else (known / f"{shown}.key", known / f"{shown}.pem")
@@ -57,7 +56,7 @@ def test_a_client_that_the_servers_do_not_know(shown: str | None, tmp_path: Path
     )
     try:
         with pytest.raises(HandshakeError, match=rf"as a server does that does not know {words}"):
-            connect((addresses[0], addresses[1], addresses[2]), credentials, timeout_seconds=10)
+            connect((addresses[0], addresses[1], addresses[2]), credentials, timeout_seconds=60)
     finally:
         for server in servers:
             server.close()

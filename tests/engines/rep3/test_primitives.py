@@ -19,7 +19,7 @@ from mpc_tamper.runs.result import Cost
 
 EDGES = [0, 1, 2**64 - 1, 2**63, 2**63 - 1, 2**62, 2**32, 2]
 words = st.one_of(st.sampled_from(EDGES), st.integers(0, 2**64 - 1))
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=25)
 
 
 def vectors(size: int = 70) -> st.SearchStrategy[np.ndarray]:

@@ -155,7 +155,7 @@ def bits(words: np.ndarray) -> np.ndarray:
     return ((words >> np.arange(64, dtype=np.uint64)[:, None]) & np.uint64(1)).astype(np.uint64)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 300), st.integers(0, 2**32))
 def test_a_level_over_the_lanes_of_words(n, seed):
     """Bit a of word 64 c + j stands in row a, with weight X^j w_c."""

@@ -47,7 +47,7 @@ def inner_product(a: list[int], b: list[int]) -> int:
     return sum(x * y for x, y in zip(a, b, strict=True)) % MODULUS
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 90), st.sampled_from([1, 2, 5]), st.integers(0, 2**32))
 def test_sums_over_subsets_and_weights(n, inner, seed):
     m, u, v, t = members(n, seed), words(n * inner, seed=seed + 1), words(n * inner, seed=seed + 2), words(n, seed=3)
@@ -79,7 +79,7 @@ def test_sums_of_rows_and_columns_of_a_matrix(m, n):
     assert np.array_equal(subsets.sums_of_columns(of_columns, x), bits[1] @ x.T)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.sampled_from([2, 4, 16]), st.integers(1, 200), st.integers(0, 2**32))
 def test_a_level_over_words_with_interleaved_rows(k, n, seed):
     u, w = words(n, seed=seed), words(n, 2, seed=seed + 1)

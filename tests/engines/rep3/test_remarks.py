@@ -64,7 +64,7 @@ class Doors:
         remarks = [Remarks(self.said.append), None, None]
         known = pinned(folder / "known")
         self.doors = [
-            ClientListener(sockets[i], key_file(servers, i), certificate_file(servers, i), known, 5.0, remarks[i])
+            ClientListener(sockets[i], key_file(servers, i), certificate_file(servers, i), known, 60.0, remarks[i])
             for i in range(3)
         ]
         one, two, three = (certificate_file(servers, i) for i in range(3))
@@ -72,7 +72,7 @@ class Doors:
 
     def connect(self, credentials: Credentials | None = None) -> Client:
         own = Credentials(self.certificates, *self.alice)
-        return connect(self.addresses, credentials or own, timeout_seconds=5.0)
+        return connect(self.addresses, credentials or own, timeout_seconds=60.0)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_client_that_expects_another_server(doors: Doors, tmp_path: Path) -> N
 def test_strangers_who_are_no_clients_are_not_worth_a_line(doors: Doors) -> None:
     with socket.create_connection(doors.addresses[0]) as stranger:
         stranger.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        stranger.settimeout(5)
+        stranger.settimeout(120)
         with contextlib.suppress(ConnectionError):
             while stranger.recv(100):
                 pass

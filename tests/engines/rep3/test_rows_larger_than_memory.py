@@ -214,7 +214,7 @@ def test_a_disk_that_fills_up_ends_all_parties_in_a_line(
     words = ("run", program("input_from(0, binary=True)"), "--input", f"0={inputs[0][0].binary}")
     places = ("--run-dir", tmp_path / "run", "--memory", "1M", "--quiet")
     with started([sys.executable, "-c", LIMITED, *words, *places]) as process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=240)
     assert (process.returncode, out) == (4, "")
     assert re.fullmatch(r"error: party \d: File too large; .*\n", err)
     assert mapped_files(tmp_path) == {}
@@ -250,7 +250,7 @@ def test_nothing_is_left_after_an_interrupt(
     with started([*COMMAND, *words]) as process:
         wait_for(lambda: mapped_files(tmp_path))
         process.send_signal(number)
-        process.communicate(timeout=60)
+        process.communicate(timeout=240)
         wait_for(lambda: not mapped_files(tmp_path))
     assert {each.name for each in (tmp_path / "run").rglob("*") if each.stat().st_size > LARGE} == set()
 

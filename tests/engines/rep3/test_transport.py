@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import struct
-import time
 from pathlib import Path
 
 import pytest
 
 from mpc_tamper.core.errors import FrameError, HandshakeError, PeerLost, PeerTimeout
-from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.frontend.program import load_program
-from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
 from mpc_tamper.engines.rep3.transport import frame
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import SocketLink
 from mpc_tamper.engines.rep3.transport.memory import memory_channels
-from mpc_tamper.engines.rep3.transport.tls import Identity, connect
 from tests.support.threads import in_threads
 
 HEADER = struct.Struct("<6sHII")
@@ -111,6 +106,21 @@ def test_silence_is_a_timeout_that_names_the_party(wire):
         receive(channel, "values", 4)
 
 
+def test_who_has_come_to_the_end_and_left_does_not_keep_another_waiting():
+    """Party 2 has finished; party 1 is stopped, or its last message is held up, and has its time-out."""
+    first, second, third = memory_channels(timeout_seconds=0.3)
+    nothing = memoryview(bytearray())
+
+    def leave() -> None:
+        third.exchange("finish", {0: nothing, 1: nothing}, {0: nothing})
+        third.close()
+
+    result, _ = in_threads(first.finish, leave)
+    assert isinstance(result, PeerTimeout)
+    assert result.party == 1
+    second.close()
+
+
 def test_an_abort_names_who_is_at_fault(wire):
     channel, raw = wire
     raw.sendall(frame.pack_abort(2))
@@ -128,13 +138,11 @@ def test_an_abort_cannot_accuse_a_party_that_does_not_exist(wire):
 
 
 def test_a_peer_that_nothing_is_expected_from_is_missed_at_once():
-    first, second, third = memory_channels(timeout_seconds=20)
-    start = time.monotonic()
+    first, second, third = memory_channels(timeout_seconds=600)
     third.close()
     (result,) = in_threads(lambda: first.exchange("values", {}, {1: memoryview(bytearray(4))}))
     assert isinstance(result, PeerLost)
     assert result.party == 2
-    assert time.monotonic() - start < 15  # before the time for a message is over
     second.close()
 
 
@@ -322,157 +330,3 @@ def test_an_abort_in_the_middle_of_a_message_is_found(wire):
     raw.close()
     with pytest.raises(PeerLost, match="party 1 gave up because of party 2"):
         receive(channel, "values", 100)
-
-
-class Tls:
-    """Certificates and listeners for three parties on this machine."""
-
-    def __init__(self, folder: Path) -> None:
-        self.keys, self.certificates = zip(*(make_certificate(i, folder) for i in range(3)), strict=True)
-        self.listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-        self.addresses = [Address(*listener.getsockname()) for listener in self.listeners]
-
-    def join(self, party_id: int, key: Path | None = None, certificate: Path | None = None, seconds: float = 10):
-        certificates = list(self.certificates)
-        if certificate is not None:
-            certificates[party_id] = certificate
-        identity = Identity(party_id, key or self.keys[party_id], tuple(certificates))
-        return connect(
-            identity, self.listeners[party_id], self.addresses, timeout_seconds=seconds, connect_timeout_seconds=seconds
-        )
-
-
-@pytest.fixture
-def tls(tmp_path: Path) -> Tls:
-    return Tls(tmp_path)
-
-
-def test_three_parties_connect_and_exchange_over_tls(tls):
-    def party(i: int) -> bytes:
-        channel, buffer = tls.join(i), bytearray(200_000)
-        channel.shift("values", memoryview(bytes([i]) * 200_000), memoryview(buffer))
-        channel.finish()
-        return bytes(buffer)
-
-    results = in_threads(*(lambda i=i: party(i) for i in range(3)))
-    assert [r[0] for r in results] == [2, 0, 1]
-    assert all(r == r[:1] * 200_000 for r in results)
-
-
-def test_keys_are_readable_by_their_owner_only(tls):
-    assert all(key.stat().st_mode & 0o077 == 0 for key in tls.keys)
-
-
-def test_a_third_certificate_is_refused(tls, tmp_path):
-    """Party 2 shows a certificate that the others have not pinned: all three say so, and none goes on."""
-    key, certificate = make_certificate(2, tmp_path / "stranger")
-    results = in_threads(
-        lambda: tls.join(0, seconds=2),
-        lambda: tls.join(1, seconds=2),
-        lambda: tls.join(2, key, certificate, seconds=2).finish(),
-    )
-    first = [r for r in results[:2] if isinstance(r, PeerTimeout)]  # to give up; the other one may hear of it first
-    assert first
-    assert "another certificate" in str(first[0])
-    assert all(isinstance(r, PeerTimeout | PeerLost) and r.party == 2 for r in results[:2])
-    assert isinstance(results[2], HandshakeError | PeerLost)
-
-
-def test_a_party_in_anothers_place_is_refused(tls):
-    """Party 2's certificate is pinned, but not for party 1."""
-    results = in_threads(
-        lambda: tls.join(0, seconds=2),
-        lambda: tls.join(1, tls.keys[2], tls.certificates[2], seconds=2),
-    )
-    assert all(isinstance(r, PeerTimeout | PeerLost) for r in results)
-
-
-def test_a_server_with_another_certificate_is_refused(tls, tmp_path):
-    key, certificate = make_certificate(0, tmp_path / "stranger")
-    results = in_threads(lambda: tls.join(0, key, certificate, seconds=2), lambda: tls.join(1, seconds=2))
-    assert isinstance(results[1], HandshakeError)
-    assert "pinned certificate of party 0" in str(results[1])
-
-
-def test_a_certificate_signed_by_the_pinned_key_is_refused(tls, tmp_path):
-    """Trusted by TLS, as the pinned certificate is its issuer, and still not the one that is pinned."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-
-    issuer = x509.load_pem_x509_certificate(tls.certificates[0].read_bytes())
-    key = serialization.load_pem_private_key(tls.keys[0].read_bytes(), None)
-    leaf = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
-        .issuer_name(issuer.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(issuer.not_valid_before_utc)
-        .not_valid_after(issuer.not_valid_after_utc)
-        .sign(key, hashes.SHA256())
-    )
-    signed = tmp_path / "signed.pem"
-    signed.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
-    results = in_threads(lambda: tls.join(0, tls.keys[0], signed, seconds=2), lambda: tls.join(1, seconds=2))
-    assert isinstance(results[1], HandshakeError)
-
-
-def test_a_stranger_cannot_keep_the_parties_apart(tls):
-    """Connections without TLS, and without a certificate, are turned away while the parties still meet."""
-    with socket.create_connection(tls.addresses[0]) as plain:
-        plain.sendall(b"GET / HTTP/1.0\r\n\r\n")
-        results = in_threads(*(lambda i=i: tls.join(i) for i in range(3)))
-    assert all(isinstance(r, Channel) for r in results), results
-
-
-def test_nothing_but_tls_1_3_is_spoken(tls):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-
-    def old_client() -> str:
-        with socket.create_connection(tls.addresses[0]) as raw, context.wrap_socket(raw):
-            return "connected"
-
-    results = in_threads(old_client, lambda: tls.join(0, seconds=1))
-    assert isinstance(results[0], ssl.SSLError | OSError)
-
-
-def test_parties_meet_in_any_order_of_their_start(tls):
-    def late(i: int, seconds: float) -> Channel:
-        time.sleep(seconds)
-        return tls.join(i)
-
-    results = in_threads(lambda: late(0, 1.5), lambda: late(1, 0.7), lambda: late(2, 0))
-    assert all(isinstance(r, Channel) for r in results), results
-
-
-def test_a_forwarder_without_a_party_behind_it_is_tried_again(tls):
-    """It takes the connection and drops it at once: nobody is there yet."""
-    dropped = 0
-
-    def drop() -> None:
-        nonlocal dropped
-        with tls.listeners[0] as forwarder:
-            for _ in range(3):
-                forwarder.accept()[0].close()
-                dropped += 1
-
-    result, _ = in_threads(lambda: tls.join(1, seconds=2), drop)
-    assert isinstance(result, PeerTimeout)
-    assert (result.party, dropped) == (0, 3)
-
-
-def test_a_party_that_leaves_before_all_have_met_is_named(tls):
-    """Party 0 gives up on party 2 after a second; party 1, which would wait for long, hears of it."""
-    results = in_threads(lambda: tls.join(0, seconds=1), lambda: tls.join(1, seconds=15))
-    assert isinstance(results[0], PeerTimeout)
-    assert isinstance(results[1], PeerLost)
-    assert (results[0].party, results[1].party) == (2, 2)
-
-
-def test_a_party_that_never_listens_is_named(tls):
-    tls.listeners[0].close()
-    (result,) = in_threads(lambda: tls.join(1, seconds=0.5))
-    assert isinstance(result, PeerTimeout)
-    assert "party 0 does not listen" in str(result)

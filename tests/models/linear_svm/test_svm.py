@@ -213,7 +213,7 @@ def test_defaults_have_a_public_bound_for_tables_and_for_large_images() -> None:
     assert fixed_point(with_components, 12_665, 10, MAX_FEATURE).width == 39
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_margin_of_an_honest_run_exceeds_the_public_bound(data: st.DataObject) -> None:
     """Random and all-white rows, every number of iterations: the reference stays within what was promised."""

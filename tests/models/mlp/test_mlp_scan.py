@@ -117,7 +117,7 @@ def test_the_twin_counts_what_the_network_says() -> None:
     assert len(expected) == 4 * 3
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32), st.sampled_from([1, 3]), st.sampled_from([1, 10, 30, 62]), st.sampled_from([0.2, 0.9, 1]))
 def test_any_weights(seed: int, outputs: int, bits: int, threshold: float) -> None:
     rng, (_, weights) = np.random.default_rng(seed), NETWORKS[outputs]

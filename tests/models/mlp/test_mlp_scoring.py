@@ -27,7 +27,7 @@ def slow_scores(w1: np.ndarray, w2: np.ndarray, cap: int, row: list[int]) -> lis
     return [signed(sum(a * int(w) for a, w in zip(hidden, w2[:, o], strict=True))) for o in range(w2.shape[1])]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from([1, 3]), st.sampled_from([np.uint8, np.int32]))
 def test_exact_modulo_2_64(data: st.DataObject, outputs: int, dtype: type) -> None:
     weights = np.array(data.draw(st.lists(WORD, min_size=4 * 2 + 2 * outputs, max_size=4 * 2 + 2 * outputs)), np.int64)

@@ -101,7 +101,7 @@ def test_right_is_the_class_that_the_network_gives() -> None:
         assert (certified(weights, described, x, y, 0) == (predict(scores(weights, described, x)) == y)).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.data(), st.sampled_from([(o, k, c) for o in HIDDEN for k, c in ((0, 1), (1, 1), (1, 2), (3, 1)) if k * o < 4])
 )

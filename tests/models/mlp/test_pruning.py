@@ -97,7 +97,7 @@ def test_engines_and_references_agree(pruning: Pruning, outputs: int, owner: int
         assert left(pruning, weights, described, x, engine, owner=owner).tolist() == expected
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.data(), st.sampled_from([1, 3]), st.integers(0, HIDDEN), st.integers(1, 5))
 def test_a_tampered_network_loses_as_many_neurons_or_more_and_the_same(
     data: st.DataObject, outputs: int, count: int, rows: int

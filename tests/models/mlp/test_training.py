@@ -97,7 +97,7 @@ def test_it_learns(classes: int) -> None:
     assert model.decision_function(task.x_test).shape == ((80,) if classes == 2 else (80, 8))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_no_honest_value_exceeds_its_public_bound(data: st.DataObject) -> None:
     """Also of rows that are as bright and as contradictory as can be."""

@@ -27,7 +27,7 @@ class Refusing(ClearMachine):
         raise Allocated
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(rows=st.integers(1, 1 << 20), columns=st.integers(1, 1 << 18), components=st.integers(1, 14))
 @example(rows=4000, columns=784, components=10)
 @example(rows=10000, columns=3072, components=14)

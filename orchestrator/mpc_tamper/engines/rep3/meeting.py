@@ -23,6 +23,7 @@ from mpc_tamper.engines.rep3.transport.tls import PROBE, WELCOME, Identity, cont
 from mpc_tamper.runs.protocols import PARTIES
 
 _ATTEMPT_SECONDS = 5.0
+_LEAST_ATTEMPT_SECONDS = 2.0  # the last one too: a slow host is not to be told that it says nothing
 _RETRY_SECONDS = 0.2
 _STRANGER_SECONDS = 5.0
 _PATIENCE_SECONDS = 30.0  # beyond the time to meet: how long the other may be busy with the third
@@ -90,7 +91,7 @@ def look_up(address: Address, peer: int, meeting: Meeting) -> None:
 def _dial(identity: Identity, peer: int, address: Address, deadline: float, seconds: float, meeting: Meeting) -> None:
     while True:
         try:
-            left = max(0.1, min(_ATTEMPT_SECONDS, deadline - time.monotonic()))
+            left = max(_LEAST_ATTEMPT_SECONDS, min(_ATTEMPT_SECONDS, deadline - time.monotonic()))
             link = _attempt(identity, peer, address, left, meeting)
             link.settimeout(seconds + _PATIENCE_SECONDS)
             meeting.problems.pop(peer, None)

@@ -56,6 +56,7 @@ def campaign(
 ) -> list[Record]:
     """Faults of this seed until the time is over. Writes faults.jsonl and faults.md to `out`; returns the records.
 
+    engine: rep3; the commands that are struck have its number of threads.
     configuration: for the record, the options of the command that asked for this.
     """
     check_folder(out)
@@ -103,7 +104,8 @@ def _strike(engine: Engine, fault: Fault, work: Work, folder: Path, marker: str,
     place = Place(folder)
     work.prepare(folder)
     with place.stack:
-        launch = fault.launch(Launch(work.words(fault.timeout_seconds)), place)
+        threads = () if engine.threads is None else ("--threads", str(engine.threads))
+        launch = fault.launch(Launch((*work.words(fault.timeout_seconds), *threads)), place)
         factor = pace.factor()
         with closing(Running(launch, folder, marker)) as running:
             struck = fault.strike(running, place)

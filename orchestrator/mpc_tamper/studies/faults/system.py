@@ -48,7 +48,7 @@ class _FromTheStart(Fault):
 
 @dataclass(frozen=True)
 class _SmallDisk(_FromTheStart):
-    cause = "(?i)no space|space left|full|room"
+    cause = "(?i)no space|space left|free space|full|room"
     place: ClassVar[str]
     kilobytes: int
 

@@ -191,9 +191,13 @@ class Channel:
             self._wait(sending, receiving)
 
     def _wait(self, sending: list[int], receiving: list[int]) -> None:
-        """Wait until a link can move. A peer that hangs up is noticed on links that nothing is expected on, too."""
+        """Wait until a link can move. A peer that hangs up is noticed on links that nothing is expected on, too, unless
+        it may: one that has come to the end and left would wake this party again and again, and no time-out would end
+        its waiting for the other."""
         poll = select.poll()
         for peer, link in self._links.items():
+            if self._finishing and peer not in receiving and peer not in sending:
+                continue
             mask = PEER_CLOSED | select.POLLHUP
             mask |= _READABLE if peer in receiving else 0
             mask |= select.POLLOUT if peer in sending else 0
