@@ -40,6 +40,22 @@ def test_programs_keep_what_the_grammar_promises(domain: Domain) -> None:
     assert wrapped == ({True, False} if domain is Domain.RING else {False})
 
 
+def test_programs_mean_the_same_in_mp_spdz() -> None:
+    """Its binary circuits forget the sign of what they shift, and 0 times a secret number is a public one there."""
+    for domain in Domain:
+        statements = [
+            s for seed in range(600) for s in random_program(random.Random(seed), domain).statements.values()
+        ]
+        assert all(s.numbers != (0,) for s in statements if s.form == "scale")
+        assert domain is not Domain.BITS or "shift" not in {s.form for s in statements}
+
+
+@pytest.mark.parametrize("parties", [2, 3, 4])
+def test_only_parties_that_there_are_enter_inputs(parties: int) -> None:
+    programs = [random_program(random.Random(seed), Domain.FIELD, parties) for seed in range(100)]
+    assert {owner for program in programs for owner in program.inputs()} == set(range(min(parties, 3)))
+
+
 def test_a_program_is_the_same_every_time() -> None:
     first, second = (random_program(random.Random("7"), Domain.RING) for _ in range(2))
     assert first.text() == second.text()

@@ -118,7 +118,7 @@ class _Round:
         self._engine, self._protocol, self._tally, self._goes_on = engine, protocol, tally, goes_on
         self._rng = random.Random(f"{tally.seed}/{protocol.name}/{number}")
         self._id = f"{protocol.name}-{tally.seed}-{number}"
-        self._program: SmallProgram = random_program(self._rng, protocol.domain)
+        self._program: SmallProgram = random_program(self._rng, protocol.domain, protocol.parties)
 
     def play(self, plans: int, *, shrinks: bool) -> None:
         text, inputs = self._program.text(), self._program.inputs()
