@@ -43,9 +43,7 @@ def test_programs_keep_what_the_grammar_promises(domain: Domain) -> None:
 def test_programs_mean_the_same_in_mp_spdz() -> None:
     """Its binary circuits forget the sign of what they shift, and 0 times a secret number is a public one there."""
     for domain in Domain:
-        statements = [
-            s for seed in range(600) for s in random_program(random.Random(seed), domain).statements.values()
-        ]
+        statements = [s for seed in range(600) for s in random_program(random.Random(seed), domain).statements.values()]
         assert all(s.numbers != (0,) for s in statements if s.form == "scale")
         assert domain is not Domain.BITS or "shift" not in {s.form for s in statements}
 

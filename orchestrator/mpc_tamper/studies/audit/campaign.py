@@ -112,9 +112,7 @@ def audit(
 class _Round:
     """One program, and the deviations played against it."""
 
-    def __init__(
-        self, engine: Engine, protocol: AuditedProtocol, tally: Tally, number: int, *, goes_on: bool
-    ) -> None:
+    def __init__(self, engine: Engine, protocol: AuditedProtocol, tally: Tally, number: int, *, goes_on: bool) -> None:
         self._engine, self._protocol, self._tally, self._goes_on = engine, protocol, tally, goes_on
         self._rng = random.Random(f"{tally.seed}/{protocol.name}/{number}")
         self._id = f"{protocol.name}-{tally.seed}-{number}"
