@@ -15,7 +15,7 @@ from mpc_tamper.engines.rep3.protocol.active import _Batch
 from mpc_tamper.engines.tampering import STALLED, AuditedProtocol, Domain, PartyEnd, Point, Site
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.audit.campaign import audit
-from mpc_tamper.studies.audit.case import prepared
+from mpc_tamper.studies.audit.case import Case, Outcome, prepared
 from mpc_tamper.studies.audit.deviations import Kind, draw
 from mpc_tamper.studies.audit.findings import replay
 from mpc_tamper.studies.audit.grammar import SmallProgram, Statement, random_program, valid
@@ -38,6 +38,20 @@ def test_programs_keep_what_the_grammar_promises(domain: Domain) -> None:
     assert "select" not in forms if domain is Domain.BITS else {"matmul", "file", "retry", "select"} <= forms
     wrapped = {s.bits > 61 for program in programs for s in program.statements.values()}
     assert wrapped == ({True, False} if domain is Domain.RING else {False})
+
+
+def test_programs_mean_the_same_in_mp_spdz() -> None:
+    """Its binary circuits forget the sign of what they shift, and 0 times a secret number is a public one there."""
+    for domain in Domain:
+        statements = [s for seed in range(600) for s in random_program(random.Random(seed), domain).statements.values()]
+        assert all(s.numbers != (0,) for s in statements if s.form == "scale")
+        assert domain is not Domain.BITS or "shift" not in {s.form for s in statements}
+
+
+@pytest.mark.parametrize("parties", [2, 3, 4])
+def test_only_parties_that_there_are_enter_inputs(parties: int) -> None:
+    programs = [random_program(random.Random(seed), Domain.FIELD, parties) for seed in range(100)]
+    assert {owner for program in programs for owner in program.inputs()} == set(range(min(parties, 3)))
 
 
 def test_a_program_is_the_same_every_time() -> None:
@@ -121,6 +135,23 @@ def test_a_finding_is_made_small_and_played_again(monkeypatch: pytest.MonkeyPatc
     assert replay(engine, rep3(), record).verdict is Verdict.ACCEPTED
     monkeypatch.undo()
     assert replay(engine, rep3(), record).verdict is Verdict.NOTICED
+
+
+def test_an_audit_that_goes_on_counts_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_Batch, "run", lambda *args: None)  # nothing is proved
+    tally = audit(get_engine(EngineName.REP3), rep3(), seed=2, runs=48, shrinks=False, goes_on=True)
+    assert tally.tampered == 48
+    assert tally.of(Verdict.ACCEPTED) > 1
+    kept = [finding.verdict for finding in tally.findings]
+    assert Verdict.ACCEPTED in kept
+    assert len(kept) == len(set(kept))
+
+
+def test_an_honest_run_that_aborts_ends_an_audit_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Case, "honest", lambda self: Outcome(Verdict.FALSE_ABORT))
+    tally = audit(get_engine(EngineName.REP3), rep3(), seed=2, runs=48, shrinks=False, goes_on=True)
+    assert (tally.programs, tally.tampered) == (1, 0)
+    assert [finding.verdict for finding in tally.findings] == [Verdict.FALSE_ABORT]
 
 
 def test_the_command_keeps_records_and_plays_findings_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

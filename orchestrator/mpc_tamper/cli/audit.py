@@ -39,6 +39,10 @@ def audit(
         float | None, typer.Option("--time", min=0.01, metavar="MINUTES", help="How long to go on with each protocol.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the programs and deviations.")] = 1,
+    go_on: Annotated[
+        bool,
+        typer.Option("--go-on", help="Count what is found in tampered runs, instead of ending with the first."),
+    ] = False,
     rerun: Annotated[
         str | None,
         typer.Option(
@@ -67,7 +71,7 @@ def audit(
         read_audits(out / AUDIT_LINES)  # a damaged one would end the command after its work
     with shown(quiet=quiet) as progress:
         tallies = [
-            _one(chosen, each, out, runs or (None if time else _RUNS), time, seed, configuration, progress)
+            _one(chosen, each, out, runs or (None if time else _RUNS), time, seed, go_on, configuration, progress)
             for each in _protocols(chosen, protocol)
         ]
     write_report(out)
@@ -85,6 +89,7 @@ def _one(
     runs: int | None,
     minutes: float | None,
     seed: int,
+    go_on: bool,
     configuration: Mapping[str, Any],
     progress: Progress,
 ) -> Tally:
@@ -95,7 +100,7 @@ def _one(
     from mpc_tamper.studies.environment import environment
 
     seconds = None if minutes is None else 60 * minutes
-    tally = play(engine, protocol, seed=seed, runs=runs, seconds=seconds, progress=progress)
+    tally = play(engine, protocol, seed=seed, runs=runs, seconds=seconds, goes_on=go_on, progress=progress)
     record = {**tally.record(), "configuration": configuration, "environment": environment()}
     path = out / AUDIT_LINES
     with appending(path) as lines:

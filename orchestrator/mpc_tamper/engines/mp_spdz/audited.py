@@ -41,6 +41,8 @@ AUDITED: Mapping[str, AuditSettings] = MappingProxyType(
         "sy-rep-field": AuditSettings("sy-rep-field-party.x", _FIELD, Domain.FIELD),
         "mal-shamir": AuditSettings("malicious-shamir-party.x", _FIELD, Domain.FIELD),
         "sy-shamir": AuditSettings("sy-shamir-party.x", _FIELD, Domain.FIELD),
+        # a dishonest majority, as one of two parties is corrupt
+        "mascot": AuditSettings("mascot-party.x", _FIELD, Domain.FIELD, 2),
         "ps-rep-bin": AuditSettings("ps-rep-bin-party.x", _BITS, Domain.BITS, lacking=(Point.OPERATION,)),
         "mal-rep-bin": AuditSettings("malicious-rep-bin-party.x", _BITS, Domain.BITS, lacking=(Point.OPERATION,)),
     }

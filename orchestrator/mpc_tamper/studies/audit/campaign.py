@@ -57,6 +57,10 @@ class Tally:
     def of(self, verdict: Verdict) -> int:
         return sum(n for (_, _, each), n in self.counts.items() if each is verdict)
 
+    def ends(self, *, goes_on: bool) -> bool:
+        """Whether what was found is enough; a false abort always is, as each program may have it."""
+        return any(not goes_on or finding.verdict is Verdict.FALSE_ABORT for finding in self.findings)
+
     def record(self) -> dict[str, Any]:
         return {
             "engine": self.engine,
@@ -83,22 +87,24 @@ def audit(
     runs: int | None = None,
     seconds: float | None = None,
     shrinks: bool = True,
+    goes_on: bool = False,
     progress: Progress = silent,
 ) -> Tally:
     """Until something was found, there were so many tampered runs, or the time is over.
 
     shrinks: whether what was found is made small.
+    goes_on: what was found in a tampered run ends nothing: it is counted, and the first of each verdict is kept.
     """
     began = time.monotonic()
     tally = Tally(str(engine.name), protocol.name, protocol.implementation, protocol.lacking, seed)
     for number in itertools.count():
         spent = time.monotonic() - began
         done = max(spent / seconds if seconds else 0.0, tally.tampered / runs if runs else 0.0)
-        if done >= 1.0 or tally.findings:
+        if done >= 1.0 or tally.ends(goes_on=goes_on):
             break
         progress(f"{protocol.name}: tampered runs", done)
         plans = PLANS if runs is None else min(PLANS, runs - tally.tampered)
-        _Round(engine, protocol, tally, number).play(plans, shrinks=shrinks)
+        _Round(engine, protocol, tally, number, goes_on=goes_on).play(plans, shrinks=shrinks)
     tally.seconds = time.monotonic() - began
     return tally
 
@@ -106,11 +112,11 @@ def audit(
 class _Round:
     """One program, and the deviations played against it."""
 
-    def __init__(self, engine: Engine, protocol: AuditedProtocol, tally: Tally, number: int) -> None:
-        self._engine, self._protocol, self._tally = engine, protocol, tally
+    def __init__(self, engine: Engine, protocol: AuditedProtocol, tally: Tally, number: int, *, goes_on: bool) -> None:
+        self._engine, self._protocol, self._tally, self._goes_on = engine, protocol, tally, goes_on
         self._rng = random.Random(f"{tally.seed}/{protocol.name}/{number}")
         self._id = f"{protocol.name}-{tally.seed}-{number}"
-        self._program: SmallProgram = random_program(self._rng, protocol.domain)
+        self._program: SmallProgram = random_program(self._rng, protocol.domain, protocol.parties)
 
     def play(self, plans: int, *, shrinks: bool) -> None:
         text, inputs = self._program.text(), self._program.inputs()
@@ -121,12 +127,12 @@ class _Round:
             self._tally.refused += 1
             return
         self._tally.programs += 1
-        if found is not None and shrinks:
-            found = shrink(self._engine, self._protocol, found, self._program, self._tally.seed)
-        if found is not None:
-            self._tally.findings.append(found)
+        for finding in found:
+            if shrinks:
+                finding = shrink(self._engine, self._protocol, finding, self._program, self._tally.seed)
+            self._tally.findings.append(finding)
 
-    def _honest(self, case: Case) -> Finding | None:
+    def _honest(self, case: Case) -> list[Finding]:
         """Surveys are honest runs too."""
         self._sites: dict[int, tuple[Site, ...]] = {}
         outcomes = [case.honest()]
@@ -135,9 +141,11 @@ class _Round:
             outcomes.append(outcome)
         self._tally.honest += len(outcomes)
         failed = next((each for each in outcomes if each.verdict is Verdict.FALSE_ABORT), None)
-        return None if failed is None else self._finding(case, failed, None)
+        return [] if failed is None else [self._finding(case, failed, None)]
 
-    def _tampered(self, case: Case, plans: int) -> Finding | None:
+    def _tampered(self, case: Case, plans: int) -> list[Finding]:
+        """The first of each verdict that the tally has not kept yet."""
+        found: list[Finding] = []
         for number in range(plans):
             party = self._rng.randrange(self._protocol.parties)
             if not self._sites[party]:
@@ -146,9 +154,12 @@ class _Round:
             if number == 0:
                 deviation = self._known(case, deviation)
             outcome = self._play(case, deviation)
-            if outcome.verdict in FINDINGS:
-                return self._finding(case, outcome, deviation)
-        return None
+            kept = {each.verdict for each in (*self._tally.findings, *found)}
+            if outcome.verdict in FINDINGS and outcome.verdict not in kept:
+                found.append(self._finding(case, outcome, deviation))
+            if found and not self._goes_on:
+                break
+        return found
 
     def _play(self, case: Case, deviation: Deviation) -> Outcome:
         tally = self._tally

@@ -151,11 +151,12 @@ def valid(program: SmallProgram) -> bool:
     return any(statement.opens for statement in program.statements.values())
 
 
-def random_program(rng: random.Random, domain: Domain) -> SmallProgram:
-    size = rng.choice(_SIZES)
+def random_program(rng: random.Random, domain: Domain, parties: int = OWNERS) -> SmallProgram:
+    """parties: how many run it; no more of them than OWNERS enter inputs."""
+    size, owners = rng.choice(_SIZES), min(parties, OWNERS)
     statements: dict[int, Statement] = {}
     for _ in range(rng.randint(1, 3)):
-        statements[len(statements)] = _input(rng, size, domain)
+        statements[len(statements)] = _input(rng, size, domain, owners)
     for _ in range(rng.randint(1, 7)):
         statement = _random_statement(rng, statements, size, domain)
         statements[len(statements)] = statement
@@ -167,15 +168,15 @@ def random_program(rng: random.Random, domain: Domain) -> SmallProgram:
     return SmallProgram(size, statements, timers)
 
 
-def _input(rng: random.Random, size: int, domain: Domain) -> Statement:
+def _input(rng: random.Random, size: int, domain: Domain, owners: int) -> Statement:
     if rng.random() < 0.2:
         return Statement("constant", (), (rng.randint(-5, 5),), 3)
     if domain is Domain.RING and rng.random() < 0.15:
         words = (rng.randint(-(1 << 63), (1 << 63) - 1) for _ in range(size))
-        return Statement("input", (), (rng.randrange(OWNERS), *words), _WRAPPED)
+        return Statement("input", (), (rng.randrange(owners), *words), _WRAPPED)
     largest = rng.choice((1, 10, _LARGEST_INPUT))
     values = tuple(rng.randint(0 if largest == 1 else -largest, largest) for _ in range(size))
-    return Statement("input", (), (rng.randrange(OWNERS), *values), largest.bit_length(), largest == 1)
+    return Statement("input", (), (rng.randrange(owners), *values), largest.bit_length(), largest == 1)
 
 
 _FORMS: dict[Domain, tuple[str, ...]] = {
@@ -183,7 +184,7 @@ _FORMS: dict[Domain, tuple[str, ...]] = {
         *("mul", "mul", "dot", "matmul", "less", "equal", "select", "shift", "mod"),
         *("add", "sub", "scale", "file", "open", "retry"),
     ),
-    Domain.BITS: ("mul", "less", "equal", "add", "sub", "shift", "open"),
+    Domain.BITS: ("mul", "less", "equal", "add", "sub", "open"),  # MP-SPDZ's shift there forgets the sign
 }
 _FORMS[Domain.FIELD] = _FORMS[Domain.RING]
 
@@ -202,7 +203,8 @@ def _random_statement(rng: random.Random, statements: Mapping[int, Statement], s
             if not truths:
                 continue
             operands = (rng.choice(truths), *operands[1:])
-        numbers = {"scale": (rng.randint(-9, 9),), "shift": (rng.randint(1, 8),), "mod": (rng.randint(1, 8),)}.get(form)
+        factor = rng.randint(-9, 9) or 1  # times 0, MP-SPDZ makes it a public number, which cannot be opened
+        numbers = {"scale": (factor,), "shift": (rng.randint(1, 8),), "mod": (rng.randint(1, 8),)}.get(form)
         read = [statements[n] for n in operands]
         statement = Statement(form, operands, numbers or (), *_result(form, read, size, numbers))
         wraps = domain is Domain.RING and form in ("mul", "dot", "matmul") and rng.random() < 0.5
