@@ -88,8 +88,11 @@ class Storage:
 
 def mapping_of(array: np.ndarray) -> mmap.mmap | None:
     """What the array, or the one that it is a view of, is mapped from."""
-    *_, last = chain(array)
-    base = last.base
+    base = array.base
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if base is None:
+        return None
     found = base.obj if isinstance(base, memoryview) else base
     return found if isinstance(found, mmap.mmap) else None
 

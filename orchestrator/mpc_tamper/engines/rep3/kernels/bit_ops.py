@@ -144,7 +144,7 @@ def majority_shares(pads: tuple[np.ndarray, np.ndarray], x_own: np.ndarray, x_pr
 def _of_words(function: Callable[..., None], *read: np.ndarray) -> np.ndarray:
     """What the kernel makes of these arrays word by word: of one shape."""
     z = np.empty(read[0].shape, np.uint64)
-    arrays = [*(np.ascontiguousarray(each).reshape(-1) for each in read), z.reshape(-1)]
+    arrays = [*(each.ravel() for each in read), z.reshape(-1)]
     parts = ranges(z.size, z.size // _WORTH)
     if len(parts) == 1:
         function(*arrays)
