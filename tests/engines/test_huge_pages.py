@@ -19,7 +19,8 @@ def test_zeros_stay_zeros_and_neighbours_what_they_are():
     zeros[:] = 0
     use_huge_pages(zeros)
     assert not zeros.any()
-    assert memory[: WORDS + 5].all() and memory[2 * WORDS + 5 :].all()
+    assert memory[: WORDS + 5].all()
+    assert memory[2 * WORDS + 5 :].all()
     zeros[:] = 7
     assert (zeros == 7).all()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-BYTES = 2 << 20  # of a huge page on x86-64 and, mostly, elsewhere; where it is another size, the kernel looks for itself
+BYTES = 2 << 20  # of a huge page on x86-64 and mostly elsewhere; where it is another size, Linux sees for itself
 
 
 def use_huge_pages(zeros: np.ndarray) -> None:

@@ -83,13 +83,14 @@ def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
 def factors(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, ...]:
     """The planes at these indices, for a round of products: x's own and previous ones, y's own and previous ones."""
     shape = left.size, own.shape[1]
-    found = np.empty(shape, np.uint64), np.empty(shape, np.uint64), np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+    x_own, x_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+    y_own, y_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
     for i in range(left.size):
         a, b = left[i], right[i]
         for w in range(own.shape[1]):
-            found[0][i, w], found[1][i, w] = own[a, w], previous[a, w]
-            found[2][i, w], found[3][i, w] = own[b, w], previous[b, w]
-    return found
+            x_own[i, w], x_previous[i, w] = own[a, w], previous[a, w]
+            y_own[i, w], y_previous[i, w] = own[b, w], previous[b, w]
+    return x_own, x_previous, y_own, y_previous
 
 
 @kernel(types.void(_PLANES, types.int64, _INDICES, _INDICES, types.uint64[:, ::1]))
