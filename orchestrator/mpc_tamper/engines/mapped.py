@@ -23,6 +23,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.memory import LEAST_BYTES, available_bytes
+from mpc_tamper.engines.huge_pages import use_huge_pages
 
 BLOCK_BYTES = 32 << 20
 SMALL_BYTES = 64 << 10  # smaller arrays are never mapped, nor counted
@@ -49,14 +50,19 @@ class Storage:
         self._folder = folder
         self._room = math.inf if folder is None or budget is None else budget // MOST_SHARE
 
-    def zeros(self, shape: tuple[int, ...], dtype: type = np.uint64) -> np.ndarray:
-        """Writable. Raises OSError where the disk has no room for a file of this size."""
+    def zeros(self, shape: tuple[int, ...], dtype: type = np.uint64, *, stays: bool = False) -> np.ndarray:
+        """Writable. stays: it is going to be read again and again, and for as long as the party runs.
+
+        Raises OSError where the disk has no room for a file of this size.
+        """
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if size < SMALL_BYTES:
             return np.zeros(shape, dtype)
         if size > self._room:
             return self._mapped(size, dtype).reshape(shape)
         array: np.ndarray = np.zeros(shape, dtype)
+        if stays:
+            use_huge_pages(array)
         self._room -= size
         weakref.finalize(array, self._returned, size).atexit = False
         return array
@@ -88,8 +94,11 @@ class Storage:
 
 def mapping_of(array: np.ndarray) -> mmap.mmap | None:
     """What the array, or the one that it is a view of, is mapped from."""
-    *_, last = chain(array)
-    base = last.base
+    base = array.base
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if base is None:
+        return None
     found = base.obj if isinstance(base, memoryview) else base
     return found if isinstance(found, mmap.mmap) else None
 

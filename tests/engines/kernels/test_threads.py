@@ -72,6 +72,7 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
     return {
         "to_planes": lambda: bit_ops.to_planes(u, 37),
         "and_shares": lambda: bit_ops.and_shares((planes, planes + planes), *(planes * np.uint64(i) for i in range(4))),
+        "majority_shares": lambda: bit_ops.majority_shares((planes, planes + planes), planes * u[0], planes * u[1]),
         "sums_of_rows, few": lambda: subsets.sums_of_rows(members, x),
         "sums_of_rows, many": lambda: subsets.sums_of_rows(many, words_of(many, 70)),
         "sums_of_columns": lambda: subsets.sums_of_columns(members[:70], x),

@@ -24,8 +24,9 @@ def followed(tree: Plan, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     planes[: 3 * len(a)] = np.concatenate([a, b, a ^ b])
     for each in tree.rounds:
         products = planes[each.left] & planes[each.right]
-        planes[each.new] = planes[each.onto] ^ products[: len(each.new)]
-        planes[each.again] ^= products[len(each.new) :]
+        first = len(each.onto)
+        planes[each.new : each.new + first] = planes[each.onto] ^ products[:first]
+        planes[each.again] ^= products[first:]
     return planes[tree.carries]
 
 
@@ -46,7 +47,7 @@ def test_as_few_rounds_as_the_degree_allows(leaves):
     """The carry out of n leaves has degree n + 1, and each round doubles a degree at most."""
     rounds = plan(leaves, (leaves - 1,)).rounds
     assert len(rounds) == leaves.bit_length() == int(np.ceil(np.log2(leaves + 1)))
-    assert all(len(each.left) == len(each.right) == len(each.new) + len(each.again) for each in rounds)
+    assert all(len(each.left) == len(each.right) == len(each.onto) + len(each.again) for each in rounds)
 
 
 @pytest.mark.parametrize("leaves", [1, 2, 4, 8, 16, 32])

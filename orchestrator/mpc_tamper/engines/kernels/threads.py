@@ -63,7 +63,9 @@ def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
 
     worth: for how many threads there is work; what takes less than some ten microseconds is none.
     """
-    count = max(1, min(_threads.count, worth))
+    count = min(_threads.count, worth)
+    if count <= 1:
+        return [(0, size)]
     units = -(-size // multiple)
     bounds = [min(size, units * i // count * multiple) for i in range(count + 1)]
     return [(a, b) for a, b in itertools.pairwise(bounds) if b > a] or [(0, size)]

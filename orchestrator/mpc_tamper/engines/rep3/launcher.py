@@ -39,7 +39,7 @@ SILENT_SECONDS = 120.0
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets in a program is the same at all parties
     # A proof makes and drops vectors of some MB all the time. Huge pages, and giving memory back to the system to have
-    # it zeroed again, took more than a third of its time.
+    # it zeroed again, took more than a third of its time. Shares of rows have huge pages (engines/huge_pages.py).
     "NUMPY_MADVISE_HUGEPAGE": "0",
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824",
 }

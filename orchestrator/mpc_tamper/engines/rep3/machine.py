@@ -98,8 +98,15 @@ class Rep3Machine:
         self._service: tuple[int, ClientService] | None = None
         self.public_values = hashlib.sha256()
 
+    def _note(self, values: np.ndarray) -> None:
+        """A constant that is repeated without memory is hashed once."""
+        if values.strides == (0,):
+            self.public_values.update(len(values).to_bytes(8, "little"))
+            values = values[:1]
+        self.public_values.update(np.ascontiguousarray(values).data)
+
     def share_public(self, values: np.ndarray) -> RepShare:
-        self.public_values.update(values.tobytes())
+        self._note(values)
         return public(values, self.party.party_id)
 
     def allocate(self, size: int) -> RepShare:
@@ -116,13 +123,13 @@ class Rep3Machine:
         return x - y
 
     def add_public(self, x: RepShare, c: np.ndarray) -> RepShare:
-        self.public_values.update(c.tobytes())
-        own = x.own + c if self.party.party_id == 0 else x.own + np.zeros_like(c)
-        previous = x.previous + c if self.party.party_id == 1 else x.previous + np.zeros_like(c)
+        self._note(c)
+        own = x.own + c if self.party.party_id == 0 else x.own.copy()
+        previous = x.previous + c if self.party.party_id == 1 else x.previous.copy()
         return RepShare(own, previous)
 
     def scale(self, x: RepShare, c: np.ndarray) -> RepShare:
-        self.public_values.update(c.tobytes())
+        self._note(c)
         return x.scale(c)
 
     @_with_all_clients
@@ -194,7 +201,7 @@ class Rep3Machine:
 
     @_with_all_clients
     def send_public_to_client(self, client: int, values: np.ndarray) -> None:
-        self.public_values.update(values.tobytes())
+        self._note(values)
         self._clients.send_public(client, values)
 
     @_final

@@ -27,7 +27,7 @@ from mpc_tamper.engines.frontend.values.public import Public, cint, public_int, 
 
 def expand(x: Any, size: int) -> Any:
     """A secret of one element, repeated."""
-    return x if x.shape[0] == size else machine().scale(x, np.ones(size, np.uint64))
+    return x if x.shape[0] == size else machine().scale(x, spread(np.ones(1, np.uint64), size))
 
 
 class sint(Integer):  # noqa: N801, MP-SPDZ's name
@@ -80,14 +80,16 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         return sint.wrap(machine().sub(x, y) if secret else machine().add_public(x, np.uint64(0) - y))
 
     def __rsub__(self, other: Any) -> Any:
-        negative = sint.wrap(machine().scale(self.v, np.full(self.size, word(-1))))
-        return negative + other
+        return -self + other
+
+    def __neg__(self) -> Any:
+        return sint.wrap(machine().scale(self.v, spread(np.full(1, word(-1)), self.size)))
 
     def _difference(self, other: Any) -> Any:
         other = read(other)
         if not isinstance(other, (int, Public, sint)):
             return None
-        return self - other
+        return self if isinstance(other, int) and other == 0 else self - other
 
     def _less_than_zero(self, bit_length: int | None) -> Any:
         return sint.wrap(machine().less_than_zero(self.v, width(bit_length) + 1))

@@ -5,6 +5,8 @@ Value e stands in word e // 64 at bit e % 64; the lanes after the last value are
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numba import types
 
@@ -15,6 +17,8 @@ WORD = 64
 _WORTH = 1 << 13  # values that a thread has to have for it to pay
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
+_PLANES = types.Array(types.uint64, 2, "C", readonly=True)
+_INDICES = types.Array(types.intp, 1, "C", readonly=True)
 
 
 def words_for(lanes: int) -> int:
@@ -63,13 +67,63 @@ def _to_planes(values: np.ndarray, first: int, last: int, planes: np.ndarray) ->
             planes[j, w] = block[j]
 
 
-@kernel(types.uint64[::1](_WORDS, types.int64))
-def from_plane(plane: np.ndarray, lanes: int) -> np.ndarray:
-    """One plane as `lanes` integers 0 or 1."""
-    bits = np.empty(lanes, np.uint64)
-    for e in range(lanes):
-        bits[e] = (plane[e >> 6] >> np.uint64(e & 63)) & np.uint64(1)
+@kernel(types.uint64[::1](_PLANES, types.int64))
+def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
+    """Planes (p, words) as integers 0 or 1: (p * lanes,), plane by plane."""
+    bits = np.empty(len(planes) * lanes, np.uint64)
+    for j in range(len(planes)):
+        for first in range(0, lanes, WORD):
+            word, to = planes[j, first // WORD], bits[j * lanes + first : j * lanes + min(first + WORD, lanes)]
+            for e in range(to.size):
+                to[e] = (word >> np.uint64(e)) & np.uint64(1)
     return bits
+
+
+@kernel(types.UniTuple(types.uint64[:, ::1], 4)(_PLANES, _PLANES, _INDICES, _INDICES))
+def factors(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The planes at these indices, for a round of products: x's own and previous ones, y's own and previous ones."""
+    shape = left.size, own.shape[1]
+    x_own, x_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+    y_own, y_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+    for i in range(left.size):
+        a, b = left[i], right[i]
+        for w in range(own.shape[1]):
+            x_own[i, w], x_previous[i, w] = own[a, w], previous[a, w]
+            y_own[i, w], y_previous[i, w] = own[b, w], previous[b, w]
+    return x_own, x_previous, y_own, y_previous
+
+
+@kernel(types.void(_PLANES, types.int64, _INDICES, _INDICES, types.uint64[:, ::1]))
+def add_products(products: np.ndarray, new: int, onto: np.ndarray, again: np.ndarray, planes: np.ndarray) -> None:
+    """The first products, each xored with its plane of `onto`, become the planes from `new` on; what is left over is
+    xored to the planes `again`."""
+    for i in range(onto.size):
+        for w in range(planes.shape[1]):
+            planes[new + i, w] = planes[onto[i], w] ^ products[i, w]
+    for i in range(again.size):
+        for w in range(planes.shape[1]):
+            planes[again[i], w] ^= products[onto.size + i, w]
+
+
+@kernel(types.void(*[_WORDS] * 5, *[types.int64] * 4, types.uint64[::1]))
+def conversion_messages(
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    own: np.ndarray,
+    previous: np.ndarray,
+    beta_1: np.ndarray,
+    first_0: int,
+    last_0: int,
+    first_2: int,
+    last_2: int,
+    z: np.ndarray,
+) -> None:
+    """z_0 and z_2 of the parts that begin and end there, one after the other (primitives/conversion.py)."""
+    for e in range(first_0, last_0):
+        z[e - first_0] = pad_own[e] * previous[e] - pad_previous[e]
+    to = z[last_0 - first_0 :]
+    for e in range(first_2, last_2):
+        to[e - first_2] = beta_1[e - first_2] * own[e] + pad_own[e] - pad_previous[e]
 
 
 def and_shares(
@@ -80,10 +134,23 @@ def and_shares(
     y_previous: np.ndarray,
 ) -> np.ndarray:
     """A party's xor share of x & y, masked by both pads: arrays of one shape."""
-    z = np.empty(x_own.shape, np.uint64)
-    read = [np.ascontiguousarray(each).reshape(-1) for each in (*pads, x_own, x_previous, y_own, y_previous)]
-    arrays = [*read, z.reshape(-1)]
-    together(_and_shares, [tuple(each[a:b] for each in arrays) for a, b in ranges(z.size, z.size // _WORTH)])
+    return _of_words(_and_shares, *pads, x_own, x_previous, y_own, y_previous)
+
+
+def majority_shares(pads: tuple[np.ndarray, np.ndarray], x_own: np.ndarray, x_previous: np.ndarray) -> np.ndarray:
+    """A party's xor share of the majority of x's three components: the xor over i of x_i & x_{i-1}."""
+    return _of_words(_majority_shares, *pads, x_own, x_previous)
+
+
+def _of_words(function: Callable[..., None], *read: np.ndarray) -> np.ndarray:
+    """What the kernel makes of these arrays word by word: of one shape."""
+    z = np.empty(read[0].shape, np.uint64)
+    arrays = [*(each.ravel() for each in read), z.reshape(-1)]
+    parts = ranges(z.size, z.size // _WORTH)
+    if len(parts) == 1:
+        function(*arrays)
+    else:
+        together(function, [tuple(each[a:b] for each in arrays) for a, b in parts])
     return z
 
 
@@ -100,3 +167,11 @@ def _and_shares(
     for i in range(z.size):
         terms = (x_own[i] & (y_own[i] ^ y_previous[i])) ^ (x_previous[i] & y_own[i])
         z[i] = terms ^ pad_own[i] ^ pad_previous[i]
+
+
+@kernel(types.void(*[_WORDS] * 4, types.uint64[::1]))
+def _majority_shares(
+    pad_own: np.ndarray, pad_previous: np.ndarray, x_own: np.ndarray, x_previous: np.ndarray, z: np.ndarray
+) -> None:
+    for i in range(z.size):
+        z[i] = (x_own[i] & x_previous[i]) ^ pad_own[i] ^ pad_previous[i]

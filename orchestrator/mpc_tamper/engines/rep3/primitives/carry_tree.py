@@ -37,12 +37,12 @@ class Product:
 
 @dataclass(frozen=True)
 class Round:
-    """Indices of planes. Products left * right: the first of them, each with its `onto`, make the planes `new`; what is
-    left over is added to the planes `again`."""
+    """Indices of planes. Products left * right: the first of them, each with its `onto`, make the planes from `new` on;
+    what is left over is added to the planes `again`."""
 
     left: np.ndarray
     right: np.ndarray
-    new: np.ndarray
+    new: int
     onto: np.ndarray
     again: np.ndarray
 
@@ -74,6 +74,7 @@ def plan(leaves: int, outputs: tuple[int, ...]) -> Plan:
 
 def _indexed(products: list[Product], indices: dict[Node, int]) -> Round:
     """Gives the new planes the next indices."""
+    new = len(indices)
     for product in products:
         indices[product.node] = len(indices)
     more = [(product.node, factors) for product in products for factors in product.factors[1:]]
@@ -85,7 +86,7 @@ def _indexed(products: list[Product], indices: dict[Node, int]) -> Round:
     return Round(
         left=of([left for left, _ in factors]),
         right=of([right for _, right in factors]),
-        new=of([product.node for product in products]),
+        new=new,
         onto=of([product.onto for product in products]),
         again=of([node for node, _ in more]),
     )

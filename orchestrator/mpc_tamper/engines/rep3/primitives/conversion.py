@@ -36,9 +36,7 @@ def message_bytes(party_id: int, bits: int) -> list[int]:
 
 def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> Rounds[RepShare]:
     """planes (p, words), `lanes` bits in use in each: integers (p * lanes,), plane by plane."""
-    own, previous = (
-        np.concatenate([bit_ops.from_plane(plane, lanes) for plane in part]) for part in (planes.own, planes.previous)
-    )
+    own, previous = (bit_ops.from_planes(part, lanes) for part in (planes.own, planes.previous))
     count = own.size
     pad_own = party.prss.own[Purpose.B2A].draw(count)
     pad_previous = party.prss.previous[Purpose.B2A].draw(count)
@@ -48,10 +46,12 @@ def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> Rounds[RepSh
     party.add_errors_at([(as_role_1, beta_1)], count, "b2a.beta")
     beta_1_here = yield Send("b2a.beta", beta_1, _length(as_role_2))
 
-    z_0 = pad_own[as_role_0] * previous[as_role_0] - pad_previous[as_role_0]
-    z_2 = beta_1_here * own[as_role_2] + pad_own[as_role_2] - pad_previous[as_role_2]
+    z = np.empty(_length(as_role_0) + _length(as_role_2), np.uint64)
+    ends = as_role_0.start, as_role_0.stop, as_role_2.start, as_role_2.stop
+    bit_ops.conversion_messages(pad_own, pad_previous, own, previous, beta_1_here, *ends, z)
+    z_0, z_2 = z[: _length(as_role_0)], z[_length(as_role_0) :]
     party.add_errors_at([(as_role_0, z_0), (as_role_2, z_2)], count, "b2a.z")
-    received = yield Send("b2a.z", np.concatenate([z_0, z_2]), _length(as_role_1) + _length(as_role_0))
+    received = yield Send("b2a.z", z, _length(as_role_1) + _length(as_role_0))
     z_0_here, z_2_here = received[: _length(as_role_1)], received[_length(as_role_1) :]
 
     def messages() -> Conversions:

@@ -54,23 +54,29 @@ class Party:
 
         outputs: all outputs of one operation, uint64.
         """
+        if self.injector is None:
+            return
         place = self._place(outputs.size)
-        if self.injector is not None and place is not None:
+        if place is not None:
             for site in place.sites:
                 self.injector.add_to(outputs, site, place.occurrence, place.start)
 
     def add_errors_at(self, parts: list[tuple[slice, np.ndarray]], count: int, gate: str) -> None:
         """The same for a message inside a primitive, of which this party sends parts: (where, words), of `count`."""
+        if self.injector is None:
+            return
         place = self._place(count, gate)
-        if self.injector is not None and place is not None:
+        if place is not None:
             for site in place.sites:
                 for where, words in parts:
                     self.injector.add_to(words, site, place.occurrence, place.start + where.start)
 
     def flip_errors(self, planes: np.ndarray, lanes: int, gate: str) -> None:
         """The same for AND gates: planes (p, words) hold p * lanes gates, gate index = plane * lanes + lane."""
+        if self.injector is None:
+            return
         place = self._place(planes.shape[0] * lanes, gate)
-        if self.injector is None or place is None:
+        if place is None:
             return
         for site in place.sites:
             flips = self.injector.flips(site, place.occurrence, place.start, planes.shape[0] * lanes)

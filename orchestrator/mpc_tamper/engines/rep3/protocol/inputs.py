@@ -32,9 +32,9 @@ def share_input(party: Party, owner: int, shape: tuple[int, ...], read: Callable
     """Shares of prod(shape) integers of the owner; read(count) yields the next ones, at the owner only."""
     count = int(np.prod(shape))
     role = (party.party_id - owner) % 3
-    own = zeros(shape) if role == 1 else party.storage.zeros(shape)  # x_{owner+1} = 0
-    previous = zeros(shape) if role == 2 else party.storage.zeros(shape)
-    plain = party.storage.zeros(shape, np.int16) if role == 0 else None
+    own = zeros(shape) if role == 1 else party.storage.zeros(shape, stays=True)  # x_{owner+1} = 0
+    previous = zeros(shape) if role == 2 else party.storage.zeros(shape, stays=True)
+    plain = party.storage.zeros(shape, np.int16, stays=True) if role == 0 else None
     for start in range(0, count, _CHUNK):
         size = min(_CHUNK, count - start)
         part = slice(start, start + size)

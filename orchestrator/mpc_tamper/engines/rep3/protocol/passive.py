@@ -125,8 +125,7 @@ def majority_planes(party: Party, x: RepShare, lanes: int, gate: str) -> Rounds[
     It is the xor over i of x_i & x_{i-1}, so party i multiplies just what it holds.
     """
     pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
-    z = pads[0] ^ pads[1]
-    z ^= x.own & x.previous
+    z = bit_ops.majority_shares(pads, x.own, x.previous)
     party.flip_errors(z, lanes, gate)
     majorities = RepShare(z, (yield Send(gate, z)))
     party.recorder.majorities(x, majorities, pads)

@@ -8,6 +8,7 @@ from random ones: n blocks of a stream are told from random with probability at 
 
 from __future__ import annotations
 
+import math
 from enum import Enum
 
 import numpy as np
@@ -24,6 +25,7 @@ _WORD_BYTES = 8
 _WORTH = 1 << 17  # words that a thread has to make for it to pay
 MAX_WORDS = 1 << 45  # of a stream
 _AHEAD = 1 << 14  # words made at a time, as small draws are frequent
+_ZEROS = memoryview(bytes(_AHEAD * _WORD_BYTES))
 _CHALLENGE = b"challenges of proofs"
 
 
@@ -59,14 +61,15 @@ class Stream:
     def draw(self, count: int) -> np.ndarray:
         """The next `count` words, uint64, writable. Each word is handed out once."""
         if count > _AHEAD:
-            rest, self._ahead = self._ahead, self._ahead[:0]
-            return np.concatenate([rest, self._generate(count - rest.size)]) if rest.size else self._generate(count)
+            words, self._ahead = self._generate(self._ahead, count - self._ahead.size), np.empty(0, np.uint64)
+            return words
         if count > self._ahead.size:
-            self._ahead = np.concatenate([self._ahead, self._generate(_AHEAD)])
+            self._ahead = self._generate(self._ahead, _AHEAD)
         words, self._ahead = self._ahead[:count], self._ahead[count:]
         return words
 
-    def _generate(self, count: int) -> np.ndarray:
+    def _generate(self, rest: np.ndarray, count: int) -> np.ndarray:
+        """What is left, and as many words after it."""
         if self._made + count > MAX_WORDS:
             raise ProtocolAbort(
                 "expected at most 2^45 pads from one key, got more: beyond them they are less sure to look random; "
@@ -75,13 +78,16 @@ class Stream:
         # Counted before they are made: what a draw that fails may have made is never made again.
         begin, self._made = self._made, self._made + count
         try:
-            return self._from(begin, count)
+            return self._from(rest, begin, count)
         except BaseException:
             self._encryptor = self._at(self._made)
             raise
 
-    def _from(self, begin: int, count: int) -> np.ndarray:
-        out = np.empty(count * _WORD_BYTES + _AES_BYTES - 1, np.uint8)  # as much as the library asks for
+    def _from(self, rest: np.ndarray, begin: int, count: int) -> np.ndarray:
+        room = np.empty((rest.size + count) * _WORD_BYTES + _AES_BYTES - 1, np.uint8)  # as the library asks for
+        words = room[: 1 - _AES_BYTES].view(np.uint64)
+        words[: rest.size] = rest
+        out = room[rest.size * _WORD_BYTES :]
         parts = ranges(count, count // _WORTH)
         if len(parts) == 1:
             _encrypt(self._encryptor, out)
@@ -91,7 +97,7 @@ class Stream:
                 calls.append((self._at(begin + first), out[_WORD_BYTES * first : _WORD_BYTES * last]))
             together(_encrypt_exactly, calls)
             self._encryptor = self._at(begin + count)
-        return out[: count * _WORD_BYTES].view(np.uint64)
+        return words
 
     def _at(self, word: int) -> CipherContext:
         """What makes the stream from this word on. A block of the cipher is two words, the counter that of blocks."""
@@ -103,7 +109,8 @@ class Stream:
 
 def _encrypt(encryptor: CipherContext, out: np.ndarray) -> None:
     """Zeros, into all bytes but the last ones, which are room that the library asks for."""
-    encryptor.update_into(np.zeros(out.size - _AES_BYTES + 1, np.uint8).data, out.data)
+    count = out.size - _AES_BYTES + 1
+    encryptor.update_into(_ZEROS[:count] if count <= len(_ZEROS) else np.zeros(count, np.uint8).data, out.data)
 
 
 def _encrypt_exactly(encryptor: CipherContext, out: np.ndarray) -> None:
@@ -124,7 +131,7 @@ class Prss:
 
     def pads(self, purpose: Purpose, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
         """The next pads of both streams: F(kappa_i), F(kappa_{i-1})."""
-        count = int(np.prod(shape))
+        count = math.prod(shape)
         return self.own[purpose].draw(count).reshape(shape), self.previous[purpose].draw(count).reshape(shape)
 
     def zero_share(self, shape: tuple[int, ...]) -> np.ndarray:

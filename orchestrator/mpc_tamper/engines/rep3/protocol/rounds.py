@@ -78,8 +78,9 @@ def _exchange(party: Party, messages: list[Send]) -> list[np.ndarray]:
         return [party.shift(each.tag, each.values, each.receive) for each in messages]
     values = np.concatenate([each.values.reshape(-1) for each in messages])
     came = party.shift("+".join(each.tag for each in messages), values, sum(each.receives for each in messages))
-    parts = np.split(came, np.cumsum([each.receives for each in messages])[:-1])
-    return [
-        part.reshape(each.values.shape) if each.receive is None else part
-        for part, each in zip(parts, messages, strict=True)
-    ]
+    parts, first = [], 0
+    for each in messages:
+        part = came[first : first + each.receives]
+        parts.append(part.reshape(each.values.shape) if each.receive is None else part)
+        first += each.receives
+    return parts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import select
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mpc_tamper.core.errors import FrameError, PartyError, PeerLost, PeerTimeout
@@ -20,23 +20,25 @@ MAX_BYTES = 1 << 47  # 2^33 full records: where AES-GCM in TLS 1.3 is distinguis
 _READABLE = select.POLLIN | PEER_CLOSED | select.POLLHUP | select.POLLERR
 
 
-@dataclass
+@dataclass(slots=True)
 class _Outgoing:
     link: Link
     parts: list[memoryview]
 
-    def advance(self) -> None:
+    def advance(self) -> bool:
+        """Whether all has been sent."""
         while self.parts:
             sent = self.link.send(self.parts[0])
             if not sent:
-                return
+                return False
             if sent == len(self.parts[0]):
                 self.parts.pop(0)
             else:
                 self.parts[0] = self.parts[0][sent:]
+        return True
 
 
-@dataclass
+@dataclass(slots=True)
 class _Incoming:
     link: Link
     sender: int
@@ -48,28 +50,26 @@ class _Incoming:
     filled: int = 0
 
     @property
-    def done(self) -> bool:
-        return self.header_filled == frame.HEADER_BYTES and self.filled == len(self.payload)
-
-    @property
     def tail(self) -> bytes:
         """The end of what has come so far, at most as long as a header."""
         seen = self.header[: self.header_filled] + bytes(self.payload[: self.filled][-frame.HEADER_BYTES :])
         return bytes(seen[-frame.HEADER_BYTES :])
 
-    def advance(self) -> None:
+    def advance(self) -> bool:
+        """Whether all has come."""
         while self.header_filled < frame.HEADER_BYTES:
             received = self.link.receive_into(memoryview(self.header)[self.header_filled :])
             if not received:
-                return
+                return False
             self.header_filled += received
             if self.header_filled == frame.HEADER_BYTES:
                 frame.check_header(bytes(self.header), self.tag, self.sequence, len(self.payload), self.sender)
         while self.filled < len(self.payload):
             received = self.link.receive_into(self.payload[self.filled :])
             if not received:
-                return
+                return False
             self.filled += received
+        return True
 
 
 class Channel:
@@ -177,15 +177,10 @@ class Channel:
 
     def _pump(self, outgoing: dict[int, _Outgoing], incoming: dict[int, _Incoming]) -> None:
         """Move bytes both ways until all is sent and all has come."""
+        sending, receiving = list(outgoing), list(incoming)
         while True:
-            for peer, out in outgoing.items():
-                with _losing(peer, out.link, incoming.get(peer)):
-                    out.advance()
-            for peer, inc in incoming.items():
-                with _losing(peer, inc.link, inc):
-                    inc.advance()
-            sending = [p for p, out in outgoing.items() if out.parts]
-            receiving = [p for p, inc in incoming.items() if not inc.done]
+            sending = [peer for peer in sending if not _advance(peer, outgoing[peer], incoming)]
+            receiving = [peer for peer in receiving if not _advance(peer, incoming[peer], incoming)]
             if not sending and not receiving:
                 return
             self._wait(sending, receiving)
@@ -217,13 +212,13 @@ class Channel:
                 raise lost(peer, link)
 
 
-@contextlib.contextmanager
-def _losing(peer: int, link: Link, incoming: _Incoming | None) -> Iterator[None]:
+def _advance(peer: int, message: _Outgoing | _Incoming, incoming: dict[int, _Incoming]) -> bool:
     try:
-        yield
+        return message.advance()
     except (EOFError, OSError) as exc:
         reason = f": {exc}" if str(exc) else ""
-        raise lost(peer, link, reason, b"" if incoming is None else incoming.tail) from exc
+        seen = incoming[peer].tail if peer in incoming else b""
+        raise lost(peer, message.link, reason, seen) from exc
 
 
 def lost(peer: int, link: Link, reason: str = "", seen: bytes = b"") -> PeerLost:

@@ -7,8 +7,7 @@ party does next: a message, a proof, an opening, a write, an answer to a client,
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
+from types import TracebackType
 
 
 class Finality:
@@ -22,13 +21,13 @@ class Finality:
         if self.failure is not None:
             raise self.failure
 
-    @contextlib.contextmanager
-    def guard(self) -> Iterator[None]:
+    def guard(self) -> Finality:
         """Whatever goes wrong in this block is the end of the run. Raises the earlier failure before it begins."""
+        return self
+
+    def __enter__(self) -> None:
         self.check()
-        try:
-            yield
-        except BaseException as exc:  # an interrupt too: it may have left half a message behind
-            if self.failure is None:
-                self.failure = exc
-            raise
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
+        if exc is not None and self.failure is None:  # an interrupt too: it may have left half a message behind
+            self.failure = exc

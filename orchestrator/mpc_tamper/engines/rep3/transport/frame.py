@@ -51,6 +51,8 @@ def _unpack(header: bytes) -> tuple[bytes, int, int]:
 
 def check_header(header: bytes, tag: str, sequence: int, length: int, sender: int) -> None:
     """Raises FrameError unless the header is the one expected, PeerLost if the sender gives up."""
+    if header == _pack(tag, sequence, length) and tag != ABORT:
+        return
     check_abort(header, sender)
     got_tag, got_sequence, got_length = _unpack(header)
     fault = ""

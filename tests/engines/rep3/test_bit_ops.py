@@ -1,0 +1,56 @@
+"""Kernels of bit planes against NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mpc_tamper.engines.rep3.kernels import bit_ops
+from mpc_tamper.engines.rep3.primitives.carry_tree import plan
+
+RNG = np.random.default_rng(0)
+
+
+def words(*shape: int) -> np.ndarray:
+    return RNG.integers(0, 2**64, shape, np.uint64)
+
+
+@pytest.mark.parametrize("lanes", [1, 63, 64, 65, 200])
+def test_planes_and_back(lanes):
+    values = words(lanes)
+    planes = bit_ops.to_planes(values, 64)
+    bits = bit_ops.from_planes(planes, lanes).reshape(64, lanes)
+    want = [values >> np.uint64(j) & np.uint64(1) for j in range(64)]
+    np.testing.assert_array_equal(bits, want)
+
+
+@pytest.mark.parametrize("leaves", [1, 8, 13])
+def test_a_round_of_products(leaves):
+    tree = plan(leaves, (leaves - 1,))
+    own, previous = words(2, tree.planes, 3)
+    for each in tree.rounds:
+        found = bit_ops.factors(own, previous, each.left, each.right)
+        for got, want in zip(
+            found, (own[each.left], previous[each.left], own[each.right], previous[each.right]), strict=True
+        ):
+            np.testing.assert_array_equal(got, want)
+        products, want, first = words(len(each.left), 3), own.copy(), len(each.onto)
+        want[each.new : each.new + first] = own[each.onto] ^ products[:first]
+        want[each.again] ^= products[first:]
+        bit_ops.add_products(products, each.new, each.onto, each.again, own)
+        np.testing.assert_array_equal(own, want)
+
+
+def test_the_shares_of_a_majority():
+    x, pads = words(3, 5, 4), words(3, 5, 4)
+    shares = [bit_ops.majority_shares((pads[i], pads[i - 1]), x[i], x[i - 1]) for i in range(3)]
+    want = x[0] & x[1] ^ x[1] & x[2] ^ x[2] & x[0]
+    np.testing.assert_array_equal(shares[0] ^ shares[1] ^ shares[2], want)
+
+
+def test_the_messages_of_a_conversion():
+    pad_own, pad_previous, own, previous = words(4, 9)
+    z, beta = np.empty(5, np.uint64), words(3)
+    bit_ops.conversion_messages(pad_own, pad_previous, own, previous, beta, 3, 5, 6, 9, z)
+    np.testing.assert_array_equal(z[:2], (pad_own * previous - pad_previous)[3:5])
+    np.testing.assert_array_equal(z[2:], beta * own[6:] + (pad_own - pad_previous)[6:])
