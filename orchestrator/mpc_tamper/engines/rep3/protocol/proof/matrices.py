@@ -38,6 +38,14 @@ def subsets_of_matrices(challenge: bytes) -> Stream:
     return expand(challenge, b"subsets of matrices")
 
 
+def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Members of the rows of one Z, a, and of its columns, b: up to 48 columns are a subset each."""
+    a = draw_members(stream, outer)
+    if vectors > SUBSETS:
+        return a, draw_members(stream, vectors)
+    return a, np.uint64(1) << np.arange(vectors, dtype=np.uint64)
+
+
 @dataclass
 class Compressed:
     """One role's side of all matrix products of a batch.
@@ -77,8 +85,7 @@ def merged(parts: Sequence[tuple[np.ndarray, bool]], sigma: np.ndarray, tau: np.
 
 
 def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: Stream, storage: Storage) -> None:
-    a = draw_members(stream, gates.outer)
-    b = draw_members(stream, gates.vectors) if gates.vectors > SUBSETS else None
+    a, b = draw_subsets(stream, gates.outer, gates.vectors)
     with_own = not gates.known_zero(prover)  # x_i, which the prover and R know
     with_previous = not gates.known_zero(prover - 1)  # x_{i-1}, which the prover and L know
     if role is not Role.LEFT:
@@ -126,26 +133,26 @@ def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray, sto
     return out
 
 
-def _sums_of_vectors(gates: MatrixGates, b: np.ndarray | None, y: list[np.ndarray], storage: Storage) -> np.ndarray:
-    """Y b: (48, inner) or, where b is None, the vectors. y: vectors (inner,) as rows, of one product after another."""
+def _sums_of_vectors(gates: MatrixGates, b: np.ndarray, y: list[np.ndarray], storage: Storage) -> np.ndarray:
+    """Y b: (48, inner), or (vectors, inner). y: vectors (inner,) as rows, of one product after the other."""
     if not (
         gates.transposed and any(mapping_of(component) is not None for component in (gates.x.own, gates.x.previous))
     ):
-        return _sums(b, y)
-    out = storage.zeros((gates.vectors if b is None else SUBSETS, gates.inner))
+        return _sums_of_rows(b, y[0] if len(y) == 1 else np.concatenate(y))
+    out = storage.zeros((min(SUBSETS, gates.vectors), gates.inner))
     size = max(1, BLOCK_BYTES // (WORD_BYTES * max(gates.vectors, SUBSETS)))
     for start in range(0, gates.inner, size):
         columns = slice(start, start + size)
-        out[:, columns] = _sums(b, [each[:, columns] for each in y])
+        out[:, columns] = _sums_of_rows(b, np.concatenate([each[:, columns] for each in y]))
         release(out)
     return out
 
 
-def _sums(b: np.ndarray | None, rows: list[np.ndarray]) -> np.ndarray:
-    together = rows[0] if len(rows) == 1 else np.concatenate(rows)
-    return together if b is None else subsets.sums_of_rows(b, np.ascontiguousarray(together))
+def _sums_of_rows(b: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Where each is a subset by itself, the rows."""
+    return subsets.sums_of_rows(b, rows) if len(b) > SUBSETS else rows
 
 
-def _pairs(a: np.ndarray, b: np.ndarray | None, t: np.ndarray) -> np.ndarray:
+def _pairs(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     """a_j^T t b_k: (j, k). t: vectors (outer,) as rows."""
-    return subsets.sums_of_columns(a, t if b is None else subsets.sums_of_rows(b, t))
+    return subsets.sums_of_columns(a, _sums_of_rows(b, t))
