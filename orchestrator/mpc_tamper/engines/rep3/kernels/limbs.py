@@ -126,3 +126,63 @@ def products_by_words(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stri
 def products_of_elements(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any, vectors: Any) -> Any:
     """The same of elements."""
     return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_elements, _of_elements)
+
+
+@in_llvm
+def combination_of_words(
+    typing_context: Any, limbs: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
+) -> Any:
+    """The elements sum_a f_a x_a, `vectors` times LANES of them, to out.
+
+    limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        limbs, rows, stride, count, vectors, out = arguments
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        add_half = [
+            cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.avx512.vpmadd52{half}.uq.512")
+            for half in "lh"
+        ]
+        factors = builder.inttoptr(limbs, _WORD.as_pointer())
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_LIMBS)]
+        with cgutils.for_range(builder, vectors) as across:
+            for each in sums:
+                builder.store(_constant(0), each)
+            with cgutils.for_range(builder, count) as loop:
+                words = _of_words(builder, builder.add(rows, builder.mul(stride, loop.index)), across.index)
+                first = builder.mul(loop.index, ir.Constant(_WORD, _LIMBS))
+                places = [builder.gep(factors, [builder.add(first, ir.Constant(_WORD, i))]) for i in range(_LIMBS)]
+                factor = [_splat(builder, builder.load(place)) for place in places]
+                for i in range(_LIMBS):
+                    for j in range(2):
+                        for half in range(min(2, _LIMBS - i - j) if i + j < _LIMBS else 0):
+                            total = sums[i + j + half]
+                            builder.store(builder.call(add_half[half], [builder.load(total), factor[i], words[j]]), total)
+            low, high = _joined(builder, [builder.load(each) for each in sums])
+            for i in range(2):
+                places = [lane // 2 + LANES // 2 * i + LANES * (lane % 2) for lane in range(LANES)]
+                both = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(_INDEX, LANES), places))
+                index = builder.add(builder.mul(across.index, ir.Constant(_WORD, 2)), ir.Constant(_WORD, i))
+                builder.store(both, builder.gep(builder.inttoptr(out, _VECTOR.as_pointer()), [index])).align = 8
+        return context.get_dummy_value()
+
+    return types.void(*[types.uintp] * 6), codegen
+
+
+def _splat(builder: Any, word: Any) -> Any:
+    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
+    places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
+    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
+
+
+def _joined(builder: Any, limbs: list[Any]) -> tuple[Any, Any]:
+    """The low and the high words of eight sums in limbs."""
+    first, second, third = limbs
+    second = builder.add(second, builder.lshr(first, _constant(_BITS)))
+    third = builder.add(third, builder.lshr(second, _constant(_BITS)))
+    mask = _constant((1 << _BITS) - 1)
+    first, second = builder.and_(first, mask), builder.and_(second, mask)
+    low = builder.or_(first, builder.shl(second, _constant(_BITS)))
+    high = builder.or_(builder.lshr(second, _constant(64 - _BITS)), builder.shl(third, _constant(2 * _BITS - 64)))
+    return low, high

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
 from mpc_tamper.engines.kernels.matmul import matmul
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.int128 import (
@@ -20,12 +20,15 @@ from mpc_tamper.engines.rep3.kernels.int128 import (
     add_product_by_word,
     subtract,
 )
+from mpc_tamper.engines.rep3.kernels.limbs import LANES, MOST, combination_of_words, has_instruction
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_interleaved, add_of_elements, add_of_words
 
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
+_ADDRESS = types.uintp
+_52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
 _WORTH = 1 << 16  # products that a thread has to have for it to pay
 _WORTH_FOLDING = 1 << 14  # entries
 
@@ -117,15 +120,31 @@ def combine(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(_OUT2(_M, _M))
+@kernel(types.void(_M, _M, types.int64, _OUT2))
+def _combine_words(coefficients: np.ndarray, rows: np.ndarray, first: int, out: np.ndarray) -> None:
+    """From column `first` on."""
+    for a in range(len(rows)):
+        low, high = coefficients[a, 0], coefficients[a, 1]
+        for c in range(first, rows.shape[1]):
+            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
+
+
+@kernel_where(has_instruction(), _combine_words, types.void(_M, _M, types.int64, _OUT2))
+def _combine_words_in_limbs(coefficients: np.ndarray, rows: np.ndarray, first: int, out: np.ndarray) -> None:
+    k, n = rows.shape
+    limbs = np.empty((k, 3), np.uint64)
+    for a in range(k):
+        low, high = coefficients[a]
+        limbs[a, 0], limbs[a, 1], limbs[a, 2] = low, low >> _52 | high << _12, high >> _40
+    vectors, start, to = n // LANES, _ADDRESS(rows.ctypes.data), _ADDRESS(out.ctypes.data)
+    combination_of_words(_ADDRESS(limbs.ctypes.data), start, _ADDRESS(8 * n), _ADDRESS(k), _ADDRESS(vectors), to)
+    _combine_words(coefficients, rows, vectors * LANES, out)
+
+
 def combine_words(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The same of rows of words, (k, n)."""
-    k, n = rows.shape
-    out = np.zeros((n, 2), np.uint64)
-    for a in range(k):
-        low, high = coefficients[a, 0], coefficients[a, 1]
-        for c in range(n):
-            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
+    out = np.zeros((rows.shape[1], 2), np.uint64)
+    (_combine_words_in_limbs if len(rows) < MOST else _combine_words)(coefficients, rows, 0, out)
     return out
 
 
