@@ -41,6 +41,9 @@ def has_instruction() -> bool:
     return name in (None, "host") and bool(binding.get_host_cpu_features().get("avx512f"))
 
 
+AVAILABLE = has_instruction()  # it takes long to ask
+
+
 def _splat(builder: Any, word: Any) -> Any:
     first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
     places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
@@ -129,7 +132,7 @@ def _nothing(*arguments: object) -> None:
     raise NotImplementedError("expected a processor with AVX-512, got another: use the sums of kernels/subsets.py")
 
 
-@kernel_where(has_instruction(), _nothing, types.void(_M, *[types.int64] * 2, *[_ADDRESS] * 3, types.int64, _ADDRESS))
+@kernel_where(AVAILABLE, _nothing, types.void(_M, *[types.int64] * 2, *[_ADDRESS] * 3, types.int64, _ADDRESS))
 def _add_block(
     places: np.ndarray, start: int, count: int, x: int, step: int, column: int, columns: int, sums: int
 ) -> None:
@@ -160,7 +163,7 @@ def _add_turned(sums: np.ndarray, first: int, last: int, out: np.ndarray) -> Non
             out[k, first + c] += sums[c, k]
 
 
-@kernel_where(has_instruction(), _nothing, _SUMS)
+@kernel_where(AVAILABLE, _nothing, _SUMS)
 def add_rows(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
     count, width = x.shape
@@ -186,7 +189,7 @@ def add_rows(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.n
         _add_turned(sums, left, right, out)
 
 
-@kernel_where(has_instruction(), _nothing, _SUMS)
+@kernel_where(AVAILABLE, _nothing, _SUMS)
 def add_columns(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
     count = x.shape[1]
