@@ -153,6 +153,9 @@ def _sums_of_rows(b: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return subsets.sums_of_rows(b, rows) if len(b) > SUBSETS else rows
 
 
-def _pairs(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """a_j^T t b_k: (j, k). t: vectors (outer,) as rows."""
-    return subsets.sums_of_columns(a, _sums_of_rows(b, t))
+def _pairs(a: np.ndarray, b: np.ndarray, t: list[np.ndarray]) -> np.ndarray:
+    """a_j^T t b_k: (j, k). t: (outer, vectors) of one product after the other."""
+    if len(b) <= SUBSETS:
+        return subsets.sums_of_rows(a, t[0] if len(t) == 1 else np.ascontiguousarray(np.concatenate(t, axis=1)))
+    vectors = np.ascontiguousarray(np.concatenate([each.T for each in t]))
+    return subsets.sums_of_columns(a, subsets.sums_of_rows(b, vectors))
