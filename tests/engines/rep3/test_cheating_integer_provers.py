@@ -19,7 +19,7 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import bilinear, integers
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, Merging
-from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members, subsets_of_matrices
+from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_subsets, subsets_of_matrices
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import kernel, run, shared
 from tests.support.cheating_provers import (
@@ -194,8 +194,7 @@ def test_they_would_cancel_if_the_subsets_were_known(corrupt_party, monkeypatch)
 def matrix_prover(*, of_sigma: bool, gate: int) -> type[Active]:
     class Learning(KnowsOfPairs):
         def __init__(self, statement, record, prover, challenge, pads, masks) -> None:
-            stream = subsets_of_matrices(challenge)
-            self.members = [draw_members(stream, SIDE) for _ in range(2)]
+            self.members = draw_subsets(subsets_of_matrices(challenge), SIDE, SIDE)
             super().__init__(statement, record, prover, challenge, pads, masks)
 
     return cheating(Learning, of_sigma=of_sigma, gate=gate)

@@ -18,7 +18,7 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver
-from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members, subsets_of_matrices
+from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_subsets, subsets_of_matrices
 from tests.support.active_runs import run, shared
 from tests.support.cheating_provers import (
     ERROR,
@@ -57,8 +57,7 @@ class Joining(AfterTheSubsets):
 
     def __init__(self, statement, record, prover, challenge, pads, masks) -> None:
         super().__init__(statement, record, prover, challenge, pads, masks)
-        stream = subsets_of_matrices(challenge)
-        a, b = (draw_members(stream, SIDE) for _ in range(2))
+        a, b = draw_subsets(subsets_of_matrices(challenge), SIDE, SIDE)
         row, column = int(a[ROW]), int(b[COLUMN])
         self._pairs = [ERROR * (row >> j & 1) * (column >> k & 1) for j in range(SUBSETS) for k in range(SUBSETS)]
         self._error = 0

@@ -8,7 +8,7 @@ from numba import types
 from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, product_of_sums
+from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, combination, has_wide_instruction, product_of_sums
 
 _ADDRESS = types.uintp
 _PAIR = types.UniTuple(types.uint64, 2)
@@ -100,7 +100,7 @@ def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 
 @kernel(types.void(_V, _M, types.int64, types.int64, _OUT1))
-def _combine(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+def _combine_one_by_one(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """Of columns first .. last - 1."""
     k = len(u)
     low, high = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint64)
@@ -116,6 +116,16 @@ def _combine(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out
                 high[c] ^= p_high
         for c in range(size):
             out[start + c] = reduce(low[c], high[c])
+
+
+@kernel_where(has_wide_instruction(), _combine_one_by_one, types.void(_V, _M, types.int64, types.int64, _OUT1))
+def _combine(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """The same by the wide instruction."""
+    factors, place, stride = coefficients.copy(), _ADDRESS(8 * first), _ADDRESS(8 * u.shape[1])
+    vectors = (last - first) // WIDE
+    rows, to = _ADDRESS(u.ctypes.data) + place, _ADDRESS(out.ctypes.data) + place
+    combination(_ADDRESS(factors.ctypes.data), rows, stride, _ADDRESS(len(u)), _ADDRESS(vectors), to)
+    _combine_one_by_one(factors, u, first + WIDE * vectors, last, out)
 
 
 @kernel(_OUT1(_V, _V))

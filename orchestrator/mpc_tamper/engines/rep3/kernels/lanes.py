@@ -15,12 +15,15 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.rep3.kernels.affine import AVAILABLE, LANES, map_words
+from mpc_tamper.engines.rep3.kernels.binary_field import sum_of_products_wide
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.wide_clmul import (
     WIDE,
     has_wide_instruction,
     pairs_of_one_product,
     pairs_of_two_products,
+    weigh_powers,
 )
 
 ROWS = 64
@@ -202,8 +205,24 @@ def _pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, w
     return low
 
 
-@kernel(_OUT1(_V))
 def tables(coefficients: np.ndarray) -> np.ndarray:
+    """What combine_lanes takes in their place."""
+    return _matrices(coefficients) if AVAILABLE else _sums(coefficients)
+
+
+@kernel(_OUT1(_V))
+def _matrices(coefficients: np.ndarray) -> np.ndarray:
+    """The linear map as affine.map_words has it: (64,)."""
+    out = np.zeros(ROWS, np.uint64)
+    for a in range(ROWS):
+        for bit in range(64):
+            place = ((bit >> 3) - (a >> 3)) % 8 * 8 + (a >> 3)
+            out[place] |= (coefficients[a] >> np.uint64(bit) & np.uint64(1)) << np.uint64(8 * (7 - bit % 8) + a % 8)
+    return out
+
+
+@kernel(_OUT1(_V))
+def _sums(coefficients: np.ndarray) -> np.ndarray:
     """The sums of all subsets of eight coefficients, for each of the 8 bytes of a word: (2048,)."""
     t = np.zeros(8 * 256, np.uint64)
     for a in range(ROWS):
@@ -220,12 +239,24 @@ def combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
 
 
 @kernel(types.void(_V, _V, _OUT1))
-def _combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+def _combine_by_sums(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     for c in range(words.size):
         p = words[c]
         s = t[p & _BYTE] ^ t[256 + ((p >> _8) & _BYTE)] ^ t[512 + ((p >> _16) & _BYTE)]
         s ^= t[768 + ((p >> _24) & _BYTE)] ^ t[1024 + ((p >> _32) & _BYTE)] ^ t[1280 + ((p >> _40) & _BYTE)]
         out[c] = s ^ t[1536 + ((p >> _48) & _BYTE)] ^ t[1792 + (p >> _56)]
+
+
+@kernel_where(AVAILABLE, _combine_by_sums, types.void(_V, _V, _OUT1))
+def _combine_lanes(matrices: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+    base, vectors = _ADDRESS(matrices.ctypes.data), words.size // LANES
+    map_words(base, _ADDRESS(words.ctypes.data), _ADDRESS(out.ctypes.data), _ADDRESS(vectors))
+    rest = np.zeros(LANES, np.uint64)
+    for c in range(vectors * LANES, words.size):
+        rest[c - vectors * LANES] = words[c]
+    map_words(base, _ADDRESS(rest.ctypes.data), _ADDRESS(rest.ctypes.data), _ADDRESS(1))
+    for c in range(vectors * LANES, words.size):
+        out[c] = rest[c - vectors * LANES]
 
 
 def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
@@ -235,12 +266,24 @@ def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
 
 
 @kernel(types.void(_V, _OUT1))
-def _weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
+def _weigh_one_by_one(weights: np.ndarray, x: np.ndarray) -> None:
     for c in range(weights.size):
         w = weights[c]
         for i in range(64 * c, min(64 * c + 64, x.size)):
             x[i] = multiply(w, x[i])
             w = reduce(w << np.uint64(1), w >> np.uint64(63))
+
+
+@kernel_where(has_wide_instruction(), _weigh_one_by_one, types.void(_V, _OUT1))
+def _weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
+    powers, at = np.empty(WIDE, np.uint64), _ADDRESS(x.ctypes.data)
+    whole = min(weights.size, x.size // ROWS)
+    for c in range(whole):
+        powers[0] = weights[c]
+        for i in range(1, WIDE):
+            powers[i] = reduce(powers[i - 1] << np.uint64(1), powers[i - 1] >> np.uint64(63))
+        weigh_powers(_ADDRESS(powers.ctypes.data), at + _ADDRESS(512 * c), _ADDRESS(ROWS // WIDE))
+    _weigh_one_by_one(weights[whole:], x[ROWS * whole :])
 
 
 def row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
@@ -251,19 +294,18 @@ def row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
 
 @kernel(_OUT1(_V, _V))
 def _row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Eight rows at a time, the words are put in buckets by their bits there."""
-    buckets = np.zeros((8, 256), np.uint64)
-    for c in range(weights.size):
-        w = weights[c]
-        for i in range(64 * c, min(64 * c + 64, words.size)):
-            p = words[i]
-            for group in range(8):
-                buckets[group, p & _BYTE] ^= w
-                p >>= _8
-            w = reduce(w << np.uint64(1), w >> np.uint64(63))
-    out = np.zeros(ROWS, np.uint64)
+    """Each block's row, transposed, is a polynomial in X."""
+    low, high = np.zeros(ROWS, np.uint64), np.zeros(ROWS, np.uint64)
+    columns = max(1, min(_BLOCKS, weights.size))
+    rows, nothing = np.empty((ROWS, columns), np.uint64), np.zeros(columns, np.uint64)
+    for first in range(0, weights.size, columns):
+        size = min(columns, weights.size - first)
+        w, none = weights[first : first + size], nothing[:size]
+        transpose_blocks(words, first, rows)
+        for a in range(ROWS):
+            s_low, s_high = sum_of_products_wide(rows[a, :size], w, none, none)
+            low[a] ^= s_low
+            high[a] ^= s_high
     for a in range(ROWS):
-        for i in range(256):
-            if i >> (a & 7) & 1:
-                out[a] ^= buckets[a >> 3, i]
-    return out
+        low[a] = reduce(low[a], high[a])
+    return low

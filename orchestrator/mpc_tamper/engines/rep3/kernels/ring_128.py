@@ -1,6 +1,7 @@
 """Inner products modulo 2^128, for the proof of products: elements are (low, high) words, arrays (.., 2).
 
 The rows of a first level are interleaved, entry c standing in row c mod k, so that a record is folded as it lies.
+Products of all pairs of rows are in rows_128.py.
 """
 
 from __future__ import annotations
@@ -10,24 +11,24 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
 from mpc_tamper.engines.kernels.matmul import matmul
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.int128 import (
     add,
     add_product,
     add_product_by_word,
-    add_product_of_words,
     subtract,
 )
+from mpc_tamper.engines.rep3.kernels.limbs import LANES, MOST, combination_of_words, has_instruction
+from mpc_tamper.engines.rep3.kernels.rows_128 import add_interleaved, add_of_elements, add_of_words
 
 _OUT2 = types.uint64[:, ::1]
-_OUT3 = types.uint64[:, :, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
-_COLUMNS = 48  # per row that are worked on together
-_TILE = 4
+_ADDRESS = types.uintp
+_52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
 _WORTH = 1 << 16  # products that a thread has to have for it to pay
 _WORTH_FOLDING = 1 << 14  # entries
 
@@ -50,36 +51,13 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(types.void(_V, _M, _OUT3))
-def _add_row_products(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
-    n, k = u.size, len(total)
-    rows_u, rows_w = np.empty((k, _COLUMNS), np.uint64), np.empty((k, _COLUMNS, 2), np.uint64)
-    for start in range(0, n, k * _COLUMNS):
-        columns = min(_COLUMNS, (n - start + k - 1) // k)
-        for c in range(columns):
-            for a in range(k):
-                i = start + c * k + a
-                if i < n:
-                    rows_u[a, c], rows_w[a, c, 0], rows_w[a, c, 1] = u[i], w[i, 0], w[i, 1]
-                else:
-                    rows_u[a, c] = rows_w[a, c, 0] = rows_w[a, c, 1] = np.uint64(0)
-        for a in range(0, k - 1, 2):
-            for b in range(k):
-                l0, h0, l1, h1 = total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1]
-                for c in range(columns):
-                    x, y = rows_w[b, c, 0], rows_w[b, c, 1]
-                    l0, h0 = add_product_by_word(l0, h0, rows_u[a, c], x, y)
-                    l1, h1 = add_product_by_word(l1, h1, rows_u[a + 1, c], x, y)
-                total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1] = l0, h0, l1, h1
-
-
 def add_row_products(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
     """Adds z_ab = sum_c u_(kc + a) w_(kc + b) to total (k, k, 2). u: (n,) words; w: (n, 2)."""
     k = len(total)
     parts = ranges(u.size, u.size * k // _WORTH, k)
     others = np.zeros((len(parts) - 1, *total.shape), np.uint64)
     totals = [total, *others]
-    together(_add_row_products, [(u[a:b], w[a:b], to) for (a, b), to in zip(parts, totals, strict=True)])
+    together(add_interleaved, [(u[a:b], w[a:b], to) for (a, b), to in zip(parts, totals, strict=True)])
     for other in others:
         total[:] = sums(total.reshape(-1, 2), other.reshape(-1, 2)).reshape(total.shape)
 
@@ -125,22 +103,8 @@ def row_products(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """z_ab = <u_a, v_b>. u, v: (k, n, 2)."""
     out = np.zeros((len(u), len(v), 2), np.uint64)
     parts = ranges(len(u), u.shape[1] * len(u) * len(v) // _WORTH)
-    together(_add_products_of_rows, [(u[a:b], v, out[a:b]) for a, b in parts])
+    together(add_of_elements, [(u[a:b], v, out[a:b]) for a, b in parts])
     return out
-
-
-@kernel(types.void(_T, _T, _OUT3))
-def _add_products_of_rows(u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    k, n = u.shape[0], u.shape[1]
-    for start in range(0, n, _COLUMNS):
-        stop = min(start + _COLUMNS, n)
-        for a in range(k):
-            for b in range(len(v)):
-                low, high = out[a, b, 0], out[a, b, 1]
-                for c in range(start, stop):
-                    x, y = u[a, c], v[b, c]
-                    low, high = add_product(low, high, x[0], x[1], y[0], y[1])
-                out[a, b, 0], out[a, b, 1] = low, high
 
 
 @kernel(_OUT2(_M, _T))
@@ -156,43 +120,38 @@ def combine(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(_OUT2(_M, _M))
+@kernel(types.void(_M, _M, types.int64, _OUT2))
+def _combine_words(coefficients: np.ndarray, rows: np.ndarray, first: int, out: np.ndarray) -> None:
+    """From column `first` on."""
+    for a in range(len(rows)):
+        low, high = coefficients[a, 0], coefficients[a, 1]
+        for c in range(first, rows.shape[1]):
+            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
+
+
+@kernel_where(has_instruction(), _combine_words, types.void(_M, _M, types.int64, _OUT2))
+def _combine_words_in_limbs(coefficients: np.ndarray, rows: np.ndarray, first: int, out: np.ndarray) -> None:
+    k, n = rows.shape
+    limbs = np.empty((k, 3), np.uint64)
+    for a in range(k):
+        low, high = coefficients[a]
+        limbs[a, 0], limbs[a, 1], limbs[a, 2] = low, low >> _52 | high << _12, high >> _40
+    vectors, start, to = n // LANES, _ADDRESS(rows.ctypes.data), _ADDRESS(out.ctypes.data)
+    combination_of_words(_ADDRESS(limbs.ctypes.data), start, _ADDRESS(8 * n), _ADDRESS(k), _ADDRESS(vectors), to)
+    _combine_words(coefficients, rows, vectors * LANES, out)
+
+
 def combine_words(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The same of rows of words, (k, n)."""
-    k, n = rows.shape
-    out = np.zeros((n, 2), np.uint64)
-    for a in range(k):
-        low, high = coefficients[a, 0], coefficients[a, 1]
-        for c in range(n):
-            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
+    out = np.zeros((rows.shape[1], 2), np.uint64)
+    (_combine_words_in_limbs if len(rows) < MOST else _combine_words)(coefficients, rows, 0, out)
     return out
 
 
 def add_word_products(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
-    """Adds S_jk = <a_j, b_k> of words modulo 2^128 to total (j, k, 2). a, b: (48, n)."""
+    """Adds S_jk = <a_j, b_k> of words modulo 2^128 to total (j, k, 2). a, b: (j, n), (k, n)."""
     parts = ranges(len(a), a.size * len(b) // _WORTH)
-    together(_add_word_products, [(a[first:last], b, total[first:last]) for first, last in parts])
-
-
-@kernel(types.void(_M, _M, _OUT3))
-def _add_word_products(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
-    n = a.shape[1]
-    block = 2 * _COLUMNS
-    for start in range(0, n, block):
-        stop = min(start + block, n)
-        for j in range(len(a)):
-            for k in range(0, len(b) - 3, _TILE):
-                t = total[j, k : k + _TILE]
-                l0, h0, l1, h1 = t[0, 0], t[0, 1], t[1, 0], t[1, 1]
-                l2, h2, l3, h3 = t[2, 0], t[2, 1], t[3, 0], t[3, 1]
-                for c in range(start, stop):
-                    x = a[j, c]
-                    l0, h0 = add_product_of_words(l0, h0, x, b[k, c])
-                    l1, h1 = add_product_of_words(l1, h1, x, b[k + 1, c])
-                    l2, h2 = add_product_of_words(l2, h2, x, b[k + 2, c])
-                    l3, h3 = add_product_of_words(l3, h3, x, b[k + 3, c])
-                t[0, 0], t[0, 1], t[1, 0], t[1, 1] = l0, h0, l1, h1
-                t[2, 0], t[2, 1], t[3, 0], t[3, 1] = l2, h2, l3, h3
+    together(add_of_words, [(a[first:last], b, total[first:last]) for first, last in parts])
 
 
 def low_word_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
-from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.ring_128 import sums
 
@@ -216,6 +216,8 @@ def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
     out = np.zeros((SUBSETS, x.shape[1]), np.uint64)
     add, strip = (_add_many_rows, _NARROW) if members.size > _MANY else (_add_few_rows, _WIDE)
+    if lookups.AVAILABLE:
+        add, strip, members = lookups.add_rows, lookups.STRIP, lookups.places_of(members)
     parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, strip)
     together(add, [(members, x, first, last, out) for first, last in parts])
     return out
@@ -224,8 +226,11 @@ def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
 def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
     out = np.zeros((SUBSETS, len(x)), np.uint64)
+    add = _add_columns
+    if lookups.AVAILABLE:
+        add, members = lookups.add_columns, lookups.places_of(members)
     parts = ranges(len(x), x.size // _WORTH_ENTRIES, _NARROW)
-    together(_add_columns, [(members, x, first, last, out) for first, last in parts])
+    together(add, [(members, x, first, last, out) for first, last in parts])
     return out
 
 

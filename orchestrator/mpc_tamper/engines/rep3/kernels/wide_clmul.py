@@ -121,3 +121,92 @@ def product_of_sums(typing_context: Any, u: Any, v: Any, other_u: Any, other_v: 
         return context.make_tuple(builder, signature.return_type, _sums(builder, 1, vectors, terms))
 
     return _PAIR(*[_ADDRESS] * 5), codegen
+
+
+def _times_power(builder: Any, x: Any, power: int) -> Any:
+    """X^power x, elementwise; power below 8."""
+    top = builder.lshr(x, ir.Constant(_VECTOR, [64 - power] * WIDE))
+    shifted = [builder.shl(x, ir.Constant(_VECTOR, [power] * WIDE)), top]
+    return _xor(builder, shifted + [builder.shl(top, ir.Constant(_VECTOR, [i] * WIDE)) for i in (1, 3, 4)])
+
+
+def _reduced(builder: Any, even: Any, odd: Any) -> Any:
+    """Elements from products (low, high) of those at even and at odd places."""
+
+    def places(indices: list[int]) -> Any:
+        return builder.shuffle_vector(even, odd, ir.Constant(ir.VectorType(_INDEX, WIDE), indices))
+
+    low, high = places([0, 4, 2, 6]), places([1, 5, 3, 7])
+    high = _xor(builder, [high, *(builder.lshr(high, ir.Constant(_VECTOR, [i] * WIDE)) for i in (63, 61, 60))])
+    return _xor(builder, [low, high, *(builder.shl(high, ir.Constant(_VECTOR, [i] * WIDE)) for i in (1, 3, 4))])
+
+
+class _Elements:
+    """Vectors at an address, and products of vectors."""
+
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+        signature = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, ir.IntType(8)])
+        self._multiply = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.pclmulqdq.256")
+
+    def at(self, address: Any, index: Any) -> Any:
+        return self._builder.gep(self._builder.inttoptr(address, _VECTOR.as_pointer()), [index])
+
+    def load(self, address: Any, index: Any) -> Any:
+        loaded = self._builder.load(self.at(address, index))
+        loaded.align = 8
+        return loaded
+
+    def store(self, vector: Any, address: Any, index: Any) -> None:
+        self._builder.store(vector, self.at(address, index)).align = 8
+
+    def products(self, a: Any, b: Any) -> list[Any]:
+        """(low, high) of those at even places, and of those at odd ones."""
+        halves = (0x00, 0x11)
+        return [self._builder.call(self._multiply, [a, b, ir.Constant(ir.IntType(8), half)]) for half in halves]
+
+
+@in_llvm
+def weigh_powers(typing_context: Any, weights: Any, x: Any, vectors: Any) -> Any:
+    """X^(4 i) w_j x_(4 i + j) in place of x_(4 i + j). weights: the address of w_0 .. w_3."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        weights, x, vectors = arguments
+        elements = _Elements(builder)
+        weight = cgutils.alloca_once_value(builder, elements.load(weights, ir.Constant(_WORD, 0)))
+        with cgutils.for_range(builder, vectors) as loop:
+            now = builder.load(weight)
+            product = elements.products(elements.load(x, loop.index), now)
+            elements.store(_reduced(builder, *product), x, loop.index)
+            builder.store(_times_power(builder, now, WIDE), weight)
+        return context.get_dummy_value()
+
+    return types.void(*[_ADDRESS] * 3), codegen
+
+
+@in_llvm
+def combination(
+    typing_context: Any, coefficients: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
+) -> Any:
+    """sum_a coefficient_a u_a, `vectors` times WIDE elements, to out. Row u_a begins at rows + a stride."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        coefficients, rows, stride, count, vectors, out = arguments
+        elements = _Elements(builder)
+        factors = builder.inttoptr(coefficients, _WORD.as_pointer())
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(2)]
+        with cgutils.for_range(builder, vectors) as across:
+            for each in sums:
+                builder.store(ir.Constant(_VECTOR, [0] * WIDE), each)
+            with cgutils.for_range(builder, count) as loop:
+                factor = builder.load(builder.gep(factors, [loop.index]))
+                first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), factor, ir.Constant(_INDEX, 0))
+                places = ir.Constant(ir.VectorType(_INDEX, WIDE), [0] * WIDE)
+                splat = builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
+                row = elements.load(builder.add(rows, builder.mul(stride, loop.index)), across.index)
+                for each, product in zip(sums, elements.products(row, splat), strict=True):
+                    builder.store(builder.xor(builder.load(each), product), each)
+            elements.store(_reduced(builder, *(builder.load(each) for each in sums)), out, across.index)
+        return context.get_dummy_value()
+
+    return types.void(*[_ADDRESS] * 6), codegen

@@ -2,8 +2,9 @@
 
 With a_j the indicator of a random subset of the rows of Z, b_k of its columns, those of all t in the batch, the claims
 a_j^T Z b_k = (a_j^T X)(Y b_k) modulo 2^64 for all pairs (j, k) of 48 subsets each follow from X Y = Z, and hardly ever
-without. One sum over all matrices of a batch is claimed for each pair. The subsets are drawn afresh in each batch and
-for each prover: they are revealed to the prover, who could otherwise choose later errors that they miss.
+without. Where Z has at most 48 columns, b_k is column k itself: there is nothing to draw, to miss or to add up. One sum
+over all matrices of a batch is claimed for each pair. The subsets are drawn afresh in each batch and for each prover:
+they are revealed to the prover, who could otherwise choose later errors that they miss.
 """
 
 from __future__ import annotations
@@ -37,11 +38,20 @@ def subsets_of_matrices(challenge: bytes) -> Stream:
     return expand(challenge, b"subsets of matrices")
 
 
+def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, np.ndarray]:
+    """Members of the rows of one Z, a, and of its columns, b: up to 48 columns are a subset each."""
+    a = draw_members(stream, outer)
+    if vectors > SUBSETS:
+        return a, draw_members(stream, vectors)
+    return a, np.uint64(1) << np.arange(vectors, dtype=np.uint64)
+
+
 @dataclass
 class Compressed:
     """One role's side of all matrix products of a batch.
 
-    u, v: in the order of the entries, (48, inner) words and whether they are of subsets a; empty where not known.
+    u, v: in the order of the entries, (48 or columns, inner) words and whether they are of subsets a; empty where not
+    known.
     t: (48, 48), R's or L's part of what the products have to be modulo 2^64.
     """
 
@@ -53,7 +63,8 @@ class Compressed:
         """S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2)."""
         total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
         for (u, of_a), (v, _) in zip(self.u, self.v, strict=True):
-            ring_128.add_word_products(*((u, v) if of_a else (v, u)), total)
+            a, b = (u, v) if of_a else (v, u)
+            ring_128.add_word_products(a, b, total[:, : len(b)])
         return total.reshape(PAIRS, bilinear.WORDS)
 
 
@@ -69,12 +80,12 @@ def merged(parts: Sequence[tuple[np.ndarray, bool]], sigma: np.ndarray, tau: np.
     """The combinations of the subsets' rows by sigma, of those of subsets a, and tau: elements."""
     return np.concatenate(
         [np.empty((0, bilinear.WORDS), np.uint64)]
-        + [ring_128.combine_words(sigma if of_a else tau, rows) for rows, of_a in parts]
+        + [ring_128.combine_words((sigma if of_a else tau)[: len(rows)], rows) for rows, of_a in parts]
     )
 
 
 def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: Stream, storage: Storage) -> None:
-    a, b = draw_members(stream, gates.outer), draw_members(stream, gates.vectors)
+    a, b = draw_subsets(stream, gates.outer, gates.vectors)
     with_own = not gates.known_zero(prover)  # x_i, which the prover and R know
     with_previous = not gates.known_zero(prover - 1)  # x_{i-1}, which the prover and L know
     if role is not Role.LEFT:
@@ -85,9 +96,10 @@ def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: St
             gates.y_previous = []  # the prover, which comes first, has read it
         to.u += _known(x_part, y_part if with_previous else None, a_first=True)
         if role is Role.RIGHT:
-            to.t += _pairs(a, b, gates.take_t(role))
+            t = to.t[:, : len(y_part)]
+            t += _pairs(a, b, gates.take_t(role))
             if x_part is not None and not gates.term_is_shifted(prover):
-                to.t -= ring_128.low_word_products(x_part, y_part)
+                t -= ring_128.low_word_products(x_part, y_part)
     if role is not Role.RIGHT:
         x_i, y_i = (gates.x.previous, gates.y_previous) if role is Role.PROVER else (gates.x.own, gates.y_own)
         x_part = _sums_of_outer(gates, a, x_i, storage) if with_previous else None
@@ -96,9 +108,10 @@ def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: St
             gates.y_own = []
         to.v += _known(y_part if with_own else None, x_part, a_first=False)
         if role is Role.LEFT:
-            to.t += _pairs(a, b, gates.take_t(role))
+            t = to.t[:, : len(y_part)]
+            t += _pairs(a, b, gates.take_t(role))
             if x_part is not None and gates.takes_shifted_term(prover):
-                to.t -= ring_128.low_word_products(x_part, y_part)
+                t -= ring_128.low_word_products(x_part, y_part)
 
 
 def _known(first: np.ndarray | None, second: np.ndarray | None, *, a_first: bool) -> list[tuple[np.ndarray, bool]]:
@@ -121,20 +134,28 @@ def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray, sto
 
 
 def _sums_of_vectors(gates: MatrixGates, b: np.ndarray, y: list[np.ndarray], storage: Storage) -> np.ndarray:
-    """Y b: (48, inner). y: vectors (inner,) as rows, of one product after the other."""
+    """Y b: (48, inner), or (vectors, inner). y: vectors (inner,) as rows, of one product after the other."""
     if not (
         gates.transposed and any(mapping_of(component) is not None for component in (gates.x.own, gates.x.previous))
     ):
-        return subsets.sums_of_rows(b, np.concatenate(y))
-    out = storage.zeros((SUBSETS, gates.inner))
+        return _sums_of_rows(b, y[0] if len(y) == 1 else np.concatenate(y))
+    out = storage.zeros((min(SUBSETS, gates.vectors), gates.inner))
     size = max(1, BLOCK_BYTES // (WORD_BYTES * max(gates.vectors, SUBSETS)))
     for start in range(0, gates.inner, size):
         columns = slice(start, start + size)
-        out[:, columns] = subsets.sums_of_rows(b, np.concatenate([each[:, columns] for each in y]))
+        out[:, columns] = _sums_of_rows(b, np.concatenate([each[:, columns] for each in y]))
         release(out)
     return out
 
 
-def _pairs(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """a_j^T t b_k: (j, k). t: vectors (outer,) as rows."""
-    return subsets.sums_of_columns(a, subsets.sums_of_rows(b, t))
+def _sums_of_rows(b: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Where each is a subset by itself, the rows."""
+    return subsets.sums_of_rows(b, rows) if len(b) > SUBSETS else rows
+
+
+def _pairs(a: np.ndarray, b: np.ndarray, t: list[np.ndarray]) -> np.ndarray:
+    """a_j^T t b_k: (j, k). t: (outer, vectors) of one product after the other."""
+    if len(b) <= SUBSETS:
+        return subsets.sums_of_rows(a, t[0] if len(t) == 1 else np.ascontiguousarray(np.concatenate(t, axis=1)))
+    vectors = np.ascontiguousarray(np.concatenate([each.T for each in t]))
+    return subsets.sums_of_columns(a, subsets.sums_of_rows(b, vectors))

@@ -54,6 +54,11 @@ class Column:
 
     def append(self, words: np.ndarray) -> None:
         """Copies flat words."""
+        if 0 < words.size <= self._free:  # nearly always
+            first = self._block - self._free
+            self._blocks[-1][first : first + words.size] = words
+            self._free -= words.size
+            return
         start = 0
         while start < words.size:
             if not self._free:
@@ -88,10 +93,11 @@ class Gates:
         self.outputs += t_right.size
         kept = 0
         for name, values in {"t_right": t_right, "t_left": t_left, **columns}.items():
-            if name not in self.columns:
+            column = self.columns.get(name)
+            if column is None:
                 width = 1 if name in ("t_right", "t_left") else self.inner
-                self.columns[name] = Column(self.block_outputs * width)
-            self.columns[name].append(values.reshape(-1))
+                column = self.columns[name] = Column(self.block_outputs * width)
+            column.append(values.reshape(-1))
             kept += values.size * WORD_BYTES
         return kept
 
@@ -117,7 +123,8 @@ class Gates:
 class MatrixGates:
     """Products of one and the same matrix x (outer, inner), or of its transpose, by vectors y.
 
-    rows of y and t: a vector each, (inner,) and (outer,).  owner: of x, if it is a private input (share.py).
+    y: of each product, its vectors as rows.  t: of each product, (outer, vectors).  owner: of x, if it is a private
+    input (share.py).
     """
 
     x: RepShare
@@ -128,13 +135,13 @@ class MatrixGates:
     t_left: list[np.ndarray] = field(default_factory=list)
     vectors: int = 0
 
-    def take_t(self, role: Role) -> np.ndarray:
-        """R's or L's part of what the products have to be: (vectors, outer). Taken once."""
+    def take_t(self, role: Role) -> list[np.ndarray]:
+        """R's or L's part of what the products have to be: (outer, vectors) of each. Taken once."""
         if role is Role.RIGHT:
-            rows, self.t_right = self.t_right, []
+            taken, self.t_right = self.t_right, []
         else:
-            rows, self.t_left = self.t_left, []
-        return np.concatenate(rows)
+            taken, self.t_left = self.t_left, []
+        return taken
 
     @property
     def outer(self) -> int:
@@ -149,12 +156,12 @@ class MatrixGates:
         self.vectors += y.shape[1]
         kept = 0
         for to, values in (
-            (self.y_own, y.own),
-            (self.y_previous, y.previous),
+            (self.y_own, y.own.T),
+            (self.y_previous, y.previous.T),
             (self.t_right, t_right),
             (self.t_left, t_left),
         ):
-            to.append(np.array(values.T, np.uint64, order="C"))
+            to.append(np.array(values, np.uint64, order="C"))
             kept += to[-1].nbytes
         return kept
 

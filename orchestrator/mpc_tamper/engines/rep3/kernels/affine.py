@@ -1,0 +1,71 @@
+"""A linear map of 64 bits, applied to many words by the instruction GF2P8AFFINEQB, which multiplies bytes by 8 x 8 bits.
+
+Of eight words, the bytes of equal place are brought together in a word each, which is multiplied by the matrices of one
+output byte each; the products are brought to that byte's place, and added. Callers have tables of sums where the
+processor lacks the instruction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils, config
+
+from mpc_tamper.engines.kernels.compilation import in_llvm
+
+LANES = 8
+_WORD, _BYTE, _INDEX = ir.IntType(64), ir.IntType(8), ir.IntType(32)
+_WORDS, _BYTES = ir.VectorType(_WORD, LANES), ir.VectorType(_BYTE, 8 * LANES)
+_FEATURES = ("gfni", "avx512f", "avx512bw", "avx512vbmi")
+
+
+def has_instruction() -> bool:
+    """Whether the code that Numba makes here may use GF2P8AFFINEQB on 512 bits."""
+    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
+    if features is not None:
+        return {f"+{each}" for each in _FEATURES} <= set(features.split(","))
+    found = binding.get_host_cpu_features()
+    return name in (None, "host") and all(found.get(each) for each in _FEATURES)
+
+
+AVAILABLE = has_instruction()  # it takes long to ask
+
+
+def _shuffled(builder: Any, vector: Any, places: list[int]) -> Any:
+    return builder.shuffle_vector(vector, vector, ir.Constant(ir.VectorType(_INDEX, len(places)), places))
+
+
+@in_llvm
+def map_words(typing_context: Any, matrices: Any, words: Any, out: Any, vectors: Any) -> Any:
+    """`vectors` times LANES words, mapped. Addresses.
+
+    matrices: 64 words, the j-th of the d-th eight that of input byte j and output byte (j + d) mod 8; of output bit i
+    of a byte, bits 8 (7 - i) .. say which input bits are added.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        base, source, target = (builder.inttoptr(each, _WORDS.as_pointer()) for each in arguments[:3])
+        kind = ir.FunctionType(_BYTES, [_BYTES, _BYTES, _BYTE])
+        multiply = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.vgf2p8affineqb.512")
+        turned = [8 * (i % 8) + i // 8 for i in range(8 * LANES)]
+
+        def load(pointer: Any, index: Any) -> Any:
+            found = builder.load(builder.gep(pointer, [index]))
+            found.align = 8
+            return builder.bitcast(found, _BYTES)
+
+        by_distance = [load(base, ir.Constant(_WORD, d)) for d in range(8)]
+        with cgutils.for_range(builder, arguments[3]) as loop:
+            bytes_of_place = _shuffled(builder, load(source, loop.index), turned)
+            total = ir.Constant(_WORDS, [0] * LANES)
+            for d, matrix in enumerate(by_distance):
+                product = builder.call(multiply, [bytes_of_place, matrix, ir.Constant(_BYTE, 0)])
+                moved = _shuffled(builder, builder.bitcast(product, _WORDS), [(i - d) % 8 for i in range(LANES)])
+                total = builder.xor(total, moved)
+            mapped = builder.bitcast(_shuffled(builder, builder.bitcast(total, _BYTES), turned), _WORDS)
+            builder.store(mapped, builder.gep(target, [loop.index])).align = 8
+        return context.get_dummy_value()
+
+    return types.void(*[types.uintp] * 4), codegen

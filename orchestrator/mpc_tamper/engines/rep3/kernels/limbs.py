@@ -1,0 +1,188 @@
+"""Inner products modulo 2^128 in limbs of 52 bits, eight products at a time by the instruction VPMADD52.
+
+It adds the low or the high half of a product of 52 bits each to a sum of 64 bits, so that carries wait until the end.
+Two rows are multiplied by two others at once, in registers. Callers give addresses and distances in bytes, and have a
+loop over one product after the other where the processor lacks the instruction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils, config
+
+from mpc_tamper.engines.kernels.compilation import in_llvm
+
+LANES = 8  # words to a vector
+# Vectors to a call at most: each adds less than 3 * 2^52 to a sum of 64 bits, which may not wrap.
+MOST = 1024
+_BITS = 52
+_LIMBS = 3  # of a sum modulo 2^128
+_WORD, _INDEX, _WIDE = ir.IntType(64), ir.IntType(32), ir.IntType(128)
+_VECTOR = ir.VectorType(_WORD, LANES)
+_FOUR_PAIRS = types.UniTuple(types.uint64, 8)
+_ARGUMENTS = (types.uintp,) * 5
+
+Limbs = Callable[[Any, Any, Any], list[Any]]  # those of the vector at this address and place
+
+
+def has_instruction() -> bool:
+    """Whether the code that Numba makes here may use VPMADD52 on 512 bits."""
+    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
+    if features is not None:
+        return "+avx512ifma" in features.split(",")
+    return name in (None, "host") and bool(binding.get_host_cpu_features().get("avx512ifma"))
+
+
+def _constant(number: int) -> Any:
+    return ir.Constant(_VECTOR, [number] * LANES)
+
+
+def _load(builder: Any, address: Any, index: Any) -> Any:
+    found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
+    found.align = 8
+    return found
+
+
+def _of_words(builder: Any, address: Any, index: Any) -> list[Any]:
+    """The instruction takes the low 52 bits of what it is given."""
+    words = _load(builder, address, index)
+    return [words, builder.lshr(words, _constant(_BITS))]
+
+
+def _of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
+    """(low, high) words, one element after the other."""
+    first = builder.mul(index, ir.Constant(_WORD, 2))
+    halves = [_load(builder, address, builder.add(first, ir.Constant(_WORD, i))) for i in range(2)]
+    low, high = (
+        builder.shuffle_vector(*halves, ir.Constant(ir.VectorType(_INDEX, LANES), list(range(i, 2 * LANES, 2))))
+        for i in range(2)
+    )
+    middle = builder.or_(builder.lshr(low, _constant(_BITS)), builder.shl(high, _constant(64 - _BITS)))
+    return [low, middle, builder.lshr(high, _constant(2 * _BITS - 64))]
+
+
+def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        a, a_stride, b, b_stride, vectors = arguments
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        add_half = [
+            cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.avx512.vpmadd52{half}.uq.512")
+            for half in "lh"
+        ]
+        sums = [[cgutils.alloca_once_value(builder, _constant(0)) for _ in range(_LIMBS)] for _ in range(4)]
+        with cgutils.for_range(builder, vectors) as loop:
+            of_a = [limbs_of_a(builder, each, loop.index) for each in (a, builder.add(a, a_stride))]
+            of_b = [limbs_of_b(builder, each, loop.index) for each in (b, builder.add(b, b_stride))]
+            for i in range(len(of_a[0])):
+                for j in range(len(of_b[0])):
+                    for half in range(min(2, _LIMBS - i - j)):
+                        for pair, total in enumerate(sums):
+                            to, x, y = total[i + j + half], of_a[pair // 2][i], of_b[pair % 2][j]
+                            builder.store(builder.call(add_half[half], [builder.load(to), x, y]), to)
+        found = []
+        for total in sums:
+            found += _carried(builder, [builder.load(each) for each in total])
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return codegen
+
+
+def _carried(builder: Any, limbs: list[Any]) -> list[Any]:
+    """The sum over all lanes as (low, high)."""
+    add_lanes = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(_WORD, [_VECTOR]), f"llvm.vector.reduce.add.v{LANES}i64"
+    )
+    total = ir.Constant(_WIDE, 0)
+    carry = _constant(0)
+    for i, limb in enumerate(limbs):
+        limb = builder.add(limb, carry)
+        carry = builder.lshr(limb, _constant(_BITS))
+        low = builder.and_(limb, _constant((1 << _BITS) - 1))
+        wide = builder.zext(builder.call(add_lanes, [low]), _WIDE)
+        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, _BITS * i)))
+    return [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
+
+
+@in_llvm
+def products_of_words(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any, vectors: Any) -> Any:
+    """(low, high) of <a_0, b_0>, <a_0, b_1>, <a_1, b_0>, <a_1, b_1>: a_1 stands a_stride bytes behind a_0, at `a`.
+
+    Words, `vectors` times LANES of them to a row, MOST at most.
+    """
+    return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_words, _of_words)
+
+
+@in_llvm
+def products_by_words(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any, vectors: Any) -> Any:
+    """The same, where b are elements."""
+    return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_words, _of_elements)
+
+
+@in_llvm
+def products_of_elements(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any, vectors: Any) -> Any:
+    """The same of elements."""
+    return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_elements, _of_elements)
+
+
+@in_llvm
+def combination_of_words(
+    typing_context: Any, limbs: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
+) -> Any:
+    """The elements sum_a f_a x_a, `vectors` times LANES of them, to out.
+
+    limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        limbs, rows, stride, count, vectors, out = arguments
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        add_half = [
+            cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.avx512.vpmadd52{half}.uq.512")
+            for half in "lh"
+        ]
+        factors = builder.inttoptr(limbs, _WORD.as_pointer())
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_LIMBS)]
+        with cgutils.for_range(builder, vectors) as across:
+            for each in sums:
+                builder.store(_constant(0), each)
+            with cgutils.for_range(builder, count) as loop:
+                words = _of_words(builder, builder.add(rows, builder.mul(stride, loop.index)), across.index)
+                first = builder.mul(loop.index, ir.Constant(_WORD, _LIMBS))
+                places = [builder.gep(factors, [builder.add(first, ir.Constant(_WORD, i))]) for i in range(_LIMBS)]
+                factor = [_splat(builder, builder.load(place)) for place in places]
+                for i in range(_LIMBS):
+                    for j in range(2):
+                        for half in range(min(2, _LIMBS - i - j) if i + j < _LIMBS else 0):
+                            total = sums[i + j + half]
+                            builder.store(builder.call(add_half[half], [builder.load(total), factor[i], words[j]]), total)
+            low, high = _joined(builder, [builder.load(each) for each in sums])
+            for i in range(2):
+                places = [lane // 2 + LANES // 2 * i + LANES * (lane % 2) for lane in range(LANES)]
+                both = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(_INDEX, LANES), places))
+                index = builder.add(builder.mul(across.index, ir.Constant(_WORD, 2)), ir.Constant(_WORD, i))
+                builder.store(both, builder.gep(builder.inttoptr(out, _VECTOR.as_pointer()), [index])).align = 8
+        return context.get_dummy_value()
+
+    return types.void(*[types.uintp] * 6), codegen
+
+
+def _splat(builder: Any, word: Any) -> Any:
+    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
+    places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
+    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
+
+
+def _joined(builder: Any, limbs: list[Any]) -> tuple[Any, Any]:
+    """The low and the high words of eight sums in limbs."""
+    first, second, third = limbs
+    second = builder.add(second, builder.lshr(first, _constant(_BITS)))
+    third = builder.add(third, builder.lshr(second, _constant(_BITS)))
+    mask = _constant((1 << _BITS) - 1)
+    first, second = builder.and_(first, mask), builder.and_(second, mask)
+    low = builder.or_(first, builder.shl(second, _constant(_BITS)))
+    high = builder.or_(builder.lshr(second, _constant(64 - _BITS)), builder.shl(third, _constant(2 * _BITS - 64)))
+    return low, high

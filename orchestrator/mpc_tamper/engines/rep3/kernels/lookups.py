@@ -1,0 +1,203 @@
+"""Sums over 48 subsets by look-ups: four numbers have 16 sums, which two vectors hold, and VPERMI2Q finds the sums of
+eight subsets among them at once.
+
+Lanes are subsets here, so that neither the sums nor the tables leave the registers. Callers give addresses and
+distances in bytes, and have another way where the processor lacks the instruction.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils, config
+
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.rep3.kernels import SUBSETS
+
+LANES = 8
+AT_ONCE = 4  # numbers to a table
+COLUMNS = 2  # that are summed together
+_VECTORS = SUBSETS // LANES
+_BLOCK, STRIP = 64, 64  # of rows that are summed: numbers and columns at a time, copied to the first cache
+_CHUNK = 256  # columns whose sums are kept at a time
+_BYTES = 8
+_ADDRESS = types.uintp
+_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
+_VECTOR = ir.VectorType(_WORD, LANES)
+_V = types.Array(types.uint64, 1, "C", readonly=True)
+_M = types.Array(types.uint64, 2, "C", readonly=True)
+_OUT2 = types.uint64[:, ::1]
+_SUMS = types.void(_M, _M, types.int64, types.int64, _OUT2)
+
+
+def has_instruction() -> bool:
+    """Whether the code that Numba makes here may use VPERMI2Q on 512 bits."""
+    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
+    if features is not None:
+        return "+avx512f" in features.split(",")
+    return name in (None, "host") and bool(binding.get_host_cpu_features().get("avx512f"))
+
+
+AVAILABLE = has_instruction()  # it takes long to ask
+
+
+def _splat(builder: Any, word: Any) -> Any:
+    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
+    places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
+    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
+
+
+def _table(builder: Any, numbers: list[Any]) -> tuple[Any, Any]:
+    """The sums of the numbers whose bits are in 0 .. 7 and in 8 .. 15."""
+    total = ir.Constant(_VECTOR, [0] * LANES)
+    for bit, number in enumerate(numbers[:-1]):
+        where = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [lane >> bit & 1 for lane in range(LANES)])
+        total = builder.select(where, builder.add(total, _splat(builder, number)), total)
+    return total, builder.add(total, _splat(builder, numbers[-1]))
+
+
+@in_llvm
+def _add_sums(
+    typing_context: Any,
+    x: Any,
+    second: Any,
+    third: Any,
+    fourth: Any,
+    step: Any,
+    column: Any,
+    places: Any,
+    groups: Any,
+    sums: Any,
+    other_sums: Any,
+) -> Any:
+    """Adds, to 48 words at sums and at other_sums, the numbers of two columns, the second `column` behind the first.
+
+    Numbers in `groups` of four: at x, x + second and so on, and again `step` behind these. places: vectors of each
+    group's places in its table.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, second, third, fourth, step, column, places, groups, *to = arguments
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+        look_up = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.vpermi2var.q.512")
+        to = [builder.inttoptr(each, _VECTOR.as_pointer()) for each in to]
+        indices = builder.inttoptr(places, _VECTOR.as_pointer())
+
+        def at(base: Any, i: Any) -> Any:
+            return builder.gep(base, [i if hasattr(i, "type") else ir.Constant(_WORD, i)])
+
+        def load(pointer: Any) -> Any:
+            found = builder.load(pointer)
+            found.align = 8
+            return found
+
+        totals = [[cgutils.alloca_once_value(builder, load(at(each, v))) for v in range(_VECTORS)] for each in to]
+        with cgutils.for_range(builder, groups) as loop:
+            start = builder.add(x, builder.mul(loop.index, step))
+            tables = []
+            for first in (start, builder.add(start, column)):
+                addresses = [first, *(builder.add(first, each) for each in (second, third, fourth))]
+                numbers = [builder.load(builder.inttoptr(each, _WORD.as_pointer())) for each in addresses]
+                tables.append(_table(builder, numbers))
+            place = builder.mul(loop.index, ir.Constant(_WORD, _VECTORS))
+            for v in range(_VECTORS):
+                index = load(at(indices, builder.add(place, ir.Constant(_WORD, v))))
+                for (low, high), total in zip(tables, totals, strict=True):
+                    found = builder.call(look_up, [low, index, high])
+                    builder.store(builder.add(builder.load(total[v]), found), total[v])
+        for each, total in zip(to, totals, strict=True):
+            for v in range(_VECTORS):
+                builder.store(builder.load(total[v]), at(each, v)).align = 8
+        return context.get_dummy_value()
+
+    return types.void(*[_ADDRESS] * 10), codegen
+
+
+@kernel(_OUT2(_V))
+def places_of(members: np.ndarray) -> np.ndarray:
+    """For each four members and each subset, which of the four are in it, as a number below 16: (groups, 48)."""
+    out = np.zeros(((members.size + AT_ONCE - 1) // AT_ONCE, SUBSETS), np.uint64)
+    for i in range(members.size):
+        member, bit = members[i], np.uint64(i % AT_ONCE)
+        row = out[i // AT_ONCE]
+        for k in range(SUBSETS):
+            row[k] |= (member >> np.uint64(k) & np.uint64(1)) << bit
+    return out
+
+
+def _nothing(*arguments: object) -> None:
+    raise NotImplementedError("expected a processor with AVX-512, got another: use the sums of kernels/subsets.py")
+
+
+@kernel_where(AVAILABLE, _nothing, types.void(_M, *[types.int64] * 2, *[_ADDRESS] * 3, types.int64, _ADDRESS))
+def _add_block(
+    places: np.ndarray, start: int, count: int, x: int, step: int, column: int, columns: int, sums: int
+) -> None:
+    """Numbers start .. start + count - 1 of each column to the rows at sums, where there is one more for nothing.
+
+    x: where number `start` of column 0 is, the next one `step` bytes behind it, the next column `column`.
+    """
+    whole, rest = count // AT_ONCE, count % AT_ONCE
+    group = _ADDRESS(places.ctypes.data) + _ADDRESS(start // AT_ONCE * SUBSETS * _BYTES)
+    for c in range(0, columns, COLUMNS):
+        both = c + 1 < columns
+        to, other = sums + _ADDRESS(c * SUBSETS * _BYTES), sums + _ADDRESS((c + 1) * SUBSETS * _BYTES)
+        beside = column if both else _ADDRESS(0)
+        at = x + _ADDRESS(c) * column
+        second, third, fourth = step, _ADDRESS(2) * step, _ADDRESS(3) * step
+        _add_sums(at, second, third, fourth, _ADDRESS(4) * step, beside, group, _ADDRESS(whole), to, other)
+        if rest:  # the last number stands for those that are not there, and that no subset has
+            second, third = _ADDRESS(min(1, rest - 1)) * step, _ADDRESS(min(2, rest - 1)) * step
+            at += _ADDRESS(whole * AT_ONCE) * step
+            behind = group + _ADDRESS(whole * SUBSETS * _BYTES)
+            _add_sums(at, second, third, third, step, beside, behind, _ADDRESS(1), to, other)
+
+
+@kernel(types.void(_M, types.int64, types.int64, _OUT2))
+def _add_turned(sums: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    for c in range(last - first):
+        for k in range(SUBSETS):
+            out[k, first + c] += sums[c, k]
+
+
+@kernel_where(AVAILABLE, _nothing, _SUMS)
+def add_rows(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
+    count, width = x.shape
+    sums, strip = np.empty((_CHUNK + 1, SUBSETS), np.uint64), np.empty((_BLOCK, STRIP), np.uint64)
+    sums_at, at = _ADDRESS(sums.ctypes.data), _ADDRESS(strip.ctypes.data)
+    for left in range(first, last, _CHUNK):
+        right = min(left + _CHUNK, last)
+        sums[:] = np.uint64(0)
+        for start in range(0, count, _BLOCK):
+            size = min(_BLOCK, count - start)
+            for c in range(left, right, STRIP):
+                columns = min(STRIP, right - c)
+                for i in range(size):
+                    to, of = strip[i], x[start + i, c : c + columns]
+                    if columns == STRIP:  # whole vectors
+                        for j in range(STRIP):
+                            to[j] = of[j]
+                    else:
+                        for j in range(columns):
+                            to[j] = of[j]
+                step = _ADDRESS(STRIP * _BYTES)
+                _add_block(places, start, size, at, step, _ADDRESS(_BYTES), columns, sums_at + _ADDRESS((c - left) * SUBSETS * _BYTES))
+        _add_turned(sums, left, right, out)
+
+
+@kernel_where(AVAILABLE, _nothing, _SUMS)
+def add_columns(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
+    count = x.shape[1]
+    row = _ADDRESS(count * _BYTES)
+    sums = np.empty((_CHUNK + 1, SUBSETS), np.uint64)
+    for top in range(first, last, _CHUNK):
+        bottom = min(top + _CHUNK, last)
+        sums[:] = np.uint64(0)
+        at = _ADDRESS(x.ctypes.data) + _ADDRESS(top) * row
+        _add_block(places, 0, count, at, _ADDRESS(_BYTES), row, bottom - top, _ADDRESS(sums.ctypes.data))
+        _add_turned(sums, top, bottom, out)

@@ -1,0 +1,164 @@
+"""Products of all pairs of rows, modulo 2^128: what provers spend their time on. Elements are (low, high) words.
+
+Four pairs at a time where the processor has VPMADD52 (limbs.py), else one product after the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.rep3.kernels.int128 import add, add_product, add_product_by_word, add_product_of_words
+from mpc_tamper.engines.rep3.kernels.limbs import (
+    LANES,
+    MOST,
+    has_instruction,
+    products_by_words,
+    products_of_elements,
+    products_of_words,
+)
+
+_OUT3 = types.uint64[:, :, ::1]
+_PART3 = types.uint64[:, :, :]
+_V = types.Array(types.uint64, 1, "C", readonly=True)
+_M = types.Array(types.uint64, 2, "C", readonly=True)
+_T = types.Array(types.uint64, 3, "C", readonly=True)
+_COLUMNS, _TILE = 48, 4  # of each row that are worked on together, and rows
+_MANY_COLUMNS = 256  # the same with the instruction, so that the ends of sums cost little
+_WORD_BYTES, _ELEMENT_BYTES = 8, 16
+_ADDRESS = types.uintp
+
+
+@kernel(types.void(_V, _M, _OUT3))
+def _interleaved_one_by_one(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
+    n, k = u.size, len(total)
+    rows_u, rows_w = np.empty((k, _COLUMNS), np.uint64), np.empty((k, _COLUMNS, 2), np.uint64)
+    for start in range(0, n, k * _COLUMNS):
+        columns = min(_COLUMNS, (n - start + k - 1) // k)
+        for c in range(columns):
+            for a in range(k):
+                i = start + c * k + a
+                if i < n:
+                    rows_u[a, c], rows_w[a, c, 0], rows_w[a, c, 1] = u[i], w[i, 0], w[i, 1]
+                else:
+                    rows_u[a, c] = rows_w[a, c, 0] = rows_w[a, c, 1] = np.uint64(0)
+        for a in range(0, k - 1, 2):
+            for b in range(k):
+                l0, h0, l1, h1 = total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1]
+                for c in range(columns):
+                    x, y = rows_w[b, c, 0], rows_w[b, c, 1]
+                    l0, h0 = add_product_by_word(l0, h0, rows_u[a, c], x, y)
+                    l1, h1 = add_product_by_word(l1, h1, rows_u[a + 1, c], x, y)
+                total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1] = l0, h0, l1, h1
+
+
+@kernel(types.void(_T, _T, _OUT3))
+def _elements_one_by_one(u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    k, n = u.shape[0], u.shape[1]
+    for start in range(0, n, _COLUMNS):
+        stop = min(start + _COLUMNS, n)
+        for a in range(k):
+            for b in range(len(v)):
+                low, high = out[a, b, 0], out[a, b, 1]
+                for c in range(start, stop):
+                    x, y = u[a, c], v[b, c]
+                    low, high = add_product(low, high, x[0], x[1], y[0], y[1])
+                out[a, b, 0], out[a, b, 1] = low, high
+
+
+@kernel(types.void(_M, _M, _PART3))
+def _words_one_by_one(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
+    n = a.shape[1]
+    block = 2 * _COLUMNS
+    for start in range(0, n, block):
+        stop = min(start + block, n)
+        for j in range(len(a)):
+            for k in range(0, len(b) - 3, _TILE):
+                t = total[j, k : k + _TILE]
+                l0, h0, l1, h1 = t[0, 0], t[0, 1], t[1, 0], t[1, 1]
+                l2, h2, l3, h3 = t[2, 0], t[2, 1], t[3, 0], t[3, 1]
+                for c in range(start, stop):
+                    x = a[j, c]
+                    l0, h0 = add_product_of_words(l0, h0, x, b[k, c])
+                    l1, h1 = add_product_of_words(l1, h1, x, b[k + 1, c])
+                    l2, h2 = add_product_of_words(l2, h2, x, b[k + 2, c])
+                    l3, h3 = add_product_of_words(l3, h3, x, b[k + 3, c])
+                t[0, 0], t[0, 1], t[1, 0], t[1, 1] = l0, h0, l1, h1
+                t[2, 0], t[2, 1], t[3, 0], t[3, 1] = l2, h2, l3, h3
+            for k in range(len(b) // _TILE * _TILE, len(b)):
+                t = total[j, k]
+                for c in range(start, stop):
+                    t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
+
+
+@kernel(types.void(_PART3, *[types.int64] * 4, types.UniTuple(types.uint64, 8)))
+def _add_four(total: np.ndarray, a: int, more_a: int, b: int, more_b: int, found: tuple[int, ...]) -> None:
+    """To pairs (a, b) .. (a + 1, b + 1), as far as there are more rows."""
+    for i in range(1 + more_a):
+        for j in range(1 + more_b):
+            to = total[a + i, b + j]
+            to[0], to[1] = add(to[0], to[1], found[4 * i + 2 * j], found[4 * i + 2 * j + 1])
+
+
+@kernel_where(has_instruction(), _interleaved_one_by_one, types.void(_V, _M, _OUT3))
+def add_interleaved(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
+    """total[a, b] += sum_c u_(kc + a) w_(kc + b). u: (n,) words; w: (n, 2); total: (k, k, 2), k even."""
+    n, k = u.size, len(total)
+    rows_u, rows_w = np.empty((k, _MANY_COLUMNS), np.uint64), np.empty((k, _MANY_COLUMNS, 2), np.uint64)
+    at_u, at_w = _ADDRESS(rows_u.ctypes.data), _ADDRESS(rows_w.ctypes.data)
+    stride_u, stride_w = _ADDRESS(_MANY_COLUMNS * _WORD_BYTES), _ADDRESS(_MANY_COLUMNS * _ELEMENT_BYTES)
+    for start in range(0, n, k * _MANY_COLUMNS):
+        vectors = (min(_MANY_COLUMNS, (n - start + k - 1) // k) + LANES - 1) // LANES
+        for c in range(vectors * LANES):
+            for a in range(k):
+                i = start + c * k + a
+                if i < n:
+                    rows_u[a, c], rows_w[a, c, 0], rows_w[a, c, 1] = u[i], w[i, 0], w[i, 1]
+                else:
+                    rows_u[a, c] = rows_w[a, c, 0] = rows_w[a, c, 1] = np.uint64(0)
+        for a in range(0, k, 2):
+            for b in range(0, k, 2):
+                x, y = at_u + _ADDRESS(a) * stride_u, at_w + _ADDRESS(b) * stride_w
+                found = products_by_words(x, stride_u, y, stride_w, _ADDRESS(vectors))
+                _add_four(total, a, 1, b, 1, found)
+
+
+@kernel_where(has_instruction(), _elements_one_by_one, types.void(_T, _T, _OUT3))
+def add_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
+    """total[a, b] += <u_a, v_b>. u: (a, n, 2); v: (b, n, 2)."""
+    n = u.shape[1]
+    vectors, stride = n // LANES, _ADDRESS(n * _ELEMENT_BYTES)
+    for start in range(0, vectors, MOST):
+        count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS(start * LANES * _ELEMENT_BYTES)
+        for a in range(0, len(u), 2):
+            x, more_a = _ADDRESS(u.ctypes.data) + place + _ADDRESS(a) * stride, min(1, len(u) - 1 - a)
+            for b in range(0, len(v), 2):
+                y, more_b = _ADDRESS(v.ctypes.data) + place + _ADDRESS(b) * stride, min(1, len(v) - 1 - b)
+                found = products_of_elements(x, _ADDRESS(more_a) * stride, y, _ADDRESS(more_b) * stride, count)
+                _add_four(total, a, more_a, b, more_b, found)
+    for a in range(len(u)):
+        for b in range(len(v)):
+            t = total[a, b]
+            for c in range(vectors * LANES, n):
+                t[0], t[1] = add_product(t[0], t[1], u[a, c, 0], u[a, c, 1], v[b, c, 0], v[b, c, 1])
+
+
+@kernel_where(has_instruction(), _words_one_by_one, types.void(_M, _M, _PART3))
+def add_of_words(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
+    """total[j, k] += <a_j, b_k>. a: (j, n) words; b: (k, n)."""
+    n = a.shape[1]
+    vectors, stride = n // LANES, _ADDRESS(n * _WORD_BYTES)
+    for start in range(0, vectors, MOST):
+        count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS(start * LANES * _WORD_BYTES)
+        for j in range(0, len(a), 2):
+            x, more_j = _ADDRESS(a.ctypes.data) + place + _ADDRESS(j) * stride, min(1, len(a) - 1 - j)
+            for k in range(0, len(b), 2):
+                y, more_k = _ADDRESS(b.ctypes.data) + place + _ADDRESS(k) * stride, min(1, len(b) - 1 - k)
+                found = products_of_words(x, _ADDRESS(more_j) * stride, y, _ADDRESS(more_k) * stride, count)
+                _add_four(total, j, more_j, k, more_k, found)
+    for j in range(len(a)):
+        for k in range(len(b)):
+            t = total[j, k]
+            for c in range(vectors * LANES, n):
+                t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
