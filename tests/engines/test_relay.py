@@ -115,7 +115,6 @@ def test_three_parties_through_the_relay(tmp_path: Path) -> None:
     engine = Rep3Engine(route=functools.partial(through, Network("slow", 0.1, 1e9)))
     result = engine.run(RunSpec(tmp_path / "product.mpc", inputs=inputs, run_dir=tmp_path / "run"))
     assert result.lines == ("43046721",)
-    assert result.rounds <= 6
     assert result.seconds >= 0.5
 
 
