@@ -12,9 +12,10 @@ import pytest
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.report.faults import faults_tables
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.studies.faults import campaign
+from mpc_tamper.studies.faults import campaign, pace
 from mpc_tamper.studies.faults.fault import Fault
 from mpc_tamper.studies.faults.observe import Ended, violations
+from mpc_tamper.studies.faults.pace import Pace
 from mpc_tamper.studies.faults.programs import random_program
 from mpc_tamper.studies.faults.registry import KINDS
 from mpc_tamper.studies.faults.relay import Deed, Interference, interfering
@@ -28,8 +29,16 @@ SEED = 3
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(12))
 def test_a_dozen_faults_end_as_they_should(number: int) -> None:
-    record = campaign.one(get_engine(EngineName.REP3), SEED, 2 * number)
+    record = campaign.one(get_engine(EngineName.REP3), SEED, 2 * number, Pace(least=4.0))
     assert record["violations"] == [], record
+
+
+def test_load_that_came_after_the_last_look_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter((0.3, 6.0, 0.3))
+    monkeypatch.setattr(pace, "_honest_seconds", lambda: next(seconds))
+    found = Pace()
+    assert [found.factor(), found.factor(), found.factor(anew=True), found.factor()] == [1.0, 1.0, 4.0, 4.0]
+    assert Pace(least=2.0).factor() == 2.0
 
 
 def test_a_seed_gives_the_same_programs_and_faults() -> None:
@@ -157,7 +166,7 @@ def test_the_relay_strikes_once_where_it_is_told(tmp_path: Path, deed: Deed, amo
             client.sendall(SENT)
             client.shutdown(socket.SHUT_WR)
             with server:
-                server.settimeout(10)
+                server.settimeout(120)
                 while data := server.recv(1000):
                     received += data
     assert received == expected
