@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any
 
 import numpy as np
 import pytest
 
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.rep3 import tampering
-from mpc_tamper.engines.rep3.handshake import agree_on_keys
-from mpc_tamper.engines.rep3.in_process import ends_in_threads
 from mpc_tamper.engines.rep3.protocol import active
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.proof import bits, integers, transcript
@@ -146,18 +140,7 @@ SEEDS = {
 SECRET_UNTIL_PROVED = {"nothing is proved before an opening": Verdict.LATE}
 
 
-@pytest.fixture
-def repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same draws each time: one may hide an error, and luck is to decide nothing."""
-    numbers = itertools.count()
-
-    def ends(*args: Any, **options: Any) -> Any:
-        return ends_in_threads(*args, keys=partial(agree_on_keys, insecure_fixed_seed=next(numbers)), **options)
-
-    monkeypatch.setattr(tampering, "ends_in_threads", ends)
-
-
-@pytest.mark.usefixtures("repeatable")
+@pytest.mark.usefixtures("repeatable_audit")
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_the_audit_finds_the_mutation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTATIONS[name](monkeypatch)
