@@ -173,31 +173,44 @@ def test_the_relay_strikes_once_where_it_is_told(tmp_path: Path, deed: Deed, amo
     assert (tmp_path / "note").exists()
 
 
+RECORD = {
+    "number": 5,
+    "kind": "kill a party",
+    "fault": {"party": 1},
+    "work": "run",
+    "protocol": "ring",
+    "struck": True,
+    "seconds_to_end": 1.25,
+    "limit_seconds": 5.0,
+    "known_moment": True,
+    "exit_code": 4,
+    "said": "",
+    "violations": [],
+}
+
+
 def test_the_report_counts_each_kind() -> None:
-    record = {
-        "number": 5,
-        "kind": "kill a party",
-        "fault": {"party": 1},
-        "work": "run",
-        "protocol": "ring",
-        "struck": True,
-        "seconds_to_end": 1.25,
-        "limit_seconds": 5.0,
-        "known_moment": True,
-        "exit_code": 4,
-        "said": "",
-        "violations": [],
-    }
     environment = dict.fromkeys(("cpu", "cores", "os", "python", "numpy", "commit"), "x")
     head = {"seed": 9, "minutes": 10.0, "environment": environment, "left_out": [["full disk", "no root"]]}
-    text = faults_tables(head, [record, record | {"exit_code": 0, "struck": False, "violations": ["bad\nthing"]}])
+    text = faults_tables(head, [RECORD, RECORD | {"exit_code": 0, "struck": False, "violations": ["bad\nthing"]}])
     assert "| kill a party | 2 | 1 | 1 | 1 | 1 | 1.2 | 1.2 |" in text
     assert "`--seed 9 --only 5`: kill a party {'party': 1}, run ring: bad thing" in text
     assert "Left out: full disk (no root)." in text
 
 
-def test_threads_of_the_campaign_end_with_it(tmp_path: Path) -> None:
+def test_threads_of_the_campaign_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(campaign, "one", lambda engine, seed, number, pace: RECORD | {"number": number})
     before = set(threading.enumerate())
-    campaign.campaign(get_engine(EngineName.REP3), tmp_path, minutes=0.0001, jobs=1)
+    found = campaign.campaign(get_engine(EngineName.REP3), tmp_path, minutes=0.0003, jobs=3)
     assert set(threading.enumerate()) <= before
-    assert ", 0 with violations" in (tmp_path / "faults.md").read_text(encoding="utf-8")  # of none, or of one
+    assert [record["number"] for record in found] == list(range(len(found)))
+    assert f": {len(found)} faults, 0 with violations" in (tmp_path / "faults.md").read_text(encoding="utf-8")
+
+
+def test_an_error_of_the_campaign_itself_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(campaign, "one", fail)
+    with pytest.raises(KeyError, match="ours"):
+        campaign.campaign(get_engine(EngineName.REP3), tmp_path, jobs=3)

@@ -19,8 +19,8 @@ from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Purpose, Stream
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 
-RUNS = 200
-SIGMAS = 6.0  # of a binomial: 2e-9 per position; about 100,000 positions are looked at
+RUNS = 140
+SIGMAS = 5.0  # of a binomial: about 100,000 positions are looked at, in which the drawn keys reach less
 MASKED_BY = {
     Purpose.INPUT: {"input"},
     Purpose.ZERO: {"mul", "dot", "matmul", "trans_matmul"},
