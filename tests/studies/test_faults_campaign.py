@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,11 @@ def test_the_report_counts_each_kind() -> None:
 
 
 def test_threads_of_the_campaign_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "one", lambda engine, seed, number, pace: RECORD | {"number": number})
+    def one(engine: object, seed: int, number: int, pace: Pace) -> dict[str, object]:
+        time.sleep(0.005)
+        return RECORD | {"number": number}
+
+    monkeypatch.setattr(campaign, "one", one)
     before = set(threading.enumerate())
     found = campaign.campaign(get_engine(EngineName.REP3), tmp_path, minutes=0.0003, jobs=3)
     assert set(threading.enumerate()) <= before
