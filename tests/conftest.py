@@ -23,7 +23,7 @@ mark_this_run()
 
 # The same examples in every run and on every machine, however long one takes. To look for new ones:
 # pytest --hypothesis-profile=search
-settings.register_profile("steady", derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", parent=settings.get_profile("steady"), derandomize=False)
 settings.load_profile("steady")
 

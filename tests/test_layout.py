@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.support.places import ROOT
 
@@ -60,3 +61,7 @@ def test_folders_are_those_of_the_package() -> None:
 
 def test_support_has_no_tests() -> None:
     assert [path.name for path in (TESTS / "support").glob("test_*.py")] == []
+
+
+def test_no_property_has_a_deadline_that_load_can_stretch() -> None:
+    assert settings().deadline is None

@@ -33,7 +33,7 @@ def test_train_on_rows_of_two_clients(invoke: Callable[..., Result], data: Path,
         folder = place / "clients"
         wait_for(lambda: process.poll() is not None or (folder / "training.json").exists())
         assert process.poll() is None, process.communicate()
-        servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 30)
+        servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 240)
         wrong = invoke("contribute", data, "--only-rows", "0:21", *servers)
         assert (wrong.exit_code, "expected 4 or 20 rows" in wrong.stderr) == (2, True), wrong.stderr
         early = invoke("contribute", data, "--only-rows", "20:24", *servers)

@@ -10,6 +10,7 @@ import pytest
 from typer.testing import Result
 
 from mpc_tamper.runs.protocols import PARTIES
+from tests.support.ports import free_ports
 
 Invoke = Callable[..., Result]
 
@@ -20,10 +21,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, invoke: Invoke) -> P
     monkeypatch.chdir(tmp_path)
     for i in range(PARTIES):
         assert invoke("certificate", "--party", i, "--out", ".").exit_code == 0
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(PARTIES)]
-    Path("hosts").write_text("".join(f"127.0.0.1:{listener.getsockname()[1]}\n" for listener in listeners))
-    for listener in listeners:
-        listener.close()
+    port = free_ports()
+    Path("hosts").write_text("".join(f"127.0.0.1:{port + i}\n" for i in range(PARTIES)))
     Path("program.mpc").write_text("STEP = 1\nstart_timer(STEP)\nstop_timer(STEP)\n")
     Path("in.txt").write_text("1 2 3\n")
     Path("plan.txt").write_text("additive-error-plan 1\nELSEWHERE 0 0 1\n")

