@@ -12,8 +12,10 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.rep3.kernels.transposition import transpose_blocks
 
 WORD = 64
+_TOGETHER = 8  # words of a plane that are made at a time: a line of the cache
 _WORTH = 1 << 13  # values that a thread has to have for it to pay
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
@@ -23,24 +25,6 @@ _INDICES = types.Array(types.intp, 1, "C", readonly=True)
 
 def words_for(lanes: int) -> int:
     return -(-lanes // WORD)
-
-
-@kernel("void(uint64[::1])")
-def _transpose(block: np.ndarray) -> None:
-    """Transpose a 64 x 64 bit matrix in place: swap ever smaller off-diagonal blocks."""
-    width = 32
-    mask = np.uint64(0x00000000FFFFFFFF)
-    while width:
-        shift = np.uint64(width)
-        row = 0
-        while row < 64:
-            low, high = block[row], block[row + width]
-            swap = ((low >> shift) ^ high) & mask
-            block[row] = low ^ (swap << shift)
-            block[row + width] = high ^ swap
-            row = (row + width + 1) & ~width
-        width >>= 1
-        mask ^= mask << np.uint64(width)
 
 
 def to_planes(values: np.ndarray, k: int) -> np.ndarray:
@@ -54,17 +38,13 @@ def to_planes(values: np.ndarray, k: int) -> np.ndarray:
 @kernel(types.void(_WORDS, types.int64, types.int64, types.uint64[:, ::1]))
 def _to_planes(values: np.ndarray, first: int, last: int, planes: np.ndarray) -> None:
     """Words first .. last - 1 of each plane."""
-    k = len(planes)
-    block = np.empty(64, np.uint64)
-    for w in range(first, last):
-        count = min(64, values.size - 64 * w)
-        for i in range(count):
-            block[i] = values[64 * w + i]
-        for i in range(count, 64):
-            block[i] = np.uint64(0)
-        _transpose(block)
-        for j in range(k):
-            planes[j, w] = block[j]
+    bits = np.empty((WORD, _TOGETHER), np.uint64)
+    for start in range(first, last, _TOGETHER):
+        transpose_blocks(values, start, bits)
+        count = min(_TOGETHER, last - start)
+        for j in range(len(planes)):
+            for w in range(count):
+                planes[j, start + w] = bits[j, w]
 
 
 @kernel(types.uint64[::1](_PLANES, types.int64))
