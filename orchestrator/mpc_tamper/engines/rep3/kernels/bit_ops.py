@@ -20,6 +20,7 @@ _WORTH = 1 << 13  # values that a thread has to have for it to pay
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 _PLANES = types.Array(types.uint64, 2, "C", readonly=True)
+_SHAPES = [(_WORDS, types.uint64[::1]), (_PLANES, types.uint64[:, ::1])]  # words alone, or planes of them
 _INDICES = types.Array(types.intp, 1, "C", readonly=True)
 
 
@@ -59,18 +60,23 @@ def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
     return bits
 
 
-@kernel(types.UniTuple(types.uint64[:, ::1], 4)(_PLANES, _PLANES, _INDICES, _INDICES))
-def factors(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The planes at these indices, for a round of products: x's own and previous ones, y's own and previous ones."""
-    shape = left.size, own.shape[1]
-    x_own, x_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
-    y_own, y_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+def factors(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The planes at these indices, for a round of products: x's own and previous ones, y's own and previous ones.
+
+    (4, products, words).
+    """
+    found = np.empty((4, left.size, own.shape[1]), np.uint64)
+    _pick(own, previous, left, right, found)
+    return found
+
+
+@kernel(types.void(_PLANES, _PLANES, _INDICES, _INDICES, types.uint64[:, :, ::1]))
+def _pick(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray, found: np.ndarray) -> None:
     for i in range(left.size):
         a, b = left[i], right[i]
         for w in range(own.shape[1]):
-            x_own[i, w], x_previous[i, w] = own[a, w], previous[a, w]
-            y_own[i, w], y_previous[i, w] = own[b, w], previous[b, w]
-    return x_own, x_previous, y_own, y_previous
+            found[0, i, w], found[1, i, w] = own[a, w], previous[a, w]
+            found[2, i, w], found[3, i, w] = own[b, w], previous[b, w]
 
 
 @kernel(types.void(_PLANES, types.int64, _INDICES, _INDICES, types.uint64[:, ::1]))
@@ -125,16 +131,16 @@ def majority_shares(pads: tuple[np.ndarray, np.ndarray], x_own: np.ndarray, x_pr
 def _of_words(function: Callable[..., None], *read: np.ndarray) -> np.ndarray:
     """What the kernel makes of these arrays word by word: of one shape."""
     z = np.empty(read[0].shape, np.uint64)
-    arrays = [*(each.ravel() for each in read), z.reshape(-1)]
     parts = ranges(z.size, z.size // _WORTH)
     if len(parts) == 1:
-        function(*arrays)
+        function(*map(np.ascontiguousarray, read), z)
     else:
+        arrays = [*(each.ravel() for each in read), z.reshape(-1)]
         together(function, [tuple(each[a:b] for each in arrays) for a, b in parts])
     return z
 
 
-@kernel(types.void(*[_WORDS] * 6, types.uint64[::1]))
+@kernel(*(types.void(*[read] * 6, write) for read, write in _SHAPES))
 def _and_shares(
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
@@ -145,13 +151,14 @@ def _and_shares(
     z: np.ndarray,
 ) -> None:
     for i in range(z.size):
-        terms = (x_own[i] & (y_own[i] ^ y_previous[i])) ^ (x_previous[i] & y_own[i])
-        z[i] = terms ^ pad_own[i] ^ pad_previous[i]
+        y = y_own.flat[i]
+        terms = (x_own.flat[i] & (y ^ y_previous.flat[i])) ^ (x_previous.flat[i] & y)
+        z.flat[i] = terms ^ pad_own.flat[i] ^ pad_previous.flat[i]
 
 
-@kernel(types.void(*[_WORDS] * 4, types.uint64[::1]))
+@kernel(*(types.void(*[read] * 4, write) for read, write in _SHAPES))
 def _majority_shares(
     pad_own: np.ndarray, pad_previous: np.ndarray, x_own: np.ndarray, x_previous: np.ndarray, z: np.ndarray
 ) -> None:
     for i in range(z.size):
-        z[i] = (x_own[i] & x_previous[i]) ^ pad_own[i] ^ pad_previous[i]
+        z.flat[i] = (x_own.flat[i] & x_previous.flat[i]) ^ pad_own.flat[i] ^ pad_previous.flat[i]
