@@ -20,7 +20,6 @@ _WORTH = 1 << 13  # values that a thread has to have for it to pay
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 _PLANES = types.Array(types.uint64, 2, "C", readonly=True)
-_SHAPES = [(_WORDS, types.uint64[::1]), (_PLANES, types.uint64[:, ::1])]  # words alone, or planes of them
 _INDICES = types.Array(types.intp, 1, "C", readonly=True)
 
 
@@ -119,7 +118,7 @@ def and_shares(
     y_own: np.ndarray,
     y_previous: np.ndarray,
 ) -> np.ndarray:
-    """A party's xor share of x & y, masked by both pads: arrays of one shape."""
+    """A party's xor share of x & y, masked by both pads: planes (p, words)."""
     return _of_words(_and_shares, *pads, x_own, x_previous, y_own, y_previous)
 
 
@@ -129,18 +128,18 @@ def majority_shares(pads: tuple[np.ndarray, np.ndarray], x_own: np.ndarray, x_pr
 
 
 def _of_words(function: Callable[..., None], *read: np.ndarray) -> np.ndarray:
-    """What the kernel makes of these arrays word by word: of one shape."""
+    """What the kernel makes of these arrays word by word: planes (p, words)."""
     z = np.empty(read[0].shape, np.uint64)
     parts = ranges(z.size, z.size // _WORTH)
     if len(parts) == 1:
         function(*map(np.ascontiguousarray, read), z)
     else:
         arrays = [*(each.ravel() for each in read), z.reshape(-1)]
-        together(function, [tuple(each[a:b] for each in arrays) for a, b in parts])
+        together(function, [tuple(each[a:b].reshape(1, -1) for each in arrays) for a, b in parts])
     return z
 
 
-@kernel(*(types.void(*[read] * 6, write) for read, write in _SHAPES))
+@kernel(types.void(*[_PLANES] * 6, types.uint64[:, ::1]))
 def _and_shares(
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
@@ -156,7 +155,7 @@ def _and_shares(
         z.flat[i] = terms ^ pad_own.flat[i] ^ pad_previous.flat[i]
 
 
-@kernel(*(types.void(*[read] * 4, write) for read, write in _SHAPES))
+@kernel(types.void(*[_PLANES] * 4, types.uint64[:, ::1]))
 def _majority_shares(
     pad_own: np.ndarray, pad_previous: np.ndarray, x_own: np.ndarray, x_previous: np.ndarray, z: np.ndarray
 ) -> None:
