@@ -39,8 +39,9 @@ REP3, CLEAR = get_engine(EngineName.REP3), get_engine(EngineName.CLEAR)
 LARGE = 1 << 16
 LITTLE = 1 << 20  # bytes, of which the shares of 1,500 x 101 words, 1.2 MB a component, take more
 PROTOCOLS = [ProtocolName.RING, ProtocolName.MAL_REP_RING]
-SVM = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=3)
-MLP = MlpParameters(hidden=3, epochs=1, batch_size=500)
+# Some hundred rounds, so that whoever is told of a step and looks finds the parties still at work.
+SVM = SvmParameters(learning_rate=0.1, regularisation=1e-2, iterations=15)
+MLP = MlpParameters(hidden=3, epochs=5, batch_size=500)
 
 
 @pytest.fixture(scope="module")

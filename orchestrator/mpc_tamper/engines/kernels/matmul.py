@@ -135,30 +135,41 @@ def add_matmat_of_small(x: np.ndarray, y: np.ndarray, transposed: bool, first: i
 
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x (a, b), uint64 or int16, times y (b, c): (a, c)."""
-    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
     out = np.zeros((len(x), y.shape[1]), np.uint64)
+    add_matmul(x, y, out)
+    return out
+
+
+def add_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    """out += x y. out: (a, c), row-major."""
+    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
     parts = ranges(len(out), x.size * y.shape[1] // _WORTH)
     if y.shape[1] == 1:
         v, sums = y[:, 0], out[:, 0]
         together(add_matvec, [(x[first:last], v, sums[first:last]) for first, last in parts])
     else:
         together(_blocked(x), [(x, y, False, first, last, out) for first, last in parts])
-    return out
 
 
 def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a), uint64 or int16, times y (b, c): (a, c)."""
-    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
     out = np.zeros((x.shape[1], y.shape[1]), np.uint64)
+    add_trans_matmul(x, y, out)
+    return out
+
+
+def add_trans_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    """out += the transpose of x, times y. out: (a, c), row-major."""
+    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
     worth = x.size * y.shape[1] // _WORTH
     if y.shape[1] == 1:
         parts = ranges(len(x), worth)
         v, sums = y[:, 0], np.zeros((len(parts), len(out)), np.uint64)
         together(add_trans_matvec, [(x[a:b], v[a:b], each) for (a, b), each in zip(parts, sums, strict=True)])
-        sums.sum(axis=0, out=out[:, 0])
+        for each in sums:
+            out[:, 0] += each
     else:
         together(_blocked(x), [(x, y, True, first, last, out) for first, last in ranges(len(out), worth)])
-    return out
 
 
 def _blocked(x: np.ndarray) -> Any:

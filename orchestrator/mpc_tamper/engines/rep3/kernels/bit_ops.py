@@ -12,8 +12,10 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.rep3.kernels.transposition import transpose_blocks
 
 WORD = 64
+_TOGETHER = 8  # words of a plane that are made at a time: a line of the cache
 _WORTH = 1 << 13  # values that a thread has to have for it to pay
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
@@ -23,24 +25,6 @@ _INDICES = types.Array(types.intp, 1, "C", readonly=True)
 
 def words_for(lanes: int) -> int:
     return -(-lanes // WORD)
-
-
-@kernel("void(uint64[::1])")
-def _transpose(block: np.ndarray) -> None:
-    """Transpose a 64 x 64 bit matrix in place: swap ever smaller off-diagonal blocks."""
-    width = 32
-    mask = np.uint64(0x00000000FFFFFFFF)
-    while width:
-        shift = np.uint64(width)
-        row = 0
-        while row < 64:
-            low, high = block[row], block[row + width]
-            swap = ((low >> shift) ^ high) & mask
-            block[row] = low ^ (swap << shift)
-            block[row + width] = high ^ swap
-            row = (row + width + 1) & ~width
-        width >>= 1
-        mask ^= mask << np.uint64(width)
 
 
 def to_planes(values: np.ndarray, k: int) -> np.ndarray:
@@ -54,17 +38,13 @@ def to_planes(values: np.ndarray, k: int) -> np.ndarray:
 @kernel(types.void(_WORDS, types.int64, types.int64, types.uint64[:, ::1]))
 def _to_planes(values: np.ndarray, first: int, last: int, planes: np.ndarray) -> None:
     """Words first .. last - 1 of each plane."""
-    k = len(planes)
-    block = np.empty(64, np.uint64)
-    for w in range(first, last):
-        count = min(64, values.size - 64 * w)
-        for i in range(count):
-            block[i] = values[64 * w + i]
-        for i in range(count, 64):
-            block[i] = np.uint64(0)
-        _transpose(block)
-        for j in range(k):
-            planes[j, w] = block[j]
+    bits = np.empty((WORD, _TOGETHER), np.uint64)
+    for start in range(first, last, _TOGETHER):
+        transpose_blocks(values, start, bits)
+        count = min(_TOGETHER, last - start)
+        for j in range(len(planes)):
+            for w in range(count):
+                planes[j, start + w] = bits[j, w]
 
 
 @kernel(types.uint64[::1](_PLANES, types.int64))
@@ -79,18 +59,23 @@ def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
     return bits
 
 
-@kernel(types.UniTuple(types.uint64[:, ::1], 4)(_PLANES, _PLANES, _INDICES, _INDICES))
-def factors(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, ...]:
-    """The planes at these indices, for a round of products: x's own and previous ones, y's own and previous ones."""
-    shape = left.size, own.shape[1]
-    x_own, x_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
-    y_own, y_previous = np.empty(shape, np.uint64), np.empty(shape, np.uint64)
+def factors(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The planes at these indices, for a round of products: x's own and previous ones, y's own and previous ones.
+
+    (4, products, words).
+    """
+    found = np.empty((4, left.size, own.shape[1]), np.uint64)
+    _pick(own, previous, left, right, found)
+    return found
+
+
+@kernel(types.void(_PLANES, _PLANES, _INDICES, _INDICES, types.uint64[:, :, ::1]))
+def _pick(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray, found: np.ndarray) -> None:
     for i in range(left.size):
         a, b = left[i], right[i]
         for w in range(own.shape[1]):
-            x_own[i, w], x_previous[i, w] = own[a, w], previous[a, w]
-            y_own[i, w], y_previous[i, w] = own[b, w], previous[b, w]
-    return x_own, x_previous, y_own, y_previous
+            found[0, i, w], found[1, i, w] = own[a, w], previous[a, w]
+            found[2, i, w], found[3, i, w] = own[b, w], previous[b, w]
 
 
 @kernel(types.void(_PLANES, types.int64, _INDICES, _INDICES, types.uint64[:, ::1]))
@@ -133,7 +118,7 @@ def and_shares(
     y_own: np.ndarray,
     y_previous: np.ndarray,
 ) -> np.ndarray:
-    """A party's xor share of x & y, masked by both pads: arrays of one shape."""
+    """A party's xor share of x & y, masked by both pads: planes (p, words)."""
     return _of_words(_and_shares, *pads, x_own, x_previous, y_own, y_previous)
 
 
@@ -143,18 +128,18 @@ def majority_shares(pads: tuple[np.ndarray, np.ndarray], x_own: np.ndarray, x_pr
 
 
 def _of_words(function: Callable[..., None], *read: np.ndarray) -> np.ndarray:
-    """What the kernel makes of these arrays word by word: of one shape."""
+    """What the kernel makes of these arrays word by word: planes (p, words)."""
     z = np.empty(read[0].shape, np.uint64)
-    arrays = [*(each.ravel() for each in read), z.reshape(-1)]
     parts = ranges(z.size, z.size // _WORTH)
     if len(parts) == 1:
-        function(*arrays)
+        function(*map(np.ascontiguousarray, read), z)
     else:
-        together(function, [tuple(each[a:b] for each in arrays) for a, b in parts])
+        arrays = [*(each.ravel() for each in read), z.reshape(-1)]
+        together(function, [tuple(each[a:b].reshape(1, -1) for each in arrays) for a, b in parts])
     return z
 
 
-@kernel(types.void(*[_WORDS] * 6, types.uint64[::1]))
+@kernel(types.void(*[_PLANES] * 6, types.uint64[:, ::1]))
 def _and_shares(
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
@@ -165,13 +150,14 @@ def _and_shares(
     z: np.ndarray,
 ) -> None:
     for i in range(z.size):
-        terms = (x_own[i] & (y_own[i] ^ y_previous[i])) ^ (x_previous[i] & y_own[i])
-        z[i] = terms ^ pad_own[i] ^ pad_previous[i]
+        y = y_own.flat[i]
+        terms = (x_own.flat[i] & (y ^ y_previous.flat[i])) ^ (x_previous.flat[i] & y)
+        z.flat[i] = terms ^ pad_own.flat[i] ^ pad_previous.flat[i]
 
 
-@kernel(types.void(*[_WORDS] * 4, types.uint64[::1]))
+@kernel(types.void(*[_PLANES] * 4, types.uint64[:, ::1]))
 def _majority_shares(
     pad_own: np.ndarray, pad_previous: np.ndarray, x_own: np.ndarray, x_previous: np.ndarray, z: np.ndarray
 ) -> None:
     for i in range(z.size):
-        z[i] = (x_own[i] & x_previous[i]) ^ pad_own[i] ^ pad_previous[i]
+        z.flat[i] = (x_own.flat[i] & x_previous.flat[i]) ^ pad_own.flat[i] ^ pad_previous.flat[i]

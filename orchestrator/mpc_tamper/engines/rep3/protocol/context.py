@@ -101,4 +101,4 @@ class Party:
 
 def as_bytes(array: np.ndarray) -> memoryview:
     """The memory of a contiguous array."""
-    return array.reshape(-1).view(np.uint8).data
+    return np.ascontiguousarray(array).data.cast("B") if array.size else memoryview(bytearray())

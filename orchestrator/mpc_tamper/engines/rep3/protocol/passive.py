@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from mpc_tamper.engines.mapped import by_rows, sum_over_rows
+from mpc_tamper.engines.mapped import row_blocks
 from mpc_tamper.engines.rep3.kernels import bit_ops
 from mpc_tamper.engines.rep3.kernels import matmul as kernel
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -30,7 +30,7 @@ from mpc_tamper.engines.rep3.protocol.rounds import Rounds, Send
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.runs.result import Cost
 
-_Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
+_AddProduct = Callable[[np.ndarray, np.ndarray, np.ndarray], None]  # of its two first arguments, to the third
 
 
 def cost(outputs: int) -> Cost:
@@ -40,58 +40,60 @@ def cost(outputs: int) -> Cost:
 
 def mul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """x * y, elementwise; equal shapes."""
-    z, pads = _multiply(party, x, y, _products, x.shape, "mul")
+    z, pads = _multiply(party, x, y, _add_products, x.shape, "mul")
     party.recorder.products(x, y, z, pads)
     return z
 
 
 def dot(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """Row-wise dot products: (a, b), (a, b) -> (a,)."""
-    z, pads = _multiply(party, x, y, _row_products, x.shape[:1], "dot")
+    z, pads = _multiply(party, x, y, _add_row_products, x.shape[:1], "dot")
     party.recorder.products(x, y, z, pads)
     return z
 
 
 def matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """(a, b) times (b, c): (a, c)."""
-    z, pads = _multiply(party, x, y, _matrix_product, (x.shape[0], y.shape[1]), "matmul")
+    z, pads = _multiply(party, x, y, _add_matrix_product, (x.shape[0], y.shape[1]), "matmul")
     party.recorder.matrix(x, y, z, pads, transposed=False)
     return z
 
 
 def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     """The transpose of (b, a) times (b, c): (a, c)."""
-    z, pads = _multiply(party, x, y, _transposed_product, (x.shape[1], y.shape[1]), "trans_matmul")
+    z, pads = _multiply(party, x, y, _add_transposed_product, (x.shape[1], y.shape[1]), "trans_matmul")
     party.recorder.matrix(x, y, z, pads, transposed=True)
     return z
 
 
-def _matrix_product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _add_matrix_product(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
     """x may be mapped."""
-    return by_rows(lambda rows: kernel.matmul(rows, y), x)
+    for rows in row_blocks(x):
+        kernel.add_matmul(x[rows], y, z[rows])
 
 
-def _transposed_product(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return sum_over_rows(kernel.trans_matmul, x, y)
+def _add_transposed_product(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+    for rows in row_blocks(x):
+        kernel.add_trans_matmul(x[rows], y[rows], z)
 
 
-def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _add_products(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
     """Elementwise; x may be int16 (RepShare.plain)."""
-    return x.astype(np.uint64, copy=False) * y
+    z += x.astype(np.uint64, copy=False) * y
 
 
-def _row_products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return _products(x, y).sum(axis=1, dtype=np.uint64)
+def _add_row_products(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+    z += (x.astype(np.uint64, copy=False) * y).sum(axis=1, dtype=np.uint64)
 
 
 def _multiply(
-    party: Party, x: RepShare, y: RepShare, product: _Product, shape: tuple[int, ...], tag: str
+    party: Party, x: RepShare, y: RepShare, add: _AddProduct, shape: tuple[int, ...], tag: str
 ) -> tuple[RepShare, Pads]:
     """The product, and the pads of its message: F(kappa_i), F(kappa_{i-1})."""
     pads = party.prss.pads(Purpose.ZERO, shape)
     z = pads[0] - pads[1]
     for left, right in _local_terms(party.party_id, x, y):
-        z += product(left, right)
+        add(left, right, z)
     party.add_errors(z)
     return reshare(party, z, tag), pads
 

@@ -41,7 +41,8 @@ def pack_abort(culprit: int) -> bytes:
 
 
 def _pack(tag: str, number: int, length: int) -> bytes:
-    return _HEADER.pack(tag_bytes(tag)[:_TAG_BYTES], number >> 32, number & 0xFFFFFFFF, length)
+    # Of the eight bytes, the header's format keeps the first six.
+    return _HEADER.pack(tag_bytes(tag), number >> 32, number & 0xFFFFFFFF, length)
 
 
 def _unpack(header: bytes) -> tuple[bytes, int, int]:
