@@ -106,7 +106,8 @@ def test_products_of_rows_and_combinations(k, n):
     z = ring_128.row_products(u, v)
     for a, b in itertools.product(range(k), range(k + 1)):
         assert numbers(z[a, b]) == [inner_product(numbers(u[a]), numbers(v[b]))]
-    combined, of_words = ring_128.combine(coefficients, u), ring_128.combine_words(coefficients, u[:, :, 0].copy())
+    combined, of_words = ring_128.combine(coefficients, u), np.zeros((n, 2), np.uint64)
+    ring_128.combine_words(coefficients, u[:, :, 0].copy(), of_words)
     for c in range(n):
         assert numbers(combined[c]) == [inner_product(numbers(coefficients), numbers(u[:, c]))]
         assert numbers(of_words[c]) == [inner_product(numbers(coefficients), u[:, c, 0].tolist())]

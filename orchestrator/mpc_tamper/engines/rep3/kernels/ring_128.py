@@ -141,11 +141,9 @@ def _combine_words_in_limbs(coefficients: np.ndarray, rows: np.ndarray, first: i
     _combine_words(coefficients, rows, vectors * LANES, out)
 
 
-def combine_words(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The same of rows of words, (k, n)."""
-    out = np.zeros((rows.shape[1], 2), np.uint64)
+def combine_words(coefficients: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """The same of rows of words, (k, n), into out (n, 2), which holds zeros."""
     (_combine_words_in_limbs if len(rows) < MOST else _combine_words)(coefficients, rows, 0, out)
-    return out
 
 
 def add_word_products(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
