@@ -88,7 +88,7 @@ def test_sums_over_subsets_of_rows_and_columns(n, m):
     assert np.array_equal(subsets.sums_of_columns(of_columns, x), by_columns)
 
 
-@pytest.mark.skipif(not lookups.AVAILABLE, reason="the processor has no AVX-512")
+@pytest.mark.skipif(not lookups.has_instruction(), reason="the processor has no AVX-512")
 @pytest.mark.parametrize("part", [(0, 300), (1, 2), (255, 258), (64, 300)])
 def test_sums_over_subsets_of_a_part(part):
     first, last = part

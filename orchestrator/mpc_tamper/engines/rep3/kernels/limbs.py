@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
+from mpc_tamper.engines.kernels.features import may_use
 
 LANES = 8  # words to a vector
 # Vectors to a call at most: each adds less than 3 * 2^52 to a sum of 64 bits, which may not wrap.
@@ -31,10 +32,7 @@ Limbs = Callable[[Any, Any, Any], list[Any]]  # those of the vector at this addr
 
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use VPMADD52 on 512 bits."""
-    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
-    if features is not None:
-        return "+avx512ifma" in features.split(",")
-    return name in (None, "host") and bool(binding.get_host_cpu_features().get("avx512ifma"))
+    return may_use("avx512ifma")
 
 
 def _constant(number: int) -> Any:
@@ -158,7 +156,9 @@ def combination_of_words(
                     for j in range(2):
                         for half in range(min(2, _LIMBS - i - j) if i + j < _LIMBS else 0):
                             total = sums[i + j + half]
-                            builder.store(builder.call(add_half[half], [builder.load(total), factor[i], words[j]]), total)
+                            builder.store(
+                                builder.call(add_half[half], [builder.load(total), factor[i], words[j]]), total
+                            )
             low, high = _joined(builder, [builder.load(each) for each in sums])
             for i in range(2):
                 places = [lane // 2 + LANES // 2 * i + LANES * (lane % 2) for lane in range(LANES)]

@@ -54,17 +54,17 @@ def _interleaved_one_by_one(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> 
 
 
 @kernel(types.void(_T, _T, _OUT3))
-def _elements_one_by_one(u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
     k, n = u.shape[0], u.shape[1]
     for start in range(0, n, _COLUMNS):
         stop = min(start + _COLUMNS, n)
         for a in range(k):
             for b in range(len(v)):
-                low, high = out[a, b, 0], out[a, b, 1]
+                low, high = total[a, b, 0], total[a, b, 1]
                 for c in range(start, stop):
                     x, y = u[a, c], v[b, c]
                     low, high = add_product(low, high, x[0], x[1], y[0], y[1])
-                out[a, b, 0], out[a, b, 1] = low, high
+                total[a, b, 0], total[a, b, 1] = low, high
 
 
 @kernel(types.void(_M, _M, _PART3))
