@@ -13,9 +13,9 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
 # Themselves, not what stands for them: these tests look at what is private.
-binary_field, lanes, lookups, ring_128, rows_128, subsets = (
+binary_field, combinations_128, lanes, lookups, rows_128, subsets = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("binary_field", "lanes", "lookups", "ring_128", "rows_128", "subsets")
+    for name in ("binary_field", "combinations_128", "lanes", "lookups", "rows_128", "subsets")
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -48,9 +48,11 @@ def test_products_of_all_pairs_of_rows(n, rows):
 
 
 @sizes
-@pytest.mark.parametrize("k", [2, 8, 16])
-def test_products_of_interleaved_rows(n, k):
-    same(rows_128.add_interleaved, rows_128._interleaved_one_by_one, words(n), words(n, 2, seed=1), shape=(k, k, 2))
+@pytest.mark.parametrize("k", [2, 5, 16])
+def test_products_of_rows_of_words_and_of_elements(n, k):
+    u, w = words(k, n), words(k, n, 2, seed=1)
+    for first in (0, n // 3):
+        same(rows_128.add_by_words, rows_128._by_words_one_by_one, u, w, first, n, shape=(k, k, 2))
 
 
 @pytest.mark.parametrize("vectors", [rows_128.MOST - 1, rows_128.MOST, rows_128.MOST + 1])
@@ -63,14 +65,15 @@ def test_sums_of_the_largest_products_do_not_wrap(vectors):
 
 
 @sizes
-@pytest.mark.parametrize("k", [1, 10, SUBSETS])
-def test_combinations_of_rows_of_words(n, k):
-    coefficients, rows = words(k, 2), words(k, n, seed=1)
-    found = []
-    for function in (ring_128._combine_words_in_limbs, ring_128._combine_words):
-        found.append(np.zeros((n, 2), np.uint64))
-        function(coefficients, rows, 0, found[-1])
-    assert np.array_equal(*found)
+@pytest.mark.parametrize("k", [1, 10, SUBSETS, combinations_128.MOST + 1])
+def test_combinations_of_rows(n, k):
+    factors = words(k, 2)
+    for first in (0, n // 3):
+        rows = words(k, n, seed=1)
+        both = combinations_128.combine_columns_of_words, combinations_128.words_one_by_one
+        same(*both, factors, rows, first, n, shape=(n, 2))
+        both = combinations_128.combine_columns, combinations_128.elements_one_by_one
+        same(*both, factors, words(k, n, 2, seed=1), first, n, shape=(n, 2))
 
 
 @sizes

@@ -78,7 +78,7 @@ def compressed(record: Record, role: Role, prover: int, challenge: bytes) -> Com
 
 def merged(parts: Sequence[tuple[np.ndarray, bool]], sigma: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """The combinations of the subsets' rows by sigma, of those of subsets a, and tau: elements."""
-    out, start = np.zeros((sum(rows.shape[1] for rows, _ in parts), bilinear.WORDS), np.uint64), 0
+    out, start = np.empty((sum(rows.shape[1] for rows, _ in parts), bilinear.WORDS), np.uint64), 0
     for rows, of_a in parts:
         stop = start + rows.shape[1]
         ring_128.combine_words((sigma if of_a else tau)[: len(rows)], rows, out[start:stop])
