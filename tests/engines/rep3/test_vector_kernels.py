@@ -13,9 +13,9 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
 # Themselves, not what stands for them: these tests look at what is private.
-binary_field, combinations_128, lanes, lookups, rows_128, subsets = (
+binary_field, combinations_128, lanes, limbs, lookups, rows_128, subsets = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("binary_field", "combinations_128", "lanes", "lookups", "rows_128", "subsets")
+    for name in ("binary_field", "combinations_128", "lanes", "limbs", "lookups", "rows_128", "subsets")
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -55,17 +55,17 @@ def test_products_of_rows_of_words_and_of_elements(n, k):
         same(rows_128.add_by_words, rows_128._by_words_one_by_one, u, w, first, n, shape=(k, k, 2))
 
 
-@pytest.mark.parametrize("vectors", [rows_128.MOST - 1, rows_128.MOST, rows_128.MOST + 1])
+@pytest.mark.parametrize("vectors", [limbs.MOST - 1, limbs.MOST, limbs.MOST + 1])
 def test_sums_of_the_largest_products_do_not_wrap(vectors):
     """More terms than a sum of limbs may have at a time, each as large as it can be."""
-    largest = np.full((2, vectors * rows_128.LANES), 2**64 - 1, np.uint64)
+    largest = np.full((2, vectors * limbs.LANES), 2**64 - 1, np.uint64)
     same(rows_128.add_of_words, rows_128._words_one_by_one, largest, largest, shape=(2, 2, 2))
     elements = np.full((1, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, elements, elements, shape=(1, 1, 2))
 
 
 @sizes
-@pytest.mark.parametrize("k", [1, 10, SUBSETS, combinations_128.MOST + 1])
+@pytest.mark.parametrize("k", [1, 10, SUBSETS, limbs.MOST + 1])
 def test_combinations_of_rows(n, k):
     factors = words(k, 2)
     for first in (0, n // 3):

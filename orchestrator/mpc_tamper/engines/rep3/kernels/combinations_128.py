@@ -57,22 +57,22 @@ def _limbs(factors: np.ndarray) -> np.ndarray:
     return out
 
 
-# limbs is an argument of these: an array that is used by its address alone may be gone before.
+# Factors, of these in limbs, are an argument: an array that is used by its address alone may be gone before.
 
 
 @kernel_where(has_instruction(), elements_one_by_one, _OF_ELEMENTS)
-def _elements_at_once(limbs: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+def _elements_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     place, stride = _ADDRESS(first * _ELEMENT_BYTES), _ADDRESS(rows.shape[1] * _ELEMENT_BYTES)
     start, to = _ADDRESS(rows.ctypes.data) + place, _ADDRESS(out.ctypes.data) + place
     count, vectors = _ADDRESS(len(rows)), _ADDRESS((last - first) // LANES)
-    combination_of_elements(_ADDRESS(limbs.ctypes.data), start, stride, count, vectors, to)
+    combination_of_elements(_ADDRESS(factors.ctypes.data), start, stride, count, vectors, to)
 
 
 @kernel_where(has_instruction(), words_one_by_one, _OF_WORDS)
-def _words_at_once(limbs: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+def _words_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     start, stride = _ADDRESS(rows.ctypes.data) + _ADDRESS(first * _WORD_BYTES), _ADDRESS(rows.shape[1] * _WORD_BYTES)
     to, count = _ADDRESS(out.ctypes.data) + _ADDRESS(first * _ELEMENT_BYTES), _ADDRESS(len(rows))
-    combination_of_words(_ADDRESS(limbs.ctypes.data), start, stride, count, _ADDRESS((last - first) // LANES), to)
+    combination_of_words(_ADDRESS(factors.ctypes.data), start, stride, count, _ADDRESS((last - first) // LANES), to)
 
 
 @kernel_where(has_instruction(), elements_one_by_one, _OF_ELEMENTS)

@@ -18,7 +18,8 @@ from mpc_tamper.engines.rep3.kernels.int128 import (
     add,
     subtract,
 )
-from mpc_tamper.engines.rep3.kernels.rows_128 import LANES, add_by_words, add_of_elements, add_of_words
+from mpc_tamper.engines.rep3.kernels.limbs import LANES
+from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words, add_of_elements, add_of_words
 
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
