@@ -93,7 +93,9 @@ def test_errors_in_a_matrix_product_that_the_subsets_of_the_last_batch_would_mis
 @corrupt
 @later
 @transposition
-def test_they_would_be_missed_if_the_subsets_were_the_same_in_each_batch(corrupt_party, of_a, vectors, transposed, monkeypatch):
+def test_they_would_be_missed_if_the_subsets_were_the_same_in_each_batch(
+    corrupt_party, of_a, vectors, transposed, monkeypatch
+):
     without_binding(monkeypatch)
     ends, right = later_errors(corrupt_party, monkeypatch, of_a=of_a, transposed=transposed, vectors=vectors)
     honest = [ends[party] for party in range(3) if party != corrupt_party]

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
+from mpc_tamper.engines.kernels.features import may_use
 
 _WORD, _INDEX = ir.IntType(64), ir.IntType(32)
 _INT = types.int64
@@ -22,10 +23,7 @@ _INT = types.int64
 
 def has_long_multiplication() -> bool:
     """Whether the code that Numba makes here may use VPMULLQ on 512 bits."""
-    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
-    if features is not None:
-        return "+avx512dq" in features.split(",")
-    return name in (None, "host") and bool(binding.get_host_cpu_features().get("avx512dq"))
+    return may_use("avx512dq")
 
 
 LANES = 8 if has_long_multiplication() else 4  # words to a vector

@@ -1,4 +1,4 @@
-"""A linear map of 64 bits, applied to many words by the instruction GF2P8AFFINEQB, which multiplies bytes by 8 x 8 bits.
+"""A linear map of 64 bits, applied to many words by the instruction GF2P8AFFINEQB, which multiplies bytes by bits.
 
 Of eight words, the bytes of equal place are brought together in a word each, which is multiplied by the matrices of one
 output byte each; the products are brought to that byte's place, and added. Callers have tables of sums where the
@@ -9,28 +9,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
+from mpc_tamper.engines.kernels.features import may_use
 
 LANES = 8
 _WORD, _BYTE, _INDEX = ir.IntType(64), ir.IntType(8), ir.IntType(32)
 _WORDS, _BYTES = ir.VectorType(_WORD, LANES), ir.VectorType(_BYTE, 8 * LANES)
-_FEATURES = ("gfni", "avx512f", "avx512bw", "avx512vbmi")
 
 
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use GF2P8AFFINEQB on 512 bits."""
-    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
-    if features is not None:
-        return {f"+{each}" for each in _FEATURES} <= set(features.split(","))
-    found = binding.get_host_cpu_features()
-    return name in (None, "host") and all(found.get(each) for each in _FEATURES)
-
-
-AVAILABLE = has_instruction()  # it takes long to ask
+    return may_use("gfni", "avx512f", "avx512bw", "avx512vbmi")
 
 
 def _shuffled(builder: Any, vector: Any, places: list[int]) -> Any:

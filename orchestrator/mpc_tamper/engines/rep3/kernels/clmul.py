@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import njit, types
-from numba.core import cgutils, config
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.features import may_use
 
 _U64 = types.uint64
 _PAIR = types.UniTuple(types.uint64, 2)
@@ -40,10 +41,7 @@ def _instruction(typing_context: Any, a: Any, b: Any) -> Any:
 
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use PCLMULQDQ."""
-    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
-    if features is not None:
-        return "+pclmul" in features.split(",")
-    return name in (None, "host") and bool(binding.get_host_cpu_features().get("pclmul"))
+    return may_use("pclmul")
 
 
 @kernel(_U64(_U64, _U64))

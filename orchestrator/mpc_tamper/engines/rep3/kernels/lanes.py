@@ -12,7 +12,7 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
-from mpc_tamper.engines.rep3.kernels.affine import AVAILABLE, LANES, map_words
+from mpc_tamper.engines.rep3.kernels.affine import LANES, has_instruction, map_words
 from mpc_tamper.engines.rep3.kernels.binary_field import sum_of_products_wide
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
@@ -129,7 +129,7 @@ def _pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, w
 
 def tables(coefficients: np.ndarray) -> np.ndarray:
     """What combine_lanes takes in their place."""
-    return _matrices(coefficients) if AVAILABLE else _sums(coefficients)
+    return _matrices(coefficients) if has_instruction() else _sums(coefficients)
 
 
 @kernel(_OUT1(_V))
@@ -169,9 +169,9 @@ def _combine_by_sums(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
         out[c] = s ^ t[1536 + ((p >> _48) & _BYTE)] ^ t[1792 + (p >> _56)]
 
 
-@kernel_where(AVAILABLE, _combine_by_sums, types.void(_V, _V, _OUT1))
-def _combine_lanes(matrices: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
-    base, vectors = _ADDRESS(matrices.ctypes.data), words.size // LANES
+@kernel_where(has_instruction(), _combine_by_sums, types.void(_V, _V, _OUT1))
+def _combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+    base, vectors = _ADDRESS(t.ctypes.data), words.size // LANES
     map_words(base, _ADDRESS(words.ctypes.data), _ADDRESS(out.ctypes.data), _ADDRESS(vectors))
     rest = np.zeros(LANES, np.uint64)
     for c in range(vectors * LANES, words.size):

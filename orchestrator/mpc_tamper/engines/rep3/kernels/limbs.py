@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
+from mpc_tamper.engines.kernels.features import may_use
 
 LANES = 8  # words to a vector
 # Vectors to a call at most: each adds less than 3 * 2^52 to a sum of 64 bits, which may not wrap.
@@ -31,10 +32,7 @@ Limbs = Callable[[Any, Any, Any], list[Any]]  # those of the vector at this addr
 
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use VPMADD52 on 512 bits."""
-    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
-    if features is not None:
-        return "+avx512ifma" in features.split(",")
-    return name in (None, "host") and bool(binding.get_host_cpu_features().get("avx512ifma"))
+    return may_use("avx512ifma")
 
 
 def _constant(number: int) -> Any:
@@ -65,14 +63,17 @@ def _of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
     return [low, middle, builder.lshr(high, _constant(2 * _BITS - 64))]
 
 
+def _halves(builder: Any) -> list[Any]:
+    """What adds the low half of a product to a sum, and what adds the high half."""
+    kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
+    names = [f"llvm.x86.avx512.vpmadd52{half}.uq.512" for half in "lh"]
+    return [cgutils.get_or_insert_function(builder.module, kind, name) for name in names]
+
+
 def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, a_stride, b, b_stride, vectors = arguments
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        add_half = [
-            cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.avx512.vpmadd52{half}.uq.512")
-            for half in "lh"
-        ]
+        add_half = _halves(builder)
         sums = [[cgutils.alloca_once_value(builder, _constant(0)) for _ in range(_LIMBS)] for _ in range(4)]
         with cgutils.for_range(builder, vectors) as loop:
             of_a = [limbs_of_a(builder, each, loop.index) for each in (a, builder.add(a, a_stride))]
@@ -128,46 +129,54 @@ def products_of_elements(typing_context: Any, a: Any, a_stride: Any, b: Any, b_s
     return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_elements, _of_elements)
 
 
-@in_llvm
-def combination_of_words(
-    typing_context: Any, limbs: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
-) -> Any:
-    """The elements sum_a f_a x_a, `vectors` times LANES of them, to out.
-
-    limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
-    """
-
+def _combination(limbs_of_row: Limbs) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         limbs, rows, stride, count, vectors, out = arguments
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
-        add_half = [
-            cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.avx512.vpmadd52{half}.uq.512")
-            for half in "lh"
-        ]
-        factors = builder.inttoptr(limbs, _WORD.as_pointer())
+        add_half = _halves(builder)
+        factors, to = builder.inttoptr(limbs, _WORD.as_pointer()), builder.inttoptr(out, _VECTOR.as_pointer())
         sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_LIMBS)]
         with cgutils.for_range(builder, vectors) as across:
             for each in sums:
                 builder.store(_constant(0), each)
             with cgutils.for_range(builder, count) as loop:
-                words = _of_words(builder, builder.add(rows, builder.mul(stride, loop.index)), across.index)
+                row = limbs_of_row(builder, builder.add(rows, builder.mul(stride, loop.index)), across.index)
                 first = builder.mul(loop.index, ir.Constant(_WORD, _LIMBS))
                 places = [builder.gep(factors, [builder.add(first, ir.Constant(_WORD, i))]) for i in range(_LIMBS)]
                 factor = [_splat(builder, builder.load(place)) for place in places]
                 for i in range(_LIMBS):
-                    for j in range(2):
-                        for half in range(min(2, _LIMBS - i - j) if i + j < _LIMBS else 0):
-                            total = sums[i + j + half]
-                            builder.store(builder.call(add_half[half], [builder.load(total), factor[i], words[j]]), total)
+                    for j in range(min(len(row), _LIMBS - i)):
+                        for half in range(min(2, _LIMBS - i - j)):
+                            to_sum = sums[i + j + half]
+                            total = builder.call(add_half[half], [builder.load(to_sum), factor[i], row[j]])
+                            builder.store(total, to_sum)
             low, high = _joined(builder, [builder.load(each) for each in sums])
             for i in range(2):
                 places = [lane // 2 + LANES // 2 * i + LANES * (lane % 2) for lane in range(LANES)]
                 both = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(_INDEX, LANES), places))
                 index = builder.add(builder.mul(across.index, ir.Constant(_WORD, 2)), ir.Constant(_WORD, i))
-                builder.store(both, builder.gep(builder.inttoptr(out, _VECTOR.as_pointer()), [index])).align = 8
+                builder.store(both, builder.gep(to, [index])).align = 8
         return context.get_dummy_value()
 
-    return types.void(*[types.uintp] * 6), codegen
+    return codegen
+
+
+@in_llvm
+def combination_of_words(
+    typing_context: Any, limbs: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
+) -> Any:
+    """The elements sum_a f_a x_a, `vectors` times LANES of them, to out. At most MOST factors.
+
+    limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
+    """
+    return types.void(*[types.uintp] * 6), _combination(_of_words)
+
+
+@in_llvm
+def combination_of_elements(
+    typing_context: Any, limbs: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
+) -> Any:
+    """The same of elements."""
+    return types.void(*[types.uintp] * 6), _combination(_of_elements)
 
 
 def _splat(builder: Any, word: Any) -> Any:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
 LANES = 8
@@ -35,13 +36,7 @@ _SUMS = types.void(_M, _M, types.int64, types.int64, _OUT2)
 
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use VPERMI2Q on 512 bits."""
-    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
-    if features is not None:
-        return "+avx512f" in features.split(",")
-    return name in (None, "host") and bool(binding.get_host_cpu_features().get("avx512f"))
-
-
-AVAILABLE = has_instruction()  # it takes long to ask
+    return may_use("avx512f")
 
 
 def _splat(builder: Any, word: Any) -> Any:
@@ -128,11 +123,14 @@ def places_of(members: np.ndarray) -> np.ndarray:
     return out
 
 
-def _nothing(*arguments: object) -> None:
+def _elsewhere(*arguments: object) -> None:
     raise NotImplementedError("expected a processor with AVX-512, got another: use the sums of kernels/subsets.py")
 
 
-@kernel_where(AVAILABLE, _nothing, types.void(_M, *[types.int64] * 2, *[_ADDRESS] * 3, types.int64, _ADDRESS))
+_nothing: Any = _elsewhere
+
+
+@kernel_where(has_instruction(), _nothing, types.void(_M, *[types.int64] * 2, *[_ADDRESS] * 3, types.int64, _ADDRESS))
 def _add_block(
     places: np.ndarray, start: int, count: int, x: int, step: int, column: int, columns: int, sums: int
 ) -> None:
@@ -145,15 +143,15 @@ def _add_block(
     for c in range(0, columns, COLUMNS):
         both = c + 1 < columns
         to, other = sums + _ADDRESS(c * SUBSETS * _BYTES), sums + _ADDRESS((c + 1) * SUBSETS * _BYTES)
-        beside = column if both else _ADDRESS(0)
+        beside = _ADDRESS(column if both else 0)
         at = x + _ADDRESS(c) * column
         second, third, fourth = step, _ADDRESS(2) * step, _ADDRESS(3) * step
         _add_sums(at, second, third, fourth, _ADDRESS(4) * step, beside, group, _ADDRESS(whole), to, other)
         if rest:  # the last number stands for those that are not there, and that no subset has
-            second, third = _ADDRESS(min(1, rest - 1)) * step, _ADDRESS(min(2, rest - 1)) * step
+            near, far = _ADDRESS(min(1, rest - 1)) * step, _ADDRESS(min(2, rest - 1)) * step
             at += _ADDRESS(whole * AT_ONCE) * step
             behind = group + _ADDRESS(whole * SUBSETS * _BYTES)
-            _add_sums(at, second, third, third, step, beside, behind, _ADDRESS(1), to, other)
+            _add_sums(at, near, far, far, step, beside, behind, _ADDRESS(1), to, other)
 
 
 @kernel(types.void(_M, types.int64, types.int64, _OUT2))
@@ -163,10 +161,10 @@ def _add_turned(sums: np.ndarray, first: int, last: int, out: np.ndarray) -> Non
             out[k, first + c] += sums[c, k]
 
 
-@kernel_where(AVAILABLE, _nothing, _SUMS)
+@kernel_where(has_instruction(), _nothing, _SUMS)
 def add_rows(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
-    count, width = x.shape
+    count = len(x)
     sums, strip = np.empty((_CHUNK + 1, SUBSETS), np.uint64), np.empty((_BLOCK, STRIP), np.uint64)
     sums_at, at = _ADDRESS(sums.ctypes.data), _ADDRESS(strip.ctypes.data)
     for left in range(first, last, _CHUNK):
@@ -185,11 +183,12 @@ def add_rows(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.n
                         for j in range(columns):
                             to[j] = of[j]
                 step = _ADDRESS(STRIP * _BYTES)
-                _add_block(places, start, size, at, step, _ADDRESS(_BYTES), columns, sums_at + _ADDRESS((c - left) * SUBSETS * _BYTES))
+                to_at = sums_at + _ADDRESS((c - left) * SUBSETS * _BYTES)
+                _add_block(places, start, size, at, step, _ADDRESS(_BYTES), columns, to_at)
         _add_turned(sums, left, right, out)
 
 
-@kernel_where(AVAILABLE, _nothing, _SUMS)
+@kernel_where(has_instruction(), _nothing, _SUMS)
 def add_columns(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
     count = x.shape[1]

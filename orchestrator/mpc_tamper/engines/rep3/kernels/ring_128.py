@@ -1,7 +1,6 @@
 """Inner products modulo 2^128, for the proof of products: elements are (low, high) words, arrays (.., 2).
 
-The rows of a first level are interleaved, entry c standing in row c mod k, so that a record is folded as it lies.
-Products of all pairs of rows are in rows_128.py.
+Products of all pairs of rows are in rows_128.py, combinations of rows in combinations_128.py.
 """
 
 from __future__ import annotations
@@ -11,26 +10,23 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.matmul import matmul
 from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns, combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.int128 import (
     add,
-    add_product,
-    add_product_by_word,
     subtract,
 )
-from mpc_tamper.engines.rep3.kernels.limbs import LANES, MOST, combination_of_words, has_instruction
-from mpc_tamper.engines.rep3.kernels.rows_128 import add_interleaved, add_of_elements, add_of_words
+from mpc_tamper.engines.rep3.kernels.limbs import LANES
+from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words, add_of_elements, add_of_words
 
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
-_ADDRESS = types.uintp
-_52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
 _WORTH = 1 << 16  # products that a thread has to have for it to pay
-_WORTH_FOLDING = 1 << 14  # entries
+_WORTH_COMBINING = 1 << 14  # entries
 
 
 @kernel(_OUT2(_M, _M))
@@ -52,51 +48,33 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def add_row_products(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
-    """Adds z_ab = sum_c u_(kc + a) w_(kc + b) to total (k, k, 2). u: (n,) words; w: (n, 2)."""
-    k = len(total)
-    parts = ranges(u.size, u.size * k // _WORTH, k)
-    others = np.zeros((len(parts) - 1, *total.shape), np.uint64)
-    totals = [total, *others]
-    together(add_interleaved, [(u[a:b], w[a:b], to) for (a, b), to in zip(parts, totals, strict=True)])
-    for other in others:
+    """Adds z_ab = <u_a, w_b> to total (k, k, 2). u: (n,) words; w: (n, 2); both are cut into k rows."""
+    rows_u, rows_w = _cut(u, len(total)), _cut(w, len(total))
+    parts = ranges(rows_u.shape[1], rows_u.size * len(total) // _WORTH, LANES)
+    totals = [total, *np.zeros((len(parts) - 1, *total.shape), np.uint64)]
+    together(add_by_words, [(rows_u, rows_w, a, b, to) for (a, b), to in zip(parts, totals, strict=True)])
+    for other in totals[1:]:
         total[:] = sums(total.reshape(-1, 2), other.reshape(-1, 2)).reshape(total.shape)
 
 
+def _cut(vector: np.ndarray, k: int) -> np.ndarray:
+    """(n, ..) entries, zeros appended, as (k, columns, ..)."""
+    columns = -(-len(vector) // k)
+    if columns * k != len(vector):
+        padded = np.zeros((columns * k, *vector.shape[1:]), np.uint64)
+        padded[: len(vector)] = vector
+        vector = padded
+    return vector.reshape(k, columns, *vector.shape[1:])
+
+
 def fold_words(alpha: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
-    """out_c = sum_a alpha_a u_(kc + a). alpha: (k, 2); u: words."""
-    _fold(_fold_words, alpha, u, out)
+    """sum_a alpha_a u_a, into out (columns, 2). alpha: (k, 2); u: (n,) words, cut into k rows."""
+    combine_words(alpha, _cut(u, len(alpha)), out)
 
 
 def fold(beta: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
-    """out_c = sum_b beta_b w_(kc + b)."""
-    _fold(_fold_elements, beta, w, out)
-
-
-def _fold(kernel_of: Any, factors: np.ndarray, entries: np.ndarray, out: np.ndarray) -> None:
-    k = len(factors)
-    parts = ranges(len(entries), len(entries) // _WORTH_FOLDING, k)
-    together(kernel_of, [(factors, entries[a:b], out[a // k : -(-b // k)]) for a, b in parts])
-
-
-@kernel(types.void(_M, _V, _OUT2))
-def _fold_words(alpha: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
-    n, k = u.size, len(alpha)
-    for c in range((n + k - 1) // k):
-        low = high = np.uint64(0)
-        for a in range(min(k, n - c * k)):
-            low, high = add_product_by_word(low, high, u[c * k + a], alpha[a, 0], alpha[a, 1])
-        out[c, 0], out[c, 1] = low, high
-
-
-@kernel(types.void(_M, _M, _OUT2))
-def _fold_elements(beta: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
-    n, k = len(w), len(beta)
-    for c in range((n + k - 1) // k):
-        low = high = np.uint64(0)
-        for b in range(min(k, n - c * k)):
-            x = w[c * k + b]
-            low, high = add_product(low, high, x[0], x[1], beta[b, 0], beta[b, 1])
-        out[c, 0], out[c, 1] = low, high
+    """The same of elements, (n, 2)."""
+    _combine_columns(combine_columns, beta, _cut(w, len(beta)), out)
 
 
 def row_products(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -107,45 +85,22 @@ def row_products(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(_OUT2(_M, _T))
 def combine(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """sum_a coefficient_a row_a: (n, 2). coefficients: (k, 2); rows: (k, n, 2)."""
-    k, n = rows.shape[0], rows.shape[1]
-    out = np.zeros((n, 2), np.uint64)
-    for a in range(k):
-        low, high = coefficients[a, 0], coefficients[a, 1]
-        for c in range(n):
-            x = rows[a, c]
-            out[c, 0], out[c, 1] = add_product(out[c, 0], out[c, 1], x[0], x[1], low, high)
+    out = np.empty((rows.shape[1], 2), np.uint64)
+    _combine_columns(combine_columns, coefficients, rows, out)
     return out
 
 
-@kernel(types.void(_M, _M, types.int64, _OUT2))
-def _combine_words(coefficients: np.ndarray, rows: np.ndarray, first: int, out: np.ndarray) -> None:
-    """From column `first` on."""
-    for a in range(len(rows)):
-        low, high = coefficients[a, 0], coefficients[a, 1]
-        for c in range(first, rows.shape[1]):
-            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
+def combine_words(coefficients: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """The same of rows of words, (k, n), into out (n, 2)."""
+    _combine_columns(combine_columns_of_words, coefficients, rows, out)
 
 
-@kernel_where(has_instruction(), _combine_words, types.void(_M, _M, types.int64, _OUT2))
-def _combine_words_in_limbs(coefficients: np.ndarray, rows: np.ndarray, first: int, out: np.ndarray) -> None:
-    k, n = rows.shape
-    limbs = np.empty((k, 3), np.uint64)
-    for a in range(k):
-        low, high = coefficients[a]
-        limbs[a, 0], limbs[a, 1], limbs[a, 2] = low, low >> _52 | high << _12, high >> _40
-    vectors, start, to = n // LANES, _ADDRESS(rows.ctypes.data), _ADDRESS(out.ctypes.data)
-    combination_of_words(_ADDRESS(limbs.ctypes.data), start, _ADDRESS(8 * n), _ADDRESS(k), _ADDRESS(vectors), to)
-    _combine_words(coefficients, rows, vectors * LANES, out)
-
-
-def combine_words(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """The same of rows of words, (k, n)."""
-    out = np.zeros((rows.shape[1], 2), np.uint64)
-    (_combine_words_in_limbs if len(rows) < MOST else _combine_words)(coefficients, rows, 0, out)
-    return out
+def _combine_columns(kernel_of: Any, coefficients: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    columns = rows.shape[1]
+    parts = ranges(columns, columns * len(rows) // _WORTH_COMBINING, LANES)
+    together(kernel_of, [(coefficients, rows, first, last, out) for first, last in parts])
 
 
 def add_word_products(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:

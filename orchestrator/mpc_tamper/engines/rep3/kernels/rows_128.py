@@ -21,50 +21,38 @@ from mpc_tamper.engines.rep3.kernels.limbs import (
 
 _OUT3 = types.uint64[:, :, ::1]
 _PART3 = types.uint64[:, :, :]
-_V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _COLUMNS, _TILE = 48, 4  # of each row that are worked on together, and rows
-_MANY_COLUMNS = 256  # the same with the instruction, so that the ends of sums cost little
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
+_8, _16 = np.uint64(_WORD_BYTES), np.uint64(_ELEMENT_BYTES)
 
 
-@kernel(types.void(_V, _M, _OUT3))
-def _interleaved_one_by_one(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
-    n, k = u.size, len(total)
-    rows_u, rows_w = np.empty((k, _COLUMNS), np.uint64), np.empty((k, _COLUMNS, 2), np.uint64)
-    for start in range(0, n, k * _COLUMNS):
-        columns = min(_COLUMNS, (n - start + k - 1) // k)
-        for c in range(columns):
-            for a in range(k):
-                i = start + c * k + a
-                if i < n:
-                    rows_u[a, c], rows_w[a, c, 0], rows_w[a, c, 1] = u[i], w[i, 0], w[i, 1]
-                else:
-                    rows_u[a, c] = rows_w[a, c, 0] = rows_w[a, c, 1] = np.uint64(0)
-        for a in range(0, k - 1, 2):
-            for b in range(k):
-                l0, h0, l1, h1 = total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1]
-                for c in range(columns):
-                    x, y = rows_w[b, c, 0], rows_w[b, c, 1]
-                    l0, h0 = add_product_by_word(l0, h0, rows_u[a, c], x, y)
-                    l1, h1 = add_product_by_word(l1, h1, rows_u[a + 1, c], x, y)
-                total[a, b, 0], total[a, b, 1], total[a + 1, b, 0], total[a + 1, b, 1] = l0, h0, l1, h1
+@kernel(types.void(_M, _T, types.int64, types.int64, _OUT3))
+def _by_words_one_by_one(u: np.ndarray, w: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    for start in range(first, last, _COLUMNS):
+        stop = min(start + _COLUMNS, last)
+        for a in range(len(u)):
+            for b in range(len(w)):
+                low, high = total[a, b, 0], total[a, b, 1]
+                for c in range(start, stop):
+                    low, high = add_product_by_word(low, high, u[a, c], w[b, c, 0], w[b, c, 1])
+                total[a, b, 0], total[a, b, 1] = low, high
 
 
 @kernel(types.void(_T, _T, _OUT3))
-def _elements_one_by_one(u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
     k, n = u.shape[0], u.shape[1]
     for start in range(0, n, _COLUMNS):
         stop = min(start + _COLUMNS, n)
         for a in range(k):
             for b in range(len(v)):
-                low, high = out[a, b, 0], out[a, b, 1]
+                low, high = total[a, b, 0], total[a, b, 1]
                 for c in range(start, stop):
                     x, y = u[a, c], v[b, c]
                     low, high = add_product(low, high, x[0], x[1], y[0], y[1])
-                out[a, b, 0], out[a, b, 1] = low, high
+                total[a, b, 0], total[a, b, 1] = low, high
 
 
 @kernel(types.void(_M, _M, _PART3))
@@ -101,27 +89,20 @@ def _add_four(total: np.ndarray, a: int, more_a: int, b: int, more_b: int, found
             to[0], to[1] = add(to[0], to[1], found[4 * i + 2 * j], found[4 * i + 2 * j + 1])
 
 
-@kernel_where(has_instruction(), _interleaved_one_by_one, types.void(_V, _M, _OUT3))
-def add_interleaved(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
-    """total[a, b] += sum_c u_(kc + a) w_(kc + b). u: (n,) words; w: (n, 2); total: (k, k, 2), k even."""
-    n, k = u.size, len(total)
-    rows_u, rows_w = np.empty((k, _MANY_COLUMNS), np.uint64), np.empty((k, _MANY_COLUMNS, 2), np.uint64)
-    at_u, at_w = _ADDRESS(rows_u.ctypes.data), _ADDRESS(rows_w.ctypes.data)
-    stride_u, stride_w = _ADDRESS(_MANY_COLUMNS * _WORD_BYTES), _ADDRESS(_MANY_COLUMNS * _ELEMENT_BYTES)
-    for start in range(0, n, k * _MANY_COLUMNS):
-        vectors = (min(_MANY_COLUMNS, (n - start + k - 1) // k) + LANES - 1) // LANES
-        for c in range(vectors * LANES):
-            for a in range(k):
-                i = start + c * k + a
-                if i < n:
-                    rows_u[a, c], rows_w[a, c, 0], rows_w[a, c, 1] = u[i], w[i, 0], w[i, 1]
-                else:
-                    rows_u[a, c] = rows_w[a, c, 0] = rows_w[a, c, 1] = np.uint64(0)
-        for a in range(0, k, 2):
-            for b in range(0, k, 2):
-                x, y = at_u + _ADDRESS(a) * stride_u, at_w + _ADDRESS(b) * stride_w
-                found = products_by_words(x, stride_u, y, stride_w, _ADDRESS(vectors))
-                _add_four(total, a, 1, b, 1, found)
+@kernel_where(has_instruction(), _by_words_one_by_one, types.void(_M, _T, types.int64, types.int64, _OUT3))
+def add_by_words(u: np.ndarray, w: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    """total[a, b] += <u_a, w_b>, of columns first .. last - 1. u: (a, n) words; w: (b, n, 2)."""
+    n = u.shape[1]
+    vectors, stride_u, stride_w = (last - first) // LANES, _ADDRESS(n * _WORD_BYTES), _ADDRESS(n * _ELEMENT_BYTES)
+    for start in range(0, vectors, MOST):
+        count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS(first + start * LANES)
+        for a in range(0, len(u), 2):
+            x, more_a = _ADDRESS(u.ctypes.data) + place * _8 + _ADDRESS(a) * stride_u, min(1, len(u) - 1 - a)
+            for b in range(0, len(w), 2):
+                y, more_b = _ADDRESS(w.ctypes.data) + place * _16 + _ADDRESS(b) * stride_w, min(1, len(w) - 1 - b)
+                found = products_by_words(x, _ADDRESS(more_a) * stride_u, y, _ADDRESS(more_b) * stride_w, count)
+                _add_four(total, a, more_a, b, more_b, found)
+    _by_words_one_by_one(u, w, first + vectors * LANES, last, total)
 
 
 @kernel_where(has_instruction(), _elements_one_by_one, types.void(_T, _T, _OUT3))

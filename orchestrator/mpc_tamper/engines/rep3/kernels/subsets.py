@@ -6,6 +6,8 @@ Members are put in buckets by a few bits at a time, so that a number is added on
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import types
 
@@ -215,8 +217,9 @@ def _add_few_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out
 def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
     out = np.zeros((SUBSETS, x.shape[1]), np.uint64)
+    add: Any
     add, strip = (_add_many_rows, _NARROW) if members.size > _MANY else (_add_few_rows, _WIDE)
-    if lookups.AVAILABLE:
+    if lookups.has_instruction():
         add, strip, members = lookups.add_rows, lookups.STRIP, lookups.places_of(members)
     parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, strip)
     together(add, [(members, x, first, last, out) for first, last in parts])
@@ -226,8 +229,8 @@ def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
 def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
     out = np.zeros((SUBSETS, len(x)), np.uint64)
-    add = _add_columns
-    if lookups.AVAILABLE:
+    add: Any = _add_columns
+    if lookups.has_instruction():
         add, members = lookups.add_columns, lookups.places_of(members)
     parts = ranges(len(x), x.size // _WORTH_ENTRIES, _NARROW)
     together(add, [(members, x, first, last, out) for first, last in parts])

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import cgutils, config
+from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
+from mpc_tamper.engines.kernels.features import may_use
 
 WIDE = 4  # words to a vector
 _ADDRESS = types.uintp
@@ -27,11 +28,7 @@ Load = Callable[[Any], Any]  # the vector at this address, at the loop's place
 
 def has_wide_instruction() -> bool:
     """Whether the code that Numba makes here may use VPCLMULQDQ on 256 bits."""
-    features, name = getattr(config, "CPU_FEATURES", None), getattr(config, "CPU_NAME", None)
-    if features is not None:
-        return {"+vpclmulqdq", "+avx2"} <= set(features.split(","))
-    found = binding.get_host_cpu_features()
-    return name in (None, "host") and bool(found.get("vpclmulqdq")) and bool(found.get("avx2"))
+    return may_use("vpclmulqdq", "avx2")
 
 
 def _sums(builder: Any, count: int, vectors: Any, terms: Callable[[Load], list[tuple[Any, Any]]]) -> list[Any]:

@@ -131,16 +131,17 @@ class _Members:
             yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
 
     def u(self, role: Role) -> Iterator[np.ndarray]:
-        """The words of u, block by block of all columns."""
+        """The words of u: of each block of gates, those of all its products."""
         for gates in self._groups:
-            for column in gates.u(role):
-                yield from column
+            for words in zip(*gates.u(role), strict=True):
+                yield from words
 
     def v(self, role: Role) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The same of v, each block with its members."""
+        """The same of v, with the block's members."""
         for index, gates in enumerate(self._groups):
-            for column in gates.v(role):
-                yield from zip(self.blocks(index) if gates.inner else (), column, strict=True)
+            for members, *columns in zip(self.blocks(index) if gates.inner else (), *gates.v(role), strict=True):
+                for words in columns:
+                    yield members, words
 
 
 class IntegerProver:

@@ -78,10 +78,12 @@ def compressed(record: Record, role: Role, prover: int, challenge: bytes) -> Com
 
 def merged(parts: Sequence[tuple[np.ndarray, bool]], sigma: np.ndarray, tau: np.ndarray) -> np.ndarray:
     """The combinations of the subsets' rows by sigma, of those of subsets a, and tau: elements."""
-    return np.concatenate(
-        [np.empty((0, bilinear.WORDS), np.uint64)]
-        + [ring_128.combine_words((sigma if of_a else tau)[: len(rows)], rows) for rows, of_a in parts]
-    )
+    out, start = np.empty((sum(rows.shape[1] for rows, _ in parts), bilinear.WORDS), np.uint64), 0
+    for rows, of_a in parts:
+        stop = start + rows.shape[1]
+        ring_128.combine_words((sigma if of_a else tau)[: len(rows)], rows, out[start:stop])
+        start = stop
+    return out
 
 
 def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: Stream, storage: Storage) -> None:

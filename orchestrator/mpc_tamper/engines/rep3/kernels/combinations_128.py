@@ -1,0 +1,91 @@
+"""Combinations of rows by factors modulo 2^128. Elements are (low, high) words.
+
+Eight columns at a time where the processor has VPMADD52 (limbs.py), else one product after the other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.rep3.kernels.int128 import add_product, add_product_by_word
+from mpc_tamper.engines.rep3.kernels.limbs import (
+    LANES,
+    MOST,
+    combination_of_elements,
+    combination_of_words,
+    has_instruction,
+)
+
+_OUT2 = types.uint64[:, ::1]
+_M = types.Array(types.uint64, 2, "C", readonly=True)
+_T = types.Array(types.uint64, 3, "C", readonly=True)
+_OF_ELEMENTS = types.void(_M, _T, types.int64, types.int64, _OUT2)
+_OF_WORDS = types.void(_M, _M, types.int64, types.int64, _OUT2)
+_WORD_BYTES, _ELEMENT_BYTES = 8, 16
+_ADDRESS = types.uintp
+_52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
+
+
+@kernel(_OF_ELEMENTS)
+def elements_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    out[first:last] = np.uint64(0)
+    for a in range(len(rows)):
+        low, high = factors[a, 0], factors[a, 1]
+        for c in range(first, last):
+            x = rows[a, c]
+            out[c, 0], out[c, 1] = add_product(out[c, 0], out[c, 1], x[0], x[1], low, high)
+
+
+@kernel(_OF_WORDS)
+def words_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    out[first:last] = np.uint64(0)
+    for a in range(len(rows)):
+        low, high = factors[a, 0], factors[a, 1]
+        for c in range(first, last):
+            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
+
+
+@kernel(_OUT2(_M))
+def _limbs(factors: np.ndarray) -> np.ndarray:
+    """52 bits each: (k, 3)."""
+    out = np.empty((len(factors), 3), np.uint64)
+    for a in range(len(factors)):
+        low, high = factors[a, 0], factors[a, 1]
+        out[a, 0], out[a, 1], out[a, 2] = low, low >> _52 | high << _12, high >> _40
+    return out
+
+
+# Factors, of these in limbs, are an argument: an array that is used by its address alone may be gone before.
+
+
+@kernel_where(has_instruction(), elements_one_by_one, _OF_ELEMENTS)
+def _elements_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    place, stride = _ADDRESS(first * _ELEMENT_BYTES), _ADDRESS(rows.shape[1] * _ELEMENT_BYTES)
+    start, to = _ADDRESS(rows.ctypes.data) + place, _ADDRESS(out.ctypes.data) + place
+    count, vectors = _ADDRESS(len(rows)), _ADDRESS((last - first) // LANES)
+    combination_of_elements(_ADDRESS(factors.ctypes.data), start, stride, count, vectors, to)
+
+
+@kernel_where(has_instruction(), words_one_by_one, _OF_WORDS)
+def _words_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    start, stride = _ADDRESS(rows.ctypes.data) + _ADDRESS(first * _WORD_BYTES), _ADDRESS(rows.shape[1] * _WORD_BYTES)
+    to, count = _ADDRESS(out.ctypes.data) + _ADDRESS(first * _ELEMENT_BYTES), _ADDRESS(len(rows))
+    combination_of_words(_ADDRESS(factors.ctypes.data), start, stride, count, _ADDRESS((last - first) // LANES), to)
+
+
+@kernel_where(has_instruction(), elements_one_by_one, _OF_ELEMENTS)
+def combine_columns(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[c] = sum_a factor_a rows[a, c], c from first to last - 1. factors: (k, 2); rows: (k, n, 2); out: (n, 2)."""
+    middle = first + (last - first) // LANES * LANES if len(rows) <= MOST else first
+    _elements_at_once(_limbs(factors), rows, first, middle, out)
+    elements_one_by_one(factors, rows, middle, last, out)
+
+
+@kernel_where(has_instruction(), words_one_by_one, _OF_WORDS)
+def combine_columns_of_words(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """The same of rows of words, (k, n)."""
+    middle = first + (last - first) // LANES * LANES if len(rows) <= MOST else first
+    _words_at_once(_limbs(factors), rows, first, middle, out)
+    words_one_by_one(factors, rows, middle, last, out)

@@ -1,0 +1,125 @@
+"""Kernels of proofs by instructions that not every processor has, against those that take their place."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.kernels import SUBSETS
+
+# Themselves, not what stands for them: these tests look at what is private.
+binary_field, combinations_128, lanes, limbs, lookups, rows_128, subsets = (
+    importlib.import_module(f"{kernels.__name__}.{name}")
+    for name in ("binary_field", "combinations_128", "lanes", "limbs", "lookups", "rows_128", "subsets")
+)
+SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
+sizes = pytest.mark.parametrize("n", SIZES)
+
+
+def words(*shape: int, seed: int = 0) -> np.ndarray:
+    """Random ones, the first and the last of them the largest."""
+    drawn = np.random.default_rng(seed).integers(0, 2**64, shape, np.uint64)
+    drawn.reshape(-1)[:: max(1, drawn.size - 1)] = 2**64 - 1
+    return drawn
+
+
+def same(with_it: Callable[..., Any], without: Callable[..., Any], *arguments: Any, shape: tuple[int, ...]) -> None:
+    """Both add to, or write, the same, whatever was there before."""
+    found = []
+    for function in (with_it, without):
+        out = words(*shape, seed=99)
+        function(*arguments, out)
+        found.append(out)
+    assert np.array_equal(*found)
+
+
+@sizes
+@pytest.mark.parametrize("rows", [1, 2, 5, 10, SUBSETS])
+def test_products_of_all_pairs_of_rows(n, rows):
+    a, b = words(SUBSETS, n), words(rows, n, seed=1)
+    same(rows_128.add_of_words, rows_128._words_one_by_one, a, b, shape=(SUBSETS, rows, 2))
+    u, v = words(rows, n, 2), words(3, n, 2, seed=1)
+    same(rows_128.add_of_elements, rows_128._elements_one_by_one, u, v, shape=(rows, 3, 2))
+
+
+@sizes
+@pytest.mark.parametrize("k", [2, 5, 16])
+def test_products_of_rows_of_words_and_of_elements(n, k):
+    u, w = words(k, n), words(k, n, 2, seed=1)
+    for first in (0, n // 3):
+        same(rows_128.add_by_words, rows_128._by_words_one_by_one, u, w, first, n, shape=(k, k, 2))
+
+
+@pytest.mark.parametrize("vectors", [limbs.MOST - 1, limbs.MOST, limbs.MOST + 1])
+def test_sums_of_the_largest_products_do_not_wrap(vectors):
+    """More terms than a sum of limbs may have at a time, each as large as it can be."""
+    largest = np.full((2, vectors * limbs.LANES), 2**64 - 1, np.uint64)
+    same(rows_128.add_of_words, rows_128._words_one_by_one, largest, largest, shape=(2, 2, 2))
+    elements = np.full((1, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
+    same(rows_128.add_of_elements, rows_128._elements_one_by_one, elements, elements, shape=(1, 1, 2))
+
+
+@sizes
+@pytest.mark.parametrize("k", [1, 10, SUBSETS, limbs.MOST + 1])
+def test_combinations_of_rows(n, k):
+    factors = words(k, 2)
+    for first in (0, n // 3):
+        rows = words(k, n, seed=1)
+        both = combinations_128.combine_columns_of_words, combinations_128.words_one_by_one
+        same(*both, factors, rows, first, n, shape=(n, 2))
+        both = combinations_128.combine_columns, combinations_128.elements_one_by_one
+        same(*both, factors, words(k, n, 2, seed=1), first, n, shape=(n, 2))
+
+
+@sizes
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 5, 66, 131])
+def test_sums_over_subsets_of_rows_and_columns(n, m):
+    x, of_rows, of_columns = words(m, n), words(m, seed=1), words(n, seed=2)  # bits above the 48th are of no subset
+    found = [np.zeros((SUBSETS, n), np.uint64) for _ in range(3)]
+    subsets._add_few_rows(of_rows, x, 0, n, found[0])
+    subsets._add_many_rows(of_rows & np.uint64(2**SUBSETS - 1), x, 0, n, found[1])
+    found[2] = subsets.sums_of_rows(of_rows, x)
+    assert np.array_equal(found[0], found[2])
+    assert np.array_equal(found[1], found[2])
+    by_columns = np.zeros((SUBSETS, m), np.uint64)
+    subsets._add_columns(of_columns, x, 0, m, by_columns)
+    assert np.array_equal(subsets.sums_of_columns(of_columns, x), by_columns)
+
+
+@pytest.mark.skipif(not lookups.has_instruction(), reason="the processor has no AVX-512")
+@pytest.mark.parametrize("part", [(0, 300), (1, 2), (255, 258), (64, 300)])
+def test_sums_over_subsets_of_a_part(part):
+    first, last = part
+    x, members = words(70, 300), words(70, seed=1) >> np.uint64(64 - SUBSETS)
+    places = lookups.places_of(members)
+    want, of_rows, of_columns = (np.zeros((SUBSETS, 300), np.uint64) for _ in range(3))
+    subsets._add_few_rows(members, x, 0, 300, want)
+    lookups.add_rows(places, x, first, last, of_rows)
+    lookups.add_columns(places, x.T.copy(), first, last, of_columns)
+    for found in (of_rows, of_columns):
+        assert np.array_equal(found[:, first:last], want[:, first:last])
+        assert not found[:, :first].any()
+        assert not found[:, last:].any()
+
+
+@sizes
+def test_lanes_of_words(n):
+    u, weights, coefficients = words(n), words(-(-n // 64), seed=1), words(64, seed=2)
+    found = []
+    for table, function in ((lanes.tables, lanes._combine_lanes), (lanes._sums, lanes._combine_by_sums)):
+        found.append(np.empty(n, np.uint64))
+        function(table(coefficients), u, found[-1])
+    assert np.array_equal(*found)
+    same(lanes._weigh_lanes, lanes._weigh_one_by_one, weights, shape=(n,))
+
+
+@sizes
+def test_combinations_over_the_field(n):
+    rows, coefficients = words(5, n), words(5, seed=1)
+    same(binary_field._combine, binary_field._combine_one_by_one, coefficients, rows, 0, n, shape=(n,))
+    same(binary_field._combine, binary_field._combine_one_by_one, coefficients, rows, n // 3, n, shape=(n,))
