@@ -1,0 +1,80 @@
+"""What other processors compute, and which instructions Numba may use there."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mpc_tamper
+from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.kernels import SUBSETS
+
+lookups, ring_128, subsets = (
+    importlib.import_module(f"{kernels.__name__}.{name}") for name in ("lookups", "ring_128", "subsets")
+)
+FEATURES = ("avx512f", "avx512ifma", "avx512dq", "gfni", "pclmul")
+
+
+def usable(**variables: str) -> list[bool]:
+    """May Numba use these instructions here, with such an environment?"""
+    code = "import sys; from mpc_tamper.engines.kernels.features import may_use; print(*map(may_use, sys.argv[1:]))"
+    environment = os.environ | {"PYTHONPATH": str(Path(str(mpc_tamper.__file__)).parents[1])} | variables
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *FEATURES], capture_output=True, text=True, check=True, env=environment
+    )
+    return [each == "True" for each in shown.stdout.split()]
+
+
+def test_instructions_that_numba_may_not_use():
+    """Numba leaves AVX out when told so, and on processors that a virtual machine calls by some old names."""
+    assert not any(usable(NUMBA_ENABLE_AVX="0")[:3])
+    assert not any(usable(NUMBA_CPU_NAME="generic"))
+    assert usable(NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="+avx512f,-gfni") == [True, *[False] * 4]
+
+
+@pytest.mark.parametrize(("m", "n"), [(0, 3), (3, 0), (1, 1), (131, 70), (1501, 9)])
+def test_sums_over_subsets_where_there_is_no_instruction(m, n, monkeypatch):
+    rng = np.random.default_rng(1)
+    x, of_rows, of_columns = (rng.integers(0, 2**64, shape, np.uint64) for shape in ((m, n), m, n))
+    of_rows, of_columns = of_rows >> np.uint64(64 - SUBSETS), of_columns >> np.uint64(64 - SUBSETS)
+    found = subsets.sums_of_rows(of_rows, x), subsets.sums_of_columns(of_columns, x)
+    monkeypatch.setattr(lookups, "has_instruction", lambda: False)
+    for each, members, matrix in zip(found, (of_rows, of_columns), (x, x.T), strict=True):
+        in_subset = (members >> np.arange(SUBSETS, dtype=np.uint64)[:, None]) & np.uint64(1)
+        assert np.array_equal(each, in_subset @ matrix)
+    assert np.array_equal(found[0], subsets.sums_of_rows(of_rows, x))
+    assert np.array_equal(found[1], subsets.sums_of_columns(of_columns, x))
+
+
+@pytest.mark.parametrize("vectors", [1023, 1024, 1025])
+def test_the_largest_sums_of_middle_limbs(vectors):
+    """Of 2^53 - 1, whose limbs are 2^52 - 1 and 1, all three products that make up the middle limb are largest. Of
+    words and elements of 2^64 - 1 and 2^128 - 1 only one or two are."""
+    word, n = 2**53 - 1, 8 * vectors
+    words = np.full((1, n), word, np.uint64)
+    total = np.zeros((1, 1, 2), np.uint64)
+    ring_128.add_word_products(words, words, total)
+    assert number(total[0, 0]) == n * word**2 % 2**128
+    for high in (0, 2**40 - 1, 2**64 - 1):
+        element = word + (high << 64)
+        elements = np.empty((1, n, 2), np.uint64)
+        elements[..., 0], elements[..., 1] = word, high
+        assert number(ring_128.row_products(elements, elements)[0, 0]) == n * element**2 % 2**128
+        total = np.zeros((1, 1, 2), np.uint64)
+        ring_128.add_row_products(words[0], elements[0], total)
+        assert number(total[0, 0]) == n * word * element % 2**128
+        factors, out = elements[0, :vectors], np.empty((8, 2), np.uint64)
+        ring_128.combine_words(factors, np.full((vectors, 8), word, np.uint64), out)
+        assert number(out[7]) == vectors * word * element % 2**128
+        rows = np.broadcast_to(factors[:, None], (vectors, 8, 2)).copy()
+        assert number(ring_128.combine(factors, rows)[7]) == vectors * element**2 % 2**128
+
+
+def number(element: np.ndarray) -> int:
+    return int(element[0]) | int(element[1]) << 64
