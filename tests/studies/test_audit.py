@@ -108,6 +108,9 @@ def test_verdicts() -> None:
     assert of_tampered(EXPECTED, [RIGHT, RIGHT, gave_up], 0) is Verdict.NOTICED
     assert of_tampered(EXPECTED, [RIGHT, late, gave_up], 0) is Verdict.LATE
     assert of_tampered(EXPECTED, stalled, 0) is Verdict.STALLED
+    assert of_tampered(EXPECTED, [stalled[0], RIGHT, stalled[2]], 0) is Verdict.STALLED
+    assert of_tampered(EXPECTED, [stalled[0], wrong, stalled[2]], 0) is Verdict.ACCEPTED
+    assert of_tampered(EXPECTED, [stalled[0], PartyEnd(("x1 = 7", "x2 = [1, 2]"), STALLED), RIGHT], 0) is Verdict.LATE
     assert of_tampered(EXPECTED, [RIGHT, wrong, wrong], 0, own_input=True) is Verdict.OWN_INPUT
     assert of_tampered(EXPECTED, [RIGHT, wrong, RIGHT], 0, own_input=True) is Verdict.ACCEPTED
     assert of_tampered(EXPECTED, [RIGHT, late, gave_up], 0, own_input=True) is Verdict.NOTICED

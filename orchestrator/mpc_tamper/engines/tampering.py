@@ -19,7 +19,7 @@ from mpc_tamper.runs.plan import AdditiveErrorPlan
 
 BACKGROUND = "background"
 MESSAGE = "message"
-STALLED = "nobody went on"  # the failure of all parties where a run came to no end
+STALLED = "nobody went on"  # the failure of a party that neither gave up nor came to an end
 
 
 class Point(StrEnum):
@@ -29,9 +29,6 @@ class Point(StrEnum):
     GATE = "gate"
     BACKGROUND = "background"
     MESSAGE = "message"
-
-
-STALLED = "nobody went on"  # the failure of all parties where a run came to no end
 
 
 class Domain(StrEnum):
