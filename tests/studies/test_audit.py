@@ -14,7 +14,7 @@ from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.protocol.active import _Batch
 from mpc_tamper.engines.tampering import STALLED, AuditedProtocol, Domain, PartyEnd, Point, Site
 from mpc_tamper.runs.protocols import EngineName
-from mpc_tamper.studies.audit.campaign import audit
+from mpc_tamper.studies.audit.campaign import Tally, _Round, audit
 from mpc_tamper.studies.audit.case import Case, Outcome, prepared
 from mpc_tamper.studies.audit.deviations import Kind, draw
 from mpc_tamper.studies.audit.findings import replay
@@ -52,6 +52,7 @@ def test_programs_mean_the_same_in_mp_spdz() -> None:
 def test_only_parties_that_there_are_enter_inputs(parties: int) -> None:
     programs = [random_program(random.Random(seed), Domain.FIELD, parties) for seed in range(100)]
     assert {owner for program in programs for owner in program.inputs()} == set(range(min(parties, 3)))
+    assert {random_program(random.Random(seed), Domain.RING, longest=4).size for seed in range(100)} == {1, 2, 3, 4}
 
 
 def test_a_program_is_the_same_every_time() -> None:
@@ -108,6 +109,9 @@ def test_verdicts() -> None:
     assert of_tampered(EXPECTED, [RIGHT, RIGHT, gave_up], 0) is Verdict.NOTICED
     assert of_tampered(EXPECTED, [RIGHT, late, gave_up], 0) is Verdict.LATE
     assert of_tampered(EXPECTED, stalled, 0) is Verdict.STALLED
+    assert of_tampered(EXPECTED, [stalled[0], RIGHT, stalled[2]], 0) is Verdict.STALLED
+    assert of_tampered(EXPECTED, [stalled[0], wrong, stalled[2]], 0) is Verdict.ACCEPTED
+    assert of_tampered(EXPECTED, [stalled[0], PartyEnd(("x1 = 7", "x2 = [1, 2]"), STALLED), RIGHT], 0) is Verdict.LATE
     assert of_tampered(EXPECTED, [RIGHT, wrong, wrong], 0, own_input=True) is Verdict.OWN_INPUT
     assert of_tampered(EXPECTED, [RIGHT, wrong, RIGHT], 0, own_input=True) is Verdict.ACCEPTED
     assert of_tampered(EXPECTED, [RIGHT, late, gave_up], 0, own_input=True) is Verdict.NOTICED
@@ -153,6 +157,13 @@ def test_an_honest_run_that_aborts_ends_an_audit_that_goes_on(monkeypatch: pytes
     tally = audit(get_engine(EngineName.REP3), rep3(), seed=2, runs=48, shrinks=False, goes_on=True)
     assert (tally.programs, tally.tampered) == (1, 0)
     assert [finding.verdict for finding in tally.findings] == [Verdict.FALSE_ABORT]
+
+
+def test_time_that_is_over_ends_an_audit_within_a_program() -> None:
+    """A program's runs may take minutes."""
+    tally = Tally("rep3", "mal-rep-ring", "rep3", (), seed=2)
+    _Round(get_engine(EngineName.REP3), rep3(), tally, 0, goes_on=False).play(24, deadline=0.0, shrinks=False)
+    assert (tally.programs, tally.honest, tally.tampered) == (1, 4, 0)
 
 
 @pytest.mark.usefixtures("repeatable_audit")

@@ -39,6 +39,14 @@ FINDINGS: tuple[tuple[str, Figures], ...] = (
     ("in commit 3a0a7b1d nothing was found in {}", lambda r: (unharmed(r, "rep4-ring", NEWEST),)),
     ("The audit found it in {} runs", lambda r: (r.audits[RELEASE, "rep4-ring"].tampered,)),
     (
+        "in {} tampered runs of `ps-rep-bin` it met no opening that shows it",
+        lambda r: (unharmed(r, "ps-rep-bin"),),
+    ),
+    (
+        "`mascot` as a control:** {} tampered runs, none accepted and nothing opened too early",
+        lambda r: (unharmed(r, "mascot"),),
+    ),
+    (
         "`mal-rep-ring`, `ps-rep-field` and `sy-rep-field` in {} tampered runs each, `mal-shamir` in {}, "
         "`mal-rep-field` in {}, `ps-rep-ring` in {}.",
         lambda r: (
@@ -49,7 +57,7 @@ FINDINGS: tuple[tuple[str, Figures], ...] = (
     (
         "of {} active protocols two were found to accept a wrong result",
         lambda r: (
-            {11: "eleven"}[len({(i == "rep3", n) for i, n in r.audits})] if len(accepting(r)) == 2 else "other",
+            {13: "thirteen"}[len({(i == "rep3", n) for i, n in r.audits})] if len(accepting(r)) == 2 else "other",
         ),
     ),
 )

@@ -12,6 +12,7 @@ from mpc_tamper.cli import console
 from mpc_tamper.cli.configuration import configured
 from mpc_tamper.cli.options import QuietOption
 from mpc_tamper.cli.results import OutOption
+from mpc_tamper.core.counted import counted
 from mpc_tamper.core.errors import DataError, EngineUnavailable, ParameterError
 from mpc_tamper.core.progress import Progress, shown
 from mpc_tamper.runs.protocols import EngineName
@@ -133,13 +134,13 @@ def _tell(tally: Tally) -> None:
     verdicts = [verdict for verdict in Verdict if verdict not in (Verdict.HONEST, Verdict.FALSE_ABORT)]
     counts = ", ".join(f"{tally.of(verdict)} {verdict}" for verdict in verdicts)
     console.say(
-        f"{tally.protocol} ({tally.implementation}), seed {tally.seed}: {tally.tampered} tampered runs of "
-        f"{tally.programs} programs: {counts}; {tally.honest} honest runs; {tally.seconds:.0f} s"
+        f"{tally.protocol} ({tally.implementation}), seed {tally.seed}: {counted(tally.tampered, 'tampered run')} of "
+        f"{counted(tally.programs, 'program')}: {counts}; {counted(tally.honest, 'honest run')}; {tally.seconds:.0f} s"
     )
     if tally.lacking:
         console.say(f"{tally.protocol} could not be tampered with at its {', '.join(tally.lacking)}: nothing is known")
     if tally.refused:
-        console.say(f"{tally.refused} programs were refused by the engine")
+        console.say(f"the engine refused {counted(tally.refused, 'program')}")
     for finding in tally.findings:
         _show(finding.record())
 

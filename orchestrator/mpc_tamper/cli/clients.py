@@ -18,6 +18,7 @@ from mpc_tamper.cli.options import (
     with_options,
 )
 from mpc_tamper.cli.places import PlaceOptions
+from mpc_tamper.core.counted import counted
 from mpc_tamper.core.errors import UsageError
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import EngineName, ProtocolName
@@ -231,7 +232,7 @@ def contribute(
             progress=progress,
         )
     if not quiet:
-        console.say(f"contributed {part.stop - part.start:,} rows")
+        console.say(f"contributed {counted(part.stop - part.start, 'row')}")
 
 
 def client_certificate(

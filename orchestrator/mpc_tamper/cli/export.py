@@ -9,6 +9,7 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.options import QuietOption
+from mpc_tamper.core.counted import counted
 from mpc_tamper.core.progress import shown
 
 app = typer.Typer(help="Send records to an experiment tracker.", no_args_is_help=True)
@@ -48,4 +49,4 @@ def mlflow(
 
     with shown(quiet=quiet) as progress:
         done = send(tracked(results), tracking_uri, experiment, progress)
-    console.say(f"{experiment}: {done.sent:,} runs sent, {done.there:,} were there")
+    console.say(f"{experiment}: {counted(done.sent, 'run')} sent, {counted(done.there, 'was there', 'were there')}")

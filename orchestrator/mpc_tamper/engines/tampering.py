@@ -19,7 +19,7 @@ from mpc_tamper.runs.plan import AdditiveErrorPlan
 
 BACKGROUND = "background"
 MESSAGE = "message"
-STALLED = "nobody went on"  # the failure of all parties where a run came to no end
+STALLED = "nobody went on"  # the failure of a party that neither gave up nor came to an end
 
 
 class Point(StrEnum):
@@ -29,9 +29,6 @@ class Point(StrEnum):
     GATE = "gate"
     BACKGROUND = "background"
     MESSAGE = "message"
-
-
-STALLED = "nobody went on"  # the failure of all parties where a run came to no end
 
 
 class Domain(StrEnum):
@@ -46,6 +43,7 @@ class Domain(StrEnum):
 class AuditedProtocol:
     """name: MP-SPDZ's script name.  implementation: whose it is, with version and repairs, for records.
 
+    longest: how many elements a program's vectors have at most, where a run of longer ones would take too long.
     problem: why it cannot be audited here, with the mend; None: it can.
     lacking: points that exist in the protocol but cannot be addressed, so that nothing is known of them.
     """
@@ -54,6 +52,7 @@ class AuditedProtocol:
     implementation: str
     domain: Domain
     parties: int = 3
+    longest: int = 64
     problem: str | None = None
     lacking: tuple[Point, ...] = ()
 

@@ -6,6 +6,8 @@ import io
 from collections.abc import Sequence
 from typing import Protocol
 
+from mpc_tamper.core.counted import counted
+
 _VERDICTS = (
     ("noticed", "noticed before an opening", "#4477aa"),
     ("noticed late", "noticed after a wrong opening", "#ccbb44"),
@@ -30,7 +32,7 @@ def draw(found: Sequence[Audited]) -> bytes:
 
     figure = Figure(figsize=(9, 1.4 + 0.36 * len(found)), layout="constrained")
     axes = figure.subplots()
-    names = [f"{each.title}, {each.tampered:,} {'run' if each.tampered == 1 else 'runs'}" for each in found]
+    names = [f"{each.title}, {counted(each.tampered, 'run')}" for each in found]
     left = [0.0] * len(found)
     for verdict, label, colour in _VERDICTS:
         shares = [100 * each.of(verdict) / max(1, each.tampered) for each in found]

@@ -18,7 +18,7 @@ from cryptography import x509
 from mpc_tamper.core.errors import PeerTimeout, PlanError, PortInUse, ShareFileError, UsageError
 from mpc_tamper.engines.mp_spdz import additive_plan, run_folder
 from mpc_tamper.engines.mp_spdz.certificates import install_certificates, make_certificate, subject_hash
-from mpc_tamper.engines.mp_spdz.parties import PartyCommand, run_parties
+from mpc_tamper.engines.mp_spdz.parties import PartyCommand, run_parties, run_while_alive
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.spec import InputFiles
 
@@ -237,6 +237,17 @@ def test_parties_that_do_nothing_time_out(tmp_path: Path) -> None:
     with pytest.raises(PeerTimeout, match="party 1 is suspended") as caught:
         run_parties([command(0, "import time; time.sleep(600)"), command(1, stopped)], tmp_path, 1.0)
     assert caught.value.party == 1
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="processor time of other processes is read from /proc")
+def test_who_had_ended_when_the_others_stood_still_is_known(tmp_path: Path) -> None:
+    commands = [command(0, "print('x1 = 7')"), command(1, "import time; time.sleep(60)")]
+    ends, timeout = run_while_alive(commands, tmp_path, 5.0)
+    assert timeout is not None
+    assert timeout.party is None
+    assert [(e.returncode, e.stopped_by_us) for e in ends] == [(0, False), (-signal.SIGKILL, True)]
+    assert [line.text for line in ends[0].transcript.output] == ["x1 = 7"]
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mpc_tamper.core.counted import counted
 from mpc_tamper.core.errors import DataError
 from mpc_tamper.datasets.tables import columns
 from mpc_tamper.datasets.tables.draft import check_same, parsed
@@ -29,8 +30,8 @@ def labels(table: Table, schema: Schema) -> np.ndarray:
     if (wrong := found < 0).any():
         raise DataError(
             f"{table.source}: column {schema.label!r}, row {np.flatnonzero(wrong)[0] + 1}: expected one of the classes "
-            f"{_shown(schema.classes)}, got another ({wrong.sum():,} rows in all); correct the rows, or agree on "
-            "another schema"
+            f"{_shown(schema.classes)}, got another ({counted(int(wrong.sum()), 'row')} in all); correct the rows, or "
+            "agree on another schema"
         )
     return found.astype(np.uint8)
 
@@ -65,8 +66,8 @@ def _features(table: Table, column: Column) -> np.ndarray:
     if (wrong := found < 0).any():
         raise DataError(
             f"{table.source}: column {column.name!r}, row {np.flatnonzero(wrong)[0] + 1}: expected one of the schema's "
-            f"categories {_shown(column.categories)}, got another ({wrong.sum():,} rows in all); correct the rows, or "
-            "let the owners agree on a schema with it"
+            f"categories {_shown(column.categories)}, got another ({counted(int(wrong.sum()), 'row')} in all); correct "
+            "the rows, or let the owners agree on a schema with it"
         )
     return np.eye(len(column.categories))[found]
 

@@ -18,13 +18,17 @@ _BITS = ("-B", "64")
 
 @dataclass(frozen=True)
 class AuditSettings:
-    """binary: in MP-SPDZ's folder.  options: of the compiler.  lacking: points that the patch does not reach there."""
+    """binary: in MP-SPDZ's folder.  options: of the compiler.  lacking: points that the patch does not reach there.
+
+    longest: see AuditedProtocol.
+    """
 
     binary: str
     options: tuple[str, ...]
     domain: Domain
     parties: int = 3
     lacking: tuple[Point, ...] = ()
+    longest: int = 64
 
 
 _MULTIPLICATIONS = (Point.OPERATION, Point.GATE, Point.BACKGROUND)
@@ -41,8 +45,8 @@ AUDITED: Mapping[str, AuditSettings] = MappingProxyType(
         "sy-rep-field": AuditSettings("sy-rep-field-party.x", _FIELD, Domain.FIELD),
         "mal-shamir": AuditSettings("malicious-shamir-party.x", _FIELD, Domain.FIELD),
         "sy-shamir": AuditSettings("sy-shamir-party.x", _FIELD, Domain.FIELD),
-        # a dishonest majority, as one of two parties is corrupt
-        "mascot": AuditSettings("mascot-party.x", _FIELD, Domain.FIELD, 2),
+        # a dishonest majority, as one of two parties is corrupt; a comparison takes a second for each element
+        "mascot": AuditSettings("mascot-party.x", _FIELD, Domain.FIELD, 2, longest=4),
         "ps-rep-bin": AuditSettings("ps-rep-bin-party.x", _BITS, Domain.BITS, lacking=(Point.OPERATION,)),
         "mal-rep-bin": AuditSettings("malicious-rep-bin-party.x", _BITS, Domain.BITS, lacking=(Point.OPERATION,)),
     }
@@ -54,7 +58,9 @@ def audited_protocols(installation: Installation) -> tuple[AuditedProtocol, ...]
     if installation.patch_report(Patch.ZERO_CHECK).state is PatchState.APPLIED:
         implementation += f" with {Patch.ZERO_CHECK}"
     return tuple(
-        AuditedProtocol(name, implementation, each.domain, each.parties, _problem(installation, each), each.lacking)
+        AuditedProtocol(
+            name, implementation, each.domain, each.parties, each.longest, _problem(installation, each), each.lacking
+        )
         for name, each in AUDITED.items()
     )
 

@@ -93,11 +93,28 @@ def run_parties(
 
     idle_seconds: PeerTimeout where no party computes or prints for so long.  on_output: called with party and line.
     """
+    ends, timeout = run_while_alive(commands, folder, idle_seconds, on_output)
+    if timeout is not None:
+        raise timeout
+    return ends
+
+
+def run_while_alive(
+    commands: Sequence[PartyCommand],
+    folder: Path,
+    idle_seconds: float,
+    on_output: Callable[[int, str], None] | None = None,
+) -> tuple[list[PartyEnd], PeerTimeout | None]:
+    """As run_parties, but where nobody shows a sign of life, the ends come with the error: some may have been over."""
+    timeout = None
     with _killed_at_exit() as parties:
         for command in commands:
             parties.append(_start(command, folder))
-        _wait(parties, idle_seconds, on_output or _ignore)
-    return [party.end() for party in parties]
+        try:
+            _wait(parties, idle_seconds, on_output or _ignore)
+        except PeerTimeout as exc:
+            timeout = exc
+    return [party.end() for party in parties], timeout
 
 
 def _start(command: PartyCommand, folder: Path) -> _Party:

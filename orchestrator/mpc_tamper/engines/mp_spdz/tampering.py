@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -70,51 +70,51 @@ class MpSpdzTampering:
 
     def survey(self, party: int) -> tuple[tuple[Site, ...], tuple[PartyEnd, ...]]:
         """A plan without entries adds nothing; the patch tells where it could have."""
-        ends = self._run(party, AdditiveErrorPlan())
-        said = [line.text for line in ends[party].transcript.errors]
+        said, ends = self._run(party, AdditiveErrorPlan())
         found = [match.groups() for line in said if (match := _SITE.match(line))]
         sites = tuple(self._site(name, int(occurrence), int(count)) for name, occurrence, count in found)
-        return tuple(each for each in sites if each.point not in self._settings.lacking), tuple(map(_end, ends))
+        return tuple(each for each in sites if each.point not in self._settings.lacking), tuple(ends)
 
     def cancelling(self, party: int) -> AdditiveErrorPlan | None:
         return None  # what weights a party has seen, the patch does not tell
 
     def run(self, party: int | None, plan: AdditiveErrorPlan | None, *, processes: bool = False) -> list[PartyEnd]:
-        try:
-            ends = self._run(party, plan)
-        except PeerTimeout:
-            return [PartyEnd((), STALLED)] * self._settings.parties
-        if party is not None:
-            for line in ends[party].transcript.errors:
-                if line.text.startswith(_PLAN_FAILED) and _MET_NOTHING in line.text:
-                    raise PlanError(line.text)
-        return [_end(end) for end in ends]
+        said, ends = self._run(party, plan)
+        for line in said:
+            if line.startswith(_PLAN_FAILED) and _MET_NOTHING in line:
+                raise PlanError(line)
+        return ends
 
-    def _run(self, party: int | None, plan: AdditiveErrorPlan | None) -> list[parties.PartyEnd]:
+    def _run(self, party: int | None, plan: AdditiveErrorPlan | None) -> tuple[list[str], list[PartyEnd]]:
+        """What the corrupt party said on standard error, and how all ended."""
         plan_file = None
         if plan is not None:
             plan_file = self._run_dir / "additive_errors.txt"
             plan_file.write_text(plan.text(), encoding="utf-8")
         environment = additive_plan.environment(self._environment, plan_file, party)
         for _ in range(_ATTEMPTS):
-            ends = self._started(environment)
-            if not any(_NO_FAULT.search(end.transcript.last_words()) for end in ends):
+            ends, timeout = self._started(environment)
+            trouble = _trouble(ends, timeout)
+            if trouble is None:
                 break
-        if party is not None and not any(_READ.match(line.text) for line in ends[party].transcript.errors):
+        else:
+            raise EngineUnavailable(f"expected parties that run and reach each other, got {trouble} {_ATTEMPTS} times")
+        said = [] if party is None else [line.text for line in ends[party].transcript.errors]
+        if party is not None and not any(_READ.match(line) for line in said):
             raise EngineUnavailable(
                 f"expected party {party} to read the plan of additive errors, got a run without them: rebuild MP-SPDZ "
                 "with the patch and check with `mpc-tamper doctor`"
             )
-        return ends
+        return said, [_end(end, STALLED if timeout is not None else _STOPPED) for end in ends]
 
-    def _started(self, environment: Mapping[str, str]) -> list[parties.PartyEnd]:
+    def _started(self, environment: Mapping[str, str]) -> tuple[list[parties.PartyEnd], PeerTimeout | None]:
         self._forget()
         addresses = run_folder.local_addresses(None, self._settings.parties)
         commands = []
         for number in range(self._settings.parties):
             run_folder.write_hosts(self._run_dir, number, addresses)
             commands.append(parties.PartyCommand(number, self._words(number), environment))
-        return parties.run_parties(commands, self._run_dir, _IDLE_SECONDS)
+        return parties.run_while_alive(commands, self._run_dir, _IDLE_SECONDS)
 
     def _words(self, number: int) -> list[str]:
         """Every party prints, not only party 0."""
@@ -139,8 +139,16 @@ class MpSpdzTampering:
         return Site(name, occurrence, count, Point.GATE if gate else Point.OPERATION, flips=gate or bits)
 
 
-def _end(end: parties.PartyEnd) -> PartyEnd:
+def _trouble(ends: Sequence[parties.PartyEnd], timeout: PeerTimeout | None) -> str | None:
+    """What the machine did, and not the protocol."""
+    if timeout is not None and timeout.party is not None:
+        return f"party {timeout.party} suspended"
+    return next((words for end in ends if _NO_FAULT.search(words := end.transcript.last_words())), None)
+
+
+def _end(end: parties.PartyEnd, stopped: str) -> PartyEnd:
+    """stopped: why we stopped the parties that were still there."""
     lines = transcript.program_lines(end.transcript)
     if end.returncode == 0:
         return PartyEnd(lines, None)
-    return PartyEnd(lines, _STOPPED if end.stopped_by_us else end.transcript.last_words())
+    return PartyEnd(lines, stopped if end.stopped_by_us else end.transcript.last_words())

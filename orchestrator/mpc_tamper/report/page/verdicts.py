@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mpc_tamper.core.counted import counted
 from mpc_tamper.report.heat_map import harm
 from mpc_tamper.report.matrix_cells import Grid, Outcome, outcome
 from mpc_tamper.report.matrix_record import Record
@@ -51,9 +52,9 @@ class Verdict:
         if self.stopped and len(self.stopped) < len(self.through):
             parts.append(f"Stopped: {_listed(self.stopped)}.")
         elif self.through and (self.stopped or self.weakened):
-            parts.append(f"{_count(self.through, 'gets', 'get')} through: {_listed(self.through)}.")
+            parts.append(f"{counted(len(self.through), 'gets', 'get')} through: {_listed(self.through)}.")
         if self.weakened:
-            parts.append(f"{_count(self.weakened, 'leaves', 'leave')} a bad model that nobody rejects.")
+            parts.append(f"{counted(len(self.weakened), 'leaves', 'leave')} a bad model that nobody rejects.")
         if self.false_alarm:
             parts.append("It rejects the honest model as well.")
         return " ".join(parts)
@@ -102,10 +103,6 @@ def _fate(cell: Record | None, honest: Record | None, dataset: Record) -> str | 
     if harm(cell) <= harm(honest) + AS_GOOD:
         return "stopped"
     return "through" if _is_backdoor(cell, honest, dataset) else "weakened"
-
-
-def _count(names: Sequence[str], one: str, many: str) -> str:
-    return f"{len(names)} {one if len(names) == 1 else many}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -104,7 +104,8 @@ def audit(
             break
         progress(f"{protocol.name}: tampered runs", done)
         plans = PLANS if runs is None else min(PLANS, runs - tally.tampered)
-        _Round(engine, protocol, tally, number, goes_on=goes_on).play(plans, shrinks=shrinks)
+        deadline = None if seconds is None else began + seconds
+        _Round(engine, protocol, tally, number, goes_on=goes_on).play(plans, deadline, shrinks=shrinks)
     tally.seconds = time.monotonic() - began
     return tally
 
@@ -116,13 +117,14 @@ class _Round:
         self._engine, self._protocol, self._tally, self._goes_on = engine, protocol, tally, goes_on
         self._rng = random.Random(f"{tally.seed}/{protocol.name}/{number}")
         self._id = f"{protocol.name}-{tally.seed}-{number}"
-        self._program: SmallProgram = random_program(self._rng, protocol.domain, protocol.parties)
+        self._program: SmallProgram = random_program(self._rng, protocol.domain, protocol.parties, protocol.longest)
 
-    def play(self, plans: int, *, shrinks: bool) -> None:
+    def play(self, plans: int, deadline: float | None, *, shrinks: bool) -> None:
+        """deadline: of time.monotonic(), after which nothing more is played."""
         text, inputs = self._program.text(), self._program.inputs()
         try:
             with prepared(self._engine, self._protocol, text, inputs) as case:
-                found = self._honest(case) or self._tampered(case, plans)
+                found = self._honest(case) or self._tampered(case, plans, deadline)
         except ProgramError:
             self._tally.refused += 1
             return
@@ -143,10 +145,12 @@ class _Round:
         failed = next((each for each in outcomes if each.verdict is Verdict.FALSE_ABORT), None)
         return [] if failed is None else [self._finding(case, failed, None)]
 
-    def _tampered(self, case: Case, plans: int) -> list[Finding]:
+    def _tampered(self, case: Case, plans: int, deadline: float | None) -> list[Finding]:
         """The first of each verdict that the tally has not kept yet."""
         found: list[Finding] = []
         for number in range(plans):
+            if deadline is not None and time.monotonic() > deadline:
+                break
             party = self._rng.randrange(self._protocol.parties)
             if not self._sites[party]:
                 continue

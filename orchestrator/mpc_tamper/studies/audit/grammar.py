@@ -151,9 +151,11 @@ def valid(program: SmallProgram) -> bool:
     return any(statement.opens for statement in program.statements.values())
 
 
-def random_program(rng: random.Random, domain: Domain, parties: int = OWNERS) -> SmallProgram:
-    """parties: how many run it; no more of them than OWNERS enter inputs."""
-    size, owners = rng.choice(_SIZES), min(parties, OWNERS)
+def random_program(
+    rng: random.Random, domain: Domain, parties: int = OWNERS, longest: int = _SIZES[-1]
+) -> SmallProgram:
+    """parties: how many run it; no more of them than OWNERS enter inputs.  longest: no vector has more elements."""
+    size, owners = rng.choice([size for size in _SIZES if size <= longest]), min(parties, OWNERS)
     statements: dict[int, Statement] = {}
     for _ in range(rng.randint(1, 3)):
         statements[len(statements)] = _input(rng, size, domain, owners)

@@ -14,7 +14,7 @@ class Verdict(StrEnum):
     """Of a tampered run, but for the last two, which are of honest runs."""
 
     NOTICED = "noticed"  # before an honest party opened anything wrong
-    LATE = "noticed late"  # an honest party had opened a wrong value before
+    LATE = "noticed late"  # an honest party had opened a wrong value before the run failed or stood still
     HARMLESS = "right output"  # although tampered with
     ACCEPTED = "WRONG OUTPUT ACCEPTED"
     OWN_INPUT = "another own input"  # the honest parties agree on an output that another input of the corrupt one has
@@ -47,10 +47,10 @@ def of_tampered(expected: Sequence[str], ends: Sequence[PartyEnd], corrupt: int,
         return Verdict.OWN_INPUT if own_input and agree else Verdict.ACCEPTED
     if len(accepted) == len(honest):
         return Verdict.HARMLESS
-    if all(end.failure == STALLED for end in ends):
-        return Verdict.STALLED
-    late = any(wrong_lines(expected, end) for end in honest) and not own_input
-    return Verdict.LATE if late else Verdict.NOTICED
+    if any(wrong_lines(expected, end) for end in honest) and not own_input:
+        return Verdict.LATE
+    unfinished = {end.failure for end in ends if end.failure is not None}
+    return Verdict.STALLED if unfinished == {STALLED} else Verdict.NOTICED
 
 
 def of_honest(expected: Sequence[str], ends: Sequence[PartyEnd]) -> Verdict:
