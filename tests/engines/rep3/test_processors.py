@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import mpc_tamper
+from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
@@ -78,3 +79,18 @@ def test_the_largest_sums_of_middle_limbs(vectors):
 
 def number(element: np.ndarray) -> int:
     return int(element[0]) | int(element[1]) << 64
+
+
+@pytest.mark.parametrize("name", ["sums_of_rows", "sums_of_columns"])
+def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch, name):
+    sums = getattr(subsets, name)
+
+    def forgetful(members, x):
+        members = members.copy()
+        members[-1] = 0
+        return sums(members, x)
+
+    subsets.check()
+    monkeypatch.setattr(subsets, name, forgetful)
+    with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
+        subsets.check()

@@ -18,7 +18,8 @@ from mpc_tamper.engines.kernels.compilation import in_llvm
 from mpc_tamper.engines.kernels.features import may_use
 
 LANES = 8  # words to a vector
-# Vectors to a call at most: each adds less than 3 * 2^52 to a sum of 64 bits, which may not wrap.
+# Vectors to a call at most: each adds less than 3 * 2^52 to the sums of the two lower limbs, which may not wrap. The
+# third stands at 2^104 and may.
 MOST = 1024
 _BITS = 52
 _LIMBS = 3  # of a sum modulo 2^128

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups
@@ -258,3 +259,26 @@ def _add_columns(members: np.ndarray, x: np.ndarray, first: int, last: int, out:
                 for j in range(_NARROW):
                     to[j] += row[j]
         _totals(buckets, out, start, size)
+
+
+def check() -> None:
+    """Compare the sums with NumPy's, once a process has loaded them: both verifiers add up X and Z = X Y alike, so that
+    rows that a kernel forgot would be missing on both sides of a claim, and an error in them would pass.
+
+    Raises EngineUnavailable.
+    """
+    m, n = 131, 70  # whole blocks and strips, and what is left of them
+    x = (np.arange(1, m * n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(m, n)
+    x[:2], x[-2:] = np.uint64(2**64 - 1), np.uint64(2**63)
+    members = np.arange(1, m + 1, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03) >> np.uint64(64 - SUBSETS)
+    for some, of in ((members, x), (members[:3], x[:3])):
+        indicators = some >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
+        for sums_of, entries in ((sums_of_rows, of), (sums_of_columns, np.ascontiguousarray(of.T))):
+            if not np.array_equal(sums_of(some, entries), indicators @ of):
+                raise EngineUnavailable(
+                    "expected the sums over subsets that NumPy finds, got others: the compiled kernels are wrong on "
+                    "this processor; clear Numba's cache (NUMBA_CACHE_DIR), or try NUMBA_CPU_NAME=generic"
+                )
+
+
+check()
