@@ -184,7 +184,7 @@ def test_the_command_keeps_records_and_plays_findings_again(tmp_path: Path, monk
     assert again.exit_code == 0, again.output
     lines = (tmp_path / "audit.jsonl").read_text().splitlines()
     assert [json.loads(line)["schema"] for line in lines] == ["mpc-tamper/audit/1"] * 2
-    assert json.loads(lines[1])["configuration"] == {"audit": {"engine": "rep3", "runs": 24, "seed": 2}}
+    assert json.loads(lines[1])["configuration"] == {"audit": {"engine": "rep3", "runs": 24, "seed": 2, "go-on": False}}
     many = CliRunner().invoke(app, ["audit", "--config", str(tmp_path / "audit.jsonl"), "--show-config"])
     assert f"got 2; choose one, as {tmp_path / 'audit.jsonl'}#1" in many.output.replace("\n", "")
     second = CliRunner().invoke(app, ["audit", "--config", f"{tmp_path / 'audit.jsonl'}#2", "--show-config"])
