@@ -8,6 +8,7 @@ fails here, and so does a block in a language that this test does not know.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -216,7 +217,8 @@ def run_line(line: str, shell: Shell, invoke: Invoke, where: str, printed: str |
 
 def lines_of_make(words: list[str]) -> list[str]:
     """The commands of this software that a target would run, without running them."""
-    done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True)
+    without = {name: value for name, value in os.environ.items() if name not in ("ARGS", "MAKEFLAGS", "MAKEOVERRIDES")}
+    done = subprocess.run(["make", "-n", *words], cwd=ROOT, capture_output=True, text=True, env=without)
     assert done.returncode == 0, done.stderr
     return [line for line in done.stdout.splitlines() if line.partition(" ")[0].endswith(f"/bin/{PROGRAM}")]
 
