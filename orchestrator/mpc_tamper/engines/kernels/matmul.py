@@ -23,7 +23,7 @@ from mpc_tamper.engines.kernels.tiles import LANES, ROWS, WIDTH, add_row, dot_of
 _INNER = 160  # of the sum, at a time: that many rows of a panel fit in half of the first cache
 _OUTER = 256  # rows of the product: their part of x stays in the second cache, while all panels are gone through
 _LINE = 8  # words to a line of the cache
-_WORTH = 1 << 17  # products of words that a thread has to have for it to pay
+_WORTH = 1 << 20  # products of words that a thread has to have for it to pay
 
 _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]

@@ -18,7 +18,7 @@ _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _BLOCK = 128  # elements per row that are worked on together
 # Products that a thread has to have for it to pay: of sums by the wide instruction, and of combinations.
-_WORTH, _WORTH_COMBINING = 1 << 18, 1 << 15
+_WORTH, _WORTH_COMBINING = 1 << 20, 1 << 17
 
 
 @kernel(_PAIR(_V, _V, _V, _V))

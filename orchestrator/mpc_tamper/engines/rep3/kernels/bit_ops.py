@@ -16,7 +16,7 @@ from mpc_tamper.engines.rep3.kernels.transposition import transpose_blocks
 
 WORD = 64
 _TOGETHER = 8  # words of a plane that are made at a time: a line of the cache
-_WORTH = 1 << 13  # values that a thread has to have for it to pay
+_WORTH = 1 << 17  # values that a thread has to have for it to pay
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 _PLANES = types.Array(types.uint64, 2, "C", readonly=True)

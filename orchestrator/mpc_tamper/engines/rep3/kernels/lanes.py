@@ -25,7 +25,7 @@ from mpc_tamper.engines.rep3.kernels.wide_clmul import (
 )
 
 # What a thread has to have for it to pay: words, and blocks whose pairs of rows are multiplied.
-_WORTH, _WORTH_BLOCKS = 1 << 14, 64
+_WORTH, _WORTH_BLOCKS = 1 << 16, 256
 _BLOCKS = 64  # that are worked on together: four arrays of 64 rows of them stay in a core's second cache
 _ADDRESS = types.uintp
 _OUT1 = types.uint64[::1]

@@ -25,8 +25,8 @@ _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
-_WORTH = 1 << 16  # products that a thread has to have for it to pay
-_WORTH_COMBINING = 1 << 14  # entries
+_WORTH = 1 << 19  # products that a thread has to have for it to pay
+_WORTH_COMBINING = 1 << 17  # entries
 
 
 @kernel(_OUT2(_M, _M))

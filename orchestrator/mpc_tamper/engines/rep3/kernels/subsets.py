@@ -32,7 +32,7 @@ _BYTE, _8 = np.uint64(255), np.uint64(8)
 _NARROW, _WIDE = 8, 64
 _MANY = 1500
 # What a thread has to have for it to pay.
-_WORTH_WORDS, _WORTH_ENTRIES = 1 << 14, 1 << 16
+_WORTH_WORDS, _WORTH_ENTRIES = 1 << 16, 1 << 19
 _4, _LOW_4, _6, _LOW_6 = np.uint64(4), np.uint64(15), np.uint64(6), np.uint64(63)
 
 
