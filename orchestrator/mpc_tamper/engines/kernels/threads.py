@@ -61,7 +61,7 @@ def all_cores() -> int:
 def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
     """0 .. size in (first, last) for each thread, beginning at multiples; at least one.
 
-    worth: for how many threads there is work; to hand some over takes tens of microseconds, and what is soon done is none.
+    worth: for how many threads there is work: to hand some over takes tens of microseconds.
     """
     count = min(_threads.count, worth)
     if count <= 1:
