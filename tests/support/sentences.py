@@ -418,9 +418,9 @@ SECURITY: list[tuple[str, Figures]] = [
     ),
     ("and {} GB of memory per party", lambda r: (f"{r.bench['active_peak_rss_bytes_per_party'] / 1e9:.2f}",)),
     (
-        "In processor seconds of all parties active training takes {:.2f} times passive training. Networks pay more: an "
-        "epoch of ten classes with {} hidden neurons takes {:.2f} times the seconds, and {:.2f} times the processor "
-        "seconds",
+        "In processor seconds of all parties active training takes {:.2f} times passive training. Networks pay more: "
+        "an epoch of ten classes with {} hidden neurons takes {:.2f} times the seconds, and {:.2f} times the "
+        "processor seconds",
         lambda r: (
             r.bench["active_over_passive_cpu_seconds"],
             *(
