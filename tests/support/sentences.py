@@ -419,7 +419,8 @@ TRAINING: list[tuple[str, Figures]] = [
 README: list[tuple[str, Figures]] = [
     ("({} on CIFAR-10 if pixels may not exceed white)", lambda r: (percent(r.table1(CIFAR10, "poisoned")[ASR], 2),)),
     (
-        "at {:.1f} times the seconds of passive training on one machine, {:.2f} times on a WAN, and {:.3f} times the bytes.",
+        "at {:.1f} times the seconds of passive training on one machine, {:.2f} times on a WAN, "
+        "and {:.3f} times the bytes.",
         lambda r: (
             r.bench["active_over_passive_seconds"],
             whole_training(r, "active_over_passive")[1],
