@@ -249,7 +249,7 @@ def _name(task: Task, model: Model) -> str:
 def _of_others(task: Task) -> ParameterError:
     return ParameterError(
         f"expected the data, parameters and thresholds that the record of {task.name} names, got others: give the "
-        "same --data, and run it with the version that wrote the record"
+        "same --data and --model, and run it with the version that wrote the record"
     )
 
 
