@@ -33,7 +33,6 @@ UNBOUND = "message/unbound"  # the same, of which the sender's own transcript kn
 TOP = 1 << 63
 _TIMEOUT_SECONDS = 60.0  # only a machine that stands still makes a party wait: an honest run may not fail by it
 _SESSION = b"audit"
-_PRODUCTS = ("products", 1)  # the group of a record in which elementwise products are
 
 
 class _Survey(ErrorInjector):

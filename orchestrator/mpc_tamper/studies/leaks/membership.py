@@ -83,8 +83,7 @@ def ask_membership(
     most = min(rows, len(sides.others[0]), (parameters.hidden - 1) // 2)
     if not 0 < count <= most:
         raise ParameterError(f"count: expected 1 to {most} members and as many others to ask about, got {count}")
-    note(progress, sides.task, "a rehearsal on the attacker's own data")
-    layers = rehearsed(sides, parameters)
+    layers = rehearsed(sides, parameters, progress)
     leak = NetworkLeak(sides, parameters, engine, corrupt_party, layers, count, seed)
     groups = [None, *leak.groups((NONE, *defences))]
     return swept_record(

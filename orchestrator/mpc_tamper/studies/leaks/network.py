@@ -170,8 +170,9 @@ def accuracy_alone(leak: NetworkLeak, progress: Progress) -> dict[str, Any]:
     return {"accuracy": None if honest is None else honest.accuracy}
 
 
-def rehearsed(sides: Sides, parameters: MlpParameters) -> tuple[np.ndarray, np.ndarray]:
+def rehearsed(sides: Sides, parameters: MlpParameters, progress: Progress) -> tuple[np.ndarray, np.ndarray]:
     """W1 and W2, real, of an honest training on the attacker's own data."""
+    note(progress, sides.task, "a rehearsal on the attacker's own data")
     clear = get_engine(EngineName.CLEAR)
     opened = train_and_open(sides.own, parameters, model=get_model(MODEL), engine=clear).opened
     if not isinstance(opened, OpenedMlp):

@@ -95,8 +95,7 @@ def reconstruct_rows(
     parameters = parameters or PARAMETERS
     if not 0 < count <= min(rows, parameters.hidden - 1):
         raise ParameterError(f"count: expected 1 to {min(rows, parameters.hidden - 1)} rows to read, got {count}")
-    note(progress, sides.task, "a rehearsal on the attacker's own data")
-    layers = rehearsed(sides, parameters)
+    layers = rehearsed(sides, parameters, progress)
     leak = NetworkLeak(sides, parameters, engine, corrupt_party, layers, count, seed)
     groups = leak.groups((NONE, *defences))
     attacks = [None, *(attack for group in groups for attack in _attacks(group))]

@@ -22,9 +22,7 @@ from mpc_tamper.engines.rep3.kernels.limbs import LANES
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words, add_of_elements, add_of_words
 
 _OUT2 = types.uint64[:, ::1]
-_V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
-_T = types.Array(types.uint64, 3, "C", readonly=True)
 _WORTH = 1 << 19  # products that a thread has to have for it to pay
 _WORTH_COMBINING = 1 << 17  # entries
 

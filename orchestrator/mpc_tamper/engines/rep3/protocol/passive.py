@@ -77,13 +77,17 @@ def _add_transposed_product(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None
         kernel.add_trans_matmul(x[rows], y[rows], z)
 
 
-def _add_products(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Elementwise; x may be int16 (RepShare.plain)."""
-    z += x.astype(np.uint64, copy=False) * y
+    return x.astype(np.uint64, copy=False) * y
+
+
+def _add_products(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+    z += _products(x, y)
 
 
 def _add_row_products(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
-    z += (x.astype(np.uint64, copy=False) * y).sum(axis=1, dtype=np.uint64)
+    z += _products(x, y).sum(axis=1, dtype=np.uint64)
 
 
 def _multiply(

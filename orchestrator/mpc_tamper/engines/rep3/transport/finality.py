@@ -26,8 +26,7 @@ class Finality:
         return self
 
     def __enter__(self) -> None:
-        if self.failure is not None:
-            raise self.failure
+        self.check()
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, at: TracebackType | None) -> None:
         if exc is not None and self.failure is None:  # an interrupt too: it may have left half a message behind
