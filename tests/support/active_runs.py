@@ -81,10 +81,10 @@ def run(
 def without_binding(monkeypatch: pytest.MonkeyPatch) -> None:
     """Challenges, and with them weights, that do not depend on what they test: the same in each batch and run."""
 
-    def challenge(key, session, prover, batch, hashes):
+    def challenge_part(key, session, prover, batch, hashes):
         return hashlib.sha256(bytes([prover, len(hashes)])).digest()
 
-    monkeypatch.setattr(transcript, "challenge", challenge)
+    monkeypatch.setattr(transcript, "challenge_part", challenge_part)
 
 
 def kernel(words: np.ndarray) -> np.ndarray:

@@ -17,8 +17,9 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from mpc_tamper.engines.rep3.protocol.proof import bilinear, integers
-from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, Merging
+from mpc_tamper.engines.rep3.protocol.proof import bilinear, entries, integers
+from mpc_tamper.engines.rep3.protocol.proof.entries import Merging
+from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver
 from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_subsets, subsets_of_matrices
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import kernel, run, shared
@@ -156,7 +157,7 @@ def drawn_subsets(corrupt_party: int) -> np.ndarray:
     class Spy(IntegerProver):
         def message(self, number: int) -> bytes:
             if number == 0:
-                seen.append(next(self._members.blocks(0)))
+                seen.append(next(self._entries.members(0)))
             return super().message(number)
 
     ends = run(products, corrupt_party=corrupt_party, active_class=cheating(Spy), insecure_fixed_seed=8)
@@ -184,7 +185,7 @@ def test_they_would_cancel_if_the_subsets_were_known(corrupt_party, monkeypatch)
     def members(stream: object, count: int) -> np.ndarray:
         return np.random.default_rng(count).integers(0, 2**SUBSETS, count, np.uint64)
 
-    monkeypatch.setattr(integers, "draw_members", members)
+    monkeypatch.setattr(entries, "draw_members", members)
     assert accepted_with_errors_that_cancel(corrupt_party)
 
 
@@ -193,9 +194,9 @@ def test_they_would_cancel_if_the_subsets_were_known(corrupt_party, monkeypatch)
 
 def matrix_prover(*, of_sigma: bool, gate: int) -> type[Active]:
     class Learning(KnowsOfPairs):
-        def __init__(self, statement, record, prover, challenge, pads, masks) -> None:
-            self.members = draw_subsets(subsets_of_matrices(challenge), SIDE, SIDE)
-            super().__init__(statement, record, prover, challenge, pads, masks)
+        def __init__(self, statement, entries, pads, masks) -> None:
+            self.members = draw_subsets(subsets_of_matrices(entries.challenge), SIDE, SIDE)
+            super().__init__(statement, entries, pads, masks)
 
     return cheating(Learning, of_sigma=of_sigma, gate=gate)
 

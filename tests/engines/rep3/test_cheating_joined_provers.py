@@ -55,9 +55,9 @@ class Joining(AfterTheSubsets):
     guess: list[Coefficients]
     masked = False
 
-    def __init__(self, statement, record, prover, challenge, pads, masks) -> None:
-        super().__init__(statement, record, prover, challenge, pads, masks)
-        a, b = draw_subsets(subsets_of_matrices(challenge), SIDE, SIDE)
+    def __init__(self, statement, entries, pads, masks) -> None:
+        super().__init__(statement, entries, pads, masks)
+        a, b = draw_subsets(subsets_of_matrices(entries.challenge), SIDE, SIDE)
         row, column = int(a[ROW]), int(b[COLUMN])
         self._pairs = [ERROR * (row >> j & 1) * (column >> k & 1) for j in range(SUBSETS) for k in range(SUBSETS)]
         self._error = 0

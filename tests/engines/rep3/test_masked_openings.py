@@ -48,8 +48,8 @@ def without_v_0(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     prover, verifier, _ = PROOFS[name]
     enter_prover, enter_verifier = prover.__init__, verifier.__init__
 
-    def prover_without(self, statement, record, number, challenge, pads, masks) -> None:
-        enter_prover(self, statement, record, number, challenge, pads, Zeros())
+    def prover_without(self, statement, entries, pads, masks) -> None:
+        enter_prover(self, statement, entries, pads, Zeros())
 
     def verifier_without(self, *arguments) -> None:
         *others, pads = arguments

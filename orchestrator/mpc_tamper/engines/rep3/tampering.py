@@ -210,10 +210,12 @@ class _Observed:
                 return super().message(number)
 
             def _of_products(self) -> list[int]:
-                return [i for i, gates in enumerate(self._groups) if gates.inner == 1 and len(gates.products) == 2]
+                return [
+                    i for i, gates in enumerate(self._entries.groups) if gates.inner == 1 and len(gates.products) == 2
+                ]
 
             def _drawn(self, index: int) -> list[int]:
-                return [int(m) for block in self._members.blocks(index) for m in block.tolist()]
+                return [int(m) for block in self._entries.members(index) for m in block.tolist()]
 
         class Observing(Active):
             integer_prover = Prover

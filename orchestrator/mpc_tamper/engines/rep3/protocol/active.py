@@ -212,14 +212,14 @@ class _Batch:
         self._hashes: dict[Role, list[bytes]] = {role: [] for role in Role}
 
     def run(self, prover_classes: Mapping[str, Callable[..., Prover]]) -> None:
-        challenges = self._close()
-        provers, rights, lefts = self._enter(challenges, prover_classes)
+        challenge = self._close()
+        provers, rights, lefts = self._enter(challenge, prover_classes)
         for number in range(max(each.levels for each in self._statements)):
             self._level(number, provers, rights, lefts)
         self._conclude(rights, lefts)
 
-    def _close(self) -> dict[Role, bytes]:
-        """The challenges from which all weights come, once each R has all messages of the batch.
+    def _close(self) -> bytes:
+        """The challenge from which all weights come, once each R has all messages of the batch.
 
         R says so to L, which answers the prover only then. So no prover learns a weight while it has a message to send.
         """
@@ -229,27 +229,24 @@ class _Batch:
         if bytes(got) != self._closed(Role.LEFT):
             prover = self._prover_of[Role.LEFT]
             raise ProofRejected(_rejection(_CHECKS[0], self._batch, prover, channel.party_id))
-        return self._challenges()
+        return self._challenge()
 
     def _closed(self, role: Role) -> bytes:
         return transcript.pack_closed(self._prover_of[role], self._batch)
 
     def _enter(
-        self, challenges: dict[Role, bytes], prover_classes: Mapping[str, Callable[..., Prover]]
+        self, challenge: bytes, prover_classes: Mapping[str, Callable[..., Prover]]
     ) -> tuple[list[Prover], list[Verifier], list[Verifier]]:
         own, previous = self._prss.own, self._prss.previous
         provers: list[Prover] = []
         rights: list[Verifier] = []
         lefts: list[Verifier] = []
         for each in self._statements:
-            prover, challenge = self._prover_of[Role.PROVER], challenges[Role.PROVER]
+            entries = each.entries(self._record, self._channel.party_id, challenge)
             pads, masks = own[Purpose.PROOF_RIGHT], previous[Purpose.PROOF_LEFT]
-            provers.append(prover_classes[each.name](each, self._record, prover, challenge, pads, masks))
-            for role, to, pads in (
-                (Role.RIGHT, rights, previous[Purpose.PROOF_RIGHT]),
-                (Role.LEFT, lefts, own[Purpose.PROOF_LEFT]),
-            ):
-                to.append(each.verifier(self._record, role, self._prover_of[role], challenges[role], pads))
+            provers.append(prover_classes[each.name](each, entries, pads, masks))
+            rights.append(each.verifier(entries, Role.RIGHT, previous[Purpose.PROOF_RIGHT]))
+            lefts.append(each.verifier(entries, Role.LEFT, own[Purpose.PROOF_LEFT]))
         self._record = Record()
         return provers, rights, lefts
 
@@ -272,51 +269,56 @@ class _Batch:
         expected = transcript.bind(transcript.salt(self._prss.own[Purpose.PROOF_LEFT]), bytes(from_next))
         for role, digest in ((Role.PROVER, bound), (Role.RIGHT, bytes(from_previous)), (Role.LEFT, expected)):
             self._hashes[role].append(digest)
-        challenges = self._challenges()
+        challenge = self._challenge()
         for j, i in enumerate(active):
-            provers[i].fold(number, challenges[Role.PROVER])
-            rights[i].fold(number, right_parts[j], challenges[Role.RIGHT])
-            lefts[i].fold(number, left_parts[j], challenges[Role.LEFT])
+            provers[i].fold(number, challenge)
+            rights[i].fold(number, right_parts[j], challenge)
+            lefts[i].fold(number, left_parts[j], challenge)
 
-    def _challenges(self) -> dict[Role, bytes]:
-        """Answer the two provers that this party verifies; take its own challenge from both verifiers and compare.
+    def _challenge(self) -> bytes:
+        """The next challenge of all three proofs, of three parts: the two verifiers of a prover know its part.
 
-        Used before it is compared, a wrong challenge from R would make the messages to L reveal pads.
+        Each party tells both others the two parts that it knows, and goes on only if all three have the same ones. A
+        prover would else use what a corrupt verifier says alone; and a corrupt prover that shows R one thing and L
+        another would have the two of them prove and verify at different places, which tells it something of a secret.
         """
         channel = self._channel
         keys = {Role.RIGHT: self._prss.own_challenge_key, Role.LEFT: self._prss.previous_challenge_key}
-        known = {
-            role: transcript.challenge(key, self._session, self._prover_of[role], self._batch, self._hashes[role])
+        right, left = (
+            transcript.challenge_part(key, self._session, self._prover_of[role], self._batch, self._hashes[role])
             for role, key in keys.items()
-        }
-        peers = {channel.previous: known[Role.RIGHT], channel.next: known[Role.LEFT]}
-        answers = {peer: bytearray(len(value)) for peer, value in peers.items()}
+        )
+        told = {peer: bytearray(2 * transcript.PART_BYTES) for peer in (channel.next, channel.previous)}
         channel.exchange(
             "proof/challenge",
-            {peer: memoryview(value) for peer, value in peers.items()},
-            {peer: memoryview(value) for peer, value in answers.items()},
+            dict.fromkeys(told, memoryview(right + left)),
+            {peer: memoryview(parts) for peer, parts in told.items()},
         )
-        if answers[channel.next] != answers[channel.previous]:
-            raise ProofRejected(
-                f"check 'challenge' of batch {self._batch} failed: party {channel.next} and party {channel.previous} "
-                f"sent party {channel.party_id} different challenges; nothing of this batch was "
-                "opened"
-            )
-        return {**known, Role.PROVER: bytes(answers[channel.next])}
+        # The next party is R of this one and L of the previous one, and so on.
+        (next_right, next_left), (previous_right, previous_left) = map(transcript.halves, told.values())
+        for prover, one, other in (
+            (channel.party_id, next_right, previous_left),
+            (channel.previous, right, next_left),
+            (channel.next, previous_right, left),
+        ):
+            if one != other:
+                raise ProofRejected(
+                    f"check 'challenge' of batch {self._batch} failed: the two verifiers of party {prover} have "
+                    "different challenges for it. One of the parties told others different things; nothing of this "
+                    "batch was opened or kept"
+                )
+        return transcript.challenge((next_right, right, left))
 
     def _conclude(self, rights: list[Verifier], lefts: list[Verifier]) -> None:
         """R opens to L, L decides, everybody hears."""
         channel = self._channel
-        shown = b"".join([*(right.opening() for right in rights), *self._hashes[Role.RIGHT]])
+        shown = b"".join(right.opening() for right in rights)
         sizes = [each.opening_bytes(self._prover_of[Role.LEFT]) for each in self._statements]
-        got = bytearray(sum(sizes) + transcript.HASH_BYTES * len(self._hashes[Role.LEFT]))
+        got = bytearray(sum(sizes))
         channel.exchange("proof/opening", {channel.next: memoryview(shown)}, {channel.previous: memoryview(got)})
         stops = np.cumsum([0, *sizes]).tolist()
-        failed = ""
-        if bytes(got[stops[-1] :]) != b"".join(self._hashes[Role.LEFT]):
-            failed = _CHECKS[0]
-        elif not all(left.accepts(bytes(got[stops[i] : stops[i + 1]])) for i, left in enumerate(lefts)):
-            failed = _CHECKS[1]
+        accepted = all(left.accepts(bytes(got[stops[i] : stops[i + 1]])) for i, left in enumerate(lefts))
+        failed = "" if accepted else _CHECKS[1]
         self._announce(failed)
 
     def _announce(self, failed: str) -> None:

@@ -52,8 +52,12 @@ class BitStatement:
     def opening_bytes(self, prover: int) -> int:
         return (length_after(self.columns, self.shape[1:]) + 1) * WORD_BYTES
 
-    def verifier(self, record: Record, role: Role, prover: int, challenge: bytes, pads: Stream) -> BitVerifier:
-        return BitVerifier(self, record, role, challenge, pads)
+    def entries(self, record: Record, party: int, challenge: bytes) -> BitEntries:
+        groups = list(record.bits.values())
+        return BitEntries(groups, _Weights(challenge, groups))
+
+    def verifier(self, entries: BitEntries, role: Role, pads: Stream) -> BitVerifier:
+        return BitVerifier(self, entries, role, pads)
 
 
 class _Weights:
@@ -67,6 +71,14 @@ class _Weights:
     def of_blocks(self, gates: Gates, weights: np.ndarray) -> list[np.ndarray]:
         step = gates.block_outputs // FIRST_ROWS
         return [weights[start : start + step] for start in range(0, weights.size, step)]
+
+
+@dataclass(frozen=True)
+class BitEntries:
+    """What the three roles of a party have in common: what it recorded, and the weights of all three proofs."""
+
+    groups: list[Gates]
+    weights: _Weights
 
 
 class _Folded:
@@ -107,12 +119,9 @@ class _Folded:
 class BitProver:
     """pads: of R's parts and u_0, from kappa_i; masks: of v_0, from kappa_{i-1}."""
 
-    def __init__(
-        self, statement: BitStatement, record: Record, prover: int, challenge: bytes, pads: Stream, masks: Stream
-    ) -> None:
+    def __init__(self, statement: BitStatement, entries: BitEntries, pads: Stream, masks: Stream) -> None:
         self._shape, self._pads, self._masks = statement.shape, pads, masks
-        self._groups = list(record.bits.values())
-        self._weights = _Weights(challenge, self._groups)
+        self._groups, self._weights = entries.groups, entries.weights
         self._folded: tuple[_Folded, _Folded] | None = None
         self._u = self._v = _NO_WORDS
 
@@ -171,10 +180,9 @@ class BitProver:
 class BitVerifier:
     """pads: of R, whose parts of P and u_0 come from kappa_i; of L, whose v_0 comes from kappa_{i-1}."""
 
-    def __init__(self, statement: BitStatement, record: Record, role: Role, challenge: bytes, pads: Stream) -> None:
+    def __init__(self, statement: BitStatement, entries: BitEntries, role: Role, pads: Stream) -> None:
         self._shape, self._role, self._pads = statement.shape, role, pads
-        self._groups = list(record.bits.values())
-        self._weights = _Weights(challenge, self._groups)
+        self._groups, self._weights = entries.groups, entries.weights
         self._folded: _Folded | None = None
         self._extra = _NO_WORDS
         self.vector = _NO_WORDS

@@ -12,19 +12,19 @@ has weights 0 and 1, and a wrong S^k has an error modulo 2^64 that random factor
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, Level, draw, levels_for
-from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members, merged
-from mpc_tamper.engines.rep3.protocol.proof.record import Gates, Record, Role
+from mpc_tamper.engines.rep3.protocol.proof.entries import Entries, Merging
+from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS
+from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.soundness import subset_error, valuation_error
-from mpc_tamper.engines.rep3.protocol.proof.transcript import HASH_BYTES, expand
+from mpc_tamper.engines.rep3.protocol.proof.transcript import HASH_BYTES
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 NAME = "integers"
@@ -87,75 +87,19 @@ class IntegerStatement:
         length = bilinear.columns_of(self.folded + self.tails[prover], self.shape[-1])
         return HASH_BYTES + (length + 1) * _ELEMENT_BYTES
 
-    def verifier(self, record: Record, role: Role, prover: int, challenge: bytes, pads: Stream) -> IntegerVerifier:
-        return IntegerVerifier(self, record, role, prover, challenge, pads)
+    def entries(self, record: Record, party: int, challenge: bytes) -> Entries:
+        return Entries(record, party, challenge, self.folded)
 
-
-@dataclass(frozen=True)
-class Merging:
-    """The factors by which the sums over subsets become one claim: of elementwise gates, and of pairs of matrices."""
-
-    rho: np.ndarray
-    sigma: np.ndarray
-    tau: np.ndarray
-
-    @classmethod
-    def of(cls, challenge: bytes) -> Merging:
-        stream = expand(challenge, b"rho, sigma and tau modulo 2^128")
-        return cls(draw(stream, SUBSETS), draw(stream, SUBSETS), draw(stream, SUBSETS))
-
-    def claims(self, statement: IntegerStatement, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of elementwise gates and of matrices, an element each."""
-        gates = pairs = np.zeros((1, WORDS), np.uint64)
-        if statement.elementwise:
-            gates = ring_128.combine(self.rho, sums[:SUBSETS, None])
-        if statement.matrices:
-            rows = ring_128.combine(self.sigma, sums[-PAIRS:].reshape(SUBSETS, SUBSETS, WORDS))
-            pairs = ring_128.combine(self.tau, rows[:, None])
-        return gates, pairs
-
-
-class _Members:
-    """The elementwise gates, and in which subsets each of them is, by group and block.
-
-    They are drawn again whenever they are read, block by block: this takes less time than memory.
-    """
-
-    def __init__(self, groups: Sequence[Gates], challenge: bytes) -> None:
-        self._groups, self._challenge = groups, challenge
-
-    def blocks(self, index: int) -> Iterator[np.ndarray]:
-        gates = self._groups[index]
-        stream = expand(self._challenge, b"subsets of gates, %d" % index)
-        for start in range(0, gates.outputs, gates.block_outputs):
-            yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
-
-    def u(self, role: Role) -> Iterator[np.ndarray]:
-        """The words of u: of each block of gates, those of all its products."""
-        for gates in self._groups:
-            for words in zip(*gates.u(role), strict=True):
-                yield from words
-
-    def v(self, role: Role) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The same of v, with the block's members."""
-        for index, gates in enumerate(self._groups):
-            for members, *columns in zip(self.blocks(index) if gates.inner else (), *gates.v(role), strict=True):
-                for words in columns:
-                    yield members, words
+    def verifier(self, entries: Entries, role: Role, pads: Stream) -> IntegerVerifier:
+        return IntegerVerifier(self, entries, role, pads)
 
 
 class IntegerProver:
     """pads: of R's parts and u_0, from kappa_i; masks: of v_0, from kappa_{i-1}."""
 
-    def __init__(
-        self, statement: IntegerStatement, record: Record, prover: int, challenge: bytes, pads: Stream, masks: Stream
-    ) -> None:
-        self._statement, self._pads, self._masks = statement, pads, masks
-        self._groups = list(record.integers.values())
-        self._members = _Members(self._groups, challenge)
-        self._matrices = compressed(record, Role.PROVER, prover, challenge)
+    def __init__(self, statement: IntegerStatement, entries: Entries, pads: Stream, masks: Stream) -> None:
+        self._statement, self._entries, self._pads, self._masks = statement, entries, pads, masks
         self._merging: Merging | None = None
-        self._tables = np.empty((0, 0, 0), np.uint64)
         self._u = self._v = np.empty((0, WORDS), np.uint64)
 
     def message(self, number: int) -> bytes:
@@ -167,8 +111,7 @@ class IntegerProver:
     def fold(self, number: int, challenge: bytes) -> None:
         statement = self._statement
         if number == 0:
-            self._merging = Merging.of(challenge)
-            self._tables = subsets.weights_of_members(self._merging.rho)
+            self._merging = self._entries.merge(challenge)
             if statement.first_rows == 1:
                 self._enter(bilinear.one(), bilinear.one())
         elif number < len(statement.shape):
@@ -179,7 +122,7 @@ class IntegerProver:
             return self._sums()
         level = self._statement.shape[number - 1]
         if not level.masked:
-            return self._first_products(level.rows)[:-1]
+            return self._entries.row_products(level.rows)[:-1]
         u, v = (
             bilinear.masked_rows(vector, level.rows, draw(stream, bilinear.columns_of(len(vector), level)))
             for vector, stream in ((self._u, self._pads), (self._v, self._masks))
@@ -187,45 +130,25 @@ class IntegerProver:
         return ring_128.row_products(u, v).reshape(-1, WORDS)[:-1]
 
     def _sums(self) -> np.ndarray:
-        sums = np.empty((0, WORDS), np.uint64)
+        parts = [np.empty((0, WORDS), np.uint64)]
         if self._statement.elementwise:
-            buckets = subsets.no_products()
-            for u, (members, v) in self._entries():
-                subsets.add_products(members, u, v, buckets)
-            sums = subsets.products_of_subsets(buckets)
-        return np.concatenate([sums, self._matrices.products()]) if self._statement.matrices else sums
-
-    def _first_products(self, rows: int) -> np.ndarray:
-        total = np.zeros((rows, rows, WORDS), np.uint64)
-        for u, (members, v) in self._entries():
-            ring_128.add_row_products(u, _weighed(self._tables, members, v), total)
-        return total.reshape(-1, WORDS)
-
-    def _entries(self) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]]:
-        return zip(self._members.u(Role.PROVER), self._members.v(Role.PROVER), strict=True)
+            parts.append(self._entries.sums)
+        if self._statement.matrices:
+            parts.append(self._entries.matrices.products())
+        return np.concatenate(parts)
 
     def _enter(self, alpha: np.ndarray, beta: np.ndarray) -> None:
-        assert self._merging is not None
-        folded, matrices, merging = self._statement.folded, self._matrices, self._merging
-        u = _fold_u(self._members.u(Role.PROVER), alpha, folded)
-        v = _fold_v(self._members.v(Role.PROVER), beta, folded, self._tables)
-        self._u = np.concatenate([u, merged(matrices.u, merging.sigma, merging.tau)])
-        self._v = np.concatenate([v, merged(matrices.v, merging.sigma, merging.tau)])
-        del self._members, self._matrices, self._groups
+        vectors = self._entries.vectors(alpha, beta)
+        self._u, self._v = vectors.u[Role.PROVER], vectors.v[Role.PROVER]
 
 
 class IntegerVerifier:
     """pads: of R, whose parts and u_0 come from kappa_i; of L, whose v_0 comes from kappa_{i-1}."""
 
-    def __init__(
-        self, statement: IntegerStatement, record: Record, role: Role, prover: int, challenge: bytes, pads: Stream
-    ) -> None:
-        self._statement, self._role, self._right, self._pads = statement, role, role is Role.RIGHT, pads
-        groups = list(record.integers.values())
-        self._members = _Members(groups, challenge)
-        self._matrices = compressed(record, role, prover, challenge)
-        self._t = self._sums_of_t(groups)
-        self._merging: Merging | None = None
+    def __init__(self, statement: IntegerStatement, entries: Entries, role: Role, pads: Stream) -> None:
+        self._statement, self._entries, self._pads = statement, entries, pads
+        self._role, self._right = role, role is Role.RIGHT
+        self._t = self._sums_of_t(role)
         self._tail_claim = self._mask = np.empty((0, WORDS), np.uint64)
         self._difference = b""
         self.claim = self.vector = self._mask
@@ -250,7 +173,7 @@ class IntegerVerifier:
             rows = bilinear.masked_rows(self.vector, level.rows, self._mask)
             self.vector = ring_128.combine(alpha if self._right else beta, rows)
         else:
-            self._enter(alpha if self._right else beta)
+            self._enter(alpha, beta)
 
     def opening(self) -> bytes:
         """R's part of the sums modulo 2^64, hashed; U, and R's part of the claim."""
@@ -263,66 +186,28 @@ class IntegerVerifier:
         equal = np.array_equal(product, ring_128.sums(self.claim, elements[-1:]))
         return equal and opening[:HASH_BYTES] == self._difference
 
-    def _sums_of_t(self, groups: Sequence[Gates]) -> np.ndarray:
-        """This role's part of what the sums over subsets have to be modulo 2^64."""
-        sums = [np.empty(0, np.uint64)]
-        if self._statement.elementwise:
-            buckets = subsets.no_words()
-            for index, gates in enumerate(groups):
-                for members, t in zip(self._members.blocks(index), gates.take_t(self._role), strict=True):
-                    subsets.add_words(members, t, buckets)
-            sums.append(subsets.words_of_subsets(buckets))
-        if self._statement.matrices:
-            sums.append(self._matrices.t.reshape(-1))
-        return np.concatenate(sums)
-
     def _merge(self, parts: np.ndarray, challenge: bytes) -> None:
         """S_R - t_R = t_L - S_L modulo 2^64 is what R and L compare."""
-        low = np.ascontiguousarray(parts[:, 0])
-        difference = low - self._t if self._right else self._t - low
+        low, t = np.ascontiguousarray(parts[:, 0]), self._t
+        difference = low - t if self._right else t - low
         self._difference = hashlib.sha256(difference.astype("<u8").tobytes()).digest()
-        self._merging = Merging.of(challenge)
-        self.claim, self._tail_claim = self._merging.claims(self._statement, parts)
+        self.claim, self._tail_claim = self._entries.merge(challenge).claims(
+            parts, elementwise=self._statement.elementwise, matrices=self._statement.matrices
+        )
         if self._statement.first_rows == 1:
-            self._enter(bilinear.one())
+            self._enter(bilinear.one(), bilinear.one())
 
-    def _enter(self, coefficients: np.ndarray) -> None:
+    def _sums_of_t(self, role: Role) -> np.ndarray:
+        """This role's part of what the sums over subsets have to be modulo 2^64."""
+        parts = [np.empty(0, np.uint64)]
+        if self._statement.elementwise:
+            parts.append(self._entries.t[role])
+        if self._statement.matrices:
+            parts.append(self._entries.matrices.t[role].reshape(-1))
+        return np.concatenate(parts)
+
+    def _enter(self, alpha: np.ndarray, beta: np.ndarray) -> None:
         """Leave the words."""
-        assert self._merging is not None
-        folded, merging = self._statement.folded, self._merging
-        if self._right:
-            vector = _fold_u(self._members.u(self._role), coefficients, folded)
-        else:
-            tables = subsets.weights_of_members(merging.rho)
-            vector = _fold_v(self._members.v(self._role), coefficients, folded, tables)
-        tail = self._matrices.u if self._right else self._matrices.v
-        self.vector = np.concatenate([vector, merged(tail, merging.sigma, merging.tau)])
+        vectors = self._entries.vectors(alpha, beta)
+        self.vector = (vectors.u if self._right else vectors.v)[self._role]
         self.claim = ring_128.sums(self.claim, self._tail_claim)
-        del self._members, self._matrices
-
-
-def _weighed(tables: np.ndarray, members: np.ndarray, v: np.ndarray) -> np.ndarray:
-    out = np.empty((v.size, WORDS), np.uint64)
-    subsets.weigh(tables, members, v, out)
-    return out
-
-
-def _fold_u(columns: Iterator[np.ndarray], alpha: np.ndarray, folded: int) -> np.ndarray:
-    out, start = np.empty((folded, WORDS), np.uint64), 0
-    for words in columns:
-        stop = start + -(-words.size // len(alpha))
-        ring_128.fold_words(alpha, words, out[start:stop])
-        start = stop
-    return out
-
-
-def _fold_v(
-    columns: Iterator[tuple[np.ndarray, np.ndarray]], beta: np.ndarray, folded: int, tables: np.ndarray
-) -> np.ndarray:
-    """With the weights, which stand with v."""
-    out, start = np.empty((folded, WORDS), np.uint64), 0
-    for members, words in columns:
-        stop = start + -(-words.size // len(beta))
-        ring_128.fold(beta, _weighed(tables, members, words), out[start:stop])
-        start = stop
-    return out

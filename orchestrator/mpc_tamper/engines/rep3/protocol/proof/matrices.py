@@ -9,8 +9,7 @@ they are revealed to the prover, who could otherwise choose later errors that th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -47,78 +46,119 @@ def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, 
 
 
 @dataclass
-class Compressed:
-    """One role's side of all matrix products of a batch.
-
-    u, v: in the order of the entries, (48 or columns, inner) words and whether they are of subsets a; empty where not
-    known.
-    t: (48, 48), R's or L's part of what the products have to be modulo 2^64.
+class Pair:
+    """Of one component of a product Z = X Y: what is made of X, unless this component of it is known to be zero, and of
+    Y. x: a^T X, (48, inner) words, or their merger, (inner, 2) elements.  y: Y b, (48 or columns, inner), or (inner, 2).
     """
 
-    u: list[tuple[np.ndarray, bool]] = field(default_factory=list)
-    v: list[tuple[np.ndarray, bool]] = field(default_factory=list)
-    t: np.ndarray = field(default_factory=lambda: np.zeros((SUBSETS, SUBSETS), np.uint64))
+    x: np.ndarray | None
+    y: np.ndarray
+
+
+@dataclass
+class Group:
+    """All products of one matrix. own: of the party's own component.  previous: of the previous party's.
+
+    zero: of each party's component of X, whether it is known to be zero.
+    """
+
+    zero: tuple[bool, bool, bool]
+    own: Pair
+    previous: Pair
+
+
+@dataclass
+class Compressed:
+    """All matrix products of a batch, as the three roles of a party need them.
+
+    With prover i of a role, u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero. So
+    the party's own component is that of u in its own proof and of v in that of which it is L.
+    t: by role, R's or L's part of what the products have to be modulo 2^64, (48, 48).
+    """
+
+    party: int
+    groups: list[Group]
+    t: dict[Role, np.ndarray]
+
+    def u(self, role: Role) -> list[np.ndarray]:
+        """Of the prover, or of R."""
+        prover, right = self._prover(role), role is Role.RIGHT
+        found = []
+        for group in self.groups:
+            pair = group.previous if right else group.own
+            found += _known(group, prover, pair.x, pair.y)
+        return found
+
+    def v(self, role: Role) -> list[np.ndarray]:
+        """Of the prover, or of L."""
+        prover, left = self._prover(role), role is Role.LEFT
+        found = []
+        for group in self.groups:
+            pair = group.own if left else group.previous
+            found += _known(group, prover, pair.y, pair.x)
+        return found
+
+    def _prover(self, role: Role) -> int:
+        return (self.party + {Role.PROVER: 0, Role.RIGHT: -1, Role.LEFT: 1}[role]) % 3
 
     def products(self) -> np.ndarray:
         """S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2)."""
         total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
-        for (u, of_a), (v, _) in zip(self.u, self.v, strict=True):
-            a, b = (u, v) if of_a else (v, u)
-            ring_128.add_word_products(a, b, total[:, : len(b)])
+        for group in self.groups:
+            for x, y in ((group.own.x, group.previous.y), (group.previous.x, group.own.y)):
+                if x is not None:
+                    ring_128.add_word_products(x, y, total[:, : len(y)])
         return total.reshape(PAIRS, bilinear.WORDS)
 
+    def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
+        """In place of rows, their combinations: by sigma of those of X, by tau of those of Y."""
+        for group in self.groups:
+            for pair in (group.own, group.previous):
+                pair.x = None if pair.x is None else _combined(sigma, pair.x)
+                pair.y = _combined(tau, pair.y)
 
-def compressed(record: Record, role: Role, prover: int, challenge: bytes) -> Compressed:
-    """u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero."""
-    stream, all_of_them = subsets_of_matrices(challenge), Compressed()
-    for gates in record.matrices.values():
-        _add(all_of_them, gates, role, prover, stream, record.storage)
-    return all_of_them
+
+def _known(group: Group, prover: int, first: np.ndarray | None, second: np.ndarray | None) -> list[np.ndarray]:
+    """Of X_i Y_{i-1} and of X_{i-1} Y_i, one side each."""
+    sides = ((group.zero[prover], first), (group.zero[prover - 1], second))
+    return [side for zero, side in sides if not zero and side is not None]
 
 
-def merged(parts: Sequence[tuple[np.ndarray, bool]], sigma: np.ndarray, tau: np.ndarray) -> np.ndarray:
-    """The combinations of the subsets' rows by sigma, of those of subsets a, and tau: elements."""
-    out, start = np.empty((sum(rows.shape[1] for rows, _ in parts), bilinear.WORDS), np.uint64), 0
-    for rows, of_a in parts:
-        stop = start + rows.shape[1]
-        ring_128.combine_words((sigma if of_a else tau)[: len(rows)], rows, out[start:stop])
-        start = stop
+def _combined(factors: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    out = np.empty((rows.shape[1], bilinear.WORDS), np.uint64)
+    ring_128.combine_words(factors[: len(rows)], rows, out)
     return out
 
 
-def _add(to: Compressed, gates: MatrixGates, role: Role, prover: int, stream: Stream, storage: Storage) -> None:
+def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
+    """Of what a party recorded, whose vectors and messages are dropped."""
+    stream = subsets_of_matrices(challenge)
+    t = {role: np.zeros((SUBSETS, SUBSETS), np.uint64) for role in (Role.RIGHT, Role.LEFT)}
+    groups = [_group(gates, party, stream, record.storage, t) for gates in record.matrices.values()]
+    return Compressed(party, groups, t)
+
+
+def _group(gates: MatrixGates, party: int, stream: Stream, storage: Storage, t: dict[Role, np.ndarray]) -> Group:
     a, b = draw_subsets(stream, gates.outer, gates.vectors)
-    with_own = not gates.known_zero(prover)  # x_i, which the prover and R know
-    with_previous = not gates.known_zero(prover - 1)  # x_{i-1}, which the prover and L know
-    if role is not Role.LEFT:
-        x_i, y_i = (gates.x.own, gates.y_own) if role is Role.PROVER else (gates.x.previous, gates.y_previous)
-        x_part = _sums_of_outer(gates, a, x_i, storage) if with_own else None
-        y_part = _sums_of_vectors(gates, b, y_i, storage)
-        if role is Role.RIGHT:
-            gates.y_previous = []  # the prover, which comes first, has read it
-        to.u += _known(x_part, y_part if with_previous else None, a_first=True)
-        if role is Role.RIGHT:
-            t = to.t[:, : len(y_part)]
-            t += _pairs(a, b, gates.take_t(role))
-            if x_part is not None and not gates.term_is_shifted(prover):
-                t -= ring_128.low_word_products(x_part, y_part)
-    if role is not Role.RIGHT:
-        x_i, y_i = (gates.x.previous, gates.y_previous) if role is Role.PROVER else (gates.x.own, gates.y_own)
-        x_part = _sums_of_outer(gates, a, x_i, storage) if with_previous else None
-        y_part = _sums_of_vectors(gates, b, y_i, storage)
-        if role is Role.LEFT:
-            gates.y_own = []
-        to.v += _known(y_part if with_own else None, x_part, a_first=False)
-        if role is Role.LEFT:
-            t = to.t[:, : len(y_part)]
-            t += _pairs(a, b, gates.take_t(role))
-            if x_part is not None and gates.takes_shifted_term(prover):
-                t -= ring_128.low_word_products(x_part, y_part)
-
-
-def _known(first: np.ndarray | None, second: np.ndarray | None, *, a_first: bool) -> list[tuple[np.ndarray, bool]]:
-    pairs = ((first, a_first), (second, not a_first))
-    return [(part, of_a) for part, of_a in pairs if part is not None]
+    zero = gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)
+    own, previous = (
+        Pair(
+            None if zero[i] else _sums_of_outer(gates, a, x_i, storage),
+            _sums_of_vectors(gates, b, y_i, storage),
+        )
+        for i, x_i, y_i in ((party, gates.x.own, gates.y_own), (party - 1, gates.x.previous, gates.y_previous))
+    )
+    gates.y_own = gates.y_previous = []
+    right, left = (party - 1) % 3, (party + 1) % 3  # the provers of which this party is R and L
+    for role, pair, has_term in (
+        (Role.RIGHT, previous, not gates.term_is_shifted(right)),
+        (Role.LEFT, own, gates.takes_shifted_term(left)),
+    ):
+        to = t[role][:, : len(pair.y)]
+        to += _pairs(a, b, gates.take_t(role))
+        if pair.x is not None and has_term:
+            to -= ring_128.low_word_products(pair.x, pair.y)
+    return Group(zero, own, previous)
 
 
 def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray, storage: Storage) -> np.ndarray:

@@ -6,7 +6,7 @@ Everything goes in lockstep: party p proves, is R to p - 1 and L to p + 1.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -60,9 +60,10 @@ class Statement(Protocol):
         """Of what R shows L."""
         ...
 
-    def verifier(self, record: Record, role: Role, prover: int, challenge: bytes, pads: Stream) -> Verifier:
-        """R or L of the proof of party `prover`. pads: R's from kappa_i, L's from kappa_{i-1}, i being the prover.
+    def entries(self, record: Record, party: int, challenge: bytes) -> Any:
+        """What all three roles of a party work on. challenge: 0, from which the weights come."""
+        ...
 
-        challenge: 0, from which the weights come.
-        """
+    def verifier(self, entries: Any, role: Role, pads: Stream) -> Verifier:
+        """R or L of one of the proofs. pads: R's from kappa_i, L's from kappa_{i-1}, i being the prover."""
         ...

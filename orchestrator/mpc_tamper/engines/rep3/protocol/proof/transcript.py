@@ -3,11 +3,12 @@
 P_i sends every message of a gate or an input to R alone. When R has received all of the batch, it tells L, and only
 then do R and L answer. Later messages go to L, and their hashes h_l = SHA-256(s_l | message l) to R. A hash goes only
 to a party that knows what was hashed, or is salted with 128 bits that its receiver lacks: s_l comes from kappa_{i-1},
-which R lacks. The challenge is
+which R lacks. P_i's part of challenge l is
 
-    c_l = HMAC-SHA-256(K, session | prover | batch | l | h_1 .. h_l),   K derived from kappa_{i+1}, which P_i lacks.
+    c_i,l = HMAC-SHA-256(K_i, session | prover | batch | l | h_1 .. h_l),   K_i from kappa_{i+1}, which P_i lacks,
 
-So the prover is bound to its messages before it learns what they are tested with.
+and the challenge of all three proofs is the xor of the three parts. P_i knows the other two parts, and R and L tell it
+its own. So the prover is bound to its messages before it learns what they are tested with.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import struct
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 HASH_BYTES = 32
+PART_BYTES = 32  # of a challenge
 SALT_WORDS = 2
 MAX_BATCHES = 1 << 64
 _PLACE = struct.Struct("<BQH")
@@ -37,10 +39,21 @@ def bind(salt_bytes: bytes, message: bytes) -> bytes:
     return hashlib.sha256(salt_bytes + message).digest()
 
 
-def challenge(key: bytes, session: bytes, prover: int, batch: int, hashes: list[bytes]) -> bytes:
-    """c_l, l being the number of hashes."""
+def challenge_part(key: bytes, session: bytes, prover: int, batch: int, hashes: list[bytes]) -> bytes:
+    """c_i,l of prover i, l being the number of hashes."""
     place = _PLACE.pack(prover, batch, len(hashes))
     return hmac.new(key, hashlib.sha256(session).digest() + place + b"".join(hashes), hashlib.sha256).digest()
+
+
+def challenge(parts: tuple[bytes, bytes, bytes]) -> bytes:
+    """c_l, from the parts of all three provers in any order: uniform to a prover that lacks its own part."""
+    first, second, third = (int.from_bytes(part, "little") for part in parts)
+    return (first ^ second ^ third).to_bytes(PART_BYTES, "little")
+
+
+def halves(parts: bytes | bytearray) -> tuple[bytes, bytes]:
+    """The two parts that a party tells: as R of the previous party, and as L of the next one."""
+    return bytes(parts[:PART_BYTES]), bytes(parts[PART_BYTES:])
 
 
 def pack_closed(prover: int, batch: int) -> bytes:
