@@ -14,12 +14,13 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from mpc_tamper.engines.rep3.protocol.proof import argument
+from mpc_tamper.engines.rep3.protocol.proof import argument, bits, transcript
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver
+from mpc_tamper.engines.rep3.protocol.proof.record import TWO_PRODUCTS, Gates
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
-from tests.support.active_runs import Program, kernel, run, shared, without_binding
+from tests.support.active_runs import End, Program, kernel, run, shared, without_binding
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 LANES = 128  # two words of AND gates
@@ -177,23 +178,66 @@ def test_a_lie_in_each_level_of_a_long_proof(corrupt_party, number):
     assert_caught([ends[party] for party in range(3) if party != corrupt_party])
 
 
-@pytest.mark.parametrize("verifier", ["next", "previous"])
+@pytest.mark.parametrize("half", [0, 1], ids=["as R", "as L"])
+@pytest.mark.parametrize("victim", [1, 2], ids=["the next party", "the previous party"])
 @corrupt
-def test_a_verifier_that_sends_another_challenge_is_noticed_before_it_is_used(corrupt_party, verifier):
-    """A corrupt R's challenge, used by the prover, would turn the messages to L into a function of pads."""
-    victim = (corrupt_party - 1) % 3 if verifier == "next" else (corrupt_party + 1) % 3
+def test_a_verifier_that_tells_another_part_of_the_challenge_is_noticed_before_it_is_used(corrupt_party, victim, half):
+    """A corrupt R's part, used by the prover, would turn the messages to L into a function of pads."""
+    victim = (corrupt_party + victim) % 3
+    prover = (corrupt_party + (1 if half else -1)) % 3
 
     def deviate(party: Party) -> None:
         exchange = party.channel.exchange
 
         def lying(tag, send, receive):
             if tag == "proof/challenge":
-                send = {p: memoryview(bytes(32)) if p == victim else payload for p, payload in send.items()}
+                parts = list(transcript.halves(bytes(send[victim])))
+                parts[half] = bytes(transcript.PART_BYTES)
+                send = send | {victim: memoryview(b"".join(parts))}
             exchange(tag, send, receive)
 
         party.channel.exchange = lying
 
     ends = run(products, corrupt_party=corrupt_party, deviate=deviate)
-    assert "sent party" in str(ends[victim].error)
-    assert "different challenges" in str(ends[victim].error)
+    assert f"the two verifiers of party {prover} have different challenges" in str(ends[victim].error)
     assert all(end.opened == [] for end in ends)
+
+
+def guessed_challenge(program: Program, corrupt_party: int) -> bytes:
+    """The first challenge as far as the corrupt party can tell before it is bound, with keys of seed 7: without its own
+    part."""
+    found = {}
+
+    class Knowing(Active):
+        def prove(self) -> None:
+            for key, prover in (
+                (self._prss.own_challenge_key, self._channel.previous),
+                (self._prss.previous_challenge_key, self._channel.next),
+            ):
+                found[prover] = transcript.challenge_part(key, self._session, prover, 0, [])
+            super().prove()
+
+    run(program, corrupt_party=corrupt_party, active_class=Knowing, insecure_fixed_seed=7)
+    return transcript.challenge(list(found.values()))
+
+
+def errors_under_the_guess(corrupt_party: int) -> list[End]:
+    weights = bits._Weights(guessed_challenge(and_gates, corrupt_party), [Gates(TWO_PRODUCTS, outputs=LANES // 64)])
+    return attacked(and_gates, corrupt_party, cancelling_errors(weights))
+
+
+@corrupt
+def test_errors_that_cancel_under_the_two_parts_of_the_challenge_that_their_maker_knows(corrupt_party):
+    assert_caught(errors_under_the_guess(corrupt_party))
+
+
+@corrupt
+def test_they_would_cancel_if_the_third_part_were_constant(corrupt_party, monkeypatch):
+    part = transcript.challenge_part
+
+    def without_its_own(key, session, prover, batch, hashes):
+        drawn = part(key, session, prover, batch, hashes)
+        return bytes(len(drawn)) if prover == corrupt_party else drawn
+
+    monkeypatch.setattr(transcript, "challenge_part", without_its_own)
+    assert [end.error for end in errors_under_the_guess(corrupt_party)] == [None, None]

@@ -1,15 +1,24 @@
 """What challenges depend on."""
 
+import itertools
+
 import pytest
 
-from mpc_tamper.engines.rep3.protocol.proof.transcript import CLOSED_BYTES, bind, challenge, pack_closed
+from mpc_tamper.engines.rep3.protocol.proof.transcript import (
+    CLOSED_BYTES,
+    PART_BYTES,
+    bind,
+    challenge,
+    challenge_part,
+    pack_closed,
+)
 
 HASHES = [bytes([i]) * 32 for i in range(1, 5)]
 PLACE = {"key": b"k" * 32, "session": b"a session", "prover": 1, "batch": 7}
 
 
 def test_equal_transcripts_give_equal_challenges():
-    assert challenge(**PLACE, hashes=HASHES) == challenge(**PLACE, hashes=list(HASHES))
+    assert challenge_part(**PLACE, hashes=HASHES) == challenge_part(**PLACE, hashes=list(HASHES))
 
 
 @pytest.mark.parametrize(
@@ -20,30 +29,39 @@ def test_equal_transcripts_give_equal_challenges():
 def test_a_challenge_depends_on_its_place(change):
     for level in range(len(HASHES) + 1):
         hashes = HASHES[:level]
-        assert challenge(**PLACE, hashes=hashes) != challenge(**PLACE | change, hashes=hashes)
+        assert challenge_part(**PLACE, hashes=hashes) != challenge_part(**PLACE | change, hashes=hashes)
 
 
 @pytest.mark.parametrize("level", range(1, 1 + len(HASHES)))
 def test_a_challenge_depends_on_each_hash_so_far(level):
     """On h_1 .. h_l, by each one's first and last byte, and by their order."""
     hashes = HASHES[:level]
-    found = {challenge(**PLACE, hashes=hashes)}
+    found = {challenge_part(**PLACE, hashes=hashes)}
     for i, each in enumerate(hashes):
         for changed in (bytes([each[0] ^ 1]) + each[1:], each[:-1] + bytes([each[-1] ^ 1])):
-            found.add(challenge(**PLACE, hashes=[*hashes[:i], changed, *hashes[i + 1 :]]))
-    found.add(challenge(**PLACE, hashes=hashes[::-1]))
+            found.add(challenge_part(**PLACE, hashes=[*hashes[:i], changed, *hashes[i + 1 :]]))
+    found.add(challenge_part(**PLACE, hashes=hashes[::-1]))
     assert len(found) == 1 + 2 * len(hashes) + (level > 1)
 
 
 def test_levels_have_different_challenges():
     levels = range(len(HASHES) + 1)
-    assert len({challenge(**PLACE, hashes=HASHES[:level]) for level in levels}) == len(levels)
+    assert len({challenge_part(**PLACE, hashes=HASHES[:level]) for level in levels}) == len(levels)
 
 
 def test_a_levels_number_counts_by_itself():
     """Not by the length of what is hashed alone: two hashes are not one of twice the length."""
     joined = HASHES[0] + HASHES[1]
-    assert challenge(**PLACE, hashes=[joined]) != challenge(**PLACE, hashes=HASHES[:2])
+    assert challenge_part(**PLACE, hashes=[joined]) != challenge_part(**PLACE, hashes=HASHES[:2])
+
+
+def test_a_challenge_is_the_xor_of_its_parts():
+    """Whichever part is the one that a party lacks, each of its bits decides one of the challenge."""
+    parts = [bytes([i]) * PART_BYTES for i in (3, 5, 9)]
+    assert {challenge(order) for order in itertools.permutations(parts)} == {bytes([15]) * PART_BYTES}
+    for place in range(3):
+        others = [*parts[:place], bytes(PART_BYTES), *parts[place + 1 :]]
+        assert challenge(others) == bytes([15 ^ parts[place][0]]) * PART_BYTES
 
 
 def test_a_hash_depends_on_salt_and_message():

@@ -294,20 +294,20 @@ class _Batch:
             dict.fromkeys(told, memoryview(right + left)),
             {peer: memoryview(parts) for peer, parts in told.items()},
         )
-        # The next party is R of this one and L of the previous one, and so on.
+        # The next party is R of this one and L of the previous one; the previous party is R of the next one, and L.
         (next_right, next_left), (previous_right, previous_left) = map(transcript.halves, told.values())
-        for prover, one, other in (
-            (channel.party_id, next_right, previous_left),
-            (channel.previous, right, next_left),
-            (channel.next, previous_right, left),
-        ):
-            if one != other:
-                raise ProofRejected(
-                    f"check 'challenge' of batch {self._batch} failed: the two verifiers of party {prover} have "
-                    "different challenges for it. One of the parties told others different things; nothing of this "
-                    "batch was opened or kept"
-                )
-        return transcript.challenge((next_right, right, left))
+        parts = {
+            channel.party_id: (next_right, previous_left),
+            channel.previous: (right, next_left),
+            channel.next: (left, previous_right),
+        }
+        for prover in transcript.disputed(parts):
+            raise ProofRejected(
+                f"check 'challenge' of batch {self._batch} failed: the two verifiers of party {prover} have different "
+                "challenges for it. One of the parties told the others different things; nothing of this batch was "
+                "opened or kept"
+            )
+        return transcript.challenge([part for part, _ in parts.values()])
 
     def _conclude(self, rights: list[Verifier], lefts: list[Verifier]) -> None:
         """R opens to L, L decides, everybody hears."""

@@ -1,8 +1,8 @@
 """What the three roles of a party have in common in the proof of products modulo 2^64.
 
 A party's own component of everything belongs to u of its own proof, and to v of the next party's, of which it is L; the
-previous party's component belongs to v of its own proof and to u of the previous party's, of which it is R. The three
-proofs have the same challenges, so each weight, each sum over a subset and each combination of a matrix is computed once.
+previous party's component belongs to v of its own proof and to u of the previous party's, of which it is R. As the
+three proofs have the same challenges, each weight, sum over a subset and combination of a matrix is computed once.
 """
 
 from __future__ import annotations

@@ -47,8 +47,9 @@ def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, 
 
 @dataclass
 class Pair:
-    """Of one component of a product Z = X Y: what is made of X, unless this component of it is known to be zero, and of
-    Y. x: a^T X, (48, inner) words, or their merger, (inner, 2) elements.  y: Y b, (48 or columns, inner), or (inner, 2).
+    """Of one component of a product Z = X Y: x, what is made of X, or None where that is known to be zero, and y.
+
+    x: a^T X, (48, inner) words; merged, (inner, 2) elements.  y: Y b, (48 or columns, inner); merged, (inner, 2).
     """
 
     x: np.ndarray | None

@@ -15,7 +15,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import operator
 import struct
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
@@ -45,10 +48,15 @@ def challenge_part(key: bytes, session: bytes, prover: int, batch: int, hashes: 
     return hmac.new(key, hashlib.sha256(session).digest() + place + b"".join(hashes), hashlib.sha256).digest()
 
 
-def challenge(parts: tuple[bytes, bytes, bytes]) -> bytes:
-    """c_l, from the parts of all three provers in any order: uniform to a prover that lacks its own part."""
-    first, second, third = (int.from_bytes(part, "little") for part in parts)
-    return (first ^ second ^ third).to_bytes(PART_BYTES, "little")
+def disputed(parts: Mapping[int, tuple[bytes, bytes]]) -> list[int]:
+    """The provers whose two verifiers say different things. parts: what they say, by prover."""
+    return [prover for prover, (one, other) in parts.items() if one != other]
+
+
+def challenge(parts: Sequence[bytes]) -> bytes:
+    """c_l, from the parts of the three provers in any order: uniform to a prover that lacks its own."""
+    joined = reduce(operator.xor, (int.from_bytes(part, "little") for part in parts))
+    return joined.to_bytes(PART_BYTES, "little")
 
 
 def halves(parts: bytes | bytearray) -> tuple[bytes, bytes]:
