@@ -2,22 +2,29 @@
 
 The party is run by itself, in this process: what the other two sent it in an earlier run is played to it again
 (engines/rep3/alone.py). So nothing waits, and on two idle cores the seconds are those of its threads. Runs on one
-thread and on two take turns.
+thread and on two take turns. A step of the SVM reads shares of all rows twice, from memory: two threads cannot gain much
+more there than what is measured beside it, by threads that read a component of the rows and do nothing else.
 """
 
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from mpc_tamper.core.progress import Progress, silent
 from mpc_tamper.core.temporary import TemporaryFolder
 from mpc_tamper.datasets import first_rows, load_task
 from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine, LocalWork
+from mpc_tamper.engines.huge_pages import use_huge_pages
+from mpc_tamper.engines.kernels import limits
+from mpc_tamper.engines.kernels.threads import on_threads, ranges, together
 from mpc_tamper.models.base import Layout
 from mpc_tamper.models.linear_svm.parameters import PLAIN
 from mpc_tamper.models.mlp.parameters import MlpParameters
@@ -50,6 +57,7 @@ def bench_threads(engine: Engine, *, repetitions: int = REPETITIONS, progress: P
         found.append({"work": f"{name}, a step", **_gain([_steps(works) for works in passive])})
         proofs = [[work.proof_seconds for work in works] for works in active]
         found.append({"work": f"{name}, the proof of {_STEPS[name.split()[0]]} steps", **_gain(proofs)})
+    found.insert(1, {"work": "SVM, reading a component of the rows", **_gain(_reading(svm, repetitions))})
     return {"party": PARTY, "repetitions": repetitions, "work": found}
 
 
@@ -77,6 +85,23 @@ def _alone(
                 if repetition:  # the first one fills caches
                     found.append(work)
     return runs
+
+
+def _reading(task: Task, repetitions: int) -> list[list[float]]:
+    """Seconds by number of threads, of which each reads a part of what lies in memory as shares of rows do."""
+    component = np.zeros(len(task.x_train) * (task.x_train.shape[1] + 1), np.uint64)
+    use_huge_pages(component)
+    component[:] = 1
+    seconds: list[list[float]] = [[] for _ in THREADS]
+    for repetition in range(repetitions + 1):
+        for found, threads in zip(seconds, THREADS, strict=True):
+            with on_threads(threads):
+                parts = [(component[a:b],) for a, b in ranges(len(component), threads)]
+                begin = time.perf_counter()
+                together(limits.read, parts)
+                if repetition:
+                    found.append(time.perf_counter() - begin)
+    return seconds
 
 
 def _steps(works: Sequence[LocalWork]) -> list[float]:
