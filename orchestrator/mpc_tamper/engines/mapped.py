@@ -14,6 +14,7 @@ import errno
 import math
 import mmap
 import os
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from functools import reduce
@@ -49,6 +50,7 @@ class Storage:
     def __init__(self, folder: Path | None = None, budget: int | None = None) -> None:
         self._folder = folder
         self._room = math.inf if folder is None or budget is None else budget // MOST_SHARE
+        self._counting = threading.RLock()  # again, where memory is collected meanwhile
 
     def zeros(self, shape: tuple[int, ...], dtype: type = np.uint64, *, stays: bool = False) -> np.ndarray:
         """Writable. stays: it is going to be read again and again, and for as long as the party runs.
@@ -58,17 +60,20 @@ class Storage:
         size = math.prod(shape) * np.dtype(dtype).itemsize
         if size < SMALL_BYTES:
             return np.zeros(shape, dtype)
-        if size > self._room:
+        with self._counting:
+            fits = size <= self._room
+            self._room -= size if fits else 0
+        if not fits:
             return self._mapped(size, dtype).reshape(shape)
         array: np.ndarray = np.zeros(shape, dtype)
         if stays:
             use_huge_pages(array)
-        self._room -= size
         weakref.finalize(array, self._returned, size).atexit = False
         return array
 
     def _returned(self, size: int) -> None:
-        self._room += size
+        with self._counting:
+            self._room += size
 
     def _mapped(self, size: int, dtype: type) -> np.ndarray:
         handle = self._without_a_name()

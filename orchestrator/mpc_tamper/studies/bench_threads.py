@@ -2,8 +2,8 @@
 
 The party is run by itself, in this process: what the other two sent it in an earlier run is played to it again
 (engines/rep3/alone.py). So nothing waits, and on two idle cores the seconds are those of its threads. Runs on one
-thread and on two take turns. A step of the SVM reads shares of all rows twice, from memory: two threads cannot gain much
-more there than what is measured beside it, by threads that read a component of the rows and do nothing else.
+thread and on two take turns. A step of the SVM reads shares of all rows twice, from memory: two threads cannot gain
+much more there than what is measured beside it, by threads that read a component of the rows and do nothing else.
 """
 
 from __future__ import annotations

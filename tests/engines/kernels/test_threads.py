@@ -19,7 +19,7 @@ from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.kernels import MATMUL
-from mpc_tamper.engines.kernels.threads import all_cores, on_threads, ranges, together
+from mpc_tamper.engines.kernels.threads import all_cores, on_threads, ranges, shared, together
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.engine import Rep3Engine
 from mpc_tamper.engines.rep3.in_process import run_in_threads
@@ -100,6 +100,30 @@ def words_of(seed: np.ndarray, columns: int) -> np.ndarray:
 
 
 CASES = cases()
+
+
+@pytest.mark.parametrize("count", [1, *COUNTS])
+def test_many_pieces_are_shared_and_none_is_split_once_more(count: int) -> None:
+    def piece(number: int) -> tuple[int, list[tuple[int, int]]]:
+        return number, ranges(8, 8)
+
+    with on_threads(count):
+        whole = [(0, 8)] if count > 1 else ranges(8, 8)
+        assert shared(piece, [(number,) for number in range(9)]) == [(number, whole) for number in range(9)]
+        assert len(ranges(8, 8)) == count
+        # A piece may share out what it is made of, without a thread to wait for.
+        assert shared(lambda: shared(piece, [(0,), (1,)]), [(), ()]) == [[(0, whole), (1, whole)]] * 2
+
+
+def test_what_a_piece_raises_ends_all_of_them_and_leaves_threads_as_they_were() -> None:
+    def piece(number: int) -> None:
+        if number == 3:
+            raise ValueError("number 3")
+
+    with on_threads(2):
+        with pytest.raises(ValueError, match="number 3"):
+            shared(piece, [(number,) for number in range(9)])
+        assert len(ranges(8, 8)) == 2
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,14 @@ class _Threads:
         self._pool = None
 
 
+class _Within(threading.local):
+    """share: whether this thread does its share of a larger piece of work, and splits nothing itself."""
+
+    share = False
+
+
 _threads = _Threads()
+_within = _Within()
 os.register_at_fork(after_in_child=_threads.forget)
 
 
@@ -63,7 +71,7 @@ def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
 
     worth: for how many threads there is work: to hand some over takes tens of microseconds.
     """
-    count = min(_threads.count, worth)
+    count = 1 if _within.share else min(_threads.count, worth)
     if count <= 1:
         return [(0, size)]
     units = -(-size // multiple)
@@ -84,3 +92,26 @@ def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> 
         if exc is not None:
             raise exc
     return [*(each.result() for each in pending), own]
+
+
+def shared(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """The results of these calls, which may be more than there are threads: each takes the next one that nobody has.
+
+    For pieces of work that are made of many small ones. What a call calls is not split once more.
+    """
+    count = 1 if _within.share else min(_threads.count, len(calls))
+    if count <= 1:
+        return [function(*arguments) for arguments in calls]
+    found: list[Any] = [None] * len(calls)
+    numbers = iter(range(len(calls)))
+
+    def work() -> None:
+        _within.share = True
+        try:
+            for number in numbers:
+                found[number] = function(*calls[number])
+        finally:
+            _within.share = False
+
+    together(work, [()] * count)
+    return found

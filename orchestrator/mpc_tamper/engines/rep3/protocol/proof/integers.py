@@ -203,7 +203,7 @@ class IntegerVerifier:
         if self._statement.elementwise:
             parts.append(self._entries.t[role])
         if self._statement.matrices:
-            parts.append(self._entries.matrices.t[role].reshape(-1))
+            parts.append(self._entries.matrices.t(role).reshape(-1))
         return np.concatenate(parts)
 
     def _enter(self, alpha: np.ndarray, beta: np.ndarray) -> None:

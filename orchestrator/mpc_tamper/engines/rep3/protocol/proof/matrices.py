@@ -9,10 +9,12 @@ they are revealed to the prover, who could otherwise choose later errors that th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.mapped import BLOCK_BYTES, Storage, mapping_of, release, row_blocks, sum_over_rows
 from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
@@ -57,15 +59,21 @@ class Pair:
 
 
 @dataclass
-class Group:
-    """All products of one matrix. own: of the party's own component.  previous: of the previous party's.
+class Component:
+    """What is made of one component of all matrix products of a batch: of the party's own, or of the previous party's.
 
-    zero: of each party's component of X, whether it is known to be zero.
+    t: R's or L's part of what the products have to be modulo 2^64, (48, 48): R verifies by the previous party's
+    component, L by its own.
     """
 
-    zero: tuple[bool, bool, bool]
-    own: Pair
-    previous: Pair
+    pairs: list[Pair]
+    t: np.ndarray
+
+    def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
+        """In place of rows, their combinations: by sigma of those of X, by tau of those of Y."""
+        for pair in self.pairs:
+            pair.x = None if pair.x is None else _combined(sigma, pair.x)
+            pair.y = _combined(tau, pair.y)
 
 
 @dataclass
@@ -74,55 +82,52 @@ class Compressed:
 
     With prover i of a role, u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero. So
     the party's own component is that of u in its own proof and of v in that of which it is L.
-    t: by role, R's or L's part of what the products have to be modulo 2^64, (48, 48).
+    zero: for each matrix X, whether party 0's, 1's and 2's component of it is known to be zero.
     """
 
     party: int
-    groups: list[Group]
-    t: dict[Role, np.ndarray]
+    zero: list[tuple[bool, bool, bool]]
+    own: Component
+    previous: Component
 
     def u(self, role: Role) -> list[np.ndarray]:
         """Of the prover, or of R."""
-        prover, right = self._prover(role), role is Role.RIGHT
-        found = []
-        for group in self.groups:
-            pair = group.previous if right else group.own
-            found += _known(group, prover, pair.x, pair.y)
-        return found
+        pairs = (self.previous if role is Role.RIGHT else self.own).pairs
+        return self._known(role, [(pair.x, pair.y) for pair in pairs])
 
     def v(self, role: Role) -> list[np.ndarray]:
         """Of the prover, or of L."""
-        prover, left = self._prover(role), role is Role.LEFT
-        found = []
-        for group in self.groups:
-            pair = group.own if left else group.previous
-            found += _known(group, prover, pair.y, pair.x)
-        return found
+        pairs = (self.own if role is Role.LEFT else self.previous).pairs
+        return self._known(role, [(pair.y, pair.x) for pair in pairs])
 
-    def _prover(self, role: Role) -> int:
-        return (self.party + {Role.PROVER: 0, Role.RIGHT: -1, Role.LEFT: 1}[role]) % 3
+    def _known(self, role: Role, sides: Sequence[tuple[np.ndarray | None, np.ndarray | None]]) -> list[np.ndarray]:
+        """Of X_i Y_{i-1} and of X_{i-1} Y_i, for each matrix, one side each."""
+        prover = (self.party + {Role.PROVER: 0, Role.RIGHT: -1, Role.LEFT: 1}[role]) % 3
+        found = []
+        for zero, (first, second) in zip(self.zero, sides, strict=True):
+            found += [] if zero[prover] else [first]
+            found += [] if zero[prover - 1] else [second]
+        return [side for side in found if side is not None]
+
+    def t(self, role: Role) -> np.ndarray:
+        return (self.previous if role is Role.RIGHT else self.own).t
 
     def products(self) -> np.ndarray:
         """S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2)."""
-        total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
-        for group in self.groups:
-            for x, y in ((group.own.x, group.previous.y), (group.previous.x, group.own.y)):
-                if x is not None:
-                    ring_128.add_word_products(x, y, total[:, : len(y)])
-        return total.reshape(PAIRS, bilinear.WORDS)
+        sides = [(self.own, self.previous), (self.previous, self.own)]
+        one, other = (found.reshape(PAIRS, bilinear.WORDS) for found in shared(_products, sides))
+        return ring_128.sums(one, other)
 
     def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
-        """In place of rows, their combinations: by sigma of those of X, by tau of those of Y."""
-        for group in self.groups:
-            for pair in (group.own, group.previous):
-                pair.x = None if pair.x is None else _combined(sigma, pair.x)
-                pair.y = _combined(tau, pair.y)
+        shared(Component.merge, [(component, sigma, tau) for component in (self.own, self.previous)])
 
 
-def _known(group: Group, prover: int, first: np.ndarray | None, second: np.ndarray | None) -> list[np.ndarray]:
-    """Of X_i Y_{i-1} and of X_{i-1} Y_i, one side each."""
-    sides = ((group.zero[prover], first), (group.zero[prover - 1], second))
-    return [side for zero, side in sides if not zero and side is not None]
+def _products(of_x: Component, of_y: Component) -> np.ndarray:
+    total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
+    for x, y in zip(of_x.pairs, of_y.pairs, strict=True):
+        if x.x is not None:
+            ring_128.add_word_products(x.x, y.y, total[:, : len(y.y)])
+    return total
 
 
 def _combined(factors: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -133,33 +138,30 @@ def _combined(factors: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     """Of what a party recorded, whose vectors and messages are dropped."""
-    stream = subsets_of_matrices(challenge)
-    t = {role: np.zeros((SUBSETS, SUBSETS), np.uint64) for role in (Role.RIGHT, Role.LEFT)}
-    groups = [_group(gates, party, stream, record.storage, t) for gates in record.matrices.values()]
-    return Compressed(party, groups, t)
+    groups, stream = list(record.matrices.values()), subsets_of_matrices(challenge)
+    drawn = [draw_subsets(stream, gates.outer, gates.vectors) for gates in groups]
+    roles = [(Role.LEFT, party), (Role.RIGHT, (party - 1) % 3)]  # the verifier by a component, and whose that is
+    calls = [(role, index, groups, drawn, record.storage) for role, index in roles]
+    own, previous = shared(_component, calls)
+    zero = [(gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)) for gates in groups]
+    return Compressed(party, zero, own, previous)
 
 
-def _group(gates: MatrixGates, party: int, stream: Stream, storage: Storage, t: dict[Role, np.ndarray]) -> Group:
-    a, b = draw_subsets(stream, gates.outer, gates.vectors)
-    zero = gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)
-    own, previous = (
-        Pair(
-            None if zero[i] else _sums_of_outer(gates, a, x_i, storage),
-            _sums_of_vectors(gates, b, y_i, storage),
-        )
-        for i, x_i, y_i in ((party, gates.x.own, gates.y_own), (party - 1, gates.x.previous, gates.y_previous))
-    )
-    gates.y_own = gates.y_previous = []
-    right, left = (party - 1) % 3, (party + 1) % 3  # the provers of which this party is R and L
-    for role, pair, has_term in (
-        (Role.RIGHT, previous, not gates.term_is_shifted(right)),
-        (Role.LEFT, own, gates.takes_shifted_term(left)),
-    ):
-        to = t[role][:, : len(pair.y)]
+def _component(
+    role: Role, index: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
+) -> Component:
+    pairs, t = [], np.zeros((SUBSETS, SUBSETS), np.uint64)
+    for gates, (a, b) in zip(groups, drawn, strict=True):
+        x = None if gates.known_zero(index) else _sums_of_outer(gates, a, gates.x_of(role), storage)
+        y = _sums_of_vectors(gates, b, gates.take_y(role), storage)
+        pairs.append(Pair(x, y))
+        to = t[:, : len(y)]
         to += _pairs(a, b, gates.take_t(role))
-        if pair.x is not None and has_term:
-            to -= ring_128.low_word_products(pair.x, pair.y)
-    return Group(zero, own, previous)
+        # x_i y_i of R's prover i, unless the next party's message holds it: then it is L's that has to.
+        has_term = not gates.term_is_shifted(index) if role is Role.RIGHT else gates.takes_shifted_term(index + 1)
+        if x is not None and has_term:
+            to -= ring_128.low_word_products(x, y)
+    return Component(pairs, t)
 
 
 def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray, storage: Storage) -> np.ndarray:

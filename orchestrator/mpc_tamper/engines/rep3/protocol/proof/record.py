@@ -135,6 +135,18 @@ class MatrixGates:
     t_left: list[np.ndarray] = field(default_factory=list)
     vectors: int = 0
 
+    def x_of(self, role: Role) -> np.ndarray:
+        """The component of x by which R or L verifies."""
+        return self.x.previous if role is Role.RIGHT else self.x.own
+
+    def take_y(self, role: Role) -> list[np.ndarray]:
+        """The same of y, the vectors of one product after the other. Taken once."""
+        if role is Role.RIGHT:
+            taken, self.y_previous = self.y_previous, []
+        else:
+            taken, self.y_own = self.y_own, []
+        return taken
+
     def take_t(self, role: Role) -> list[np.ndarray]:
         """R's or L's part of what the products have to be: (outer, vectors) of each. Taken once."""
         if role is Role.RIGHT:
