@@ -12,7 +12,7 @@ import pytest
 from mpc_tamper.engines.registry import get_engine
 from mpc_tamper.engines.rep3.protocol import active
 from mpc_tamper.engines.rep3.protocol.active import Active
-from mpc_tamper.engines.rep3.protocol.proof import bits, integers, transcript
+from mpc_tamper.engines.rep3.protocol.proof import bits, entries, integers, transcript
 from mpc_tamper.engines.rep3.transport.finality import Finality
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.audit.campaign import audit
@@ -90,15 +90,15 @@ def the_proof_of_party_1_is_not_judged(patch: pytest.MonkeyPatch) -> None:
 
 @mutation
 def challenges_come_before_the_messages(patch: pytest.MonkeyPatch) -> None:
-    def challenge(key: bytes, session: bytes, prover: int, batch: int, hashes: list[bytes]) -> bytes:
+    def part(key: bytes, session: bytes, prover: int, batch: int, hashes: list[bytes]) -> bytes:
         return hashlib.sha256(bytes([prover, len(hashes)])).digest()
 
-    patch.setattr(transcript, "challenge", challenge)
+    patch.setattr(transcript, "challenge_part", part)
 
 
 @mutation
 def every_product_is_in_every_subset(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(integers, "draw_members", lambda stream, count: np.full(count, 2**48 - 1, np.uint64))
+    patch.setattr(entries, "draw_members", lambda stream, count: np.full(count, 2**48 - 1, np.uint64))
 
 
 @mutation
@@ -136,6 +136,7 @@ SEEDS = {
     "conversions are not recorded": 2,
     "openings are not compared": 4,
     "failures are not final": 3,
+    "majorities are not recorded": 3,
 }
 SECRET_UNTIL_PROVED = {"nothing is proved before an opening": Verdict.LATE}
 

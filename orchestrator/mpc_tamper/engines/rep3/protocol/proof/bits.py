@@ -161,6 +161,7 @@ class BitProver:
                 sums ^= binary_field.pair_sums(u, v)
             return sums
         rows = [argument.cut(vector, level.rows) for vector in (self._u, self._v)]
+        self._u, self._v = (each.reshape(-1) for each in rows)  # with zeros at the end, so that fold need not copy them
         if level.masked:
             columns = rows[0].shape[1]
             extra = [stream.draw(columns)[None] for stream in (self._pads, self._masks)]
