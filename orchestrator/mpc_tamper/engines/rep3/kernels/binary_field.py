@@ -16,7 +16,7 @@ _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
-_BLOCK = 128  # elements per row that are worked on together
+_BLOCK = 512  # elements per row that are worked on together
 # Products that a thread has to have for it to pay: of sums by the wide instruction, and of combinations.
 _WORTH, _WORTH_COMBINING = 1 << 20, 1 << 17
 
