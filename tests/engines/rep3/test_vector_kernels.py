@@ -13,9 +13,9 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
 # Themselves, not what stands for them: these tests look at what is private.
-binary_field, combinations_128, lanes, limbs, lookups, rows_128, subsets = (
+binary_field, combinations_128, lanes, limbs, lookups, row_sums, rows_128, subsets = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("binary_field", "combinations_128", "lanes", "limbs", "lookups", "rows_128", "subsets")
+    for name in ("binary_field", "combinations_128", "lanes", "limbs", "lookups", "row_sums", "rows_128", "subsets")
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -96,10 +96,10 @@ def test_sums_over_subsets_of_rows_and_columns(n, m):
 def test_sums_over_subsets_of_a_part(part):
     first, last = part
     x, members = words(70, 300), words(70, seed=1) >> np.uint64(64 - SUBSETS)
-    places = lookups.places_of(members)
+    places, offsets = lookups.places_of(members), row_sums.offsets_of(members)
     want, of_rows, of_columns = (np.zeros((SUBSETS, 300), np.uint64) for _ in range(3))
     subsets._add_few_rows(members, x, 0, 300, want)
-    lookups.add_rows(places, x, first, last, of_rows)
+    row_sums.add_rows(offsets, x, first, last, of_rows)
     lookups.add_columns(places, x.T.copy(), first, last, of_columns)
     for found in (of_rows, of_columns):
         assert np.array_equal(found[:, first:last], want[:, first:last])

@@ -14,7 +14,7 @@ from numba import types
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
-from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups
+from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.ring_128 import sums
 
@@ -221,7 +221,7 @@ def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     add: Any
     add, strip = (_add_many_rows, _NARROW) if members.size > _MANY else (_add_few_rows, _WIDE)
     if lookups.has_instruction():
-        add, strip, members = lookups.add_rows, lookups.STRIP, lookups.places_of(members)
+        add, strip, members = row_sums.add_rows, lookups.LANES, row_sums.offsets_of(members)
     parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, strip)
     together(add, [(members, x, first, last, out) for first, last in parts])
     return out

@@ -257,7 +257,7 @@ def _first_powers(builder: Any, word: Any) -> Any:
 
 @in_llvm
 def weigh_powers(typing_context: Any, weights: Any, blocks: Any, size: Any, x: Any) -> Any:
-    """X^j w_c x_(size c + j) in place of x_(size c + j), j below size, of so many blocks c. size: a multiple of WIDE."""
+    """X^j w_c x_(size c + j) in place of x_(size c + j), j below size, of so many blocks c. size: n WIDE."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         weights, blocks, size, x = arguments
