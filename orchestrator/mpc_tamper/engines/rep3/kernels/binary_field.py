@@ -94,9 +94,14 @@ def _pair_sums(u: np.ndarray, v: np.ndarray, first: int, last: int) -> np.ndarra
 def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
     """sum_a coefficient_a u_a: (n,). u: (k, n) elements."""
     out = np.empty(u.shape[1], np.uint64)
+    combine_to(coefficients, u, out)
+    return out
+
+
+def combine_to(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    """The same, into out."""
     parts = ranges(u.shape[1], u.size // _WORTH_COMBINING, _BLOCK)
     together(_combine, [(coefficients, u, first, last, out) for first, last in parts])
-    return out
 
 
 @kernel(types.void(_V, _M, types.int64, types.int64, _OUT1))
