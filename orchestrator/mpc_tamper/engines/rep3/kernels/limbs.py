@@ -21,6 +21,7 @@ LANES = 8  # words to a vector
 # Vectors to a call at most: each adds less than 3 * 2^52 to the sums of the two lower limbs, which may not wrap. The
 # third stands at 2^104 and may.
 MOST = 1024
+_AHEAD = 8  # vectors that are fetched before they are used
 _BITS = 52
 LIMBS = 3  # of a sum modulo 2^128
 _WORD, _INDEX, _WIDE = ir.IntType(64), ir.IntType(32), ir.IntType(128)
@@ -40,6 +41,10 @@ def _constant(number: int) -> Any:
     return ir.Constant(_VECTOR, [number] * LANES)
 
 
+def _number(number: int) -> Any:
+    return ir.Constant(_WORD, number)
+
+
 def _load(builder: Any, address: Any, index: Any) -> Any:
     found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
     found.align = 8
@@ -50,6 +55,17 @@ def _of_words(builder: Any, address: Any, index: Any) -> list[Any]:
     """The instruction takes the low 52 bits of what it is given."""
     words = _load(builder, address, index)
     return [words, builder.lshr(words, _constant(_BITS))]
+
+
+def _of_far_words(builder: Any, address: Any, index: Any) -> list[Any]:
+    """The same, while words behind them come into the cache: of rows in memory, and too many at once for the processor
+    to foresee."""
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    later = builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [builder.add(index, _number(_AHEAD))])
+    builder.call(fetch, [builder.bitcast(later, byte), *(ir.Constant(flag, each) for each in (0, 3, 1))])
+    return _of_words(builder, address, index)
 
 
 def _of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
@@ -155,7 +171,7 @@ def combination_of_words(
 
     limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
     """
-    return types.void(*[types.uintp] * 6), _combination(_of_words)
+    return types.void(*[types.uintp] * 6), _combination(_of_far_words)
 
 
 @in_llvm
@@ -201,7 +217,7 @@ def sums_of_rows(typing_context: Any, weights: Any, rows: Any, stride: Any, coun
                 builder.store(_constant(0), each)
             with cgutils.for_range(builder, count) as loop:
                 behind = builder.mul(stride, loop.index)
-                row = _of_words(builder, builder.add(rows, behind), across.index)
+                row = _of_far_words(builder, builder.add(rows, behind), across.index)
                 weight = _of_elements(builder, builder.add(weights, builder.add(behind, behind)), across.index)
                 _add_products(builder, add_half, weight, row, sums)
             store_elements(builder, [builder.load(each) for each in sums], out, across.index)
