@@ -69,6 +69,11 @@ def test_sums_over_subsets_and_weights(n, inner, seed):
     subsets.weigh(subsets.weights_of_members(rho), m, v, weighed)
     weights = [sum(r * in_subset(m[c], k) for k, r in enumerate(numbers(rho))) for c in range(n)]
     assert numbers(weighed) == [weights[i // inner] * int(v[i]) % MODULUS for i in range(n * inner)]
+    of_each, by_them = np.empty((n, 2), np.uint64), np.empty_like(weighed)
+    subsets.weights(subsets.weights_of_members(rho), m, of_each)
+    assert numbers(of_each) == [weight % MODULUS for weight in weights]
+    subsets.times_words(of_each, v, by_them)
+    assert np.array_equal(by_them, weighed)
 
 
 @pytest.mark.parametrize(("m", "n"), [(1, 1), (3, 70), (70, 3), (129, 65)])
@@ -98,6 +103,11 @@ def test_a_level_over_words(k, n, seed):
     for c in range(columns):
         assert numbers(folded_u[c]) == [inner_product(numbers(alpha), us[:, c].tolist())]
         assert numbers(folded_w[c]) == [inner_product(numbers(beta), ws[:, c].tolist())]
+    weighed, at_once = np.empty((n, 2), np.uint64), np.empty((columns, 2), np.uint64)
+    subsets.times_words(w, u, weighed)
+    ring_128.fold(beta, weighed, folded_w)
+    ring_128.fold_by(ring_128.scaled_rows(beta, w), u, at_once)  # the factors on the weights, instead
+    assert np.array_equal(at_once, folded_w)
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 1), (3, 50), (5, 97)])

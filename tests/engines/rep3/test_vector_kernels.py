@@ -13,9 +13,12 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
 # Themselves, not what stands for them: these tests look at what is private.
-binary_field, combinations_128, lanes, limbs, lookups, rows_128, subsets = (
+binary_field, combinations_128, lanes, limbs, lookups = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("binary_field", "combinations_128", "lanes", "limbs", "lookups", "rows_128", "subsets")
+    for name in ("binary_field", "combinations_128", "lanes", "limbs", "lookups")
+)
+row_sums, rows_128, subsets, weights = (
+    importlib.import_module(f"{kernels.__name__}.{name}") for name in ("row_sums", "rows_128", "subsets", "weights")
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -77,6 +80,29 @@ def test_combinations_of_rows(n, k):
 
 
 @sizes
+@pytest.mark.parametrize("k", [1, 5, 16, limbs.MOST + 1])
+def test_sums_of_rows_with_a_weight_to_each_word(n, k):
+    rows, factors = words(k, n, seed=1), words(k, n, 2)
+    both = combinations_128.combine_columns_by_weights, combinations_128.weights_one_by_one
+    for first in (0, n // 3):
+        same(*both, factors, rows, first, n, shape=(n, 2))
+
+
+@pytest.mark.parametrize("n", [0, *SIZES])
+def test_weights_of_gates(n):
+    """Of all-ones members and sums too, where every limb is as large as it can be."""
+    rho, members = words(SUBSETS, 2), words(n, seed=1) >> np.uint64(64 - SUBSETS) if n else words(0)
+    for each in (rho, np.full_like(rho, 2**64 - 1)):
+        found, want = np.empty((n, 2), np.uint64), np.empty((n, 2), np.uint64)
+        weights.weights_at_once(weights.weights_of_members(each), members, found)
+        weights.weights_one_by_one(weights._sums_by_byte(each), members, want)
+        assert np.array_equal(found, want)
+        for inner in (1, 3):
+            v = words(n * inner, seed=2) if n else words(0)
+            same(weights.times_at_once, weights.times_one_by_one, want, v, shape=(n * inner, 2))
+
+
+@sizes
 @pytest.mark.parametrize("m", [1, 2, 3, 4, 5, 66, 131])
 def test_sums_over_subsets_of_rows_and_columns(n, m):
     x, of_rows, of_columns = words(m, n), words(m, seed=1), words(n, seed=2)  # bits above the 48th are of no subset
@@ -96,10 +122,10 @@ def test_sums_over_subsets_of_rows_and_columns(n, m):
 def test_sums_over_subsets_of_a_part(part):
     first, last = part
     x, members = words(70, 300), words(70, seed=1) >> np.uint64(64 - SUBSETS)
-    places = lookups.places_of(members)
+    places, offsets = lookups.places_of(members), row_sums.offsets_of(members)
     want, of_rows, of_columns = (np.zeros((SUBSETS, 300), np.uint64) for _ in range(3))
     subsets._add_few_rows(members, x, 0, 300, want)
-    lookups.add_rows(places, x, first, last, of_rows)
+    row_sums.add_rows(offsets, x, first, last, of_rows)
     lookups.add_columns(places, x.T.copy(), first, last, of_columns)
     for found in (of_rows, of_columns):
         assert np.array_equal(found[:, first:last], want[:, first:last])

@@ -16,7 +16,7 @@ _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
-_BLOCK = 128  # elements per row that are worked on together
+_BLOCK = 512  # elements per row that are worked on together
 # Products that a thread has to have for it to pay: of sums by the wide instruction, and of combinations.
 _WORTH, _WORTH_COMBINING = 1 << 20, 1 << 17
 
@@ -94,9 +94,14 @@ def _pair_sums(u: np.ndarray, v: np.ndarray, first: int, last: int) -> np.ndarra
 def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
     """sum_a coefficient_a u_a: (n,). u: (k, n) elements."""
     out = np.empty(u.shape[1], np.uint64)
+    combine_to(coefficients, u, out)
+    return out
+
+
+def combine_to(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    """The same, into out."""
     parts = ranges(u.shape[1], u.size // _WORTH_COMBINING, _BLOCK)
     together(_combine, [(coefficients, u, first, last, out) for first, last in parts])
-    return out
 
 
 @kernel(types.void(_V, _M, types.int64, types.int64, _OUT1))

@@ -16,6 +16,7 @@ from mpc_tamper.engines.rep3.kernels.limbs import (
     combination_of_elements,
     combination_of_words,
     has_instruction,
+    sums_of_rows,
 )
 
 _OUT2 = types.uint64[:, ::1]
@@ -23,6 +24,7 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _OF_ELEMENTS = types.void(_M, _T, types.int64, types.int64, _OUT2)
 _OF_WORDS = types.void(_M, _M, types.int64, types.int64, _OUT2)
+_BY_WEIGHTS = types.void(_T, _M, types.int64, types.int64, _OUT2)
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
@@ -45,6 +47,15 @@ def words_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: in
         low, high = factors[a, 0], factors[a, 1]
         for c in range(first, last):
             out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
+
+
+@kernel(_BY_WEIGHTS)
+def weights_one_by_one(weights: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    out[first:last] = np.uint64(0)
+    for a in range(len(rows)):
+        for c in range(first, last):
+            w = weights[a, c]
+            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], w[0], w[1])
 
 
 @kernel(_OUT2(_M))
@@ -89,3 +100,25 @@ def combine_columns_of_words(factors: np.ndarray, rows: np.ndarray, first: int, 
     middle = first + (last - first) // LANES * LANES if len(rows) <= MOST else first
     _words_at_once(_limbs(factors), rows, first, middle, out)
     words_one_by_one(factors, rows, middle, last, out)
+
+
+@kernel_where(has_instruction(), weights_one_by_one, _BY_WEIGHTS)
+def combine_columns_by_weights(weights: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[c] = sum_a weights[a, c] rows[a, c]. weights: (k, n, 2); rows: (k, n) words; out: (n, 2)."""
+    middle = first + (last - first) // LANES * LANES if len(rows) <= MOST else first
+    words, elements = _ADDRESS(first * _WORD_BYTES), _ADDRESS(first * _ELEMENT_BYTES)
+    w, x, to = (_ADDRESS(weights.ctypes.data), _ADDRESS(rows.ctypes.data), _ADDRESS(out.ctypes.data))
+    stride, count, vectors = (
+        _ADDRESS(rows.shape[1] * _WORD_BYTES),
+        _ADDRESS(len(rows)),
+        _ADDRESS((middle - first) // LANES),
+    )
+    sums_of_rows(w + elements, x + words, stride, count, vectors, to + elements)
+    weights_one_by_one(weights, rows, middle, last, out)
+
+
+@kernel(types.void(_M, _T, types.int64, types.int64, types.uint64[:, :, ::1]))
+def scale_columns(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[a, c] = factor_a rows[a, c]. factors: (k, 2); rows, out: (k, n, 2)."""
+    for a in range(len(rows)):
+        combine_columns(factors[a : a + 1], rows[a : a + 1], first, last, out[a])

@@ -17,10 +17,14 @@ from mpc_tamper.engines.rep3.kernels.binary_field import sum_of_products_wide
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
 from mpc_tamper.engines.rep3.kernels.wide_clmul import (
+    TILE_A,
+    TILE_B,
     WIDE,
     has_wide_instruction,
     pairs_of_one_product,
     pairs_of_two_products,
+    square_of_one_product,
+    square_of_two_products,
     weigh_powers,
 )
 
@@ -36,43 +40,48 @@ _8, _16, _24, _32, _40, _48, _56 = (np.uint64(8 * i) for i in range(1, 8))
 _BYTE = np.uint64(255)
 
 
-@kernel(types.void(_OUT3, _OUT1, _OUT2, _OUT2))
-def add_pairs(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-    """Adds sum_c w_c (u_a v_b + v_a u_b)_c for all a < b to low and high, unreduced, one product at a time."""
+@kernel(types.void(_OUT3, _OUT1, _OUT3))
+def add_pairs(rows: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
+    """Adds sum_c w_c (u_a v_b + v_a u_b)_c, for all a < b, and sum_c w_c (u_a v_a)_c to sums, (64, 64, 2): (low, high),
+    unreduced. One product at a time."""
     columns = rows.shape[2]
     for a in range(ROWS):
-        for b in range(a + 1, ROWS):
+        for b in range(a, ROWS):
             s_low = s_high = np.uint64(0)
             for c in range(columns):
                 both = np.uint64(0)
                 for i in range(0, rows.shape[0], 2):
-                    both ^= (rows[i, a, c] & rows[i + 1, b, c]) ^ (rows[i + 1, a, c] & rows[i, b, c])
+                    both ^= rows[i, a, c] & rows[i + 1, b, c]
+                    if a < b:
+                        both ^= rows[i + 1, a, c] & rows[i, b, c]
                 p_low, p_high = clmul(both, weights[c])
                 s_low ^= p_low
                 s_high ^= p_high
-            low[a, b] ^= s_low
-            high[a, b] ^= s_high
+            sums[a, b, 0] ^= s_low
+            sums[a, b, 1] ^= s_high
 
 
-@kernel_where(has_wide_instruction(), add_pairs, types.void(_OUT3, _OUT1, _OUT2, _OUT2))
-def add_pairs_wide(rows: np.ndarray, weights: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-    """The same by the wide instruction, two rows a at a time; columns: a multiple of 4."""
+@kernel_where(has_wide_instruction(), add_pairs, types.void(_OUT3, _OUT1, _OUT3))
+def add_pairs_wide(rows: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
+    """The same by the wide instruction; columns: a multiple of WIDE. What is below the diagonal means nothing."""
     columns = rows.shape[2]
-    base, w = _ADDRESS(rows.ctypes.data), _ADDRESS(weights.ctypes.data)
+    base, w, to = _ADDRESS(rows.ctypes.data), _ADDRESS(weights.ctypes.data), _ADDRESS(sums.ctypes.data)
     stride, matrix, vectors = _ADDRESS(8 * columns), _ADDRESS(8 * columns * ROWS), _ADDRESS(columns // WIDE)
-    for a in range(0, ROWS, 2):
-        row = base + _ADDRESS(a) * stride
-        for b in range(a + 1, ROWS):
-            other = base + _ADDRESS(b) * stride
+    line = _ADDRESS(16 * ROWS)
+    for a in range(0, ROWS, TILE_A):
+        row, to_row = base + _ADDRESS(a) * stride, to + _ADDRESS(a) * line
+        for b in range(a, ROWS, TILE_B):  # of a pair of a row with itself both halves are the same, and cancel
+            other, place = base + _ADDRESS(b) * stride, to_row + _ADDRESS(16 * b)
             if rows.shape[0] == 2:
-                sums = pairs_of_one_product(row, other, w, stride, matrix, vectors)
+                pairs_of_one_product(row, other, w, stride, matrix, vectors, place, line)
             else:
-                sums = pairs_of_two_products(row, other, w, stride, matrix, vectors)
-            low[a, b] ^= sums[0]
-            high[a, b] ^= sums[1]
-            if b > a + 1:
-                low[a + 1, b] ^= sums[2]
-                high[a + 1, b] ^= sums[3]
+                pairs_of_two_products(row, other, w, stride, matrix, vectors, place, line)
+    for a in range(ROWS):
+        row, place = base + _ADDRESS(a) * stride, to + _ADDRESS(a) * (line + _ADDRESS(16))
+        if rows.shape[0] == 2:
+            square_of_one_product(row, w, matrix, vectors, place)
+        else:
+            square_of_two_products(row, w, matrix, vectors, place)
 
 
 def pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -98,7 +107,7 @@ def _xor(parts: list[np.ndarray]) -> np.ndarray:
 @kernel(_OUT2(_V, _V, _V, _V, _V))
 def _pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray) -> np.ndarray:
     arrays = 2 if u_2.size == 0 else 4
-    low, high = np.zeros((ROWS, ROWS), np.uint64), np.zeros((ROWS, ROWS), np.uint64)
+    sums, out = np.zeros((ROWS, ROWS, 2), np.uint64), np.zeros((ROWS, ROWS), np.uint64)
     blocks = weights.size
     columns = min(_BLOCKS, (blocks + WIDE - 1) // WIDE * WIDE)
     rows = np.empty((arrays, ROWS, columns), np.uint64)
@@ -112,19 +121,11 @@ def _pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, w
         if arrays == 4:
             transpose_blocks(u_2, first, rows[2])
             transpose_blocks(v_2, first, rows[3])
-        add_pairs_wide(rows, w, low, high)
-        for a in range(ROWS):
-            for c in range(size):
-                both = rows[0, a, c] & rows[1, a, c]
-                if arrays == 4:
-                    both ^= rows[2, a, c] & rows[3, a, c]
-                p_low, p_high = clmul(both, w[c])
-                low[a, a] ^= p_low
-                high[a, a] ^= p_high
+        add_pairs_wide(rows, w, sums)
     for a in range(ROWS):
         for b in range(a, ROWS):
-            low[a, b] = reduce(low[a, b], high[a, b])
-    return low
+            out[a, b] = reduce(sums[a, b, 0], sums[a, b, 1])
+    return out
 
 
 def tables(coefficients: np.ndarray) -> np.ndarray:
@@ -198,13 +199,8 @@ def _weigh_one_by_one(weights: np.ndarray, x: np.ndarray) -> None:
 
 @kernel_where(has_wide_instruction(), _weigh_one_by_one, types.void(_V, _OUT1))
 def _weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
-    powers, at = np.empty(WIDE, np.uint64), _ADDRESS(x.ctypes.data)
     whole = min(weights.size, x.size // ROWS)
-    for c in range(whole):
-        powers[0] = weights[c]
-        for i in range(1, WIDE):
-            powers[i] = reduce(powers[i - 1] << np.uint64(1), powers[i - 1] >> np.uint64(63))
-        weigh_powers(_ADDRESS(powers.ctypes.data), at + _ADDRESS(512 * c), _ADDRESS(ROWS // WIDE))
+    weigh_powers(_ADDRESS(weights.ctypes.data), _ADDRESS(whole), _ADDRESS(ROWS), _ADDRESS(x.ctypes.data))
     _weigh_one_by_one(weights[whole:], x[ROWS * whole :])
 
 

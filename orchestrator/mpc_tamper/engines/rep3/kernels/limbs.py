@@ -21,8 +21,9 @@ LANES = 8  # words to a vector
 # Vectors to a call at most: each adds less than 3 * 2^52 to the sums of the two lower limbs, which may not wrap. The
 # third stands at 2^104 and may.
 MOST = 1024
+_AHEAD = 8  # vectors that are fetched before they are used
 _BITS = 52
-_LIMBS = 3  # of a sum modulo 2^128
+LIMBS = 3  # of a sum modulo 2^128
 _WORD, _INDEX, _WIDE = ir.IntType(64), ir.IntType(32), ir.IntType(128)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _FOUR_PAIRS = types.UniTuple(types.uint64, 8)
@@ -40,6 +41,10 @@ def _constant(number: int) -> Any:
     return ir.Constant(_VECTOR, [number] * LANES)
 
 
+def _number(number: int) -> Any:
+    return ir.Constant(_WORD, number)
+
+
 def _load(builder: Any, address: Any, index: Any) -> Any:
     found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
     found.align = 8
@@ -50,6 +55,17 @@ def _of_words(builder: Any, address: Any, index: Any) -> list[Any]:
     """The instruction takes the low 52 bits of what it is given."""
     words = _load(builder, address, index)
     return [words, builder.lshr(words, _constant(_BITS))]
+
+
+def _of_far_words(builder: Any, address: Any, index: Any) -> list[Any]:
+    """The same, while words behind them come into the cache: of rows in memory, and too many at once for the processor
+    to foresee."""
+    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+    later = builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [builder.add(index, _number(_AHEAD))])
+    builder.call(fetch, [builder.bitcast(later, byte), *(ir.Constant(flag, each) for each in (0, 3, 1))])
+    return _of_words(builder, address, index)
 
 
 def _of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
@@ -75,16 +91,12 @@ def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, a_stride, b, b_stride, vectors = arguments
         add_half = _halves(builder)
-        sums = [[cgutils.alloca_once_value(builder, _constant(0)) for _ in range(_LIMBS)] for _ in range(4)]
+        sums = [[cgutils.alloca_once_value(builder, _constant(0)) for _ in range(LIMBS)] for _ in range(4)]
         with cgutils.for_range(builder, vectors) as loop:
             of_a = [limbs_of_a(builder, each, loop.index) for each in (a, builder.add(a, a_stride))]
             of_b = [limbs_of_b(builder, each, loop.index) for each in (b, builder.add(b, b_stride))]
-            for i in range(len(of_a[0])):
-                for j in range(len(of_b[0])):
-                    for half in range(min(2, _LIMBS - i - j)):
-                        for pair, total in enumerate(sums):
-                            to, x, y = total[i + j + half], of_a[pair // 2][i], of_b[pair % 2][j]
-                            builder.store(builder.call(add_half[half], [builder.load(to), x, y]), to)
+            for pair, total in enumerate(sums):
+                _add_products(builder, add_half, of_a[pair // 2], of_b[pair % 2], total)
         found = []
         for total in sums:
             found += _carried(builder, [builder.load(each) for each in total])
@@ -134,28 +146,18 @@ def _combination(limbs_of_row: Limbs) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         limbs, rows, stride, count, vectors, out = arguments
         add_half = _halves(builder)
-        factors, to = builder.inttoptr(limbs, _WORD.as_pointer()), builder.inttoptr(out, _VECTOR.as_pointer())
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(_LIMBS)]
+        factors = builder.inttoptr(limbs, _WORD.as_pointer())
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)]
         with cgutils.for_range(builder, vectors) as across:
             for each in sums:
                 builder.store(_constant(0), each)
             with cgutils.for_range(builder, count) as loop:
                 row = limbs_of_row(builder, builder.add(rows, builder.mul(stride, loop.index)), across.index)
-                first = builder.mul(loop.index, ir.Constant(_WORD, _LIMBS))
-                places = [builder.gep(factors, [builder.add(first, ir.Constant(_WORD, i))]) for i in range(_LIMBS)]
+                first = builder.mul(loop.index, ir.Constant(_WORD, LIMBS))
+                places = [builder.gep(factors, [builder.add(first, ir.Constant(_WORD, i))]) for i in range(LIMBS)]
                 factor = [_splat(builder, builder.load(place)) for place in places]
-                for i in range(_LIMBS):
-                    for j in range(min(len(row), _LIMBS - i)):
-                        for half in range(min(2, _LIMBS - i - j)):
-                            to_sum = sums[i + j + half]
-                            total = builder.call(add_half[half], [builder.load(to_sum), factor[i], row[j]])
-                            builder.store(total, to_sum)
-            low, high = _joined(builder, [builder.load(each) for each in sums])
-            for i in range(2):
-                places = [lane // 2 + LANES // 2 * i + LANES * (lane % 2) for lane in range(LANES)]
-                both = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(_INDEX, LANES), places))
-                index = builder.add(builder.mul(across.index, ir.Constant(_WORD, 2)), ir.Constant(_WORD, i))
-                builder.store(both, builder.gep(to, [index])).align = 8
+                _add_products(builder, add_half, factor, row, sums)
+            store_elements(builder, [builder.load(each) for each in sums], out, across.index)
         return context.get_dummy_value()
 
     return codegen
@@ -169,7 +171,7 @@ def combination_of_words(
 
     limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
     """
-    return types.void(*[types.uintp] * 6), _combination(_of_words)
+    return types.void(*[types.uintp] * 6), _combination(_of_far_words)
 
 
 @in_llvm
@@ -196,3 +198,48 @@ def _joined(builder: Any, limbs: list[Any]) -> tuple[Any, Any]:
     low = builder.or_(first, builder.shl(second, _constant(_BITS)))
     high = builder.or_(builder.lshr(second, _constant(64 - _BITS)), builder.shl(third, _constant(2 * _BITS - 64)))
     return low, high
+
+
+@in_llvm
+def sums_of_rows(typing_context: Any, weights: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any) -> Any:
+    """The elements sum_a w_a x_a, `vectors` times LANES of them, to out. At most MOST rows.
+
+    weights: where the elements w_0 begin.  rows: the words x_0, the next row `stride` bytes behind, and twice as far
+    that of w.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        weights, rows, stride, count, vectors, out = arguments
+        add_half = _halves(builder)
+        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)]
+        with cgutils.for_range(builder, vectors) as across:
+            for each in sums:
+                builder.store(_constant(0), each)
+            with cgutils.for_range(builder, count) as loop:
+                behind = builder.mul(stride, loop.index)
+                row = _of_far_words(builder, builder.add(rows, behind), across.index)
+                weight = _of_elements(builder, builder.add(weights, builder.add(behind, behind)), across.index)
+                _add_products(builder, add_half, weight, row, sums)
+            store_elements(builder, [builder.load(each) for each in sums], out, across.index)
+        return context.get_dummy_value()
+
+    return types.void(*[types.uintp] * 6), codegen
+
+
+def _add_products(builder: Any, add_half: list[Any], a: list[Any], b: list[Any], sums: list[Any]) -> None:
+    for i in range(len(a)):
+        for j in range(min(len(b), LIMBS - i)):
+            for half in range(min(2, LIMBS - i - j)):
+                to = sums[i + j + half]
+                builder.store(builder.call(add_half[half], [builder.load(to), a[i], b[j]]), to)
+
+
+def store_elements(builder: Any, limbs: list[Any], out: Any, index: Any) -> None:
+    """Eight sums in limbs, as elements, where vector `index` of elements stands."""
+    low, high = _joined(builder, limbs)
+    to = builder.inttoptr(out, _VECTOR.as_pointer())
+    for i in range(2):
+        places = [lane // 2 + LANES // 2 * i + LANES * (lane % 2) for lane in range(LANES)]
+        both = builder.shuffle_vector(low, high, ir.Constant(ir.VectorType(_INDEX, LANES), places))
+        place = builder.add(builder.mul(index, ir.Constant(_WORD, 2)), ir.Constant(_WORD, i))
+        builder.store(both, builder.gep(to, [place])).align = 8

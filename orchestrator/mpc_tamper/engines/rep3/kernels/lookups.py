@@ -1,8 +1,8 @@
-"""Sums over 48 subsets by look-ups: four numbers have 16 sums, which two vectors hold, and VPERMI2Q finds the sums of
-eight subsets among them at once.
+"""Sums of columns over 48 subsets by look-ups: four numbers have 16 sums, which two vectors hold, and VPERMI2Q finds
+the sums of eight subsets among them at once.
 
-Lanes are subsets here, so that neither the sums nor the tables leave the registers. Callers give addresses and
-distances in bytes, and have another way where the processor lacks the instruction.
+Lanes are subsets here, and columns in row_sums.py, so that neither the sums nor the tables leave the registers. Callers
+give addresses and distances in bytes, and have another way where the processor lacks the instruction.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ LANES = 8
 AT_ONCE = 4  # numbers to a table
 COLUMNS = 2  # that are summed together
 _VECTORS = SUBSETS // LANES
-_BLOCK, STRIP = 64, 64  # of rows that are summed: numbers and columns at a time, copied to the first cache
-_CHUNK = 256  # columns whose sums are kept at a time
+_CHUNK = 256  # rows whose sums are kept at a time
 _BYTES = 8
 _ADDRESS = types.uintp
 _WORD, _INDEX = ir.IntType(64), ir.IntType(32)
@@ -123,11 +122,11 @@ def places_of(members: np.ndarray) -> np.ndarray:
     return out
 
 
-def _elsewhere(*arguments: object) -> None:
+def elsewhere(*arguments: object) -> None:
     raise NotImplementedError("expected a processor with AVX-512, got another: use the sums of kernels/subsets.py")
 
 
-_nothing: Any = _elsewhere
+_nothing: Any = elsewhere
 
 
 @kernel_where(has_instruction(), _nothing, types.void(_M, *[types.int64] * 2, *[_ADDRESS] * 3, types.int64, _ADDRESS))
@@ -159,33 +158,6 @@ def _add_turned(sums: np.ndarray, first: int, last: int, out: np.ndarray) -> Non
     for c in range(last - first):
         for k in range(SUBSETS):
             out[k, first + c] += sums[c, k]
-
-
-@kernel_where(has_instruction(), _nothing, _SUMS)
-def add_rows(places: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
-    count = len(x)
-    sums, strip = np.empty((_CHUNK + 1, SUBSETS), np.uint64), np.empty((_BLOCK, STRIP), np.uint64)
-    sums_at, at = _ADDRESS(sums.ctypes.data), _ADDRESS(strip.ctypes.data)
-    for left in range(first, last, _CHUNK):
-        right = min(left + _CHUNK, last)
-        sums[:] = np.uint64(0)
-        for start in range(0, count, _BLOCK):
-            size = min(_BLOCK, count - start)
-            for c in range(left, right, STRIP):
-                columns = min(STRIP, right - c)
-                for i in range(size):
-                    to, of = strip[i], x[start + i, c : c + columns]
-                    if columns == STRIP:  # whole vectors
-                        for j in range(STRIP):
-                            to[j] = of[j]
-                    else:
-                        for j in range(columns):
-                            to[j] = of[j]
-                step = _ADDRESS(STRIP * _BYTES)
-                to_at = sums_at + _ADDRESS((c - left) * SUBSETS * _BYTES)
-                _add_block(places, start, size, at, step, _ADDRESS(_BYTES), columns, to_at)
-        _add_turned(sums, left, right, out)
 
 
 @kernel_where(has_instruction(), _nothing, _SUMS)

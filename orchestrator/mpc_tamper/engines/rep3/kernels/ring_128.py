@@ -13,7 +13,12 @@ from numba import types
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.matmul import matmul
 from mpc_tamper.engines.kernels.threads import ranges, together
-from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns, combine_columns_of_words
+from mpc_tamper.engines.rep3.kernels.combinations_128 import (
+    combine_columns,
+    combine_columns_by_weights,
+    combine_columns_of_words,
+    scale_columns,
+)
 from mpc_tamper.engines.rep3.kernels.int128 import (
     add,
     subtract,
@@ -73,6 +78,20 @@ def fold_words(alpha: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
 def fold(beta: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
     """The same of elements, (n, 2)."""
     _combine_columns(combine_columns, beta, _cut(w, len(beta)), out)
+
+
+def scaled_rows(factors: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """factor_a w_a, for `fold_by`: (k, columns, 2). factors: (k, 2); w: (n, 2), cut into k rows."""
+    rows = _cut(w, len(factors))
+    out = np.empty_like(rows)
+    _combine_columns(scale_columns, factors, rows, out)
+    return out
+
+
+def fold_by(weights: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    """sum_a weights_a u_a, column by column, into out (columns, 2). weights: (k, columns, 2); u: (n,) words, cut into
+    k rows."""
+    _combine_columns(combine_columns_by_weights, weights, _cut(u, len(weights)), out)
 
 
 def row_products(u: np.ndarray, v: np.ndarray) -> np.ndarray:

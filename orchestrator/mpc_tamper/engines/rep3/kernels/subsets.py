@@ -14,9 +14,26 @@ from numba import types
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
-from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups
-from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
+from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
+from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.ring_128 import sums
+from mpc_tamper.engines.rep3.kernels.weights import times_words, weigh, weights, weights_of_members
+
+__all__ = [  # weights of gates belong here, and would make this file too long
+    "add_products",
+    "add_words",
+    "check",
+    "no_products",
+    "no_words",
+    "products_of_subsets",
+    "sums_of_columns",
+    "sums_of_rows",
+    "times_words",
+    "weigh",
+    "weights",
+    "weights_of_members",
+    "words_of_subsets",
+]
 
 _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
@@ -115,43 +132,6 @@ def products_of_subsets(buckets: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(_OUT3(_M))
-def weights_of_members(rho: np.ndarray) -> np.ndarray:
-    """Tables for `weigh`: the sums of rho_k over the bits k of each byte of a member. rho: (48, 2)."""
-    t = np.zeros((_BYTES, 256, 2), np.uint64)
-    for k in range(SUBSETS):
-        group, bit = k >> 3, 1 << (k & 7)
-        for i in range(bit):
-            low, high = add(t[group, i, 0], t[group, i, 1], rho[k, 0], rho[k, 1])
-            t[group, bit + i, 0], t[group, bit + i, 1] = low, high
-    return t
-
-
-def weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """W_c v_c, W_c the sum of rho_k over the subsets k that gate c is in, into out (n inner, 2).
-
-    tables: weights_of_members(rho); members: (n,); v: (n inner,) words.
-    """
-    inner = v.size // max(1, members.size)
-    parts = [(members[a:b], slice(a * inner, b * inner)) for a, b in ranges(members.size, v.size // _WORTH_WORDS)]
-    together(_weigh, [(tables, some, v[where], out[where]) for some, where in parts])
-
-
-@kernel(types.void(_T, _V, _V, _OUT2))
-def _weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    inner = v.size // max(1, members.size)
-    for c in range(members.size):
-        x = members[c]
-        low = high = np.uint64(0)
-        for group in range(_BYTES):
-            i = x & _BYTE
-            low, high = add(low, high, tables[group, i, 0], tables[group, i, 1])
-            x >>= _8
-        for i in range(c * inner, (c + 1) * inner):
-            zero = np.uint64(0)
-            out[i, 0], out[i, 1] = add_product_by_word(zero, zero, v[i], low, high)
-
-
 @kernel(types.void(_OUT3, _OUT2, types.int64, types.int64))
 def _totals(buckets: np.ndarray, out: np.ndarray, start: int, size: int) -> None:
     """The subsets' sums of one strip, into columns `start` .. of out. Buckets are overwritten: each half onto the
@@ -221,7 +201,7 @@ def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     add: Any
     add, strip = (_add_many_rows, _NARROW) if members.size > _MANY else (_add_few_rows, _WIDE)
     if lookups.has_instruction():
-        add, strip, members = lookups.add_rows, lookups.STRIP, lookups.places_of(members)
+        add, strip, members = row_sums.add_rows, lookups.LANES, row_sums.offsets_of(members)
     parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, strip)
     together(add, [(members, x, first, last, out) for first, last in parts])
     return out

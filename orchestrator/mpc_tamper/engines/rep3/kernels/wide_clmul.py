@@ -1,4 +1,5 @@
-"""Sums of carry-less products by the 256-bit instruction, two products at a time: what provers spend their time on.
+"""Sums of carry-less products by the wide instruction, on 512 bits where the processor can, else on 256: what provers
+spend their time on.
 
 Numba has no vectors, so each whole loop is written in LLVM's language. Callers give addresses and distances in bytes,
 and have a loop over `clmul` where the processor lacks the instruction.
@@ -16,14 +17,8 @@ from numba.core import cgutils
 from mpc_tamper.engines.kernels.compilation import in_llvm
 from mpc_tamper.engines.kernels.features import may_use
 
-WIDE = 4  # words to a vector
 _ADDRESS = types.uintp
 _WORD, _INDEX = ir.IntType(64), ir.IntType(32)
-_VECTOR = ir.VectorType(_WORD, WIDE)
-_PAIR = types.UniTuple(types.uint64, 2)
-_TWO_PAIRS = types.UniTuple(types.uint64, 4)
-
-Load = Callable[[Any], Any]  # the vector at this address, at the loop's place
 
 
 def has_wide_instruction() -> bool:
@@ -31,10 +26,25 @@ def has_wide_instruction() -> bool:
     return may_use("vpclmulqdq", "avx2")
 
 
+WIDE = 8 if may_use("vpclmulqdq", "avx512f") else 4  # words to a vector
+# Pairs of rows that are multiplied together: rows a and rows b, as many as there are registers for.
+TILE_A, TILE_B = (4, 2) if WIDE == 8 else (2, 1)
+_VECTOR, _HALF = ir.VectorType(_WORD, WIDE), ir.VectorType(_WORD, 2)
+_PAIR = types.UniTuple(types.uint64, 2)
+
+Load = Callable[[Any], Any]  # the vector at this address, at the loop's place
+
+
+def _multiply(builder: Any) -> Callable[[Any, Any], list[Any]]:
+    """(low, high) of the products at even places, and of those at odd ones."""
+    signature = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, ir.IntType(8)])
+    function = cgutils.get_or_insert_function(builder.module, signature, f"llvm.x86.pclmulqdq.{64 * WIDE}")
+    return lambda a, b: [builder.call(function, [a, b, ir.Constant(ir.IntType(8), half)]) for half in (0x00, 0x11)]
+
+
 def _sums(builder: Any, count: int, vectors: Any, terms: Callable[[Load], list[tuple[Any, Any]]]) -> list[Any]:
     """(low, high) of `count` sums, over `vectors` steps, of carry-less products of the pairs that `terms` gives."""
-    signature = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, ir.IntType(8)])
-    multiply = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.pclmulqdq.256")
+    multiply = _multiply(builder)
     totals = [cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0] * WIDE)) for _ in range(count)]
     with cgutils.for_range(builder, vectors) as loop:
 
@@ -45,13 +55,22 @@ def _sums(builder: Any, count: int, vectors: Any, terms: Callable[[Load], list[t
             return loaded
 
         for total, (a, b) in zip(totals, terms(load), strict=True):
-            halves = [builder.call(multiply, [a, b, ir.Constant(ir.IntType(8), half)]) for half in (0x00, 0x11)]
-            builder.store(builder.xor(builder.load(total), builder.xor(*halves)), total)
-    sums = []
-    for total in totals:
-        words = [builder.extract_element(builder.load(total), ir.Constant(_INDEX, i)) for i in range(WIDE)]
-        sums += [builder.xor(words[0], words[2]), builder.xor(words[1], words[3])]
-    return sums
+            builder.store(_xor(builder, [builder.load(total), *multiply(a, b)]), total)
+    return [_added_up(builder, builder.load(total)) for total in totals]
+
+
+def _added_up(builder: Any, products: Any) -> Any:
+    """The sum of the (low, high) of a vector."""
+    size = WIDE
+    while size > 2:
+        size //= 2
+        halves = (list(range(first, first + size)) for first in (0, size))
+        parts = [
+            builder.shuffle_vector(products, products, ir.Constant(ir.VectorType(_INDEX, size), places))
+            for places in halves
+        ]
+        products = _xor(builder, parts)
+    return products
 
 
 def _xor(builder: Any, parts: list[Any]) -> Any:
@@ -63,7 +82,10 @@ def _xor(builder: Any, parts: list[Any]) -> Any:
 
 def _pairs_of_lanes(products: int) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row, other, weights, stride, matrix, vectors = arguments
+        rows, others, weights, stride, matrix, vectors, to, to_stride = arguments
+
+        def row(start: Any, number: int) -> Any:
+            return builder.add(start, builder.mul(stride, ir.Constant(_WORD, number)))
 
         def terms(load: Load) -> list[tuple[Any, Any]]:
             def columns(start: Any) -> list[Any]:
@@ -71,37 +93,93 @@ def _pairs_of_lanes(products: int) -> Any:
                     load(builder.add(start, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)
                 ]
 
-            fixed, weight = columns(other), load(weights)
+            fixed, weight = [columns(row(others, j)) for j in range(TILE_B)], load(weights)
             pairs = []
-            for start in (row, builder.add(row, stride)):
-                own = columns(start)
-                # u_a v_b and v_a u_b of each product: columns 2 p and 2 p + 1 cross over.
-                crossed = [builder.and_(own[i], fixed[i ^ 1]) for i in range(2 * products)]
-                pairs.append((_xor(builder, crossed), weight))
+            for i in range(TILE_A):
+                own = columns(row(rows, i))
+                for other in fixed:
+                    # u_a v_b and v_a u_b of each product: columns 2 p and 2 p + 1 cross over.
+                    crossed = [builder.and_(own[c], other[c ^ 1]) for c in range(2 * products)]
+                    pairs.append((_xor(builder, crossed), weight))
             return pairs
 
-        return context.make_tuple(builder, signature.return_type, _sums(builder, 2, vectors, terms))
+        for place, total in enumerate(_sums(builder, TILE_A * TILE_B, vectors, terms)):
+            line = builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, place // TILE_B)))
+            _add_to(builder, total, line, place % TILE_B)
+        return context.get_dummy_value()
+
+    return codegen
+
+
+def _add_to(builder: Any, total: Any, address: Any, place: int) -> None:
+    """(low, high) to those at this place."""
+    at = builder.gep(builder.inttoptr(address, _HALF.as_pointer()), [ir.Constant(_WORD, place)])
+    before = builder.load(at)
+    before.align = 8
+    builder.store(builder.xor(before, total), at).align = 8
+
+
+@in_llvm
+def pairs_of_one_product(
+    typing_context: Any,
+    rows: Any,
+    others: Any,
+    weights: Any,
+    stride: Any,
+    matrix: Any,
+    vectors: Any,
+    to: Any,
+    to_stride: Any,
+) -> Any:
+    """Adds sum_c w_c (u_a v_b + v_a u_b)_c, for TILE_A rows a and TILE_B rows b, to the (low, high) at `to`.
+
+    Words. u_a stands at `rows`, u_b at `others`, v `matrix` bytes behind u; rows are `stride` bytes apart. Sums of one
+    a stand side by side, those of the next one to_stride bytes behind.
+    """
+    return types.void(*[_ADDRESS] * 8), _pairs_of_lanes(1)
+
+
+@in_llvm
+def pairs_of_two_products(
+    typing_context: Any,
+    rows: Any,
+    others: Any,
+    weights: Any,
+    stride: Any,
+    matrix: Any,
+    vectors: Any,
+    to: Any,
+    to_stride: Any,
+) -> Any:
+    """The same, of u_1, v_1, u_2, v_2: the products of two ANDs share a weight, and are added before it."""
+    return types.void(*[_ADDRESS] * 8), _pairs_of_lanes(2)
+
+
+def _squares_of_lanes(products: int) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, weights, matrix, vectors, to = arguments
+
+        def terms(load: Load) -> list[tuple[Any, Any]]:
+            own = [load(builder.add(row, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)]
+            both = [builder.and_(own[2 * p], own[2 * p + 1]) for p in range(products)]
+            return [(_xor(builder, both), load(weights))]
+
+        _add_to(builder, _sums(builder, 1, vectors, terms)[0], to, 0)
+        return context.get_dummy_value()
 
     return codegen
 
 
 @in_llvm
-def pairs_of_one_product(
-    typing_context: Any, row: Any, other: Any, weights: Any, stride: Any, matrix: Any, vectors: Any
-) -> Any:
-    """(low, high) of sum_c w_c (u_a v_b + v_a u_b)_c for row a at `row`, b at `other`, and for row a + 1 with b.
-
-    Words. u stands at these addresses, v `matrix` bytes behind it; rows are `stride` bytes apart.
-    """
-    return _TWO_PAIRS(*[_ADDRESS] * 6), _pairs_of_lanes(1)
+def square_of_one_product(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
+    """Adds sum_c w_c (u_a v_a)_c, of one row a, to the (low, high) at `to`."""
+    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(1)
 
 
 @in_llvm
-def pairs_of_two_products(
-    typing_context: Any, row: Any, other: Any, weights: Any, stride: Any, matrix: Any, vectors: Any
-) -> Any:
-    """The same, of u_1, v_1, u_2, v_2: the products of two ANDs share a weight, and are added before it."""
-    return _TWO_PAIRS(*[_ADDRESS] * 6), _pairs_of_lanes(2)
+def square_of_two_products(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
+    """The same of u_1, v_1, u_2, v_2, added before the weight."""
+    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(2)
 
 
 @in_llvm
@@ -115,16 +193,27 @@ def product_of_sums(typing_context: Any, u: Any, v: Any, other_u: Any, other_v: 
             u_a, v_a, u_b, v_b = (load(address) for address in addresses)
             return [(builder.xor(u_a, u_b), builder.xor(v_a, v_b))]
 
-        return context.make_tuple(builder, signature.return_type, _sums(builder, 1, vectors, terms))
+        total = _sums(builder, 1, vectors, terms)[0]
+        words = [builder.extract_element(total, ir.Constant(_INDEX, i)) for i in range(2)]
+        return context.make_tuple(builder, signature.return_type, words)
 
     return _PAIR(*[_ADDRESS] * 5), codegen
 
 
+def _shifted(builder: Any, x: Any, bits: int) -> Any:
+    return builder.shl(x, ir.Constant(_VECTOR, [bits] * WIDE))
+
+
+def _times_rest(builder: Any, x: Any) -> Any:
+    """What X^64 x is, but for what goes beyond the word: X^4 + X^3 + X + 1 = (X + 1) (X^3 + 1), so two shifts do."""
+    x = builder.xor(x, _shifted(builder, x, 1))
+    return builder.xor(x, _shifted(builder, x, 3))
+
+
 def _times_power(builder: Any, x: Any, power: int) -> Any:
-    """X^power x, elementwise; power below 8."""
+    """X^power x, elementwise; power at most 8."""
     top = builder.lshr(x, ir.Constant(_VECTOR, [64 - power] * WIDE))
-    shifted = [builder.shl(x, ir.Constant(_VECTOR, [power] * WIDE)), top]
-    return _xor(builder, shifted + [builder.shl(top, ir.Constant(_VECTOR, [i] * WIDE)) for i in (1, 3, 4)])
+    return builder.xor(_shifted(builder, x, power), _times_rest(builder, top))
 
 
 def _reduced(builder: Any, even: Any, odd: Any) -> Any:
@@ -133,9 +222,10 @@ def _reduced(builder: Any, even: Any, odd: Any) -> Any:
     def places(indices: list[int]) -> Any:
         return builder.shuffle_vector(even, odd, ir.Constant(ir.VectorType(_INDEX, WIDE), indices))
 
-    low, high = places([0, 4, 2, 6]), places([1, 5, 3, 7])
+    low, high = ([i // 2 * 2 + (i % 2) * WIDE + half for i in range(WIDE)] for half in range(2))
+    low, high = places(low), places(high)
     high = _xor(builder, [high, *(builder.lshr(high, ir.Constant(_VECTOR, [i] * WIDE)) for i in (63, 61, 60))])
-    return _xor(builder, [low, high, *(builder.shl(high, ir.Constant(_VECTOR, [i] * WIDE)) for i in (1, 3, 4))])
+    return builder.xor(low, _times_rest(builder, high))
 
 
 class _Elements:
@@ -143,8 +233,7 @@ class _Elements:
 
     def __init__(self, builder: Any) -> None:
         self._builder = builder
-        signature = ir.FunctionType(_VECTOR, [_VECTOR, _VECTOR, ir.IntType(8)])
-        self._multiply = cgutils.get_or_insert_function(builder.module, signature, "llvm.x86.pclmulqdq.256")
+        self.products = _multiply(builder)
 
     def at(self, address: Any, index: Any) -> Any:
         return self._builder.gep(self._builder.inttoptr(address, _VECTOR.as_pointer()), [index])
@@ -157,28 +246,41 @@ class _Elements:
     def store(self, vector: Any, address: Any, index: Any) -> None:
         self._builder.store(vector, self.at(address, index)).align = 8
 
-    def products(self, a: Any, b: Any) -> list[Any]:
-        """(low, high) of those at even places, and of those at odd ones."""
-        halves = (0x00, 0x11)
-        return [self._builder.call(self._multiply, [a, b, ir.Constant(ir.IntType(8), half)]) for half in halves]
+
+def _first_powers(builder: Any, word: Any) -> Any:
+    """X^j w at place j."""
+    w, places = _splat(builder, word), list(range(WIDE))
+    one, rest = ([1] * WIDE, [63 - j for j in places])  # 64 - j in two shifts: none of LLVM's may be by 64
+    top = builder.lshr(builder.lshr(w, ir.Constant(_VECTOR, one)), ir.Constant(_VECTOR, rest))
+    return builder.xor(builder.shl(w, ir.Constant(_VECTOR, places)), _times_rest(builder, top))
 
 
 @in_llvm
-def weigh_powers(typing_context: Any, weights: Any, x: Any, vectors: Any) -> Any:
-    """X^(4 i) w_j x_(4 i + j) in place of x_(4 i + j). weights: the address of w_0 .. w_3."""
+def weigh_powers(typing_context: Any, weights: Any, blocks: Any, size: Any, x: Any) -> Any:
+    """X^j w_c x_(size c + j) in place of x_(size c + j), j below size, of so many blocks c. size: n WIDE."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        weights, x, vectors = arguments
+        weights, blocks, size, x = arguments
         elements = _Elements(builder)
-        weight = cgutils.alloca_once_value(builder, elements.load(weights, ir.Constant(_WORD, 0)))
-        with cgutils.for_range(builder, vectors) as loop:
-            now = builder.load(weight)
-            product = elements.products(elements.load(x, loop.index), now)
-            elements.store(_reduced(builder, *product), x, loop.index)
-            builder.store(_times_power(builder, now, WIDE), weight)
+        weight = cgutils.alloca_once(builder, _VECTOR)
+        words = builder.inttoptr(weights, _WORD.as_pointer())
+        vectors = builder.udiv(size, ir.Constant(_WORD, WIDE))
+        with cgutils.for_range(builder, blocks) as each:
+            builder.store(_first_powers(builder, builder.load(builder.gep(words, [each.index]))), weight)
+            first = builder.mul(each.index, vectors)
+            with cgutils.for_range(builder, vectors) as loop:
+                now, place = builder.load(weight), builder.add(first, loop.index)
+                elements.store(_reduced(builder, *elements.products(elements.load(x, place), now)), x, place)
+                builder.store(_times_power(builder, now, WIDE), weight)
         return context.get_dummy_value()
 
-    return types.void(*[_ADDRESS] * 3), codegen
+    return types.void(*[_ADDRESS] * 4), codegen
+
+
+def _splat(builder: Any, word: Any) -> Any:
+    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
+    places = ir.Constant(ir.VectorType(_INDEX, WIDE), [0] * WIDE)
+    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
 
 
 @in_llvm
@@ -197,11 +299,8 @@ def combination(
                 builder.store(ir.Constant(_VECTOR, [0] * WIDE), each)
             with cgutils.for_range(builder, count) as loop:
                 factor = builder.load(builder.gep(factors, [loop.index]))
-                first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), factor, ir.Constant(_INDEX, 0))
-                places = ir.Constant(ir.VectorType(_INDEX, WIDE), [0] * WIDE)
-                splat = builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
                 row = elements.load(builder.add(rows, builder.mul(stride, loop.index)), across.index)
-                for each, product in zip(sums, elements.products(row, splat), strict=True):
+                for each, product in zip(sums, elements.products(row, _splat(builder, factor)), strict=True):
                     builder.store(builder.xor(builder.load(each), product), each)
             elements.store(_reduced(builder, *(builder.load(each) for each in sums)), out, across.index)
         return context.get_dummy_value()

@@ -6,7 +6,7 @@ Bit a of each recorded word stands in row a of the first level (kernels/lanes.py
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,30 +90,48 @@ class _Folded:
         self._tables = lanes.tables(coefficients)
 
     def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """Blocks (rows, ..) of elements, with zeros at their ends: the rows of the second level, part by part."""
+        """Blocks (rows, ..) of elements, with zeros at their ends: the rows of the second level, part by part. Each
+        stands where the one before it stood."""
+        room = _NO_WORDS
+        for index, number, words in self._words():
+            size = -(-words.size // rows) * rows
+            if size > room.size:
+                room = np.empty(size, np.uint64)
+            out = room[:size]
+            out[words.size :] = 0
+            self._fold(index, number, words, out[: words.size])
+            yield out.reshape(rows, -1)
+
+    def whole(self) -> np.ndarray:
+        return self._joined(1, lambda block, out: np.copyto(out, block[0]))
+
+    def combine(self, coefficients: np.ndarray) -> np.ndarray:
+        """After the second level."""
+        rows = len(coefficients)
+        return self._joined(rows, lambda block, out: binary_field.combine_to(coefficients, block, out))
+
+    def _joined(self, rows: int, put: Callable[[np.ndarray, np.ndarray], None]) -> np.ndarray:
+        """What `put` makes of the blocks, one after the other."""
+        out, start = np.empty(sum(-(-words.size // rows) for *_, words in self._words()), np.uint64), 0
+        for block in self.blocks(rows):
+            stop = start + block.shape[1]
+            put(block, out[start:stop])
+            start = stop
+        return out
+
+    def _words(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Each recorded block, with the numbers of its group and of the block in its column."""
         for index, gates in enumerate(self._groups):
             columns = gates.u(self._role) if self._weights is None else gates.v(self._role)
             for column in columns:
                 for number, words in enumerate(column):
-                    yield self._block(index, number, words, rows)
+                    yield index, number, words
 
-    def whole(self) -> np.ndarray:
-        return np.concatenate([_NO_WORDS, *(block[0] for block in self.blocks(1))])
-
-    def combine(self, coefficients: np.ndarray) -> np.ndarray:
-        """After the second level."""
-        blocks = self.blocks(len(coefficients))
-        return np.concatenate([_NO_WORDS, *(binary_field.combine(coefficients, block) for block in blocks)])
-
-    def _block(self, index: int, number: int, words: np.ndarray, rows: int) -> np.ndarray:
-        out = np.empty(-(-words.size // rows) * rows, np.uint64)
-        out[words.size :] = 0
-        lanes.combine_lanes(self._tables, words, out[: words.size])
+    def _fold(self, index: int, number: int, words: np.ndarray, out: np.ndarray) -> None:
+        lanes.combine_lanes(self._tables, words, out)
         if self._weights is not None:
             step = self._groups[index].block_outputs // FIRST_ROWS
-            weights = self._weights.of_groups[index][number * step : (number + 1) * step]
-            lanes.weigh_lanes(weights, out[: words.size])
-        return out.reshape(rows, -1)
+            lanes.weigh_lanes(self._weights.of_groups[index][number * step : (number + 1) * step], out)
 
 
 class BitProver:

@@ -1,0 +1,171 @@
+"""Sums of rows over 48 subsets: four rows have 16 sums, which stand in the first cache, and each subset adds one of
+them.
+
+Lanes are columns, eight at a time, so that rows are read and sums are written as they lie. Callers give addresses and
+distances in bytes, and have another way where the processor lacks the instructions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.kernels.lookups import LANES, elsewhere, has_instruction
+
+AT_ONCE = 4  # rows to a table
+_SUMS = 2**AT_ONCE
+_HALF = SUBSETS // 2  # subsets whose sums fit into registers
+_BLOCK = 64  # rows whose tables stand in the cache together: half of it
+_BYTES, _OFFSET_BYTES, _VECTOR_BYTES = 8, 2, 64
+_AHEAD = 2 * _VECTOR_BYTES  # what is fetched meanwhile, as rows are mostly in memory: columns that are soon summed
+_ADDRESS = types.uintp
+_WORD, _OFFSET, _INDEX = ir.IntType(64), ir.IntType(16), ir.IntType(32)
+_VECTOR = ir.VectorType(_WORD, LANES)
+_V = types.Array(types.uint64, 1, "C", readonly=True)
+_M = types.Array(types.uint64, 2, "C", readonly=True)
+_O = types.Array(types.uint16, 2, "C", readonly=True)
+_OUT2 = types.uint64[:, ::1]
+_ARGUMENTS = types.void(_O, _M, types.int64, types.int64, _OUT2)
+_1 = np.uint64(1)
+
+
+def _vector(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, _VECTOR.as_pointer())
+
+
+def _load(builder: Any, address: Any) -> Any:
+    found = builder.load(_vector(builder, address))
+    found.align = 8
+    return found
+
+
+def _behind(builder: Any, address: Any, count: Any, size: int) -> Any:
+    return builder.add(address, builder.mul(count, ir.Constant(_WORD, size)))
+
+
+@in_llvm
+def _make_tables(
+    typing_context: Any, x: Any, second: Any, third: Any, fourth: Any, step: Any, groups: Any, tables: Any
+) -> Any:
+    """The 16 sums of eight columns of four rows, of `groups` of four, to tables.
+
+    Rows begin at x, x + second and so on, and again `step` behind these.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, *others, step, groups, tables = arguments
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        with cgutils.for_range(builder, groups) as loop:
+            start = builder.add(x, builder.mul(loop.index, step))
+            to = _behind(builder, tables, loop.index, _SUMS * _VECTOR_BYTES)
+            sums = [ir.Constant(_VECTOR, [0] * LANES)]
+            for address in (start, *(builder.add(start, each) for each in others)):
+                row = _load(builder, address)
+                sums += [builder.add(each, row) for each in sums]
+                later = builder.inttoptr(builder.add(address, ir.Constant(_WORD, _AHEAD)), byte)
+                builder.call(prefetch, [later, *(ir.Constant(flag, each) for each in (0, 3, 1))])
+            for i, each in enumerate(sums):
+                builder.store(each, _vector(builder, builder.add(to, ir.Constant(_WORD, i * _VECTOR_BYTES)))).align = 8
+        return context.get_dummy_value()
+
+    return types.void(*[_ADDRESS] * 7), codegen
+
+
+@in_llvm
+def _add_sums(typing_context: Any, tables: Any, offsets: Any, groups: Any, sums: Any, distance: Any) -> Any:
+    """Adds, to 24 vectors, from the table of each group what stands at 24 offsets. sums: the address of the first
+    vector, the next one `distance` behind it."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        tables, offsets, groups, sums, distance = arguments
+        places = [builder.add(sums, builder.mul(distance, ir.Constant(_WORD, k))) for k in range(_HALF)]
+        totals = [cgutils.alloca_once_value(builder, _load(builder, place)) for place in places]
+        with cgutils.for_range(builder, groups) as loop:
+            table = _behind(builder, tables, loop.index, _SUMS * _VECTOR_BYTES)
+            first = _behind(builder, offsets, loop.index, SUBSETS * _OFFSET_BYTES)
+            numbers = builder.inttoptr(first, _OFFSET.as_pointer())
+            for k, total in enumerate(totals):
+                offset = builder.zext(builder.load(builder.gep(numbers, [ir.Constant(_INDEX, k)])), _WORD)
+                found = _load(builder, builder.add(table, offset))
+                builder.store(builder.add(builder.load(total), found), total)
+        for place, total in zip(places, totals, strict=True):
+            builder.store(builder.load(total), _vector(builder, place)).align = 8
+        return context.get_dummy_value()
+
+    return types.void(*[_ADDRESS] * 5), codegen
+
+
+@kernel(types.uint16[:, ::1](_V))
+def offsets_of(members: np.ndarray) -> np.ndarray:
+    """For each four members and each subset, where in a table the sum of those that are in it stands: (groups, 48)."""
+    out = np.empty(((members.size + AT_ONCE - 1) // AT_ONCE, SUBSETS), np.uint16)
+    four = np.zeros(AT_ONCE, np.uint64)
+    for group in range(len(out)):
+        four[:] = np.uint64(0)
+        for i in range(min(AT_ONCE, members.size - AT_ONCE * group)):
+            four[i] = members[AT_ONCE * group + i]
+        a, b, c, d = four
+        row = out[group]
+        for k in range(SUBSETS):
+            bit = np.uint64(k)
+            place = (a >> bit & _1) | (b >> bit & _1) << _1 | (c >> bit & _1) << np.uint64(2)
+            row[k] = (place | (d >> bit & _1) << np.uint64(3)) * np.uint64(_VECTOR_BYTES)
+    return out
+
+
+_nothing: Any = elsewhere
+_STRIP = types.void(_O, *[types.int64] * 2, *[_ADDRESS] * 4, types.uint64[::1])
+
+
+@kernel_where(has_instruction(), _nothing, _STRIP)
+def _add_strip(
+    offsets: np.ndarray, start: int, count: int, x: int, row: int, sums: int, distance: int, room: np.ndarray
+) -> None:
+    """Eight columns of rows start .. start + count - 1, at most 64, to 48 vectors at sums, `distance` apart.
+
+    x: where the eight columns of row `start` are, the next row `row` behind it.  room: for tables.
+    """
+    whole, rest = count // AT_ONCE, count % AT_ONCE
+    vector = _ADDRESS(_VECTOR_BYTES)
+    tables = (_ADDRESS(room.ctypes.data) + vector - _ADDRESS(1)) // vector * vector
+    _make_tables(x, row, _ADDRESS(2) * row, _ADDRESS(3) * row, _ADDRESS(AT_ONCE) * row, _ADDRESS(whole), tables)
+    if rest:  # the last row stands for those that are not there, and that no subset has
+        near, far = _ADDRESS(min(1, rest - 1)) * row, _ADDRESS(min(2, rest - 1)) * row
+        behind = tables + _ADDRESS(whole * _SUMS) * vector
+        _make_tables(x + _ADDRESS(whole * AT_ONCE) * row, near, far, far, row, _ADDRESS(1), behind)
+    groups = _ADDRESS(whole + min(1, rest))
+    at = _ADDRESS(offsets.ctypes.data) + _ADDRESS(start // AT_ONCE * SUBSETS * _OFFSET_BYTES)
+    _add_sums(tables, at, groups, sums, distance)
+    _add_sums(tables, at + _ADDRESS(_HALF * _OFFSET_BYTES), groups, sums + _ADDRESS(_HALF) * distance, distance)
+
+
+@kernel_where(has_instruction(), _nothing, _ARGUMENTS)
+def add_rows(offsets: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
+    whole = first + (last - first) // LANES * LANES
+    room = np.empty((_BLOCK // AT_ONCE * _SUMS + 1) * LANES, np.uint64)
+    narrow = np.zeros((_BLOCK + SUBSETS, LANES), np.uint64)  # rows and sums of the last columns, fewer than eight
+    row, distance, vector = _ADDRESS(x.shape[1] * _BYTES), _ADDRESS(out.shape[1] * _BYTES), _ADDRESS(_VECTOR_BYTES)
+    at, to = _ADDRESS(narrow.ctypes.data), _ADDRESS(narrow.ctypes.data) + _ADDRESS(_BLOCK) * vector
+    for start in range(0, len(x), _BLOCK):
+        size = min(_BLOCK, len(x) - start)
+        rows = _ADDRESS(x.ctypes.data) + _ADDRESS(start) * row
+        for c in range(first, whole, LANES):
+            column = _ADDRESS(c * _BYTES)
+            _add_strip(offsets, start, size, rows + column, row, _ADDRESS(out.ctypes.data) + column, distance, room)
+        if whole < last:
+            for i in range(size):
+                for c in range(whole, last):
+                    narrow[i, c - whole] = x[start + i, c]
+            _add_strip(offsets, start, size, at, vector, to, vector, room)
+    for k in range(SUBSETS):
+        for c in range(whole, last):
+            out[k, c] += narrow[_BLOCK + k, c - whole]
