@@ -103,9 +103,9 @@ class Entries:
         total = np.zeros((rows, rows, WORDS), np.uint64)
         for index, gates in enumerate(self.groups):
             pairs = _pairs(gates)
-            for block, members in enumerate(self.members(index)):
+            for block, weights in enumerate(self._weights(index) if pairs else ()):
                 for u, v in pairs:
-                    ring_128.add_row_products(u[block], self._weighed(members, v[block]), total)
+                    ring_128.add_row_products(u[block], _weighed(weights, v[block]), total)
         return total.reshape(-1, WORDS)
 
     def vectors(self, alpha: np.ndarray, beta: np.ndarray) -> Vectors:
@@ -135,20 +135,27 @@ class Entries:
         start = 0
         for index, gates in enumerate(self.groups):
             of_u, of_v = {role: gates.u(role) for role in u}, {role: gates.v(role) for role in v}
-            for block, members in enumerate(self.members(index) if gates.inner else ()):
+            for block, weights in enumerate(self._weights(index) if gates.inner else ()):
                 for product in range(len(gates.products)):
-                    stop = start + -(-members.size * gates.inner // len(alpha))
+                    stop = start + -(-len(weights) * gates.inner // len(alpha))
                     for role, columns in of_u.items():
                         ring_128.fold_words(alpha, columns[product][block], u[role][start:stop])
                     for role, columns in of_v.items():
-                        weighed = self._weighed(members, columns[product][block])
-                        ring_128.fold(beta, weighed, v[role][start:stop])
+                        ring_128.fold(beta, _weighed(weights, columns[product][block]), v[role][start:stop])
                     start = stop
 
-    def _weighed(self, members: np.ndarray, v: np.ndarray) -> np.ndarray:
-        out = np.empty((v.size, WORDS), np.uint64)
-        subsets.weigh(self._tables, members, v, out)
-        return out
+    def _weights(self, index: int) -> Iterator[np.ndarray]:
+        """Of the gates of a group, block by block: (n, 2)."""
+        for members in self.members(index):
+            out = np.empty((members.size, WORDS), np.uint64)
+            subsets.weights(self._tables, members, out)
+            yield out
+
+
+def _weighed(weights: np.ndarray, v: np.ndarray) -> np.ndarray:
+    out = np.empty((v.size, WORDS), np.uint64)
+    subsets.times_words(weights, v, out)
+    return out
 
 
 def _pairs(gates: Gates) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
