@@ -80,15 +80,14 @@ class _Code:
         """Of 16 bits, those of neighbours added: 32 bits."""
         return self._call("llvm.x86.avx512.pmaddw.d.512" if _WIDE else "llvm.x86.avx2.pmadd.wd", _SUMS, left, right)
 
-    def larger(self, largest: Any, value: Any) -> Any:
-        """The larger in size, without a sign, so that -2^15 is 2^15."""
-        zero = ir.Constant(_SHORTS, [0] * SHORTS)
-        negative = self._builder.icmp_signed("<", value, zero)
-        size = self._builder.select(negative, self._builder.sub(zero, value), value)
-        return self._builder.select(self._builder.icmp_unsigned(">", size, largest), size, largest)
+    def bits(self, before: Any, values: Any) -> Any:
+        """Those that are set in what came before, or in some of the values when they begin at 0."""
+        moved = self._builder.add(values, ir.Constant(_SHORTS, [LARGEST - 1] * SHORTS))
+        return self._builder.or_(before, moved)
 
-    def largest(self, values: Any) -> Any:
-        return self._builder.zext(self._call(f"llvm.vector.reduce.umax.v{SHORTS}i16", _SHORT, values), _WORD)
+    def any_outside(self, bits: Any) -> Any:
+        found = self._call(f"llvm.vector.reduce.or.v{SHORTS}i16", _SHORT, bits)
+        return self._builder.icmp_unsigned(">=", found, ir.Constant(_SHORT, 2 * LARGEST))
 
     def sum_of_lanes(self, words: Any) -> Any:
         return self._call(f"llvm.vector.reduce.add.v{words.type.count}i64", _WORD, words)
@@ -148,7 +147,7 @@ def _add_dots(
         ahead = builder.mul(row, ir.Constant(_WORD, _AHEAD))
         zero = ir.Constant(_SUMS, [0] * (SHORTS // 2))
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(DIGITS)] for _ in starts]
-        largest = cgutils.alloca_once_value(builder, ir.Constant(_SHORTS, [0] * SHORTS))
+        bits = cgutils.alloca_once_value(builder, ir.Constant(_SHORTS, [0] * SHORTS))
         with cgutils.for_range(builder, builder.sub(end, first)) as loop:
             number = builder.add(first, loop.index)
             j = builder.mul(number, ir.Constant(_WORD, SHORTS))
@@ -161,16 +160,16 @@ def _add_dots(
                 place = builder.add(begin, j)
                 code.fetch(x, builder.add(place, ahead))
                 values = code.load(x, place, _SHORTS, 2)
-                builder.store(code.larger(builder.load(largest), values), largest)
+                builder.store(code.bits(builder.load(bits), values), bits)
                 for factor, total in zip(factors, totals, strict=True):
                     builder.store(builder.add(builder.load(total), code.products(values, factor)), total)
         for r, totals in enumerate(sums):
             total = code.sum_of_lanes(code.word_of_digits([builder.load(each) for each in totals]))
             place = builder.gep(out, [ir.Constant(_WORD, r)])
             builder.store(builder.add(builder.load(place), total), place)
-        return code.largest(builder.load(largest))
+        return code.any_outside(builder.load(bits))
 
-    return types.int64(x, _INT, _INT, _INT, _INT, digits, _INT, _INT, out), codegen
+    return types.boolean(x, _INT, _INT, _INT, _INT, digits, _INT, _INT, out), codegen
 
 
 @in_llvm
@@ -190,7 +189,7 @@ def _add_rows(
         pairs = [_digits_of_pair(code, v, builder.add(number, ir.Constant(_WORD, r))) for r in range(0, ADDED, 2)]
         starts = [builder.add(start, builder.mul(row, ir.Constant(_WORD, r))) for r in range(ADDED)]
         ahead = builder.mul(row, ir.Constant(_WORD, ADDED))
-        largest = cgutils.alloca_once_value(builder, ir.Constant(_SHORTS, [0] * SHORTS))
+        bits = cgutils.alloca_once_value(builder, ir.Constant(_SHORTS, [0] * SHORTS))
         with cgutils.for_range(builder, count) as loop:
             j = builder.mul(loop.index, ir.Constant(_WORD, SHORTS))
             j = builder.select(builder.icmp_signed("<", j, last), j, last)
@@ -203,16 +202,16 @@ def _add_rows(
                     place = builder.add(begin, j)
                     code.fetch(x, builder.add(place, ahead))
                     rows.append(code.load(x, place, _SHORTS, 2))
-                    builder.store(code.larger(builder.load(largest), rows[-1]), largest)
+                    builder.store(code.bits(builder.load(bits), rows[-1]), bits)
                 halves = [code.shuffle(*rows, _interleaved(half)) for half in range(2)]
                 for i, digit in enumerate(pair):
                     for h, half in enumerate(halves):
                         totals[2 * i + h] = builder.add(totals[2 * i + h], code.products(half, digit))
             for total, place in zip(totals, places, strict=True):
                 code.store(total, sums, place, 4)
-        return code.largest(builder.load(largest))
+        return code.any_outside(builder.load(bits))
 
-    return types.int64(x, _INT, _INT, v, _INT, sums, _INT, _INT), codegen
+    return types.boolean(x, _INT, _INT, v, _INT, sums, _INT, _INT), codegen
 
 
 def _digits_of_pair(code: _Code, v: Any, number: Any) -> list[Any]:
@@ -247,7 +246,9 @@ def _take(typing_context: Any, sums: Any, number: Any, out: Any) -> Any:
                 halves.append(code.load(sums, place, _SUMS, 4))
                 code.store(ir.Constant(_SUMS, [0] * (SHORTS // 2)), sums, place, 4)
             digits.append(code.shuffle(*halves, [found.index(column) for column in range(SHORTS)]))
-        code.store(code.word_of_digits(digits), code.array(2), ir.Constant(_WORD, 0), 8)
+        out, to = code.array(2), builder.mul(arguments[1], ir.Constant(_WORD, SHORTS))
+        total = builder.add(code.load(out, to, _WORDS, 8), code.word_of_digits(digits))
+        code.store(total, out, to, 8)
         return context.get_dummy_value()
 
     return types.void(sums, _INT, out), codegen
@@ -274,12 +275,12 @@ def add_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
         digits[first : first + count * SHORTS - columns] = 0
     sums = np.zeros(ROWS, np.uint64)
     for i in range(0, rows, ROWS):
-        there, largest = min(ROWS, rows - i), 0
+        there, large = min(ROWS, rows - i), False
         sums[:] = 0
         for first in range(0, count, _AT_ONCE):
             end = min(first + _AT_ONCE, count)
-            largest = max(largest, _add_dots(x, i * columns, columns, there, last, digits, first, end, sums))
-        if largest > LARGEST:
+            large |= _add_dots(x, i * columns, columns, there, last, digits, first, end, sums)
+        if large:
             vectors.add_matvec(x[i:], v, out[i:])
             return
         for r in range(there):
@@ -295,17 +296,20 @@ def add_trans_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
         count, last = -(-columns // SHORTS), columns - SHORTS
         sums = vectors.aligned(count * SHORTS * DIGITS // 2).view(np.int32)
         sums[:] = 0
-        words = vectors.aligned(SHORTS)
+        words = vectors.aligned(count * SHORTS)
+        words[:] = 0
         while rows - done >= ADDED:
-            end, largest = done + min(_BLOCK, (rows - done) // ADDED * ADDED), 0
+            end, large = done + min(_BLOCK, (rows - done) // ADDED * ADDED), False
             for i in range(done, end, ADDED):
-                largest = max(largest, _add_rows(x, i * columns, columns, v, i, sums, count, last))
-            if largest > LARGEST:
+                large |= _add_rows(x, i * columns, columns, v, i, sums, count, last)
+            if large:
                 break
             for i in range(count):
                 _take(sums, i, words)
-                first = min(i * SHORTS, last)
-                for j in range(i * SHORTS - first, SHORTS):
-                    out[first + j] += words[j]
             done = end
-    vectors.add_trans_matvec(x[done:], v[done:], out)
+        for i in range(count):
+            first = min(i * SHORTS, last)
+            for j in range(i * SHORTS - first, SHORTS):
+                out[first + j] += words[i * SHORTS + j]
+    if done < rows:
+        vectors.add_trans_matvec(x[done:], v[done:], out)
