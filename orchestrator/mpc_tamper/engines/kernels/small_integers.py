@@ -19,7 +19,8 @@ from numba.core import cgutils
 from mpc_tamper.engines.kernels import vectors
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_where
 from mpc_tamper.engines.kernels.features import may_use
-from mpc_tamper.engines.kernels.vectors import OUT1, V, X_SMALL
+from mpc_tamper.engines.kernels.vectors import OUT1, X_SMALL, V
+from mpc_tamper.engines.kernels.words import WORD, Flat, call, constant, number, shuffle, sum_of_lanes
 
 LARGEST = 256
 TERMS = (2**31 - 1) // (LARGEST * 2**15)
@@ -27,15 +28,13 @@ DIGITS = 4
 _WIDE = may_use("avx512bw")
 SHORTS = 32 if _WIDE else 16  # int16 to a vector, and columns that are multiplied together
 ROWS = 4 if _WIDE else 2  # whose dot products are found together: their sums stay in registers
-ADDED = 8  # rows that are added together: their digits stay in registers
+ADDED = 6  # rows that are added together: as many as have their digits stay in registers
 _AHEAD = 2 * ROWS  # rows: as far ahead memory is fetched for dot products, which rows side by side would hinder
-_LINE = 64  # bytes
 _BITS = 16
 
-_SHORT, _SUM, _WORD = ir.IntType(16), ir.IntType(32), ir.IntType(64)
-_SHORTS, _SUMS, _WORDS = ir.VectorType(_SHORT, SHORTS), ir.VectorType(_SUM, SHORTS // 2), ir.VectorType(_WORD, SHORTS)
+_SHORT = ir.IntType(16)
+_SHORTS, _SUMS = ir.VectorType(_SHORT, SHORTS), ir.VectorType(ir.IntType(32), SHORTS // 2)
 _INT = types.int64
-_LOWER = sum(1 << (_BITS * i + _BITS - 1) for i in range(DIGITS - 1))  # half of what digit i counts in, for all but one
 
 
 def has_instruction() -> bool:
@@ -43,72 +42,39 @@ def has_instruction() -> bool:
     return _WIDE or may_use("avx2")
 
 
-class _Code:
-    """What the loops below have in common: vectors in memory, and the instructions."""
+def _products(builder: Any, left: Any, right: Any) -> Any:
+    """Of 16 bits, those of neighbours added: 32 bits."""
+    return call(builder, "llvm.x86.avx512.pmaddw.d.512" if _WIDE else "llvm.x86.avx2.pmadd.wd", _SUMS, left, right)
 
-    def __init__(self, context: Any, builder: Any, signature: Any, arguments: Any) -> None:
-        self._context, self._builder, self._kinds, self._arguments = context, builder, signature.args, arguments
 
-    def array(self, number: int) -> Any:
-        """Where the elements of this argument are."""
-        made = self._context.make_array(self._kinds[number])(self._context, self._builder, self._arguments[number])
-        return made.data
+def _bits(builder: Any, before: Any, values: Any) -> Any:
+    """Those set in what came before, or in some of the values when the smallest that is allowed counts as 0."""
+    return builder.or_(before, builder.add(values, constant(_SHORTS, LARGEST - 1)))
 
-    def load(self, data: Any, index: Any, kind: Any, align: int) -> Any:
-        found = self._builder.load(self._builder.bitcast(self._builder.gep(data, [index]), kind.as_pointer()))
-        found.align = align
-        return found
 
-    def store(self, value: Any, data: Any, index: Any, align: int) -> None:
-        place = self._builder.bitcast(self._builder.gep(data, [index]), value.type.as_pointer())
-        self._builder.store(value, place).align = align
+def _any_outside(builder: Any, bits: Any) -> Any:
+    found = call(builder, f"llvm.vector.reduce.or.v{SHORTS}i16", _SHORT, bits)
+    return builder.icmp_unsigned(">=", found, ir.Constant(_SHORT, 2 * LARGEST))
 
-    def fetch(self, data: Any, index: Any) -> None:
-        """To the second cache, what lies there; it may be behind the end."""
-        byte, whole = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, whole, whole, whole])
-        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
-        place = self._builder.bitcast(self._builder.gep(data, [index]), byte)
-        self._builder.call(prefetch, [place, *(ir.Constant(whole, each) for each in (0, 2, 1))])
 
-    def _call(self, name: str, result: Any, *values: Any) -> Any:
-        kind = ir.FunctionType(result, [each.type for each in values])
-        function = cgutils.get_or_insert_function(self._builder.module, kind, name)
-        return self._builder.call(function, list(values))
+def _digits(builder: Any, words: Any) -> Any:
+    """Words whose 16-bit parts are the digits. Half of what it counts in is added to each, and then subtracted from its
+    part alone, where only the topmost bit feels it; the highest digit has no need."""
+    half = constant(words.type, sum(1 << (_BITS * i + _BITS - 1) for i in range(DIGITS - 1)))
+    return builder.xor(builder.add(words, half), half)
 
-    def products(self, left: Any, right: Any) -> Any:
-        """Of 16 bits, those of neighbours added: 32 bits."""
-        return self._call("llvm.x86.avx512.pmaddw.d.512" if _WIDE else "llvm.x86.avx2.pmadd.wd", _SUMS, left, right)
 
-    def bits(self, before: Any, values: Any) -> Any:
-        """Those that are set in what came before, or in some of the values when they begin at 0."""
-        moved = self._builder.add(values, ir.Constant(_SHORTS, [LARGEST - 1] * SHORTS))
-        return self._builder.or_(before, moved)
+def _words(builder: Any, digits: list[Any]) -> Any:
+    """The sums of each digit, of 32 bits, as one of words."""
+    kind = ir.VectorType(WORD, digits[0].type.count)
+    total = builder.sext(digits[0], kind)
+    for i, digit in enumerate(digits[1:], 1):
+        total = builder.add(total, builder.shl(builder.sext(digit, kind), constant(kind, _BITS * i)))
+    return total
 
-    def any_outside(self, bits: Any) -> Any:
-        found = self._call(f"llvm.vector.reduce.or.v{SHORTS}i16", _SHORT, bits)
-        return self._builder.icmp_unsigned(">=", found, ir.Constant(_SHORT, 2 * LARGEST))
 
-    def sum_of_lanes(self, words: Any) -> Any:
-        return self._call(f"llvm.vector.reduce.add.v{words.type.count}i64", _WORD, words)
-
-    def word_of_digits(self, digits: list[Any]) -> Any:
-        """Sums of 32 bits to words: each digit's, counted in what that digit counts."""
-        kind = ir.VectorType(_WORD, digits[0].type.count)
-        total = self._builder.sext(digits[0], kind)
-        for i, digit in enumerate(digits[1:], 1):
-            places = ir.Constant(kind, [_BITS * i] * kind.count)
-            total = self._builder.add(total, self._builder.shl(self._builder.sext(digit, kind), places))
-        return total
-
-    def digits(self, words: Any) -> Any:
-        """Words whose 16-bit parts are the digits. Half of what it counts in is added to each, and then subtracted from
-        its part alone, where only the topmost bit feels it; the highest digit has no need."""
-        half = ir.Constant(words.type, [_LOWER] * words.type.count)
-        return self._builder.xor(self._builder.add(words, half), half)
-
-    def shuffle(self, left: Any, right: Any, places: list[int]) -> Any:
-        return self._builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places))
+def _earlier(builder: Any, place: Any, last: Any) -> Any:
+    return builder.select(builder.icmp_signed("<", place, last), place, last)
 
 
 @in_llvm
@@ -116,11 +82,12 @@ def _split(typing_context: Any, v: Any, start: Any, digits: Any, to: Any) -> Any
     """The digits of SHORTS words from v[start] on, to digits[to:]: the first of all words, the second of all, .."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = _Code(context, builder, signature, arguments)
-        words = code.digits(code.load(code.array(0), arguments[1], _WORDS, 8))
+        v, digits = (Flat(context, builder, signature.args[i], arguments[i]) for i in (0, 2))
+        kind = ir.VectorType(WORD, SHORTS)
+        words = _digits(builder, v.load(arguments[1], kind))
         for i in range(DIGITS):
-            part = builder.trunc(builder.lshr(words, ir.Constant(_WORDS, [_BITS * i] * SHORTS)), _SHORTS)
-            code.store(part, code.array(2), builder.add(arguments[3], ir.Constant(_WORD, SHORTS * i)), 2)
+            part = builder.trunc(builder.lshr(words, constant(kind, _BITS * i)), _SHORTS)
+            digits.store(part, builder.add(arguments[3], number(SHORTS * i)))
         return context.get_dummy_value()
 
     return types.void(v, _INT, digits, _INT), codegen
@@ -130,95 +97,84 @@ def _split(typing_context: Any, v: Any, start: Any, digits: Any, to: Any) -> Any
 def _add_dots(
     typing_context: Any, x: Any, start: Any, row: Any, rows: Any, last: Any, digits: Any, first: Any, end: Any, out: Any
 ) -> Any:
-    """out[r] += the sum over j of x[start + r row + j] v[j], for j in the vectors from first to end; the largest x.
+    """out[r] += the sum over j of x[start + r row + j] v[j], for j in the vectors from first to end; is an x too large?
 
     digits: of v, by vectors as _split leaves them. The last vector begins at `last`, so that nothing behind a row is
     read. A row that is not there, of ROWS, stands for the last one of `rows`.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = _Code(context, builder, signature, arguments)
-        x, digits, out = code.array(0), code.array(5), code.array(8)
+        x, digits, out = (Flat(context, builder, signature.args[i], arguments[i]) for i in (0, 5, 8))
         _, start, row, rows, last, _, first, end, _ = arguments
-        final = builder.sub(rows, ir.Constant(_WORD, 1))
-        numbers = [ir.Constant(_WORD, r) for r in range(ROWS)]
-        inside = [builder.select(builder.icmp_signed("<", number, final), number, final) for number in numbers]
-        starts = [builder.add(start, builder.mul(each, row)) for each in inside]
-        ahead = builder.mul(row, ir.Constant(_WORD, _AHEAD))
-        zero = ir.Constant(_SUMS, [0] * (SHORTS // 2))
-        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(DIGITS)] for _ in starts]
-        bits = cgutils.alloca_once_value(builder, ir.Constant(_SHORTS, [0] * SHORTS))
+        final = builder.sub(rows, number(1))
+        starts = [builder.add(start, builder.mul(_earlier(builder, number(r), final), row)) for r in range(ROWS)]
+        ahead = builder.mul(row, number(_AHEAD))
+        sums = [[cgutils.alloca_once_value(builder, constant(_SUMS, 0)) for _ in range(DIGITS)] for _ in starts]
+        bits = cgutils.alloca_once_value(builder, constant(_SHORTS, 0))
         with cgutils.for_range(builder, builder.sub(end, first)) as loop:
-            number = builder.add(first, loop.index)
-            j = builder.mul(number, ir.Constant(_WORD, SHORTS))
-            j = builder.select(builder.icmp_signed("<", j, last), j, last)
-            at = builder.mul(number, ir.Constant(_WORD, SHORTS * DIGITS))
-            factors = [
-                code.load(digits, builder.add(at, ir.Constant(_WORD, SHORTS * i)), _SHORTS, 2) for i in range(DIGITS)
-            ]
+            vector = builder.add(first, loop.index)
+            j = _earlier(builder, builder.mul(vector, number(SHORTS)), last)
+            at = builder.mul(vector, number(SHORTS * DIGITS))
+            factors = [digits.load(builder.add(at, number(SHORTS * i)), _SHORTS) for i in range(DIGITS)]
             for begin, totals in zip(starts, sums, strict=True):
                 place = builder.add(begin, j)
-                code.fetch(x, builder.add(place, ahead))
-                values = code.load(x, place, _SHORTS, 2)
-                builder.store(code.bits(builder.load(bits), values), bits)
+                x.fetch(builder.add(place, ahead))
+                values = x.load(place, _SHORTS)
+                builder.store(_bits(builder, builder.load(bits), values), bits)
                 for factor, total in zip(factors, totals, strict=True):
-                    builder.store(builder.add(builder.load(total), code.products(values, factor)), total)
+                    builder.store(builder.add(builder.load(total), _products(builder, values, factor)), total)
         for r, totals in enumerate(sums):
-            total = code.sum_of_lanes(code.word_of_digits([builder.load(each) for each in totals]))
-            place = builder.gep(out, [ir.Constant(_WORD, r)])
-            builder.store(builder.add(builder.load(place), total), place)
-        return code.any_outside(builder.load(bits))
+            words = _words(builder, [builder.load(total) for total in totals])
+            out.add_word(sum_of_lanes(builder, words), number(r))
+        return _any_outside(builder, builder.load(bits))
 
     return types.boolean(x, _INT, _INT, _INT, _INT, digits, _INT, _INT, out), codegen
 
 
 @in_llvm
 def _add_rows(
-    typing_context: Any, x: Any, start: Any, row: Any, v: Any, number: Any, sums: Any, count: Any, last: Any
+    typing_context: Any, x: Any, start: Any, row: Any, v: Any, first: Any, sums: Any, count: Any, last: Any
 ) -> Any:
-    """sums += ADDED rows of x, the first at start, times v[number], v[number + 1], ..; the largest x among them.
+    """sums += ADDED rows of x, from start on, times v[first], v[first + 1], ..; is one of their numbers too large?
 
     sums: by vectors of SHORTS columns, of which the last begins at `last`; of each the DIGITS, and of these the columns
     in two halves as interleaved rows have them.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = _Code(context, builder, signature, arguments)
-        x, v, sums = code.array(0), code.array(3), code.array(5)
-        _, start, row, _, number, _, count, last = arguments
-        pairs = [_digits_of_pair(code, v, builder.add(number, ir.Constant(_WORD, r))) for r in range(0, ADDED, 2)]
-        starts = [builder.add(start, builder.mul(row, ir.Constant(_WORD, r))) for r in range(ADDED)]
-        ahead = builder.mul(row, ir.Constant(_WORD, ADDED))
-        bits = cgutils.alloca_once_value(builder, ir.Constant(_SHORTS, [0] * SHORTS))
+        x, v, sums = (Flat(context, builder, signature.args[i], arguments[i]) for i in (0, 3, 5))
+        _, start, row, _, first, _, count, last = arguments
+        pairs = [_digits_of_pair(builder, v, builder.add(first, number(r))) for r in range(0, ADDED, 2)]
+        starts = [builder.add(start, builder.mul(row, number(r))) for r in range(ADDED)]
+        ahead = builder.mul(row, number(ADDED))
+        bits = cgutils.alloca_once_value(builder, constant(_SHORTS, 0))
         with cgutils.for_range(builder, count) as loop:
-            j = builder.mul(loop.index, ir.Constant(_WORD, SHORTS))
-            j = builder.select(builder.icmp_signed("<", j, last), j, last)
-            to = builder.mul(loop.index, ir.Constant(_WORD, SHORTS * DIGITS))
-            places = [builder.add(to, ir.Constant(_WORD, SHORTS // 2 * i)) for i in range(2 * DIGITS)]
-            totals = [code.load(sums, place, _SUMS, 4) for place in places]
-            for first, second, pair in zip(starts[::2], starts[1::2], pairs, strict=True):
+            j = _earlier(builder, builder.mul(loop.index, number(SHORTS)), last)
+            to = builder.mul(loop.index, number(SHORTS * DIGITS))
+            places = [builder.add(to, number(SHORTS // 2 * i)) for i in range(2 * DIGITS)]
+            totals = [sums.load(place, _SUMS) for place in places]
+            for upper, lower, pair in zip(starts[::2], starts[1::2], pairs, strict=True):
                 rows = []
-                for begin in (first, second):
+                for begin in (upper, lower):
                     place = builder.add(begin, j)
-                    code.fetch(x, builder.add(place, ahead))
-                    rows.append(code.load(x, place, _SHORTS, 2))
-                    builder.store(code.bits(builder.load(bits), rows[-1]), bits)
-                halves = [code.shuffle(*rows, _interleaved(half)) for half in range(2)]
+                    x.fetch(builder.add(place, ahead))
+                    rows.append(x.load(place, _SHORTS))
+                    builder.store(_bits(builder, builder.load(bits), rows[-1]), bits)
+                halves = [shuffle(builder, rows[0], rows[1], _interleaved(half)) for half in range(2)]
                 for i, digit in enumerate(pair):
                     for h, half in enumerate(halves):
-                        totals[2 * i + h] = builder.add(totals[2 * i + h], code.products(half, digit))
+                        totals[2 * i + h] = builder.add(totals[2 * i + h], _products(builder, half, digit))
             for total, place in zip(totals, places, strict=True):
-                code.store(total, sums, place, 4)
-        return code.any_outside(builder.load(bits))
+                sums.store(total, place)
+        return _any_outside(builder, builder.load(bits))
 
     return types.boolean(x, _INT, _INT, v, _INT, sums, _INT, _INT), codegen
 
 
-def _digits_of_pair(code: _Code, v: Any, number: Any) -> list[Any]:
-    """For each digit a vector of those of v[number] and v[number + 1], in turn."""
-    words = code.digits(code.load(v, number, ir.VectorType(_WORD, 2), 8))
-    parts = code._builder.bitcast(words, ir.VectorType(_SHORT, 2 * DIGITS))
-    return [code.shuffle(parts, parts, [i, DIGITS + i] * (SHORTS // 2)) for i in range(DIGITS)]
+def _digits_of_pair(builder: Any, v: Flat, first: Any) -> list[Any]:
+    """For each digit a vector of those of v[first] and v[first + 1], in turn."""
+    parts = builder.bitcast(_digits(builder, v.vector(first, 2)), ir.VectorType(_SHORT, 2 * DIGITS))
+    return [shuffle(builder, parts, parts, [i, DIGITS + i] * (SHORTS // 2)) for i in range(DIGITS)]
 
 
 def _interleaved(half: int) -> list[int]:
@@ -231,24 +187,21 @@ def _columns(half: int) -> list[int]:
 
 
 @in_llvm
-def _take(typing_context: Any, sums: Any, number: Any, out: Any) -> Any:
-    """The words that the sums of a vector of columns stand for, which become zero."""
+def _take(typing_context: Any, sums: Any, vector: Any, out: Any) -> Any:
+    """What the sums of a vector of columns stand for is added to the words of out; the sums become zero."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = _Code(context, builder, signature, arguments)
-        sums, at = code.array(0), builder.mul(arguments[1], ir.Constant(_WORD, SHORTS * DIGITS))
+        sums, out = (Flat(context, builder, signature.args[i], arguments[i]) for i in (0, 2))
+        at = builder.mul(arguments[1], number(SHORTS * DIGITS))
         found = [*_columns(0), *_columns(1)]
         digits = []
         for i in range(DIGITS):
-            halves = []
-            for h in range(2):
-                place = builder.add(at, ir.Constant(_WORD, SHORTS // 2 * (2 * i + h)))
-                halves.append(code.load(sums, place, _SUMS, 4))
-                code.store(ir.Constant(_SUMS, [0] * (SHORTS // 2)), sums, place, 4)
-            digits.append(code.shuffle(*halves, [found.index(column) for column in range(SHORTS)]))
-        out, to = code.array(2), builder.mul(arguments[1], ir.Constant(_WORD, SHORTS))
-        total = builder.add(code.load(out, to, _WORDS, 8), code.word_of_digits(digits))
-        code.store(total, out, to, 8)
+            places = [builder.add(at, number(SHORTS // 2 * (2 * i + half))) for half in range(2)]
+            halves = [sums.load(place, _SUMS) for place in places]
+            for place in places:
+                sums.store(constant(_SUMS, 0), place)
+            digits.append(shuffle(builder, halves[0], halves[1], map(found.index, range(SHORTS))))
+        out.add(_words(builder, digits), builder.mul(arguments[1], number(SHORTS)))
         return context.get_dummy_value()
 
     return types.void(sums, _INT, out), codegen
