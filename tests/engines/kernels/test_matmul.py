@@ -83,8 +83,14 @@ def test_however_the_arrays_lie(kind: type, c: int, tmp_path: Path) -> None:
     check(x, np.asfortranarray(y), np.broadcast_to(z[:, :1], z.shape))
 
 
+@pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1, 4), (7, 300, 10), (300, 700, 1), (40, 90, 20)])
-def test_the_oracle_has_the_same_products_for_small_and_for_large_matrices(shape: tuple[int, int, int]) -> None:
+def test_the_oracle_has_the_same_products_for_small_and_for_large_matrices(
+    shape: tuple[int, int, int], loaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the kernels are loaded, and after."""
+    if not loaded:
+        monkeypatch.setattr(products, "MATMUL", "not yet")
     a, b, c = shape
     rng = np.random.default_rng(shape)
     x, y, z = (random(rng, size, np.uint64) for size in ((a, b), (b, c), (a, c)))
