@@ -88,12 +88,13 @@ def _add_last_columns(
     panel: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """As _add_block, for the columns from `left` on: a vector of them at most, and few that take turns."""
+    """As _add_block, for the last columns: a vector of them at most, and a few that have dot products of their own."""
     columns, count = y.shape[1], stop - start
     rest = (columns - left) % LANES
     dotted = rest if rest <= _FEW and step == 1 and count >= LANES else 0
     slim, vectors = columns - left - dotted, -(-count // LANES)
-    _copy_panel(y, start, count, left, slim, LANES, panel)
+    if slim > 0:
+        _copy_panel(y, start, count, left, slim, LANES, panel)
     pairs, size = count * LANES, PAIR * vectors * LANES
     for c in range(0, dotted, PAIR):
         _copy_pair(y, start, count, left + slim + c, min(PAIR, dotted - c), panel, pairs + c // PAIR * size)
