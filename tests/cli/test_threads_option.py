@@ -64,6 +64,24 @@ def test_studies_run_on_so_many_threads(engine_of: Callable[..., Engine], words:
     assert engine_of(study, *words).threads is None
 
 
+@pytest.mark.parametrize("engine", [(), ("--engine", "clear")])
+def test_accuracy_trains_on_so_many_threads(
+    engine: tuple[str, ...], invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It chooses an engine for each data set."""
+    given: list[int | None] = []
+
+    def take(*_: Any, engine: Engine, **__: Any) -> Any:
+        given.append(engine.threads)
+        raise Reached
+
+    monkeypatch.setattr(import_module("mpc_tamper.studies.accuracy"), "train_and_open", take)
+    for words in (("--threads", "3"), ()):
+        with pytest.raises(Reached):
+            invoke("accuracy", "--only", "wine", *engine, *words, "--out", tmp_path, "--quiet")
+    assert given == [3, None]
+
+
 def test_a_matrix_over_a_network(engine_of: Callable[..., Engine]) -> None:
     engine = engine_of(STUDIES["matrix",], "matrix", "--network", "20ms,500Mbit")
     assert engine.network is not None

@@ -70,6 +70,8 @@ def test_a_part_joins_the_record_that_is_there(tmp_path: Path, monkeypatch: pyte
 def test_what_is_not_known_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match=r"expected parts among svm, networks, .*, got speed"):
         bench.bench(REP3, tmp_path, only=["svm", "speed"])
+    with pytest.raises(ParameterError, match=r"expected .*bench.json or svm among the parts"):
+        bench.bench(REP3, tmp_path, only=["products"])
     with pytest.raises(ParameterError, match="expected at least 10 iterations"):
         bench.bench(REP3, tmp_path, iterations=3)
     (tmp_path / "bench.json").write_text("{")
@@ -107,6 +109,9 @@ def test_products_against_the_limits_of_the_processor(monkeypatch: pytest.Monkey
     found = bench_products.bench_products(repetitions=3)
     assert {each["limited_by"] for each in found["products"]} <= {"memory", "multiplications"}
     assert found["products"][1]["limited_by"] == "multiplications"  # of matrices
+    assert "| b, 40 x 50 x 8 | uint64 |" in bench_table({"products": found, "environment": _environment()})
+    assert min(each["call_seconds"] for each in found["products"]) > 0
+    del found["products"][1]["call_seconds"]  # as in older records
     assert "| b, 40 x 50 x 8 | uint64 |" in bench_table({"products": found, "environment": _environment()})
 
 

@@ -10,7 +10,7 @@ import typer
 
 from mpc_tamper.cli import console
 from mpc_tamper.cli.configuration import configured
-from mpc_tamper.cli.options import QuietOption
+from mpc_tamper.cli.options import QuietOption, ThreadsOption
 from mpc_tamper.cli.results import OutOption
 from mpc_tamper.core.progress import shown
 from mpc_tamper.runs.protocols import EngineName
@@ -30,6 +30,7 @@ def accuracy(
     engine: Annotated[
         EngineName | None, typer.Option("--engine", help="What trains. (default: rep3 up to 2,000 rows, else clear)")
     ] = None,
+    threads: ThreadsOption = None,
     out: OutOption = Path("results"),
     quiet: QuietOption = False,
     *,
@@ -45,6 +46,7 @@ def accuracy(
             fashion=fashion,
             only=only or (),
             engine=engine,
+            threads=threads,
             configuration=configuration,
             progress=progress,
         )

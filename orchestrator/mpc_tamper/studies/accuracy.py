@@ -63,6 +63,7 @@ def study_accuracy(
     fashion: Path | None = None,
     only: Sequence[str] = (),
     engine: EngineName | None = None,
+    threads: int | None = None,
     splits: int = SPLITS,
     parameters: SvmParameters | None = None,
     configuration: Mapping[str, Any] | None = None,
@@ -72,7 +73,8 @@ def study_accuracy(
 
     Lines of a record that is there and of the same parameters stay until they are measured again.
     fashion: the folder of Fashion-MNIST's files; without it, its data sets are left out.  only: names of data sets.
-    engine: where None, rep3 for data sets of few rows, else clear, which comes to the same weights.
+    engine: where None, rep3 for data sets of few rows, else clear, which comes to the same weights.  threads: of each
+    party, as Engine.on_threads has them.
     parameters: the defaults where None.  configuration: for the record, the options of the command that asked for this.
 
     Raises EngineUnavailable without scikit-learn, and ParameterError for an unknown name.
@@ -88,7 +90,7 @@ def study_accuracy(
     record: dict[str, Any] = {}
     for name in only or known:
         progress(f"{name}: training and LinearSVC")
-        line = measured(name, known[name], parameters, engine, splits if known[name].tables else 1)
+        line = measured(name, known[name], parameters, engine, threads, splits if known[name].tables else 1)
         record = _with_line(out, line, parameters)
         record = ACCURACY.write(out / ACCURACY_JSON, record | {"configuration": configuration}, indent=1)
         write_atomically(out / ACCURACY_CSV, csv_table(record), public=True)
@@ -97,7 +99,12 @@ def study_accuracy(
 
 
 def measured(
-    name: str, data: DataSet, parameters: SvmParameters, engine: EngineName | None, splits: int
+    name: str,
+    data: DataSet,
+    parameters: SvmParameters,
+    engine: EngineName | None,
+    threads: int | None,
+    splits: int,
 ) -> dict[str, Any]:
     """A line of the record."""
     ours, theirs, hashes = [], dict[float, list[float]](), []
@@ -105,7 +112,7 @@ def measured(
         task = data.split(number)
         rows, features = task.x_train.shape
         runs_on = engine or (EngineName.REP3 if rows <= SMALL else EngineName.CLEAR)
-        trained = train_and_open(task, parameters, engine=get_engine(runs_on))
+        trained = train_and_open(task, parameters, engine=get_engine(runs_on).on_threads(threads))
         ours.append(float((trained.predict(task.x_test) == task.y_test).mean()))
         hashes.append(trained.opened.sha256())
         largest = next(c for most, c in LARGEST_C if most is None or rows <= most)

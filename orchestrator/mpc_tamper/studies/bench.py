@@ -58,6 +58,8 @@ def bench(
     check_folder(out)
     path = out / BENCH_JSON
     record = BENCH.read(path) if path.exists() else {}
+    if not record and "svm" not in set(only):
+        raise ParameterError(f"expected {path} or svm among the parts, with which a record begins, got neither")
     measures: dict[str, Callable[[], Any]] = {
         "svm": lambda: bench_svm(
             engine, reference=reference, iterations=iterations, repetitions=repetitions, progress=progress

@@ -1,7 +1,8 @@
 """How near matrix products modulo 2^64 come to what the processor can do, in the shapes of the models.
 
 A product of matrices is limited by multiplications, one by a vector by them or by memory, whichever takes longer. Both
-limits are measured in turn with each product (engines/kernels/limits.py): on one thread, as the products.
+limits are measured in turn with each product (engines/kernels/limits.py): on one thread, as the products. So is what
+the call takes without the sum: to come from Python to the kernel, with memory for the result.
 """
 
 from __future__ import annotations
@@ -54,7 +55,10 @@ def products() -> list[Product]:
 
 
 def bench_products(*, repetitions: int = REPETITIONS, progress: Progress = silent) -> dict[str, Any]:
-    """Seconds are medians, with quartiles. rate: multiplications and additions a second.  JSON types."""
+    """Seconds are medians, with quartiles. rate: multiplications and additions a second.  JSON types.
+
+    call_seconds: of a call with matrices of the same form, but no terms to sum.
+    """
     found = []
     for product in products():
         progress(f"products: {product.name}, {product.kind}")
@@ -70,9 +74,11 @@ def _measure(product: Product, repetitions: int) -> Mapping[str, Any]:
         x = rng.integers(0, 2**64, shape, np.uint64)
     y = rng.integers(0, 2**64, (product.inner, product.columns), np.uint64)
     multiply = matmul.trans_matmul if product.transposed else matmul.matmul
+    nothing = x[:0] if product.transposed else np.empty((product.rows, 0), x.dtype)
     words = x.reshape(-1).view(np.uint8)[: x.nbytes // 8 * 8].view(np.uint64)
     calls: dict[str, Callable[[], Any]] = {
         "product": lambda: multiply(x, y),
+        "call": lambda: multiply(nothing, y[:0]),
         "multiplications": lambda: limits.multiply_and_add(_STEPS, 3),
         "memory": lambda: limits.read(words),
     }
@@ -90,6 +96,7 @@ def _measure(product: Product, repetitions: int) -> Mapping[str, Any]:
         **product._asdict(),
         "seconds": medians["product"],
         "quartiles": statistics.quantiles(seconds["product"], n=4)[::2],
+        "call_seconds": medians["call"],
         "multiplications_per_second": product.multiplications / medians["product"],
         "limited_by": limited_by,
         "limit_seconds": bounds[limited_by],

@@ -18,8 +18,12 @@ from tests.support import naive
 matmul = importlib.import_module(MATMUL)  # itself, not what stands for it until it is used
 EDGES = {np.uint64: [0, 1, 2**64 - 1, 2**63, 2**63 - 1, 2**32], np.int16: [0, 1, -1, 2**15 - 1, -(2**15)]}
 KINDS = [np.uint64, np.int16]
-# Around the sizes of vectors, tiles and blocks: 4, 8 and 16 lanes, 8 rows, 160 terms, 256 rows of the product.
-SHAPES = [(0, 3, 2), (3, 0, 2), (1, 1, 1), (7, 16, 1), (9, 17, 1), (8, 8, 16), (9, 161, 17), (259, 5, 3), (3, 33, 40)]
+# Around the sizes of vectors, tiles and blocks: 4, 8 and 16 lanes, 8 rows, 160 terms, 256 rows of the product; and, of
+# columns that leave a vector empty, up to half of one and more, with terms that fill the last vector and others.
+SHAPES = [
+    *((0, 3, 2), (3, 0, 2), (1, 1, 1), (7, 16, 1), (9, 17, 1), (8, 8, 16), (9, 161, 17), (259, 5, 3), (3, 33, 40)),
+    *((16, 32, 10), (17, 33, 11), (8, 7, 10), (1, 8, 2), (9, 15, 3), (5, 168, 4), (8, 9, 9), (7, 16, 13), (10, 12, 28)),
+]
 
 
 def random(rng: np.random.Generator, shape: tuple[int, int], kind: type) -> np.ndarray:
@@ -79,8 +83,14 @@ def test_however_the_arrays_lie(kind: type, c: int, tmp_path: Path) -> None:
     check(x, np.asfortranarray(y), np.broadcast_to(z[:, :1], z.shape))
 
 
+@pytest.mark.parametrize("loaded", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1, 4), (7, 300, 10), (300, 700, 1), (40, 90, 20)])
-def test_the_oracle_has_the_same_products_for_small_and_for_large_matrices(shape: tuple[int, int, int]) -> None:
+def test_the_oracle_has_the_same_products_for_small_and_for_large_matrices(
+    shape: tuple[int, int, int], loaded: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the kernels are loaded, and after."""
+    if not loaded:
+        monkeypatch.setattr(products, "MATMUL", "not yet")
     a, b, c = shape
     rng = np.random.default_rng(shape)
     x, y, z = (random(rng, size, np.uint64) for size in ((a, b), (b, c), (a, c)))

@@ -1,12 +1,16 @@
 """Matrix products modulo 2^64: the kernels that the parties of rep3 use (engines/kernels), and NumPy for small ones.
 
-Numba takes most of a second to load, and programs that multiply little do without it.
+Numba takes most of a second to load, and programs that multiply little do without it. Once it is there, small products
+go to the kernels too, which take less.
 """
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 
+from mpc_tamper.engines.kernels import MATMUL
 from mpc_tamper.engines.kernels import matmul as kernel
 
 _SMALL = 1 << 16  # products of words
@@ -24,4 +28,4 @@ def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _is_small(x: np.ndarray, y: np.ndarray) -> bool:
-    return x.size * y.shape[1] < _SMALL
+    return x.size * y.shape[1] < _SMALL and MATMUL not in sys.modules

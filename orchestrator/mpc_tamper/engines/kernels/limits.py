@@ -14,12 +14,11 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel
-from mpc_tamper.engines.kernels.tiles import LANES, ROWS
+from mpc_tamper.engines.kernels.tiles import ROWS
+from mpc_tamper.engines.kernels.words import INDEX, LANES, VECTOR, splat
 
 CHAINS = 2 * ROWS  # as many as a tile has sums
 AT_ONCE = CHAINS * LANES
-_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
-_VECTOR = ir.VectorType(_WORD, LANES)
 
 
 @in_llvm
@@ -29,23 +28,18 @@ def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         steps, factor = arguments
 
-        def splat(word: Any) -> Any:
-            first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
-            places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-            return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
-
-        sums = [cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [i + 1] * LANES)) for i in range(CHAINS)]
-        factors = splat(factor)
+        sums = [cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [i + 1] * LANES)) for i in range(CHAINS)]
+        factors = splat(builder, factor)
         with cgutils.for_range(builder, steps) as loop:
-            number = splat(loop.index)
+            step = splat(builder, loop.index)
             for each in sums:
-                builder.store(builder.add(builder.mul(builder.load(each), factors), number), each)
+                builder.store(builder.add(builder.mul(builder.load(each), factors), step), each)
         total = builder.load(sums[0])
         for each in sums[1:]:
             total = builder.xor(total, builder.load(each))
-        result = builder.extract_element(total, ir.Constant(_INDEX, 0))
+        result = builder.extract_element(total, ir.Constant(INDEX, 0))
         for i in range(1, LANES):
-            result = builder.xor(result, builder.extract_element(total, ir.Constant(_INDEX, i)))
+            result = builder.xor(result, builder.extract_element(total, ir.Constant(INDEX, i)))
         return result
 
     return types.uint64(types.int64, types.uint64), codegen

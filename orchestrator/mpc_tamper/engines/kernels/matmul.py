@@ -1,10 +1,9 @@
 """Matrix products modulo 2^64 over row-major arrays.
 
-x may hold small signed integers, int16: a private input at its owner. The hot path of the SVM is one product by a
-vector each way per iteration, over a matrix larger than the caches: each kernel reads it once, as it lies. Networks
-multiply matrices by matrices: of y, blocks of columns are copied together so that they stay in the first cache, and a
-tile of the product stays in registers (kernels/tiles.py; after Goto and van de Geijn, "Anatomy of High-Performance
-Matrix Multiplication", ACM TOMS 2008).
+x may hold small signed integers, int16: a private input at its owner. Products by a vector are in kernels/vectors.py
+and kernels/small_integers.py. Networks multiply matrices by matrices: of y, blocks of columns are copied together so
+that they stay in the first cache, and a tile of the product stays in registers (kernels/tiles.py; after Goto and van de
+Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 2008).
 
 Whatever the number of threads, sums modulo 2^64 are the same.
 """
@@ -16,59 +15,101 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from mpc_tamper.engines.kernels import small_integers, vectors
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
-from mpc_tamper.engines.kernels.tiles import LANES, ROWS, WIDTH, add_row, dot_of_row, tile
+from mpc_tamper.engines.kernels.tiles import (
+    PAIR,
+    ROWS,
+    WIDTH,
+    add_dots,
+    add_slim_tile,
+    add_tile,
+    copy_columns,
+    copy_vectors,
+)
+from mpc_tamper.engines.kernels.vectors import X_SMALL, X, aligned
+from mpc_tamper.engines.kernels.words import LANES
 
 _INNER = 160  # of the sum, at a time: that many rows of a panel fit in half of the first cache
 _OUTER = 256  # rows of the product: their part of x stays in the second cache, while all panels are gone through
-_LINE = 8  # words to a line of the cache
+_FEW = LANES // 2  # columns that would leave half of a vector empty
 _WORTH = 1 << 20  # products of words that a thread has to have for it to pay
 
+_WORD = np.dtype(np.uint64)
 _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
-_V = types.Array(types.uint64, 1, "C", readonly=True)
-_Y = types.Array(types.uint64, 2, "C", readonly=True)
-_X = [types.Array(kind, 2, "C", readonly=True) for kind in (types.uint64, types.int16)]
 
 
-@kernel(_OUT1(types.int64))
-def _aligned(words: int) -> np.ndarray:
-    """Zeros that begin at a line of the cache: a vector that lies across two of them takes twice as long to store."""
-    memory = np.zeros(words + _LINE, np.uint64)
-    first = (-(memory.ctypes.data >> 3)) % _LINE
-    return memory[first : first + words]
-
-
-@kernel(*(types.void(x, _V, _OUT1) for x in _X))
-def add_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """out += x v. x: (a, b); v: (b,); out: (a,)."""
-    rows, columns = x.shape
-    vectors = columns // LANES
-    factors = _aligned(columns)
-    factors[:] = v
-    for i in range(rows):
-        total = dot_of_row(x, i * columns, factors, vectors)
+@kernel(types.void(X, *[types.int64] * 5, _OUT1))
+def _copy_panel(y: np.ndarray, start: int, count: int, left: int, columns: int, width: int, panel: np.ndarray) -> None:
+    """count rows of y, `columns` columns from `left` on, to rows of `width` words, the rest of which is zero."""
+    vectors, stride = columns // LANES, y.shape[1]
+    for k in range(count):
+        copy_vectors(y, (start + k) * stride + left, vectors, panel, k * width)
         for j in range(vectors * LANES, columns):
-            total += np.uint64(x[i, j]) * v[j]
-        out[i] += total
+            panel[k * width + j] = y[start + k, left + j]
+        for j in range(columns, width):
+            panel[k * width + j] = np.uint64(0)
 
 
-@kernel(*(types.void(x, _V, _OUT1) for x in _X))
-def add_trans_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """out += the transpose of x, times v. x: (b, a); v: (b,); out: (a,)."""
-    rows, columns = x.shape
-    vectors = columns // LANES
-    total = _aligned(columns)
-    for i in range(rows):
-        add_row(x, i * columns, v[i], total, vectors)
-        for j in range(vectors * LANES, columns):
-            total[j] += np.uint64(x[i, j]) * v[i]
-    for j in range(columns):
-        out[j] += total[j]
+@kernel(types.void(X, *[types.int64] * 4, _OUT1, types.int64))
+def _copy_pair(y: np.ndarray, start: int, count: int, left: int, columns: int, pairs: np.ndarray, pair: int) -> None:
+    """Two columns to pairs[pair], for add_dots: their last vectors without what the ones before them have.
+
+    columns: how many there are; where there is one it stands for the other too, which nobody uses.
+    """
+    stride, whole = y.shape[1], (count - 1) // LANES * LANES
+    empty, second = whole + LANES - count, pair + whole + LANES
+    at, beside = start * stride + left, columns - 1
+    copy_columns(y, at, beside, stride, whole, pairs, pair, second)
+    for k in range(whole, whole + empty):
+        pairs[pair + k] = pairs[second + k] = np.uint64(0)
+    copy_columns(
+        y, at + whole * stride, beside, stride, count - whole, pairs, pair + whole + empty, second + whole + empty
+    )
 
 
-@kernel(types.void(_X[0], *[types.int64] * 3, _Y, *[types.int64] * 4, _OUT2))
+_BLOCK = types.void(X, *[types.int64] * 3, X, *[types.int64] * 5, _OUT1, _OUT2)
+
+
+@kernel(_BLOCK)
+def _add_last_columns(
+    x: np.ndarray,
+    place: int,
+    row: int,
+    step: int,
+    y: np.ndarray,
+    start: int,
+    stop: int,
+    first: int,
+    last: int,
+    left: int,
+    panel: np.ndarray,
+    out: np.ndarray,
+) -> None:
+    """As _add_block, for the last columns: a vector of them at most, and a few that have dot products of their own."""
+    columns, count = y.shape[1], stop - start
+    rest = (columns - left) % LANES
+    dotted = rest if rest <= _FEW and step == 1 and count >= LANES else 0
+    slim, vectors = columns - left - dotted, -(-count // LANES)
+    if slim > 0:
+        _copy_panel(y, start, count, left, slim, LANES, panel)
+    pairs, size = count * LANES, PAIR * vectors * LANES
+    for c in range(0, dotted, PAIR):
+        _copy_pair(y, start, count, left + slim + c, min(PAIR, dotted - c), panel, pairs + c // PAIR * size)
+    for i in range(first, last, ROWS):
+        rows, at, to = min(ROWS, last - i), place + (i - first) * row, i * columns + left
+        if slim > 0 and step == 1:
+            add_slim_tile(x, at, row, rows, 1, panel, count, slim, out, to, columns)
+        elif slim > 0:
+            add_slim_tile(x, at, row, rows, step, panel, count, slim, out, to, columns)
+        for c in range(0, dotted, PAIR):
+            width, pair = min(PAIR, dotted - c), pairs + c // PAIR * size
+            add_dots(x, at, row, rows, count - LANES, panel, pair, vectors, width, out, to + slim + c, columns)
+
+
+@kernel(_BLOCK)
 def _add_block(
     x: np.ndarray,
     place: int,
@@ -79,46 +120,47 @@ def _add_block(
     stop: int,
     first: int,
     last: int,
+    left: int,
+    panel: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """out[first:last] += the sum over k from start to stop of x at place + (i - first) row + (k - start) step, y[k]."""
+    """out[first:last] += the sum over k from start to stop of x at place + (i - first) row + (k - start) step, y[k].
+
+    In the columns from `left` on. panel: memory for columns of y.
+    """
     columns, count = y.shape[1], stop - start
-    panel, found = _aligned(_INNER * WIDTH).reshape(_INNER, WIDTH), _aligned(ROWS * WIDTH).reshape(ROWS, WIDTH)
-    for left in range(0, columns, WIDTH):
+    few = _FEW if step == 1 and count >= LANES else 0
+    while columns - left > LANES + few:
         width = min(WIDTH, columns - left)
-        for k in range(count):
-            to, of = panel[k], y[start + k, left : left + width]
-            for j in range(width):
-                to[j] = of[j]
-            for j in range(width, WIDTH):
-                to[j] = np.uint64(0)
+        _copy_panel(y, start, count, left, width, WIDTH, panel)
         for i in range(first, last, ROWS):
-            rows = min(ROWS, last - i)
-            tile(x, place + (i - first) * row, row, rows, step, panel, count, found)
-            for r in range(rows):
-                sums, more = out[i + r, left : left + width], found[r]
-                for j in range(width):
-                    sums[j] += more[j]
+            rows, at, to = min(ROWS, last - i), place + (i - first) * row, i * columns + left
+            add_tile(x, at, row, rows, step, panel, count, width, out, to, columns)
+        left += width
+    if left < columns:
+        _add_last_columns(x, place, row, step, y, start, stop, first, last, left, panel, out)
 
 
-_BLOCKED = (_Y, types.boolean, types.int64, types.int64, _OUT2)
+_BLOCKED = (X, types.boolean, types.int64, types.int64, _OUT2)
 
 
-@kernel(types.void(_X[0], *_BLOCKED))
+@kernel(types.void(X, *_BLOCKED))
 def add_matmat(x: np.ndarray, y: np.ndarray, transposed: bool, first: int, last: int, out: np.ndarray) -> None:
     """out[first:last] += those rows of x y, or of the transpose of x times y."""
     inner = len(y)
+    panel = aligned(min(_INNER, inner + LANES) * WIDTH)
     row, step = (1, x.shape[1]) if transposed else (x.shape[1], 1)
     for i in range(first, last, _OUTER):
         for start in range(0, inner, _INNER):
             stop = min(start + _INNER, inner)
-            _add_block(x, i * row + start * step, row, step, y, start, stop, i, min(i + _OUTER, last), out)
+            _add_block(x, i * row + start * step, row, step, y, start, stop, i, min(i + _OUTER, last), 0, panel, out)
 
 
-@kernel(types.void(_X[1], *_BLOCKED))
+@kernel(types.void(X_SMALL, *_BLOCKED))
 def add_matmat_of_small(x: np.ndarray, y: np.ndarray, transposed: bool, first: int, last: int, out: np.ndarray) -> None:
     """The same of int16, which become words block by block."""
     inner = len(y)
+    panel = aligned(min(_INNER, inner + LANES) * WIDTH)
     block = np.empty((_INNER, _OUTER) if transposed else (_OUTER, _INNER), np.uint64)
     row, step = (1, _OUTER) if transposed else (_INNER, 1)
     for i in range(first, last, _OUTER):
@@ -130,53 +172,64 @@ def add_matmat_of_small(x: np.ndarray, y: np.ndarray, transposed: bool, first: i
                 to, of = block[a], part[a]
                 for b in range(of.size):
                     to[b] = np.uint64(of[b])
-            _add_block(block, 0, row, step, y, start, stop, i, end, out)
+            _add_block(block, 0, row, step, y, start, stop, i, end, 0, panel, out)
 
 
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x (a, b), uint64 or int16, times y (b, c): (a, c)."""
-    out = np.zeros((len(x), y.shape[1]), np.uint64)
+    out = np.zeros((len(x), y.shape[1]), _WORD)
     add_matmul(x, y, out)
     return out
 
 
 def add_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """out += x y. out: (a, c), row-major."""
-    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
-    parts = ranges(len(out), x.size * y.shape[1] // _WORTH)
-    if y.shape[1] == 1:
-        v, sums = y[:, 0], out[:, 0]
-        together(add_matvec, [(x[first:last], v, sums[first:last]) for first, last in parts])
-    else:
-        together(_blocked(x), [(x, y, False, first, last, out) for first, last in parts])
+    if out.shape[1] != 1:
+        _add_blocked(_as_kernels_take_it(x), _as_kernels_take_it(y), False, out)
+        return
+    x, v, sums = _as_kernels_take_it(x), _as_kernels_take_it(y)[:, 0], out[:, 0]
+    parts = ranges(len(x), x.size // _WORTH)
+    together(_of_vector(x).add_matvec, [(x[first:last], v, sums[first:last]) for first, last in parts])
 
 
 def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The transpose of x (b, a), uint64 or int16, times y (b, c): (a, c)."""
-    out = np.zeros((x.shape[1], y.shape[1]), np.uint64)
+    out = np.zeros((x.shape[1], y.shape[1]), _WORD)
     add_trans_matmul(x, y, out)
     return out
 
 
 def add_trans_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """out += the transpose of x, times y. out: (a, c), row-major."""
-    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
-    worth = x.size * y.shape[1] // _WORTH
-    if y.shape[1] == 1:
-        parts = ranges(len(x), worth)
-        v, sums = y[:, 0], np.zeros((len(parts), len(out)), np.uint64)
-        together(add_trans_matvec, [(x[a:b], v[a:b], each) for (a, b), each in zip(parts, sums, strict=True)])
-        for each in sums:
-            out[:, 0] += each
+    if out.shape[1] != 1:
+        _add_blocked(_as_kernels_take_it(x), _as_kernels_take_it(y), True, out)
+        return
+    x, v = _as_kernels_take_it(x), _as_kernels_take_it(y)[:, 0]
+    parts = ranges(len(x), x.size // _WORTH)
+    sums = np.zeros((len(parts), len(out)), _WORD)
+    calls = [(x[a:b], v[a:b], each) for (a, b), each in zip(parts, sums, strict=True)]
+    together(_of_vector(x).add_trans_matvec, calls)
+    for each in sums:
+        out[:, 0] += each
+
+
+def _add_blocked(x: np.ndarray, y: np.ndarray, transposed: bool, out: np.ndarray) -> None:
+    add = add_matmat if x.dtype == _WORD else add_matmat_of_small
+    rows, columns = out.shape
+    worth = x.size * columns // _WORTH
+    if (
+        worth <= 1
+    ):  # at once: the outputs of a small network take microseconds, which calls of Python's functions do too
+        add(x, y, transposed, 0, rows, out)
     else:
-        together(_blocked(x), [(x, y, True, first, last, out) for first, last in ranges(len(out), worth)])
+        together(add, [(x, y, transposed, first, last, out) for first, last in ranges(rows, worth)])
 
 
-def _blocked(x: np.ndarray) -> Any:
-    return add_matmat if x.dtype == np.uint64 else add_matmat_of_small
+def _of_vector(x: np.ndarray) -> Any:
+    return vectors if x.dtype == _WORD else small_integers
 
 
 def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
     """Row-major; what is mapped from a file may begin anywhere."""
-    array = np.ascontiguousarray(array)
-    return array if array.flags.aligned else array.copy()
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=["C", "A"])

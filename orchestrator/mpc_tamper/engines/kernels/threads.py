@@ -71,9 +71,9 @@ def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
 
     worth: for how many threads there is work: to hand some over takes tens of microseconds.
     """
-    count = 1 if _within.share else min(_threads.count, worth)
-    if count <= 1:
+    if worth <= 1 or _threads.count == 1 or _within.share:
         return [(0, size)]
+    count = min(_threads.count, worth)
     units = -(-size // multiple)
     bounds = [min(size, units * i // count * multiple) for i in range(count + 1)]
     return [(a, b) for a, b in itertools.pairwise(bounds) if b > a] or [(0, size)]

@@ -1,10 +1,4 @@
-"""The inner loops of matrix products modulo 2^64, in vectors of the processor's width.
-
-Numba unrolls no accumulators over rows, so these loops are written in LLVM's language. It makes of a product of vectors
-VPMULLQ where there is AVX-512, three multiplications of 32 bits where there is AVX2, and scalars where there is
-neither. Matrices are flat here: callers give the index of the first element, and distances in elements. int16 is
-extended with its sign on the way from memory to the registers.
-"""
+"""The inner loops of products of matrices modulo 2^64: tiles of the product whose sums stay in registers."""
 
 from __future__ import annotations
 
@@ -15,146 +9,179 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
-from mpc_tamper.engines.kernels.features import may_use
+from mpc_tamper.engines.kernels.words import LANES, WORD, Flat, add_to, number, shuffle, splat, zero
 
-_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
+ROWS = LANES  # of a tile: ROWS times two vectors of sums stay in registers
+WIDTH = 2 * LANES  # columns of a tile
+PAIR = 2  # columns whose dot products are found together
 _INT = types.int64
 
 
-def has_long_multiplication() -> bool:
-    """Whether the code that Numba makes here may use VPMULLQ on 512 bits."""
-    return may_use("avx512dq")
+def _row_starts(builder: Any, start: Any, row: Any, rows: Any) -> list[Any]:
+    """Where ROWS rows begin. One that is not there stands for the last one, so that nothing else is read."""
+    last = builder.sub(rows, number(1))
+    inside = [builder.select(builder.icmp_signed("<", number(r), last), number(r), last) for r in range(ROWS)]
+    return [builder.add(start, builder.mul(each, row)) for each in inside]
 
 
-LANES = 8 if has_long_multiplication() else 4  # words to a vector
-ROWS = 8 if has_long_multiplication() else 4  # of a tile: ROWS times two vectors of sums stay in registers
-WIDTH = 2 * LANES  # columns of a tile
-_TOGETHER = 4  # vectors of a row that is added, without a look at the counter in between
-_VECTOR = ir.VectorType(_WORD, LANES)
+def _add_sums(builder: Any, sums: list[list[Any]], rows: Any, width: Any, out: Flat, to: Any, along: Any) -> None:
+    """out[to + r along + j] += sums[r][j], for r below rows and j below width. sums: ROWS rows of vectors."""
+    kind, count = sums[0][0].type, len(sums[0])
+    whole = builder.icmp_signed(">=", width, number(kind.count * count))
+    whole = builder.and_(whole, builder.icmp_signed(">=", rows, number(ROWS)))
+    with builder.if_else(whole) as (within, partly):
+        with within:
+            for r, vectors in enumerate(sums):
+                first = builder.add(to, builder.mul(along, number(r)))
+                for i, vector in enumerate(vectors):
+                    out.add(vector, builder.add(first, number(i * kind.count)))
+        with partly:
+            memory = cgutils.alloca_once(builder, ir.ArrayType(kind, ROWS * count))
+            for i, vector in enumerate(each for vectors in sums for each in vectors):
+                builder.store(vector, builder.gep(memory, [number(0), number(i)]))
+            words = builder.bitcast(memory, WORD.as_pointer())
+            with cgutils.for_range(builder, rows) as row, cgutils.for_range(builder, width) as column:
+                place = builder.add(builder.mul(row.index, number(kind.count * count)), column.index)
+                at = builder.add(builder.add(to, builder.mul(along, row.index)), column.index)
+                out.add_word(builder.load(builder.gep(words, [place])), at)
 
 
-class _Flat:
-    """An array argument: loads and stores by flat index."""
+def _tile_of(vectors: int) -> Any:
+    """The loop for a tile of so many vectors to a row."""
 
-    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
-        self._builder, self._bits = builder, kind.dtype.bitwidth
-        self._data = context.make_array(kind)(context, builder, value).data
+    @in_llvm
+    def add_tile(
+        typing_context: Any,
+        x: Any,
+        start: Any,
+        row: Any,
+        rows: Any,
+        step: Any,
+        panel: Any,
+        count: Any,
+        width: Any,
+        out: Any,
+        to: Any,
+        along: Any,
+    ) -> Any:
+        """out[to + r along + j] += the sum over k below count of x[start + r row + k step] panel[k, j].
 
-    def _at(self, index: Any, kind: Any) -> Any:
-        return self._builder.bitcast(self._builder.gep(self._data, [index]), kind.as_pointer())
+        For r below rows, of ROWS at most, and j below width. panel: (.., LANES * vectors).
+        """
 
-    def word(self, index: Any) -> Any:
-        found = self._builder.load(self._builder.gep(self._data, [index]))
-        return found if self._bits == 64 else self._builder.sext(found, _WORD)
+        def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            kinds = signature.args
+            x, panel, out = (Flat(context, builder, kinds[i], arguments[i]) for i in (0, 5, 8))
+            _, start, row, rows, step, _, count, width, _, to, along = arguments
+            starts = _row_starts(builder, start, row, rows)
+            totals = [[zero(builder) for _ in range(vectors)] for _ in starts]
+            with cgutils.for_range(builder, count) as loop:
+                k, term = builder.mul(loop.index, number(LANES * vectors)), builder.mul(loop.index, step)
+                parts = [panel.vector(builder.add(k, number(i * LANES))) for i in range(vectors)]
+                for first, sums in zip(starts, totals, strict=True):
+                    factor = splat(builder, x.word(builder.add(first, term)))
+                    for part, total in zip(parts, sums, strict=True):
+                        add_to(builder, total, factor, part)
+            found = [[builder.load(total) for total in sums] for sums in totals]
+            _add_sums(builder, found, rows, width, out, to, along)
+            return context.get_dummy_value()
 
-    def vector(self, index: Any) -> Any:
-        found = self._builder.load(self._at(index, ir.VectorType(ir.IntType(self._bits), LANES)))
-        found.align = self._bits // 8
-        return found if self._bits == 64 else self._builder.sext(found, _VECTOR)
+        return types.void(x, _INT, _INT, _INT, _INT, panel, _INT, _INT, out, _INT, _INT), codegen
 
-    def store(self, value: Any, index: Any) -> None:
-        self._builder.store(value, self._at(index, _VECTOR)).align = 8
+    return add_tile
 
 
-def _splat(builder: Any, word: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
-    places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
-
-
-def _zero(builder: Any) -> Any:
-    return cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0] * LANES))
-
-
-def _add_to(builder: Any, total: Any, left: Any, right: Any) -> None:
-    builder.store(builder.add(builder.load(total), builder.mul(left, right)), total)
+add_tile = _tile_of(2)
+add_slim_tile = _tile_of(1)
 
 
 @in_llvm
-def dot_of_row(typing_context: Any, x: Any, start: Any, v: Any, vectors: Any) -> Any:
-    """The sum of x[start + j] v[j] for j below LANES * vectors.
+def add_dots(
+    typing_context: Any,
+    x: Any,
+    start: Any,
+    row: Any,
+    rows: Any,
+    last: Any,
+    pairs: Any,
+    pair: Any,
+    vectors: Any,
+    width: Any,
+    out: Any,
+    to: Any,
+    along: Any,
+) -> Any:
+    """out[to + r along + c] += the sum over k of x[start + r row + k] times the k-th of column c of a pair.
 
-    A row alone, from its beginning to its end: several at a time, which the registers would allow, are streams that
-    the processor fetches ahead at half the rate.
+    For few columns, which would not fill a vector: lanes are terms of the sums here. The columns, LANES * vectors terms
+    of each, are at pairs[pair]. Their last vectors belong to the terms from `last` on, so that nothing behind a row is
+    read. For r below rows, of ROWS at most, and c below width, of PAIR.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds = signature.args
-        x, v = (_Flat(context, builder, kinds[i], arguments[i]) for i in (0, 2))
-        total = _zero(builder)
-        with cgutils.for_range(builder, arguments[3]) as loop:
-            j = builder.mul(loop.index, ir.Constant(_WORD, LANES))
-            _add_to(builder, total, x.vector(builder.add(arguments[1], j)), v.vector(j))
-        words = [builder.extract_element(builder.load(total), ir.Constant(_INDEX, i)) for i in range(LANES)]
-        return _sum(builder, words)
+        x, pairs, out = (Flat(context, builder, kinds[i], arguments[i]) for i in (0, 5, 9))
+        _, start, row, rows, last, _, pair, vectors, width, _, to, along = arguments
+        starts = _row_starts(builder, start, row, rows)
+        totals = [[zero(builder) for _ in range(PAIR)] for _ in starts]
+        second = builder.add(pair, builder.mul(vectors, number(LANES)))
 
-    return types.uint64(x, _INT, v, _INT), codegen
+        def add(place: Any, term: Any) -> None:
+            columns = [pairs.vector(builder.add(each, place)) for each in (pair, second)]
+            for first, sums in zip(starts, totals, strict=True):
+                terms = x.vector(builder.add(first, term))
+                for column, total in zip(columns, sums, strict=True):
+                    add_to(builder, total, terms, column)
+
+        whole = builder.sub(vectors, number(1))
+        with cgutils.for_range(builder, whole) as loop:
+            place = builder.mul(loop.index, number(LANES))
+            add(place, place)
+        add(builder.mul(whole, number(LANES)), last)
+        found = [[_sums_of_lanes(builder, [builder.load(total) for total in sums])] for sums in totals]
+        _add_sums(builder, found, rows, width, out, to, along)
+        return context.get_dummy_value()
+
+    return types.void(x, _INT, _INT, _INT, _INT, pairs, _INT, _INT, _INT, out, _INT, _INT), codegen
 
 
-def _sum(builder: Any, words: list[Any]) -> Any:
-    total = words[0]
-    for word in words[1:]:
-        total = builder.add(total, word)
+def _sums_of_lanes(builder: Any, pair: list[Any]) -> Any:
+    """The sums of two vectors: first of neighbours, from each of the two in turn, then of halves."""
+    turns = ([each for lane in range(first, LANES, 2) for each in (lane, LANES + lane)] for first in range(2))
+    total = builder.add(*(shuffle(builder, pair[0], pair[1], each) for each in turns))
+    while total.type.count > PAIR:
+        half = total.type.count // 2
+        total = builder.add(*(shuffle(builder, total, total, range(i, i + half)) for i in (0, half)))
     return total
 
 
 @in_llvm
-def add_row(typing_context: Any, x: Any, start: Any, factor: Any, out: Any, vectors: Any) -> Any:
-    """out[j] += x[start + j] factor for j below LANES * vectors."""
+def copy_vectors(typing_context: Any, x: Any, start: Any, vectors: Any, to: Any, at: Any) -> Any:
+    """to[at + j] = x[start + j] for j below LANES * vectors."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds = signature.args
-        x, out = (_Flat(context, builder, kinds[i], arguments[i]) for i in (0, 3))
-        factor = _splat(builder, arguments[2])
-
-        def add(j: Any) -> None:
-            product = builder.mul(x.vector(builder.add(arguments[1], j)), factor)
-            out.store(builder.add(out.vector(j), product), j)
-
-        groups = builder.udiv(arguments[4], ir.Constant(_WORD, _TOGETHER))
-        with cgutils.for_range(builder, groups) as loop:
-            j = builder.mul(loop.index, ir.Constant(_WORD, LANES * _TOGETHER))
-            for i in range(_TOGETHER):
-                add(builder.add(j, ir.Constant(_WORD, LANES * i)))
-        done = builder.mul(groups, ir.Constant(_WORD, _TOGETHER))
-        with cgutils.for_range(builder, builder.sub(arguments[4], done)) as loop:
-            add(builder.mul(builder.add(done, loop.index), ir.Constant(_WORD, LANES)))
+        x, to = (Flat(context, builder, signature.args[i], arguments[i]) for i in (0, 3))
+        with cgutils.for_range(builder, arguments[2]) as loop:
+            j = builder.mul(loop.index, number(LANES))
+            to.store(x.vector(builder.add(arguments[1], j)), builder.add(arguments[4], j))
         return context.get_dummy_value()
 
-    return types.void(x, _INT, types.uint64, out, _INT), codegen
+    return types.void(x, _INT, _INT, to, _INT), codegen
 
 
 @in_llvm
-def tile(
-    typing_context: Any, x: Any, start: Any, row: Any, rows: Any, step: Any, panel: Any, count: Any, out: Any
+def copy_columns(
+    typing_context: Any, x: Any, start: Any, beside: Any, row: Any, count: Any, to: Any, first: Any, second: Any
 ) -> Any:
-    """out[r, j] = the sum over k below count of x[start + r row + k step] panel[k, j].
-
-    panel: (.., WIDTH); out: (ROWS, WIDTH), the first `rows` of which are meant; what stands in the others is of no use.
-    """
+    """to[first + k] and to[second + k] = x[start + k row] and x[start + k row + beside] for k below count."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kinds = signature.args
-        x, panel, out = (_Flat(context, builder, kinds[i], arguments[i]) for i in (0, 5, 7))
-        _, start, row, rows, step, _, count, _ = arguments
-        last = builder.sub(rows, ir.Constant(_WORD, 1))
-        firsts = []
-        for r in range(ROWS):  # a row that is not there stands for the last one, so that nothing else is read
-            number = ir.Constant(_WORD, r)
-            inside = builder.select(builder.icmp_signed("<", number, last), number, last)
-            firsts.append(builder.add(start, builder.mul(inside, row)))
-        totals = [(_zero(builder), _zero(builder)) for _ in range(ROWS)]
+        x, to = (Flat(context, builder, signature.args[i], arguments[i]) for i in (0, 5))
+        _, start, beside, row, count, _, *columns = arguments
         with cgutils.for_range(builder, count) as loop:
-            k = builder.mul(loop.index, ir.Constant(_WORD, WIDTH))
-            halves = [panel.vector(builder.add(k, ir.Constant(_WORD, i * LANES))) for i in range(2)]
-            along = builder.mul(loop.index, step)
-            for first, sums in zip(firsts, totals, strict=True):
-                factor = _splat(builder, x.word(builder.add(first, along)))
-                for half, total in zip(halves, sums, strict=True):
-                    _add_to(builder, total, factor, half)
-        for r, sums in enumerate(totals):
-            for i, total in enumerate(sums):
-                out.store(builder.load(total), ir.Constant(_WORD, r * WIDTH + i * LANES))
+            at = builder.add(start, builder.mul(loop.index, row))
+            for place, column in zip((at, builder.add(at, beside)), columns, strict=True):
+                to.store(x.word(place), builder.add(column, loop.index))
         return context.get_dummy_value()
 
-    return types.void(x, _INT, _INT, _INT, _INT, panel, _INT, out), codegen
+    return types.void(x, _INT, _INT, _INT, _INT, to, _INT, _INT), codegen

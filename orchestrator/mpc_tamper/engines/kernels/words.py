@@ -1,0 +1,109 @@
+"""Vectors of words in LLVM's language, in which the inner loops of products are written: Numba unrolls no accumulators.
+
+LLVM makes of a product of such vectors VPMULLQ where there is AVX-512, three multiplications of 32 bits where there is
+AVX2, and scalars where there is neither. Arrays are flat here: callers give the index of the first element, and
+distances in elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils
+
+from mpc_tamper.engines.kernels.features import may_use
+
+WORD, INDEX = ir.IntType(64), ir.IntType(32)
+
+
+def has_long_multiplication() -> bool:
+    """Whether the code that Numba makes here may use VPMULLQ on 512 bits."""
+    return may_use("avx512dq")
+
+
+LANES = 8 if has_long_multiplication() else 4  # words to a vector
+VECTOR = ir.VectorType(WORD, LANES)
+
+
+class Flat:
+    """An array argument: loads and stores by flat index. int16 is extended with its sign on the way from memory."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
+        self._builder, self._bits = builder, kind.dtype.bitwidth
+        self._data = context.make_array(kind)(context, builder, value).data
+
+    def _at(self, index: Any, kind: Any) -> Any:
+        return self._builder.bitcast(self._builder.gep(self._data, [index]), kind.as_pointer())
+
+    def word(self, index: Any) -> Any:
+        found = self._builder.load(self._builder.gep(self._data, [index]))
+        return found if self._bits == 64 else self._builder.sext(found, WORD)
+
+    def load(self, index: Any, kind: Any) -> Any:
+        """A vector as it lies there."""
+        found = self._builder.load(self._at(index, kind))
+        found.align = self._bits // 8
+        return found
+
+    def vector(self, index: Any, lanes: int = LANES) -> Any:
+        found = self.load(index, ir.VectorType(ir.IntType(self._bits), lanes))
+        return found if self._bits == 64 else self._builder.sext(found, ir.VectorType(WORD, lanes))
+
+    def store(self, value: Any, index: Any) -> None:
+        self._builder.store(value, self._at(index, value.type)).align = self._bits // 8
+
+    def fetch(self, index: Any) -> None:
+        """Ahead, to the second cache: a line of it that may be behind the end."""
+        byte = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, INDEX, INDEX, INDEX])
+        prefetch = self._builder.module.declare_intrinsic("llvm.prefetch", (byte,), kind)
+        to_read, to_second_cache, data = (ir.Constant(INDEX, each) for each in (0, 2, 1))
+        self._builder.call(prefetch, [self._at(index, byte.pointee), to_read, to_second_cache, data])
+
+    def add(self, value: Any, index: Any) -> None:
+        """To the words there: a vector of any number of lanes."""
+        self.store(self._builder.add(self.vector(index, value.type.count), value), index)
+
+    def add_word(self, value: Any, index: Any) -> None:
+        self._builder.store(self._builder.add(self.word(index), value), self._builder.gep(self._data, [index]))
+
+
+def number(value: int) -> Any:
+    return ir.Constant(WORD, value)
+
+
+def constant(kind: Any, value: int) -> Any:
+    """A vector of them."""
+    return ir.Constant(kind, [value] * kind.count)
+
+
+def shuffle(builder: Any, left: Any, right: Any, lanes: Iterable[int]) -> Any:
+    places = list(lanes)
+    return builder.shuffle_vector(left, right, ir.Constant(ir.VectorType(INDEX, len(places)), places))
+
+
+def splat(builder: Any, word: Any) -> Any:
+    first = builder.insert_element(ir.Constant(VECTOR, ir.Undefined), word, ir.Constant(INDEX, 0))
+    return shuffle(builder, first, ir.Constant(VECTOR, ir.Undefined), [0] * LANES)
+
+
+def zero(builder: Any) -> Any:
+    """A variable for a sum."""
+    return cgutils.alloca_once_value(builder, constant(VECTOR, 0))
+
+
+def add_to(builder: Any, total: Any, left: Any, right: Any) -> None:
+    """The product of two vectors to a sum."""
+    builder.store(builder.add(builder.load(total), builder.mul(left, right)), total)
+
+
+def call(builder: Any, name: str, result: Any, *values: Any) -> Any:
+    """One of LLVM's intrinsic functions."""
+    kind = ir.FunctionType(result, [each.type for each in values])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), list(values))
+
+
+def sum_of_lanes(builder: Any, words: Any) -> Any:
+    return call(builder, f"llvm.vector.reduce.add.v{words.type.count}i64", WORD, words)
