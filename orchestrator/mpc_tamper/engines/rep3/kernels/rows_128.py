@@ -1,6 +1,7 @@
 """Products of all pairs of rows, modulo 2^128: what provers spend their time on. Elements are (low, high) words.
 
-Four pairs at a time where the processor has VPMADD52 (limbs.py), else one product after the other.
+Four pairs at a time where the processor has VPMADD52 (limbs.py, and winograd.py for many long rows of words), else one
+product after the other.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from mpc_tamper.engines.rep3.kernels.limbs import (
     products_of_elements,
     products_of_words,
 )
+from mpc_tamper.engines.rep3.kernels.winograd import add_products as _add_by_halves
 
 _OUT3 = types.uint64[:, :, ::1]
 _PART3 = types.uint64[:, :, :]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _COLUMNS, _TILE = 48, 4  # of each row that are worked on together, and rows
+# Columns, and rows of both, with which it pays to halve the products, as words are taken apart before.
+_LONG, _MANY = 64, 8
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _8, _16 = np.uint64(_WORD_BYTES), np.uint64(_ELEMENT_BYTES)
@@ -129,6 +133,9 @@ def add_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
 def add_of_words(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
     """total[j, k] += <a_j, b_k>. a: (j, n) words; b: (k, n)."""
     n = a.shape[1]
+    if n >= _LONG and min(len(a), len(b)) >= _MANY:
+        _add_by_halves(a, b, total)
+        return
     vectors, stride = n // LANES, _ADDRESS(n * _WORD_BYTES)
     for start in range(0, vectors, MOST):
         count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS(start * LANES * _WORD_BYTES)
