@@ -15,18 +15,16 @@ from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.affine import LANES, has_instruction, map_words
 from mpc_tamper.engines.rep3.kernels.binary_field import sum_of_products_wide
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
-from mpc_tamper.engines.rep3.kernels.wide_clmul import (
+from mpc_tamper.engines.rep3.kernels.lane_products import (
     TILE_A,
     TILE_B,
-    WIDE,
-    has_wide_instruction,
     pairs_of_one_product,
     pairs_of_two_products,
     square_of_one_product,
     square_of_two_products,
-    weigh_powers,
 )
+from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
+from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, weigh_powers
 
 # What a thread has to have for it to pay: words, and blocks whose pairs of rows are multiplied.
 _WORTH, _WORTH_BLOCKS = 1 << 16, 256
