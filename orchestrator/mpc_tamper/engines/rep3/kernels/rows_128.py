@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product, add_product_by_word, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.limbs import (
     LANES,
@@ -33,7 +33,7 @@ _ADDRESS = types.uintp
 _8, _16 = np.uint64(_WORD_BYTES), np.uint64(_ELEMENT_BYTES)
 
 
-@kernel(types.void(_M, _T, types.int64, types.int64, _OUT3))
+@kernel_unless(has_instruction(), types.void(_M, _T, types.int64, types.int64, _OUT3))
 def _by_words_one_by_one(u: np.ndarray, w: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     for start in range(first, last, _COLUMNS):
         stop = min(start + _COLUMNS, last)
@@ -45,7 +45,7 @@ def _by_words_one_by_one(u: np.ndarray, w: np.ndarray, first: int, last: int, to
                 total[a, b, 0], total[a, b, 1] = low, high
 
 
-@kernel(types.void(_T, _T, _OUT3))
+@kernel_unless(has_instruction(), types.void(_T, _T, _OUT3))
 def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
     k, n = u.shape[0], u.shape[1]
     for start in range(0, n, _COLUMNS):
@@ -59,7 +59,7 @@ def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> Non
                 total[a, b, 0], total[a, b, 1] = low, high
 
 
-@kernel(types.void(_M, _M, _PART3))
+@kernel_unless(has_instruction(), types.void(_M, _M, _PART3))
 def _words_one_by_one(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
     n = a.shape[1]
     block = 2 * _COLUMNS
@@ -84,7 +84,7 @@ def _words_one_by_one(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
                     t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
 
 
-@kernel(types.void(_PART3, *[types.int64] * 4, types.UniTuple(types.uint64, 8)))
+@part_of_kernels
 def _add_four(total: np.ndarray, a: int, more_a: int, b: int, more_b: int, found: tuple[int, ...]) -> None:
     """To pairs (a, b) .. (a + 1, b + 1), as far as there are more rows."""
     for i in range(1 + more_a):

@@ -17,7 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add, subtract
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, add_up, halves_of_products, has_instruction
 
@@ -89,7 +89,7 @@ def _products(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any,
     return _FOUR_PAIRS(*[_ADDRESS] * 6), codegen
 
 
-@kernel(types.void(_M, types.int64, types.int64, _OUT3))
+@part_of_kernels
 def _split(x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """Columns first .. last - 1 of rows (k, n), as (k, planes, half a row), zeros at the end."""
     size = out.shape[2]
@@ -113,7 +113,7 @@ def _elsewhere(*arguments: object) -> None:
 _nothing: Any = _elsewhere
 
 
-@kernel_where(has_instruction(), _nothing, types.void(_T, _T, _OUT2))
+@part_of_kernels
 def _own_products(planes: np.ndarray, nothing: np.ndarray, out: np.ndarray) -> None:
     """The sums of a a' of each row, into out (k, 2): of products with a row of zeros, `nothing`."""
     stride, plane = _ADDRESS(8 * _PLANES * planes.shape[2]), _ADDRESS(8 * planes.shape[2])
@@ -125,7 +125,7 @@ def _own_products(planes: np.ndarray, nothing: np.ndarray, out: np.ndarray) -> N
             out[a + i, 0], out[a + i, 1] = found[4 * i], found[4 * i + 1]
 
 
-@kernel_where(has_instruction(), _nothing, types.void(_T, _T, _M, _M, _PART3))
+@part_of_kernels
 def _add_planes(a: np.ndarray, b: np.ndarray, own_a: np.ndarray, own_b: np.ndarray, total: np.ndarray) -> None:
     stride, plane = _ADDRESS(8 * _PLANES * a.shape[2]), _ADDRESS(8 * a.shape[2])
     vectors = _ADDRESS(a.shape[2] // LANES)
