@@ -131,7 +131,7 @@ _nothing: Any = elsewhere
 
 @part_of_kernels
 def _add_block(
-    places: np.ndarray, start: int, count: int, x: int, step: int, column: int, columns: int, sums: int
+    places: np.ndarray, start: int, count: int, x: Any, step: Any, column: Any, columns: int, sums: Any
 ) -> None:
     """Numbers start .. start + count - 1 of each column to the rows at sums, where there is one more for nothing.
 

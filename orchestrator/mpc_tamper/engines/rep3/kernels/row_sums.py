@@ -122,12 +122,11 @@ def offsets_of(members: np.ndarray) -> np.ndarray:
 
 
 _nothing: Any = elsewhere
-_STRIP = types.void(_O, *[types.int64] * 2, *[_ADDRESS] * 4, types.uint64[::1])
 
 
 @part_of_kernels
 def _add_strip(
-    offsets: np.ndarray, start: int, count: int, x: int, row: int, sums: int, distance: int, room: np.ndarray
+    offsets: np.ndarray, start: int, count: int, x: Any, row: Any, sums: Any, distance: Any, room: np.ndarray
 ) -> None:
     """Eight columns of rows start .. start + count - 1, at most 64, to 48 vectors at sums, `distance` apart.
 
