@@ -13,6 +13,7 @@ import pytest
 
 import mpc_tamper
 from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
@@ -94,3 +95,65 @@ def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch, name):
     monkeypatch.setattr(subsets, name, forgetful)
     with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
         subsets.check()
+
+
+# Loads the kernels of proofs and prints a hash of what all of them compute, of sizes that are not whole vectors.
+COMPUTE = """
+import hashlib, importlib
+import numpy as np
+
+fields, lanes, ring, subsets = (
+    importlib.import_module("mpc_tamper.engines.rep3.kernels." + name)
+    for name in ("binary_field", "lanes", "ring_128", "subsets")
+)
+rng, found = np.random.default_rng(1), hashlib.sha256()
+
+
+def words(*shape):
+    drawn = rng.integers(0, 2**64, shape, np.uint64)
+    drawn.reshape(-1)[:3] = 2**64 - 1
+    return drawn
+
+
+def put(*arrays):
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).tobytes())
+
+
+u, v, u_2, v_2, weights = *(words(581) for _ in range(4)), words(10)
+put(lanes.pair_sums(u, v, u_2, v_2, weights), lanes.pair_sums(u, v, u[:0], v[:0], weights), lanes.row_sums(weights, u))
+out = np.empty(u.size, np.uint64)
+lanes.combine_lanes(lanes.tables(words(64)), u, out)
+lanes.weigh_lanes(weights, out)
+put(out, fields.pair_sums(words(5, 77), words(5, 77)), fields.combine(words(5), words(5, 77)))
+members, x, w, short = words(133) >> np.uint64(16), words(133, 75), np.empty((133, 2), np.uint64), u[:133]
+put(subsets.sums_of_rows(members, x), subsets.sums_of_columns(members, np.ascontiguousarray(x.T)))
+subsets.weigh(subsets.weights_of_members(words(48, 2)), members, short, w)
+many, square = np.zeros((48, 9, 2), np.uint64), np.zeros((4, 4, 2), np.uint64)
+ring.add_word_products(words(48, 130), words(9, 130), many)
+ring.add_row_products(short, w, square)
+put(w, many, square, ring.row_products(words(3, 20, 2), words(3, 20, 2)))
+beta, folded = words(4, 2), np.empty((3, 34, 2), np.uint64)
+ring.fold(beta, w, folded[0])
+ring.fold_words(beta, short, folded[1])
+ring.fold_by(ring.scaled_rows(beta, w), short, folded[2])
+put(folded)
+print(found.hexdigest())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("features", ["", "+avx,+avx2,+pclmul,+vpclmulqdq"])
+def test_other_processors_compute_the_same(features, tmp_path):
+    """Without any of the instructions, and with vectors of 256 bits."""
+    if features and not may_use("vpclmulqdq", "avx2"):
+        pytest.skip("the processor has no VPCLMULQDQ")
+    package = {"PYTHONPATH": str(Path(str(mpc_tamper.__file__)).parents[1])}
+    other = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+    shown = [
+        subprocess.run(
+            [sys.executable, "-c", COMPUTE], capture_output=True, text=True, check=True, env=os.environ | package | more
+        ).stdout
+        for more in ({}, other)
+    ]
+    assert shown[0] == shown[1]

@@ -50,6 +50,20 @@ def test_products_of_all_pairs_of_rows(n, rows):
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, u, v, shape=(rows, 3, 2))
 
 
+@pytest.mark.parametrize("n", [0, 64, 65, 399, 400, 401, 817])
+@pytest.mark.parametrize("word", [1, 2**51 - 1, 2**51, 2**52 - 1, 2**63, 2**64 - 1])
+def test_products_of_many_long_rows_of_one_word(n, word):
+    """All limbs as large as they can be, and rows that are not whole vectors or halves; against Python's integers."""
+    a, b = np.full((9, n), word, np.uint64), np.full((8, n), word, np.uint64)
+    b[::2] = 2**64 - 1
+    total = np.zeros((9, 8, 2), np.uint64)
+    rows_128.add_of_words(a, b, total)
+    for k in range(8):
+        low, high = (int(half) for half in total[8, k])
+        assert low | high << 64 == n * word * (word if k % 2 else 2**64 - 1) % 2**128
+        assert (total[:, k] == total[8, k]).all()
+
+
 @sizes
 @pytest.mark.parametrize("k", [2, 5, 16])
 def test_products_of_rows_of_words_and_of_elements(n, k):

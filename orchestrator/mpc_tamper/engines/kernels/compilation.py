@@ -50,6 +50,18 @@ def kernel_where(available: bool, otherwise: F, *signatures: Any) -> Callable[[F
     return kernel(*signatures) if available else lambda function: otherwise
 
 
+def part_of_kernels(function: F) -> F:
+    """numba.njit for what only kernels call: it is compiled into them, and has nothing of its own to load."""
+    numba: Any = importlib.import_module("numba")
+    return numba.njit(nogil=True)(function)
+
+
+def kernel_unless(available: bool, *signatures: Any) -> Callable[[F], F]:
+    """kernel for what takes the place of another on processors that lack its instruction. Elsewhere it is at most a
+    part of that one, for what is left of whole vectors, or what a test compares with."""
+    return part_of_kernels if available else kernel(*signatures)
+
+
 def in_llvm(definition: Callable[..., Any]) -> Any:
     """numba.extending.intrinsic. What it makes is called without the first argument, the context of the typing."""
     extending: Any = importlib.import_module("numba.extending")

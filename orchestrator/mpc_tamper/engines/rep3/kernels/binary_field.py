@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, combination, has_wide_instruction, product_of_sums
@@ -21,7 +21,7 @@ _BLOCK = 512  # elements per row that are worked on together
 _WORTH, _WORTH_COMBINING = 1 << 20, 1 << 17
 
 
-@kernel(_PAIR(_V, _V, _V, _V))
+@kernel_unless(has_wide_instruction(), _PAIR(_V, _V, _V, _V))
 def sum_of_products(u_a: np.ndarray, v_a: np.ndarray, u_b: np.ndarray, v_b: np.ndarray) -> tuple[np.uint64, np.uint64]:
     """(low, high) of sum_c (u_a + u_b)_c (v_a + v_b)_c, unreduced."""
     low = high = np.uint64(0)
@@ -104,7 +104,7 @@ def combine_to(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None
     together(_combine, [(coefficients, u, first, last, out) for first, last in parts])
 
 
-@kernel(types.void(_V, _M, types.int64, types.int64, _OUT1))
+@kernel_unless(has_wide_instruction(), types.void(_V, _M, types.int64, types.int64, _OUT1))
 def _combine_one_by_one(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """Of columns first .. last - 1."""
     k = len(u)

@@ -14,7 +14,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel_unless, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
 
 _U64 = types.uint64
@@ -44,7 +44,7 @@ def has_instruction() -> bool:
     return may_use("pclmul")
 
 
-@kernel(_U64(_U64, _U64))
+@part_of_kernels
 def _low(x: np.uint64, y: np.uint64) -> np.uint64:
     """The low word of the product: bits four apart, so that the carries of a product die in the gaps."""
     every_fourth = np.uint64(0x1111111111111111)
@@ -58,7 +58,7 @@ def _low(x: np.uint64, y: np.uint64) -> np.uint64:
     return result
 
 
-@kernel(_U64(_U64))
+@part_of_kernels
 def _reverse(x: np.uint64) -> np.uint64:
     """The bits in reverse order."""
     mask, width = np.uint64(0xFFFFFFFF), 32
@@ -70,7 +70,7 @@ def _reverse(x: np.uint64) -> np.uint64:
     return x
 
 
-@kernel(_PAIR(_U64, _U64))
+@kernel_unless(has_instruction(), _PAIR(_U64, _U64))
 def clmul_portable(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64]:
     """(low, high) words of the product, without the instruction."""
     return _low(a, b), _reverse(_low(_reverse(a), _reverse(b))) >> np.uint64(1)
@@ -84,21 +84,21 @@ def _clmul_instruction(a: np.uint64, b: np.uint64) -> tuple[np.uint64, np.uint64
 clmul: Any = njit(_PAIR(_U64, _U64), inline="always")(_clmul_instruction) if has_instruction() else clmul_portable
 
 
-@kernel(_U64(_U64, _U64))
+@part_of_kernels
 def reduce(low: np.uint64, high: np.uint64) -> np.uint64:
     """The remainder of low + high X^64 modulo the field's polynomial."""
     high ^= (high >> np.uint64(63)) ^ (high >> np.uint64(61)) ^ (high >> np.uint64(60))
     return low ^ high ^ (high << np.uint64(1)) ^ (high << np.uint64(3)) ^ (high << np.uint64(4))
 
 
-@kernel(_U64(_U64, _U64))
+@part_of_kernels
 def multiply(a: np.uint64, b: np.uint64) -> np.uint64:
     """a b in GF(2^64)."""
     low, high = clmul(a, b)
     return reduce(low, high)
 
 
-@kernel(_U64(_U64))
+@part_of_kernels
 def inverse(a: np.uint64) -> np.uint64:
     """1 / a in GF(2^64) as a^(2^64 - 2); 0 for 0."""
     power, result = a, np.uint64(1)

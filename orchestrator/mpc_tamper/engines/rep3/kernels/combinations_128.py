@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add_product, add_product_by_word
 from mpc_tamper.engines.rep3.kernels.limbs import (
     LANES,
@@ -30,7 +30,7 @@ _ADDRESS = types.uintp
 _52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
 
 
-@kernel(_OF_ELEMENTS)
+@kernel_unless(has_instruction(), _OF_ELEMENTS)
 def elements_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     out[first:last] = np.uint64(0)
     for a in range(len(rows)):
@@ -40,7 +40,7 @@ def elements_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last:
             out[c, 0], out[c, 1] = add_product(out[c, 0], out[c, 1], x[0], x[1], low, high)
 
 
-@kernel(_OF_WORDS)
+@kernel_unless(has_instruction(), _OF_WORDS)
 def words_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     out[first:last] = np.uint64(0)
     for a in range(len(rows)):
@@ -49,7 +49,7 @@ def words_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: in
             out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
 
 
-@kernel(_BY_WEIGHTS)
+@kernel_unless(has_instruction(), _BY_WEIGHTS)
 def weights_one_by_one(weights: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     out[first:last] = np.uint64(0)
     for a in range(len(rows)):
@@ -58,7 +58,7 @@ def weights_one_by_one(weights: np.ndarray, rows: np.ndarray, first: int, last: 
             out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], w[0], w[1])
 
 
-@kernel(_OUT2(_M))
+@part_of_kernels
 def _limbs(factors: np.ndarray) -> np.ndarray:
     """52 bits each: (k, 3)."""
     out = np.empty((len(factors), 3), np.uint64)
@@ -71,7 +71,7 @@ def _limbs(factors: np.ndarray) -> np.ndarray:
 # Factors, of these in limbs, are an argument: an array that is used by its address alone may be gone before.
 
 
-@kernel_where(has_instruction(), elements_one_by_one, _OF_ELEMENTS)
+@part_of_kernels
 def _elements_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     place, stride = _ADDRESS(first * _ELEMENT_BYTES), _ADDRESS(rows.shape[1] * _ELEMENT_BYTES)
     start, to = _ADDRESS(rows.ctypes.data) + place, _ADDRESS(out.ctypes.data) + place
@@ -79,7 +79,7 @@ def _elements_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: i
     combination_of_elements(_ADDRESS(factors.ctypes.data), start, stride, count, vectors, to)
 
 
-@kernel_where(has_instruction(), words_one_by_one, _OF_WORDS)
+@part_of_kernels
 def _words_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     start, stride = _ADDRESS(rows.ctypes.data) + _ADDRESS(first * _WORD_BYTES), _ADDRESS(rows.shape[1] * _WORD_BYTES)
     to, count = _ADDRESS(out.ctypes.data) + _ADDRESS(first * _ELEMENT_BYTES), _ADDRESS(len(rows))

@@ -10,23 +10,21 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.affine import LANES, has_instruction, map_words
 from mpc_tamper.engines.rep3.kernels.binary_field import sum_of_products_wide
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
-from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
-from mpc_tamper.engines.rep3.kernels.wide_clmul import (
+from mpc_tamper.engines.rep3.kernels.lane_products import (
     TILE_A,
     TILE_B,
-    WIDE,
-    has_wide_instruction,
     pairs_of_one_product,
     pairs_of_two_products,
     square_of_one_product,
     square_of_two_products,
-    weigh_powers,
 )
+from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
+from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, weigh_powers
 
 # What a thread has to have for it to pay: words, and blocks whose pairs of rows are multiplied.
 _WORTH, _WORTH_BLOCKS = 1 << 16, 256
@@ -40,7 +38,7 @@ _8, _16, _24, _32, _40, _48, _56 = (np.uint64(8 * i) for i in range(1, 8))
 _BYTE = np.uint64(255)
 
 
-@kernel(types.void(_OUT3, _OUT1, _OUT3))
+@kernel_unless(has_wide_instruction(), types.void(_OUT3, _OUT1, _OUT3))
 def add_pairs(rows: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
     """Adds sum_c w_c (u_a v_b + v_a u_b)_c, for all a < b, and sum_c w_c (u_a v_a)_c to sums, (64, 64, 2): (low, high),
     unreduced. One product at a time."""
@@ -144,7 +142,7 @@ def _matrices(coefficients: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(_OUT1(_V))
+@kernel_unless(has_instruction(), _OUT1(_V))
 def _sums(coefficients: np.ndarray) -> np.ndarray:
     """The sums of all subsets of eight coefficients, for each of the 8 bytes of a word: (2048,)."""
     t = np.zeros(8 * 256, np.uint64)
@@ -161,7 +159,7 @@ def combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     together(_combine_lanes, [(t, words[a:b], out[a:b]) for a, b in parts])
 
 
-@kernel(types.void(_V, _V, _OUT1))
+@kernel_unless(has_instruction(), types.void(_V, _V, _OUT1))
 def _combine_by_sums(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     for c in range(words.size):
         p = words[c]
@@ -188,7 +186,7 @@ def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     together(_weigh_lanes, [(weights[a:b], x[64 * a : 64 * b]) for a, b in parts])
 
 
-@kernel(types.void(_V, _OUT1))
+@kernel_unless(has_wide_instruction(), types.void(_V, _OUT1))
 def _weigh_one_by_one(weights: np.ndarray, x: np.ndarray) -> None:
     for c in range(weights.size):
         w = weights[c]

@@ -80,7 +80,7 @@ def _of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
     return [low, middle, builder.lshr(high, _constant(2 * _BITS - 64))]
 
 
-def _halves(builder: Any) -> list[Any]:
+def halves_of_products(builder: Any) -> list[Any]:
     """What adds the low half of a product to a sum, and what adds the high half."""
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     names = [f"llvm.x86.avx512.vpmadd52{half}.uq.512" for half in "lh"]
@@ -90,7 +90,7 @@ def _halves(builder: Any) -> list[Any]:
 def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, a_stride, b, b_stride, vectors = arguments
-        add_half = _halves(builder)
+        add_half = halves_of_products(builder)
         sums = [[cgutils.alloca_once_value(builder, _constant(0)) for _ in range(LIMBS)] for _ in range(4)]
         with cgutils.for_range(builder, vectors) as loop:
             of_a = [limbs_of_a(builder, each, loop.index) for each in (a, builder.add(a, a_stride))]
@@ -99,14 +99,14 @@ def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
                 _add_products(builder, add_half, of_a[pair // 2], of_b[pair % 2], total)
         found = []
         for total in sums:
-            found += _carried(builder, [builder.load(each) for each in total])
+            found += add_up(builder, [builder.load(each) for each in total])
         return context.make_tuple(builder, signature.return_type, found)
 
     return codegen
 
 
-def _carried(builder: Any, limbs: list[Any]) -> list[Any]:
-    """The sum over all lanes as (low, high)."""
+def add_up(builder: Any, limbs: list[Any], bits: int = _BITS) -> list[Any]:
+    """The sum over all lanes as (low, high). bits: from one limb to the next."""
     add_lanes = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(_WORD, [_VECTOR]), f"llvm.vector.reduce.add.v{LANES}i64"
     )
@@ -114,10 +114,10 @@ def _carried(builder: Any, limbs: list[Any]) -> list[Any]:
     carry = _constant(0)
     for i, limb in enumerate(limbs):
         limb = builder.add(limb, carry)
-        carry = builder.lshr(limb, _constant(_BITS))
-        low = builder.and_(limb, _constant((1 << _BITS) - 1))
+        carry = builder.lshr(limb, _constant(bits))
+        low = builder.and_(limb, _constant((1 << bits) - 1))
         wide = builder.zext(builder.call(add_lanes, [low]), _WIDE)
-        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, _BITS * i)))
+        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, bits * i)))
     return [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
 
 
@@ -145,7 +145,7 @@ def products_of_elements(typing_context: Any, a: Any, a_stride: Any, b: Any, b_s
 def _combination(limbs_of_row: Limbs) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         limbs, rows, stride, count, vectors, out = arguments
-        add_half = _halves(builder)
+        add_half = halves_of_products(builder)
         factors = builder.inttoptr(limbs, _WORD.as_pointer())
         sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)]
         with cgutils.for_range(builder, vectors) as across:
@@ -210,7 +210,7 @@ def sums_of_rows(typing_context: Any, weights: Any, rows: Any, stride: Any, coun
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         weights, rows, stride, count, vectors, out = arguments
-        add_half = _halves(builder)
+        add_half = halves_of_products(builder)
         sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)]
         with cgutils.for_range(builder, vectors) as across:
             for each in sums:

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
@@ -129,9 +129,9 @@ def elsewhere(*arguments: object) -> None:
 _nothing: Any = elsewhere
 
 
-@kernel_where(has_instruction(), _nothing, types.void(_M, *[types.int64] * 2, *[_ADDRESS] * 3, types.int64, _ADDRESS))
+@part_of_kernels
 def _add_block(
-    places: np.ndarray, start: int, count: int, x: int, step: int, column: int, columns: int, sums: int
+    places: np.ndarray, start: int, count: int, x: Any, step: Any, column: Any, columns: int, sums: Any
 ) -> None:
     """Numbers start .. start + count - 1 of each column to the rows at sums, where there is one more for nothing.
 
@@ -153,7 +153,7 @@ def _add_block(
             _add_sums(at, near, far, far, step, beside, behind, _ADDRESS(1), to, other)
 
 
-@kernel(types.void(_M, types.int64, types.int64, _OUT2))
+@part_of_kernels
 def _add_turned(sums: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     for c in range(last - first):
         for k in range(SUBSETS):

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.lookups import LANES, elsewhere, has_instruction
 
@@ -122,12 +122,11 @@ def offsets_of(members: np.ndarray) -> np.ndarray:
 
 
 _nothing: Any = elsewhere
-_STRIP = types.void(_O, *[types.int64] * 2, *[_ADDRESS] * 4, types.uint64[::1])
 
 
-@kernel_where(has_instruction(), _nothing, _STRIP)
+@part_of_kernels
 def _add_strip(
-    offsets: np.ndarray, start: int, count: int, x: int, row: int, sums: int, distance: int, room: np.ndarray
+    offsets: np.ndarray, start: int, count: int, x: Any, row: Any, sums: Any, distance: Any, room: np.ndarray
 ) -> None:
     """Eight columns of rows start .. start + count - 1, at most 64, to 48 vectors at sums, `distance` apart.
 

@@ -1,6 +1,7 @@
 """Products of all pairs of rows, modulo 2^128: what provers spend their time on. Elements are (low, high) words.
 
-Four pairs at a time where the processor has VPMADD52 (limbs.py), else one product after the other.
+Four pairs at a time where the processor has VPMADD52 (limbs.py, and winograd.py for many long rows of words), else one
+product after the other.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product, add_product_by_word, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.limbs import (
     LANES,
@@ -18,18 +19,21 @@ from mpc_tamper.engines.rep3.kernels.limbs import (
     products_of_elements,
     products_of_words,
 )
+from mpc_tamper.engines.rep3.kernels.winograd import add_products as _add_by_halves
 
 _OUT3 = types.uint64[:, :, ::1]
 _PART3 = types.uint64[:, :, :]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _COLUMNS, _TILE = 48, 4  # of each row that are worked on together, and rows
+# Columns, and rows of both, with which it pays to halve the products, as words are taken apart before.
+_LONG, _MANY = 64, 8
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _8, _16 = np.uint64(_WORD_BYTES), np.uint64(_ELEMENT_BYTES)
 
 
-@kernel(types.void(_M, _T, types.int64, types.int64, _OUT3))
+@kernel_unless(has_instruction(), types.void(_M, _T, types.int64, types.int64, _OUT3))
 def _by_words_one_by_one(u: np.ndarray, w: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     for start in range(first, last, _COLUMNS):
         stop = min(start + _COLUMNS, last)
@@ -41,7 +45,7 @@ def _by_words_one_by_one(u: np.ndarray, w: np.ndarray, first: int, last: int, to
                 total[a, b, 0], total[a, b, 1] = low, high
 
 
-@kernel(types.void(_T, _T, _OUT3))
+@kernel_unless(has_instruction(), types.void(_T, _T, _OUT3))
 def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
     k, n = u.shape[0], u.shape[1]
     for start in range(0, n, _COLUMNS):
@@ -55,7 +59,7 @@ def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> Non
                 total[a, b, 0], total[a, b, 1] = low, high
 
 
-@kernel(types.void(_M, _M, _PART3))
+@kernel_unless(has_instruction(), types.void(_M, _M, _PART3))
 def _words_one_by_one(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
     n = a.shape[1]
     block = 2 * _COLUMNS
@@ -80,7 +84,7 @@ def _words_one_by_one(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
                     t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
 
 
-@kernel(types.void(_PART3, *[types.int64] * 4, types.UniTuple(types.uint64, 8)))
+@part_of_kernels
 def _add_four(total: np.ndarray, a: int, more_a: int, b: int, more_b: int, found: tuple[int, ...]) -> None:
     """To pairs (a, b) .. (a + 1, b + 1), as far as there are more rows."""
     for i in range(1 + more_a):
@@ -129,6 +133,9 @@ def add_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
 def add_of_words(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
     """total[j, k] += <a_j, b_k>. a: (j, n) words; b: (k, n)."""
     n = a.shape[1]
+    if n >= _LONG and min(len(a), len(b)) >= _MANY:
+        _add_by_halves(a, b, total)
+        return
     vectors, stride = n // LANES, _ADDRESS(n * _WORD_BYTES)
     for start in range(0, vectors, MOST):
         count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS(start * LANES * _WORD_BYTES)

@@ -12,7 +12,7 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, part_of_kernels
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
@@ -132,7 +132,7 @@ def products_of_subsets(buckets: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(types.void(_OUT3, _OUT2, types.int64, types.int64))
+@part_of_kernels
 def _totals(buckets: np.ndarray, out: np.ndarray, start: int, size: int) -> None:
     """The subsets' sums of one strip, into columns `start` .. of out. Buckets are overwritten: each half onto the
     other, what has bit k is taken off the top."""
@@ -151,7 +151,7 @@ def _totals(buckets: np.ndarray, out: np.ndarray, start: int, size: int) -> None
             half //= 2
 
 
-@kernel(_SUMS)
+@kernel_unless(lookups.has_instruction(), _SUMS)
 def _add_many_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """Of columns first .. last - 1."""
     buckets = np.empty((_BYTES, 256, _NARROW), np.uint64)
@@ -178,7 +178,7 @@ def _add_many_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, ou
         _totals(buckets, out, start, size)
 
 
-@kernel(_SUMS)
+@kernel_unless(lookups.has_instruction(), _SUMS)
 def _add_few_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     buckets = np.empty((SUBSETS // 4, 16, _WIDE), np.uint64)
     for start in range(first, last, _WIDE):
@@ -218,7 +218,7 @@ def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     return out
 
 
-@kernel(_SUMS)
+@kernel_unless(lookups.has_instruction(), _SUMS)
 def _add_columns(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """Of rows first .. last - 1."""
     n = x.shape[1]

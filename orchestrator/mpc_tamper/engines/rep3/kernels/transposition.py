@@ -8,7 +8,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel
+from mpc_tamper.engines.kernels.compilation import in_llvm, part_of_kernels
 
 ROWS = 64
 _ADDRESS = types.uintp
@@ -73,7 +73,7 @@ def _transpose_to(typing_context: Any, source: Any, target: Any, stride: Any) ->
     return types.void(_ADDRESS, _ADDRESS, _ADDRESS), codegen
 
 
-@kernel(types.void(_V, types.int64, _OUT2))
+@part_of_kernels
 def transpose_blocks(words: np.ndarray, first: int, out: np.ndarray) -> None:
     """Word 64 (first + c) + j to bit j of out[a, c]; zeros where the words end. out: (64, columns)."""
     columns = out.shape[1]

@@ -13,7 +13,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_unless, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word
@@ -36,7 +36,7 @@ _WORTH_WORDS = 1 << 16  # what a thread has to have for it to pay
 _BYTE, _8, _52, _12, _40 = (np.uint64(each) for each in (255, 8, 52, 12, 40))
 
 
-@kernel(_OUT3(_M))
+@kernel_unless(has_instruction(), _OUT3(_M))
 def _sums_by_byte(rho: np.ndarray) -> np.ndarray:
     """The sums of rho_k over the bits k of each byte of a member: (6, 256, 2)."""
     t = np.zeros((_BYTES, 256, 2), np.uint64)
@@ -109,7 +109,7 @@ def _look_up(typing_context: Any, tables: Any, members: Any, steps: Any, out: An
     return types.void(*[_ADDRESS] * 4), codegen
 
 
-@kernel(types.void(_T, _V, _OUT2))
+@kernel_unless(has_instruction(), types.void(_T, _V, _OUT2))
 def weights_one_by_one(tables: np.ndarray, members: np.ndarray, out: np.ndarray) -> None:
     for c in range(members.size):
         x = members[c]
@@ -137,7 +137,7 @@ def weights_at_once(tables: np.ndarray, members: np.ndarray, out: np.ndarray) ->
         rest[0] = found[0, 0]  # neither is gone before
 
 
-@kernel(types.void(_M, _V, _OUT2))
+@kernel_unless(has_instruction(), types.void(_M, _V, _OUT2))
 def times_one_by_one(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
     inner = v.size // max(1, len(factors))
     for c in range(len(factors)):

@@ -27,9 +27,7 @@ def has_wide_instruction() -> bool:
 
 
 WIDE = 8 if may_use("vpclmulqdq", "avx512f") else 4  # words to a vector
-# Pairs of rows that are multiplied together: rows a and rows b, as many as there are registers for.
-TILE_A, TILE_B = (4, 2) if WIDE == 8 else (2, 1)
-_VECTOR, _HALF = ir.VectorType(_WORD, WIDE), ir.VectorType(_WORD, 2)
+_VECTOR = ir.VectorType(_WORD, WIDE)
 _PAIR = types.UniTuple(types.uint64, 2)
 
 Load = Callable[[Any], Any]  # the vector at this address, at the loop's place
@@ -42,7 +40,9 @@ def _multiply(builder: Any) -> Callable[[Any, Any], list[Any]]:
     return lambda a, b: [builder.call(function, [a, b, ir.Constant(ir.IntType(8), half)]) for half in (0x00, 0x11)]
 
 
-def _sums(builder: Any, count: int, vectors: Any, terms: Callable[[Load], list[tuple[Any, Any]]]) -> list[Any]:
+def sums_of_products(
+    builder: Any, count: int, vectors: Any, terms: Callable[[Load], list[tuple[Any, Any]]]
+) -> list[Any]:
     """(low, high) of `count` sums, over `vectors` steps, of carry-less products of the pairs that `terms` gives."""
     multiply = _multiply(builder)
     totals = [cgutils.alloca_once_value(builder, ir.Constant(_VECTOR, [0] * WIDE)) for _ in range(count)]
@@ -55,7 +55,7 @@ def _sums(builder: Any, count: int, vectors: Any, terms: Callable[[Load], list[t
             return loaded
 
         for total, (a, b) in zip(totals, terms(load), strict=True):
-            builder.store(_xor(builder, [builder.load(total), *multiply(a, b)]), total)
+            builder.store(add_all(builder, [builder.load(total), *multiply(a, b)]), total)
     return [_added_up(builder, builder.load(total)) for total in totals]
 
 
@@ -69,117 +69,15 @@ def _added_up(builder: Any, products: Any) -> Any:
             builder.shuffle_vector(products, products, ir.Constant(ir.VectorType(_INDEX, size), places))
             for places in halves
         ]
-        products = _xor(builder, parts)
+        products = add_all(builder, parts)
     return products
 
 
-def _xor(builder: Any, parts: list[Any]) -> Any:
+def add_all(builder: Any, parts: list[Any]) -> Any:
     total = parts[0]
     for part in parts[1:]:
         total = builder.xor(total, part)
     return total
-
-
-def _pairs_of_lanes(products: int) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows, others, weights, stride, matrix, vectors, to, to_stride = arguments
-
-        def row(start: Any, number: int) -> Any:
-            return builder.add(start, builder.mul(stride, ir.Constant(_WORD, number)))
-
-        def terms(load: Load) -> list[tuple[Any, Any]]:
-            def columns(start: Any) -> list[Any]:
-                return [
-                    load(builder.add(start, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)
-                ]
-
-            fixed, weight = [columns(row(others, j)) for j in range(TILE_B)], load(weights)
-            pairs = []
-            for i in range(TILE_A):
-                own = columns(row(rows, i))
-                for other in fixed:
-                    # u_a v_b and v_a u_b of each product: columns 2 p and 2 p + 1 cross over.
-                    crossed = [builder.and_(own[c], other[c ^ 1]) for c in range(2 * products)]
-                    pairs.append((_xor(builder, crossed), weight))
-            return pairs
-
-        for place, total in enumerate(_sums(builder, TILE_A * TILE_B, vectors, terms)):
-            line = builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, place // TILE_B)))
-            _add_to(builder, total, line, place % TILE_B)
-        return context.get_dummy_value()
-
-    return codegen
-
-
-def _add_to(builder: Any, total: Any, address: Any, place: int) -> None:
-    """(low, high) to those at this place."""
-    at = builder.gep(builder.inttoptr(address, _HALF.as_pointer()), [ir.Constant(_WORD, place)])
-    before = builder.load(at)
-    before.align = 8
-    builder.store(builder.xor(before, total), at).align = 8
-
-
-@in_llvm
-def pairs_of_one_product(
-    typing_context: Any,
-    rows: Any,
-    others: Any,
-    weights: Any,
-    stride: Any,
-    matrix: Any,
-    vectors: Any,
-    to: Any,
-    to_stride: Any,
-) -> Any:
-    """Adds sum_c w_c (u_a v_b + v_a u_b)_c, for TILE_A rows a and TILE_B rows b, to the (low, high) at `to`.
-
-    Words. u_a stands at `rows`, u_b at `others`, v `matrix` bytes behind u; rows are `stride` bytes apart. Sums of one
-    a stand side by side, those of the next one to_stride bytes behind.
-    """
-    return types.void(*[_ADDRESS] * 8), _pairs_of_lanes(1)
-
-
-@in_llvm
-def pairs_of_two_products(
-    typing_context: Any,
-    rows: Any,
-    others: Any,
-    weights: Any,
-    stride: Any,
-    matrix: Any,
-    vectors: Any,
-    to: Any,
-    to_stride: Any,
-) -> Any:
-    """The same, of u_1, v_1, u_2, v_2: the products of two ANDs share a weight, and are added before it."""
-    return types.void(*[_ADDRESS] * 8), _pairs_of_lanes(2)
-
-
-def _squares_of_lanes(products: int) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row, weights, matrix, vectors, to = arguments
-
-        def terms(load: Load) -> list[tuple[Any, Any]]:
-            own = [load(builder.add(row, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)]
-            both = [builder.and_(own[2 * p], own[2 * p + 1]) for p in range(products)]
-            return [(_xor(builder, both), load(weights))]
-
-        _add_to(builder, _sums(builder, 1, vectors, terms)[0], to, 0)
-        return context.get_dummy_value()
-
-    return codegen
-
-
-@in_llvm
-def square_of_one_product(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
-    """Adds sum_c w_c (u_a v_a)_c, of one row a, to the (low, high) at `to`."""
-    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(1)
-
-
-@in_llvm
-def square_of_two_products(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
-    """The same of u_1, v_1, u_2, v_2, added before the weight."""
-    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(2)
 
 
 @in_llvm
@@ -193,7 +91,7 @@ def product_of_sums(typing_context: Any, u: Any, v: Any, other_u: Any, other_v: 
             u_a, v_a, u_b, v_b = (load(address) for address in addresses)
             return [(builder.xor(u_a, u_b), builder.xor(v_a, v_b))]
 
-        total = _sums(builder, 1, vectors, terms)[0]
+        total = sums_of_products(builder, 1, vectors, terms)[0]
         words = [builder.extract_element(total, ir.Constant(_INDEX, i)) for i in range(2)]
         return context.make_tuple(builder, signature.return_type, words)
 
@@ -224,7 +122,7 @@ def _reduced(builder: Any, even: Any, odd: Any) -> Any:
 
     low, high = ([i // 2 * 2 + (i % 2) * WIDE + half for i in range(WIDE)] for half in range(2))
     low, high = places(low), places(high)
-    high = _xor(builder, [high, *(builder.lshr(high, ir.Constant(_VECTOR, [i] * WIDE)) for i in (63, 61, 60))])
+    high = add_all(builder, [high, *(builder.lshr(high, ir.Constant(_VECTOR, [i] * WIDE)) for i in (63, 61, 60))])
     return builder.xor(low, _times_rest(builder, high))
 
 

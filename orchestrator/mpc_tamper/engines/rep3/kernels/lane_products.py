@@ -1,0 +1,123 @@
+"""Weighted sums of products of rows of bits, 64 bits to a word, by the wide carry-less multiplication: of all pairs of
+rows, and of each row with itself.
+
+Callers give addresses and distances in bytes, as in wide_clmul.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+
+from mpc_tamper.engines.kernels.compilation import in_llvm
+from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, Load, add_all, sums_of_products
+
+# Pairs of rows that are multiplied together: rows a and rows b, as many as there are registers for.
+TILE_A, TILE_B = (4, 2) if WIDE == 8 else (2, 1)
+_ADDRESS = types.uintp
+_WORD = ir.IntType(64)
+_HALF = ir.VectorType(_WORD, 2)
+
+
+def _pairs_of_lanes(products: int) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows, others, weights, stride, matrix, vectors, to, to_stride = arguments
+
+        def row(start: Any, number: int) -> Any:
+            return builder.add(start, builder.mul(stride, ir.Constant(_WORD, number)))
+
+        def terms(load: Load) -> list[tuple[Any, Any]]:
+            def columns(start: Any) -> list[Any]:
+                return [
+                    load(builder.add(start, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)
+                ]
+
+            fixed, weight = [columns(row(others, j)) for j in range(TILE_B)], load(weights)
+            pairs = []
+            for i in range(TILE_A):
+                own = columns(row(rows, i))
+                for other in fixed:
+                    # u_a v_b and v_a u_b of each product: columns 2 p and 2 p + 1 cross over.
+                    crossed = [builder.and_(own[c], other[c ^ 1]) for c in range(2 * products)]
+                    pairs.append((add_all(builder, crossed), weight))
+            return pairs
+
+        for place, total in enumerate(sums_of_products(builder, TILE_A * TILE_B, vectors, terms)):
+            line = builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, place // TILE_B)))
+            _add_to(builder, total, line, place % TILE_B)
+        return context.get_dummy_value()
+
+    return codegen
+
+
+def _add_to(builder: Any, total: Any, address: Any, place: int) -> None:
+    """(low, high) to those at this place."""
+    at = builder.gep(builder.inttoptr(address, _HALF.as_pointer()), [ir.Constant(_WORD, place)])
+    before = builder.load(at)
+    before.align = 8
+    builder.store(builder.xor(before, total), at).align = 8
+
+
+@in_llvm
+def pairs_of_one_product(
+    typing_context: Any,
+    rows: Any,
+    others: Any,
+    weights: Any,
+    stride: Any,
+    matrix: Any,
+    vectors: Any,
+    to: Any,
+    to_stride: Any,
+) -> Any:
+    """Adds sum_c w_c (u_a v_b + v_a u_b)_c, for TILE_A rows a and TILE_B rows b, to the (low, high) at `to`.
+
+    Words. u_a stands at `rows`, u_b at `others`, v `matrix` bytes behind u; rows are `stride` bytes apart. Sums of one
+    a stand side by side, those of the next one to_stride bytes behind.
+    """
+    return types.void(*[_ADDRESS] * 8), _pairs_of_lanes(1)
+
+
+@in_llvm
+def pairs_of_two_products(
+    typing_context: Any,
+    rows: Any,
+    others: Any,
+    weights: Any,
+    stride: Any,
+    matrix: Any,
+    vectors: Any,
+    to: Any,
+    to_stride: Any,
+) -> Any:
+    """The same, of u_1, v_1, u_2, v_2: the products of two ANDs share a weight, and are added before it."""
+    return types.void(*[_ADDRESS] * 8), _pairs_of_lanes(2)
+
+
+def _squares_of_lanes(products: int) -> Any:
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        row, weights, matrix, vectors, to = arguments
+
+        def terms(load: Load) -> list[tuple[Any, Any]]:
+            own = [load(builder.add(row, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)]
+            both = [builder.and_(own[2 * p], own[2 * p + 1]) for p in range(products)]
+            return [(add_all(builder, both), load(weights))]
+
+        _add_to(builder, sums_of_products(builder, 1, vectors, terms)[0], to, 0)
+        return context.get_dummy_value()
+
+    return codegen
+
+
+@in_llvm
+def square_of_one_product(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
+    """Adds sum_c w_c (u_a v_a)_c, of one row a, to the (low, high) at `to`."""
+    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(1)
+
+
+@in_llvm
+def square_of_two_products(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
+    """The same of u_1, v_1, u_2, v_2, added before the weight."""
+    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(2)
