@@ -68,10 +68,12 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
     u, v, w = words(N), words(N), words(N, 2)
     t, tables = lanes.tables(words(64)), subsets.weights_of_members(words(48, 2))
     a, b, planes = words(48, N), words(48, N), words(5, 40)
-    rows = words(8, 700)
+    rows, which = words(8, 700), RNG.integers(0, 25, (2, 5))
     return {
         "to_planes": lambda: bit_ops.to_planes(u, 37),
-        "and_shares": lambda: bit_ops.and_shares((planes, planes + planes), *(planes * np.uint64(i) for i in range(4))),
+        "and_shares": lambda: bit_ops.and_shares(
+            (planes, planes + planes), u.reshape(25, 40), v.reshape(25, 40), *which
+        ),
         "majority_shares": lambda: bit_ops.majority_shares((planes, planes + planes), planes * u[0], planes * u[1]),
         "sums_of_rows, few": lambda: subsets.sums_of_rows(members, x),
         "sums_of_rows, many": lambda: subsets.sums_of_rows(many, words_of(many, 70)),

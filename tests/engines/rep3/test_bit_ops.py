@@ -27,18 +27,30 @@ def test_planes_and_back(lanes):
 @pytest.mark.parametrize("leaves", [1, 8, 13])
 def test_a_round_of_products(leaves):
     tree = plan(leaves, (leaves - 1,))
-    own, previous = words(2, tree.planes, 3)
+    x = words(3, tree.planes, 3)
     for each in tree.rounds:
-        found = bit_ops.factors(own, previous, each.left, each.right)
-        for got, want in zip(
-            found, (own[each.left], previous[each.left], own[each.right], previous[each.right]), strict=True
-        ):
-            np.testing.assert_array_equal(got, want)
-        products, want, first = words(len(each.left), 3), own.copy(), len(each.onto)
+        pads = words(3, each.left.size, 3)
+        shares = [bit_ops.and_shares((pads[i], pads[i - 1]), x[i], x[i - 1], each.left, each.right) for i in range(3)]
+        values = np.bitwise_xor.reduce(x)
+        np.testing.assert_array_equal(np.bitwise_xor.reduce(shares), values[each.left] & values[each.right])
+        own, products, first = x[0], words(len(each.left), 3), len(each.onto)
+        want = own.copy()
         want[each.new : each.new + first] = own[each.onto] ^ products[:first]
         want[each.again] ^= products[first:]
         bit_ops.add_products(products, each.new, each.onto, each.again, own)
         np.testing.assert_array_equal(own, want)
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 15), (0, 7), (4, 5), (4, 15), (9, 12), (15, 15)])
+def test_a_record_of_products(first, last):
+    own, previous, left, right = *words(2, 6, 3), *RNG.integers(0, 6, (2, 5))
+    z_previous, *pads = words(3, 5, 3)
+    room = list(np.zeros((6, last - first), np.uint64))
+    bit_ops.record_ands(own, previous, left, right, z_previous, (pads[0], pads[1]), first, room)
+    t_right = previous[left] & previous[right] ^ z_previous ^ pads[1]
+    want = t_right, pads[0], own[left], previous[right], previous[left], own[right]
+    for got, column in zip(room, want, strict=True):
+        np.testing.assert_array_equal(got, column.reshape(-1)[first:last])
 
 
 def test_the_shares_of_a_majority():

@@ -26,12 +26,13 @@ corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 WORDS = 600  # of AND gates: three levels, and blocks of 64 words with a sigma each
 LANES = 64 * WORDS
 LANE = 3
+FIRST = np.zeros(1, np.intp)  # of one plane
 
 
 def and_gates(party: Party, opened: list[np.ndarray]) -> None:
     x = shared(party, 0, np.arange(WORDS, dtype=np.uint64).reshape(1, WORDS))
     party.steps.start(4)
-    z = alone(party, passive.and_planes(party, x, x, LANES, "and"))
+    z = alone(party, passive.and_planes(party, x, FIRST, FIRST, LANES, "and"))
     party.steps.stop(4)
     opened.append(open_to_all(party, z))
 

@@ -24,12 +24,13 @@ from tests.support.active_runs import End, Program, kernel, run, shared, without
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 LANES = 128  # two words of AND gates
+FIRST = np.zeros(1, np.intp)  # of one plane
 
 
 def and_gates(party: Party, opened: list[np.ndarray]) -> None:
     x = shared(party, 0, np.array([[0x0123456789ABCDEF, 2**64 - 1]], np.uint64))
     party.steps.start(4)
-    z = alone(party, passive.and_planes(party, x, x, LANES, "and"))
+    z = alone(party, passive.and_planes(party, x, FIRST, FIRST, LANES, "and"))
     party.steps.stop(4)
     opened.append(open_to_all(party, z))
 

@@ -24,15 +24,14 @@ from mpc_tamper.engines.rep3.protocol.share import RepShare
 from tests.support.active_runs import run
 
 WORDS = 40
+FIRST = np.zeros(1, np.intp)  # of one plane
 Gates = Callable[[Party, RepShare], object]
 PROOFS = {
     "integers": (IntegerProver, IntegerVerifier, lambda party, x: passive.mul(party, x, x)),
     "bits": (
         BitProver,
         BitVerifier,
-        lambda party, x: alone(
-            party, passive.and_planes(party, x.reshape(1, WORDS), x.reshape(1, WORDS), 64 * WORDS, "")
-        ),
+        lambda party, x: alone(party, passive.and_planes(party, x.reshape(1, WORDS), FIRST, FIRST, 64 * WORDS, "")),
     ),
 }
 proof = pytest.mark.parametrize("name", PROOFS)

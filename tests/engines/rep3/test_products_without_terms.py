@@ -140,6 +140,7 @@ def no_outputs() -> list[Operation]:
     def planes(x: RepShare) -> RepShare:
         return x[:1].reshape(1, 1)[:, :0]
 
+    first = np.zeros(1, np.intp)
     return [
         lambda party, x: passive.mul(party, x[:0], x[:0]),
         lambda party, x: passive.dot(party, empty(x, 0, 3), empty(x, 0, 3)),
@@ -147,7 +148,7 @@ def no_outputs() -> list[Operation]:
         lambda party, x: passive.matmul(party, empty(x, 0, 3), x[:3].reshape(3, 1)),
         lambda party, x: passive.matmul(party, x[:3].reshape(1, 3), empty(x, 3, 0)),
         lambda party, x: passive.trans_matmul(party, empty(x, 3, 0), x[:3].reshape(3, 1)),
-        lambda party, x: alone(party, passive.and_planes(party, planes(x), planes(x), 0, "and")),
+        lambda party, x: alone(party, passive.and_planes(party, planes(x), first, first, 0, "and")),
         lambda party, x: alone(party, passive.majority_planes(party, planes(x), 0, "majority")),
         lambda party, x: alone(party, less_than_zero(party, x[:0], 6)),
         lambda party, x: alone(party, right_shift(party, x[:0], 3)),

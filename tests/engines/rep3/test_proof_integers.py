@@ -15,7 +15,7 @@ from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerStatement
 from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members
-from mpc_tamper.engines.rep3.protocol.proof.record import Column, Gates, Record
+from mpc_tamper.engines.rep3.protocol.proof.record import SEPARATE, Gates, Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.soundness import subset_error, valuation_error
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
@@ -210,9 +210,22 @@ def test_every_statement_is_far_below_the_limit(outputs):
     assert sent < 700_000
 
 
-def test_columns_keep_their_words_in_blocks():
-    column, values = Column(10), words(47)
-    for start, stop in ((0, 3), (3, 3), (3, 25), (25, 40), (40, 47)):
-        column.append(values[start:stop])
-        assert np.array_equal(np.concatenate([np.empty(0, np.uint64), *column.blocks()]), values[:stop])
-    assert [block.size for block in column.blocks()] == [10, 10, 10, 10, 7]
+@pytest.mark.parametrize("inner", [1, 3, 5000])
+def test_gates_are_kept_in_blocks(inner):
+    """Of equally many gates in each column, and copied. inner: of 5000, a block holds 64."""
+    gates, block = Gates(SEPARATE, inner), max(64, 65536 // inner // 64 * 64)
+    t, x = words(2, 2 * block + 9), words(4, (2 * block + 9) * inner)
+    for start, stop in ((0, 3), (3, 3), (3, block), (block, 2 * block + 7), (2 * block + 7, 2 * block + 9)):
+        of_gates, of_terms = t[:, start:stop].copy(), x[:, start * inner : stop * inner].copy()
+        gates.add(*of_gates, *of_terms)
+        of_gates[:] = of_terms[:] = 0
+    assert gates.outputs == 2 * block + 9
+    assert gates.output_bytes == 8 * (2 + 4 * inner)
+    u, v = gates.u(Role.PROVER)[0], gates.v(Role.PROVER)[0]
+    u_right, v_left = gates.u(Role.RIGHT)[0], gates.v(Role.LEFT)[0]
+    for column, want in zip((u, v, u_right, v_left), x, strict=True):
+        assert np.array_equal(np.concatenate(column), want)
+        assert [words.size for words in column] == [block * inner, block * inner, 9 * inner]
+    for role, want in zip((Role.RIGHT, Role.LEFT), t, strict=True):
+        assert np.array_equal(np.concatenate(gates.take_t(role)), want)
+        assert gates.take_t(role) == []

@@ -5,8 +5,6 @@ Value e stands in word e // 64 at bit e % 64; the lanes after the last value are
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numba import types
 
@@ -18,6 +16,7 @@ WORD = 64
 _TOGETHER = 8  # words of a plane that are made at a time: a line of the cache
 _WORTH = 1 << 17  # values that a thread has to have for it to pay
 
+Pads = tuple[np.ndarray, np.ndarray]
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 _PLANES = types.Array(types.uint64, 2, "C", readonly=True)
 _INDICES = types.Array(types.intp, 1, "C", readonly=True)
@@ -59,25 +58,6 @@ def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
     return bits
 
 
-def factors(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The planes at these indices, for a round of products: x's own and previous ones, y's own and previous ones.
-
-    (4, products, words).
-    """
-    found = np.empty((4, left.size, own.shape[1]), np.uint64)
-    _pick(own, previous, left, right, found)
-    return found
-
-
-@kernel(types.void(_PLANES, _PLANES, _INDICES, _INDICES, types.uint64[:, :, ::1]))
-def _pick(own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray, found: np.ndarray) -> None:
-    for i in range(left.size):
-        a, b = left[i], right[i]
-        for w in range(own.shape[1]):
-            found[0, i, w], found[1, i, w] = own[a, w], previous[a, w]
-            found[2, i, w], found[3, i, w] = own[b, w], previous[b, w]
-
-
 @kernel(types.void(_PLANES, types.int64, _INDICES, _INDICES, types.uint64[:, ::1]))
 def add_products(products: np.ndarray, new: int, onto: np.ndarray, again: np.ndarray, planes: np.ndarray) -> None:
     """The first products, each xored with its plane of `onto`, become the planes from `new` on; what is left over is
@@ -111,53 +91,107 @@ def conversion_messages(
         to[e - first_2] = beta_1[e - first_2] * own[e] + pad_own[e] - pad_previous[e]
 
 
-def and_shares(
-    pads: tuple[np.ndarray, np.ndarray],
-    x_own: np.ndarray,
-    x_previous: np.ndarray,
-    y_own: np.ndarray,
-    y_previous: np.ndarray,
-) -> np.ndarray:
-    """A party's xor share of x & y, masked by both pads: planes (p, words)."""
-    return _of_words(_and_shares, *pads, x_own, x_previous, y_own, y_previous)
+def and_shares(pads: Pads, own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """A party's xor share of the planes at `left` & those at `right`, masked by both pads: (products, words).
 
-
-def majority_shares(pads: tuple[np.ndarray, np.ndarray], x_own: np.ndarray, x_previous: np.ndarray) -> np.ndarray:
-    """A party's xor share of the majority of x's three components: the xor over i of x_i & x_{i-1}."""
-    return _of_words(_majority_shares, *pads, x_own, x_previous)
-
-
-def _of_words(function: Callable[..., None], *read: np.ndarray) -> np.ndarray:
-    """What the kernel makes of these arrays word by word: planes (p, words)."""
-    z = np.empty(read[0].shape, np.uint64)
+    own, previous: the components of all planes (p, words).
+    """
+    z = np.empty((left.size, own.shape[1]), np.uint64)
+    planes = np.ascontiguousarray(own), np.ascontiguousarray(previous)
+    arrays = [each.reshape(-1) for each in (*pads, z)]
     parts = ranges(z.size, z.size // _WORTH)
-    if len(parts) == 1:
-        function(*map(np.ascontiguousarray, read), z)
-    else:
-        arrays = [*(each.ravel() for each in read), z.reshape(-1)]
-        together(function, [tuple(each[a:b].reshape(1, -1) for each in arrays) for a, b in parts])
+    together(_and_shares, [(*planes, left, right, a, *(each[a:b] for each in arrays)) for a, b in parts])
     return z
 
 
-@kernel(types.void(*[_PLANES] * 6, types.uint64[:, ::1]))
+def record_ands(
+    own: np.ndarray,
+    previous: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    z_previous: np.ndarray,
+    pads: Pads,
+    first: int,
+    room: list[np.ndarray],
+) -> None:
+    """What a proof needs of these gates, from word `first` on, as many as there is room for.
+
+    room: t_right and t_left (proof/record.py), own x and previous y, previous x and own y.
+    """
+    planes = np.ascontiguousarray(own), np.ascontiguousarray(previous)
+    known = (each.reshape(-1)[first : first + room[0].size] for each in (z_previous, *pads))
+    _record_ands(*planes, left, right, first, *known, *room)
+
+
+def majority_shares(pads: Pads, x_own: np.ndarray, x_previous: np.ndarray) -> np.ndarray:
+    """A party's xor share of the majority of x's three components: the xor over i of x_i & x_{i-1}."""
+    z = np.empty(x_own.shape, np.uint64)
+    arrays = [each.reshape(-1) for each in (*pads, x_own, x_previous, z)]
+    together(_majority_shares, [tuple(each[a:b] for each in arrays) for a, b in ranges(z.size, z.size // _WORTH)])
+    return z
+
+
+@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, types.int64, *[_WORDS] * 2, types.uint64[::1]))
 def _and_shares(
+    own: np.ndarray,
+    previous: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    first: int,
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
-    x_own: np.ndarray,
-    x_previous: np.ndarray,
-    y_own: np.ndarray,
-    y_previous: np.ndarray,
     z: np.ndarray,
 ) -> None:
-    for i in range(z.size):
-        y = y_own.flat[i]
-        terms = (x_own.flat[i] & (y ^ y_previous.flat[i])) ^ (x_previous.flat[i] & y)
-        z.flat[i] = terms ^ pad_own.flat[i] ^ pad_previous.flat[i]
+    """Words first .. first + len(z) - 1 of the products, which the pads are of as well."""
+    words, done = own.shape[1], 0
+    while done < z.size:
+        i, w = divmod(first + done, words)
+        part = slice(done, min(done + words - w, z.size))
+        here = slice(w, w + part.stop - part.start)
+        x_own, x_previous = own[left[i], here], previous[left[i], here]
+        y_own, y_previous = own[right[i], here], previous[right[i], here]
+        out, pads_own, pads_previous = z[part], pad_own[part], pad_previous[part]
+        for e in range(out.size):
+            terms = (x_own[e] & (y_own[e] ^ y_previous[e])) ^ (x_previous[e] & y_own[e])
+            out[e] = terms ^ pads_own[e] ^ pads_previous[e]
+        done = part.stop
 
 
-@kernel(types.void(*[_PLANES] * 4, types.uint64[:, ::1]))
+@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, types.int64, *[_WORDS] * 3, *[types.uint64[::1]] * 6))
+def _record_ands(
+    own: np.ndarray,
+    previous: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    first: int,
+    z_previous: np.ndarray,
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    t_right: np.ndarray,
+    t_left: np.ndarray,
+    x_own: np.ndarray,
+    y_previous: np.ndarray,
+    x_previous: np.ndarray,
+    y_own: np.ndarray,
+) -> None:
+    words, done = own.shape[1], 0
+    while done < t_right.size:
+        i, w = divmod(first + done, words)
+        part = slice(done, min(done + words - w, t_right.size))
+        here = slice(w, w + part.stop - part.start)
+        x_own[part], x_previous[part] = own[left[i], here], previous[left[i], here]
+        y_own[part], y_previous[part] = own[right[i], here], previous[right[i], here]
+        out, came, pads = t_right[part], z_previous[part], pad_previous[part]
+        x, y = x_previous[part], y_previous[part]
+        for e in range(out.size):
+            out[e] = (x[e] & y[e]) ^ came[e] ^ pads[e]
+        done = part.stop
+    t_left[:] = pad_own
+
+
+@kernel(types.void(*[_WORDS] * 4, types.uint64[::1]))
 def _majority_shares(
     pad_own: np.ndarray, pad_previous: np.ndarray, x_own: np.ndarray, x_previous: np.ndarray, z: np.ndarray
 ) -> None:
     for i in range(z.size):
-        z.flat[i] = (x_own.flat[i] & x_previous.flat[i]) ^ pad_own.flat[i] ^ pad_previous.flat[i]
+        z[i] = (x_own[i] & x_previous[i]) ^ pad_own[i] ^ pad_previous[i]

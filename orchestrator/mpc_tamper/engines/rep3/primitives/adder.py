@@ -54,9 +54,7 @@ def carries_into(
     tree = plan(leaves, outputs)
     planes = _entered(s[1 : leaves + 1], c[:leaves], tree.planes)
     for number, each in enumerate(tree.rounds):
-        x_own, x_previous, y_own, y_previous = bit_ops.factors(planes.own, planes.previous, each.left, each.right)
-        x, y = RepShare(x_own, x_previous), RepShare(y_own, y_previous)
-        product = yield from and_planes(party, x, y, lanes, _name(number))
+        product = yield from and_planes(party, planes, each.left, each.right, lanes, _name(number))
         bit_ops.add_products(product.own, each.new, each.onto, each.again, planes.own)
         bit_ops.add_products(product.previous, each.new, each.onto, each.again, planes.previous)
     return [planes[i : i + 1] for i in tree.carries]

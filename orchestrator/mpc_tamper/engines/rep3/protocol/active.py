@@ -11,12 +11,14 @@ import contextlib
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
 from mpc_tamper.engines import mapped
 from mpc_tamper.engines.mapped import Storage, chain
+from mpc_tamper.engines.rep3.kernels import bit_ops
 from mpc_tamper.engines.rep3.protocol.proof import transcript
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver, BitStatement
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, IntegerStatement
@@ -26,6 +28,7 @@ from mpc_tamper.engines.rep3.protocol.proof.record import (
     TWO_PRODUCTS,
     Gates,
     MatrixGates,
+    Product,
     Record,
     Role,
     freeze,
@@ -39,7 +42,8 @@ from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.engines.rep3.protocol.share_check import check_agreement
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
-RECORD_BYTES = 256 << 20
+RECORD_BYTES = 128 << 20
+_Key = TypeVar("_Key")
 _CHECKS = ("binding", "inner product")
 
 
@@ -73,33 +77,35 @@ class Active:
 
     # What is recorded
 
-    def and_gates(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
-        t_right = x.previous & y.previous
-        t_right ^= z.previous
-        t_right ^= pads[1]
-        gates = self._record.bits.setdefault("and", Gates(TWO_PRODUCTS))
-        self._keep(gates.add(t_right, pads[0], **_components(x, y)))
+    def and_gates(self, planes: RepShare, left: np.ndarray, right: np.ndarray, z: RepShare, pads: Pads) -> None:
+        gates = _group(self._record.bits, "and", TWO_PRODUCTS)
+        for done, room in gates.room(z.own.size):
+            bit_ops.record_ands(planes.own, planes.previous, left, right, z.previous, pads, done, room)
+        self._keep(z.own.size * gates.output_bytes)
 
     def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None:
-        gates = self._record.bits.setdefault("majority", Gates(COMPONENTS))
-        self._keep(gates.add(z.previous ^ pads[1], pads[0], x_own=x.own, x_previous=x.previous))
+        gates = _group(self._record.bits, "majority", COMPONENTS)
+        gates.add(z.previous ^ pads[1], pads[0], x.own, x.previous)
+        self._keep(z.own.size * gates.output_bytes)
 
     def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
-        inner = (-1,) if z.own.ndim < x.own.ndim else ()
+        inner = z.own.ndim < x.own.ndim
         party = self._channel.party_id
         t_right, t_left = z.previous - pads[1], pads[0]
         if x.owner is None or (party - 1) % 3 != (x.owner - 1) % 3:  # else the owner's message holds this term
-            t_right -= (x.previous * y.previous).sum(axis=inner, dtype=np.uint64)
+            t_right -= _sums(x.previous * y.previous, inner)
         if x.owner is not None and (party + 1) % 3 == x.owner:
-            t_left = t_left - (x.own * y.own).sum(axis=inner, dtype=np.uint64)
+            t_left = t_left - _sums(x.own * y.own, inner)
         length = x.shape[-1] if inner else 1
-        gates = self._record.integers.setdefault(("products", length), Gates(TWO_PRODUCTS, length))
-        self._keep(gates.add(t_right, t_left, **_components(x, y)))
+        gates = _group(self._record.integers, ("products", length), TWO_PRODUCTS, length)
+        gates.add(t_right, t_left, x.own, y.previous, x.previous, y.own)
+        self._keep(z.own.size * gates.output_bytes)
 
     def conversions(self, messages: Callable[[], Conversions]) -> None:
         m = messages()
-        gates = self._record.integers.setdefault(("conversions", 1), Gates(SEPARATE))
-        self._keep(gates.add(m.t_right, m.t_left, u=m.u, v=m.v, u_right=m.u_right, v_left=m.v_left))
+        gates = _group(self._record.integers, ("conversions", 1), SEPARATE)
+        gates.add(m.t_right, m.t_left, m.u, m.v, m.u_right, m.v_left)
+        self._keep(m.u.size * gates.output_bytes)
 
     def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None:
         """The products x_i y_i are left to the proof, which compresses them."""
@@ -186,8 +192,14 @@ class Active:
         self.soundness_error = max(self.soundness_error, error)
 
 
-def _components(x: RepShare, y: RepShare) -> dict[str, np.ndarray]:
-    return {"x_own": x.own, "x_previous": x.previous, "y_own": y.own, "y_previous": y.previous}
+def _group(groups: dict[_Key, Gates], key: _Key, products: tuple[Product, ...], inner: int = 1) -> Gates:
+    if key not in groups:
+        groups[key] = Gates(products, inner)
+    return groups[key]
+
+
+def _sums(products: np.ndarray, inner: bool) -> np.ndarray:
+    return products.sum(axis=-1, dtype=np.uint64) if inner else products
 
 
 def _statements(record: Record) -> list[Statement]:

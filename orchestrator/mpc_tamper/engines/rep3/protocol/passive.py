@@ -115,13 +115,18 @@ def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarr
     return [(x.own, both), (x.previous, both)] if x.plain is None else [(x.plain, both)]
 
 
-def and_planes(party: Party, x: RepShare, y: RepShare, lanes: int, gate: str) -> Rounds[RepShare]:
-    """x & y of bit planes (p, words) with `lanes` bits in use per plane. A bit per gate, one round."""
-    pads = party.prss.pads(Purpose.ZERO_BITS, x.shape)
-    z = bit_ops.and_shares(pads, x.own, x.previous, y.own, y.previous)
+def and_planes(
+    party: Party, planes: RepShare, left: np.ndarray, right: np.ndarray, lanes: int, gate: str
+) -> Rounds[RepShare]:
+    """The planes at the indices `left` & those at `right`, of bit planes (p, words) with `lanes` bits in use per plane.
+
+    A bit per gate, one round, during which the planes stay as they are.
+    """
+    pads = party.prss.pads(Purpose.ZERO_BITS, (left.size, planes.shape[1]))
+    z = bit_ops.and_shares(pads, planes.own, planes.previous, left, right)
     party.flip_errors(z, lanes, gate)
     product = RepShare(z, (yield Send(gate, z)))
-    party.recorder.and_gates(x, y, product, pads)
+    party.recorder.and_gates(planes, left, right, product, pads)
     return product
 
 

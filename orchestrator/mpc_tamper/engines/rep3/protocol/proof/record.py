@@ -11,6 +11,7 @@ arrays are copies, or frozen: nothing that happens later changes a statement.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -44,79 +45,69 @@ _BLOCK_WORDS = 1 << 16
 _BLOCK_OUTPUTS = 64  # at least in a block, and in steps: of AND gates, what shares one random weight
 
 
-class Column:
-    """Words in blocks of one size, in the order in which they came. Blocks stay where they are: proofs read them so."""
-
-    def __init__(self, block: int) -> None:
-        self._block = block
-        self._blocks: list[np.ndarray] = []
-        self._free = 0  # at the end of the last block
-
-    def append(self, words: np.ndarray) -> None:
-        """Copies flat words."""
-        if 0 < words.size <= self._free:  # nearly always
-            first = self._block - self._free
-            self._blocks[-1][first : first + words.size] = words
-            self._free -= words.size
-            return
-        start = 0
-        while start < words.size:
-            if not self._free:
-                self._blocks.append(np.empty(self._block, np.uint64))
-                self._free = self._block
-            count = min(self._free, words.size - start)
-            first = self._block - self._free
-            self._blocks[-1][first : first + count] = words[start : start + count]
-            start += count
-            self._free -= count
-
-    def blocks(self) -> list[np.ndarray]:
-        """What was recorded; all blocks but the last are full."""
-        used = self._block - self._free
-        return [*self._blocks[:-1], *(last[:used] for last in self._blocks[-1:])]
-
-
-@dataclass
 class Gates:
-    """Elementwise gates of one kind. columns: by name, `inner` words for each output; t_right, t_left: one.
+    """Elementwise gates of one kind, in columns of words: t_right, t_left, then what the products name, in their order.
 
-    inner: products per output and pair of components, the length of a dot product; with 0, u and v have no blocks.
+    inner: words for each output, but one in t_right and t_left: products per output and pair of components, the length
+    of a dot product. With 0, u and v have no blocks.
+
+    Columns stand in blocks of equally many gates, in the order in which these came. Blocks stay where they are: proofs
+    read them so.
     """
 
-    products: tuple[Product, ...]
-    inner: int = 1
-    columns: dict[str, Column] = field(default_factory=dict)
-    outputs: int = 0
+    def __init__(self, products: tuple[Product, ...], inner: int = 1, outputs: int = 0) -> None:
+        self.products, self.inner, self.outputs = products, inner, outputs
+        names = dict.fromkeys(name for product in products for name in product)
+        self._widths = {"t_right": 1, "t_left": 1, **dict.fromkeys(names, inner)}
+        self._columns: dict[str, list[np.ndarray]] = {name: [] for name in self._widths}
+        self.output_bytes = WORD_BYTES * sum(self._widths.values())
+        # To a block of each column: blocks of different columns hold the same gates.
+        self.block_outputs = max(_BLOCK_OUTPUTS, _BLOCK_WORDS // max(1, inner) // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
 
-    def add(self, t_right: np.ndarray, t_left: np.ndarray, **columns: np.ndarray) -> int:
-        """Record gates, outputs first; copied. Returns the bytes kept."""
-        self.outputs += t_right.size
-        kept = 0
-        for name, values in {"t_right": t_right, "t_left": t_left, **columns}.items():
-            column = self.columns.get(name)
-            if column is None:
-                width = 1 if name in ("t_right", "t_left") else self.inner
-                column = self.columns[name] = Column(self.block_outputs * width)
-            column.append(values.reshape(-1))
-            kept += values.size * WORD_BYTES
-        return kept
+    def room(self, outputs: int) -> Iterator[tuple[int, list[np.ndarray]]]:
+        """Record gates: of each column, words to be filled before the next ones are asked for.
 
-    @property
-    def block_outputs(self) -> int:
-        """To a block of each column: blocks of different columns hold the same gates."""
-        return max(_BLOCK_OUTPUTS, _BLOCK_WORDS // max(1, self.inner) // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
+        In one piece, unless a block ends within it; before it, how many of the gates are in earlier pieces.
+        """
+        done = 0
+        while done < outputs:
+            first = self.outputs % self.block_outputs
+            if not first:
+                for name, width in self._widths.items():
+                    self._columns[name].append(np.empty(self.block_outputs * width, np.uint64))
+            count = min(outputs - done, self.block_outputs - first)
+            last = first + count
+            yield done, [self._columns[name][-1][first * n : last * n] for name, n in self._widths.items()]
+            self.outputs += count
+            done += count
+
+    def add(self, *columns: np.ndarray) -> None:
+        """Record gates, outputs first; copied."""
+        flat = [words.reshape(-1) for words in columns]
+        for done, room in self.room(columns[0].size):
+            for words, to, width in zip(flat, room, self._widths.values(), strict=True):
+                to[:] = words[done * width : done * width + to.size]
 
     def take_t(self, role: Role) -> list[np.ndarray]:
         """R's or L's part of what the products have to be. Taken once, so that its memory serves what comes next."""
-        return self.columns.pop("t_right" if role is Role.RIGHT else "t_left").blocks()
+        name = "t_right" if role is Role.RIGHT else "t_left"
+        taken, self._columns[name] = self._blocks(name), []
+        return taken
 
     def u(self, role: Role) -> list[list[np.ndarray]]:
         """A list of blocks for each product, known to the prover and R."""
-        return [self.columns[p[0] if role is Role.PROVER else p[2]].blocks() for p in self.products]
+        return [self._blocks(p[0] if role is Role.PROVER else p[2]) for p in self.products]
 
     def v(self, role: Role) -> list[list[np.ndarray]]:
         """The same, known to the prover and L."""
-        return [self.columns[p[1] if role is Role.PROVER else p[3]].blocks() for p in self.products]
+        return [self._blocks(p[1] if role is Role.PROVER else p[3]) for p in self.products]
+
+    def _blocks(self, name: str) -> list[np.ndarray]:
+        """All but the last are full."""
+        blocks, width = self._columns[name], self._widths[name]
+        if not blocks or not width:
+            return []
+        return [*blocks[:-1], blocks[-1][: (self.outputs - (len(blocks) - 1) * self.block_outputs) * width]]
 
 
 @dataclass
