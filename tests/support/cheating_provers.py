@@ -81,6 +81,61 @@ class AfterTheSubsets(IntegerProver):
         return self.changes() if number == 0 else [0] * count
 
 
+class KnowsRho(AfterTheSubsets):
+    """Takes the error back with high words, if the known combination of it is divisible by 2^64."""
+
+    def rho(self) -> np.ndarray:
+        return known(1)
+
+    def changes(self) -> list[int]:
+        errors, rho = self.errors(), numbers(self.rho())
+        total = sum(r * e for r, e in zip(rho, errors, strict=True)) % MODULUS
+        if total % 2**64 == 0:
+            errors[odd(rho)] -= total * inverse(rho[odd(rho)])  # the change is divisible by 2^64
+        return errors
+
+
+class KnowsCoefficients(AfterTheSubsets):
+    """Shifts one product of two rows so that alpha or beta, which is known at a level, takes the claim's error back.
+
+    R and L make the last z_kk from the claim, so its error stands there. of_alpha: whether alpha is known, else beta.
+    """
+
+    of_alpha, masked = True, False
+    _error = 0
+
+    def fold(self, number: int, challenge: bytes) -> None:
+        super().fold(number, challenge)
+        if number == 0:
+            assert self._merging is not None
+            self._error = sum(r * e for r, e in zip(numbers(self._merging.rho), self.errors(), strict=True)) % MODULUS
+        elif not self._statement.shape[number - 1].masked:
+            alpha, beta = bilinear.coefficients(self._statement.shape[number - 1], challenge)
+            self._error = self._error * numbers(alpha)[-1] * numbers(beta)[-1] % MODULUS
+
+    def factors(self, level: bilinear.Level) -> list[int]:
+        return known_coefficients(level.rows, masked=level.masked)
+
+    def errors(self) -> list[int]:
+        if not hasattr(self, "_kept"):
+            self._kept = super().errors()
+        return self._kept
+
+    def changed(self, number: int, count: int) -> list[int]:
+        changes = super().changed(number, count)
+        if number == 0 or self._statement.shape[number - 1].masked != self.masked:
+            return changes
+        level = self._statement.shape[number - 1]
+        side = level.rows + level.masked
+        factors = self.factors(level)
+        # alpha_other z_(other, k) takes back alpha_k z_kk, or the same with beta. A power of 2 divides the error.
+        other = min(range(len(factors) - 1), key=lambda row: factors[row] & -factors[row])
+        power = factors[other] & -factors[other]
+        place = other * side + side - 1 if self.of_alpha else (side - 1) * side + other
+        changes[place] -= factors[-1] * self._error // power * inverse(factors[other] // power)
+        return changes
+
+
 def cheating(prover: type[IntegerProver], **attributes: object) -> type[Active]:
     class Cheating(Active):
         integer_prover = type("Cheater", (prover,), attributes)

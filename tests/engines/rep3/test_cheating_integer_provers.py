@@ -17,7 +17,7 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from mpc_tamper.engines.rep3.protocol.proof import bilinear, entries, integers
+from mpc_tamper.engines.rep3.protocol.proof import entries, integers
 from mpc_tamper.engines.rep3.protocol.proof.entries import Merging
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver
 from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_subsets, subsets_of_matrices
@@ -27,11 +27,12 @@ from tests.support.cheating_provers import (
     ERROR,
     MODULUS,
     AfterTheSubsets,
+    KnowsCoefficients,
+    KnowsRho,
     cheating,
     fix_coefficients,
     inverse,
     known,
-    known_coefficients,
     numbers,
     odd,
     wins,
@@ -75,17 +76,6 @@ def fix_merging(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 # The provers
 
 
-class KnowsRho(AfterTheSubsets):
-    """Takes the error back with high words, if the known combination of it is divisible by 2^64."""
-
-    def changes(self) -> list[int]:
-        errors, rho = self.errors(), numbers(known(1))
-        total = sum(r * e for r, e in zip(rho, errors, strict=True)) % MODULUS
-        if total % 2**64 == 0:
-            errors[odd(rho)] -= total * inverse(rho[odd(rho)])  # the change is divisible by 2^64
-        return errors
-
-
 class KnowsOfPairs(AfterTheSubsets):
     """The same for the pairs of subsets of a matrix product with an error in row 1, column `gate`.
 
@@ -109,42 +99,6 @@ class KnowsOfPairs(AfterTheSubsets):
                 line[place] -= total * inverse(factors[place])
         rows = [list(column) for column in zip(*lines, strict=True)] if self.of_sigma else lines
         return [e for row in rows for e in row]
-
-
-class KnowsCoefficients(AfterTheSubsets):
-    """Shifts one product of two rows so that alpha or beta, which is known at a level, takes the claim's error back.
-
-    R and L make the last z_kk from the claim, so its error stands there. of_alpha: whether alpha is known, else beta.
-    """
-
-    of_alpha, masked = True, False
-    _error = 0
-
-    def fold(self, number: int, challenge: bytes) -> None:
-        super().fold(number, challenge)
-        if number == 0:
-            assert self._merging is not None
-            self._error = sum(r * e for r, e in zip(numbers(self._merging.rho), self.errors(), strict=True)) % MODULUS
-        elif not self._statement.shape[number - 1].masked:
-            alpha, beta = bilinear.coefficients(self._statement.shape[number - 1], challenge)
-            self._error = self._error * numbers(alpha)[-1] * numbers(beta)[-1] % MODULUS
-
-    def errors(self) -> list[int]:
-        if not hasattr(self, "_kept"):
-            self._kept = super().errors()
-        return self._kept
-
-    def changed(self, number: int, count: int) -> list[int]:
-        changes = super().changed(number, count)
-        if number == 0 or self._statement.shape[number - 1].masked != self.masked:
-            return changes
-        rows = self._statement.shape[number - 1].rows
-        side = rows + self.masked
-        factors = known_coefficients(rows, masked=self.masked)
-        other = odd(factors[:-1])  # alpha_other z_(other, k) takes back alpha_k z_kk, or the same with beta
-        place = other * side + side - 1 if self.of_alpha else (side - 1) * side + other
-        changes[place] -= factors[-1] * self._error * inverse(factors[other])
-        return changes
 
 
 # Subsets

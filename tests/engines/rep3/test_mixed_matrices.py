@@ -12,6 +12,7 @@ from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.share import RepShare
+from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import End, run, shared
 
 INNER = 3
@@ -117,3 +118,34 @@ def test_errors_that_add_up_to_zero_in_the_same_place_of_all_products(corrupt_pa
     within = {index: [(0, 0, 1), (1, 0, 2**64 - 1), (0, 1, 2**64 - 1), (1, 1, 1)] for index in large}
     for errors in (across, within):
         assert rejected(corrupt_party, errors, private=private)
+
+
+@pytest.mark.parametrize("owner", range(3))
+@pytest.mark.parametrize("corrupt_party", [None, 0, 1, 2])
+def test_private_matrices_of_each_owner(owner, corrupt_party):
+    """The component that is known to be zero, and the term that another party's message holds, depend on the owner.
+    The corrupt party adds 3 to the last entry of a product."""
+
+    def program(party: Party, opened: list[np.ndarray]) -> None:
+        x = shared(party, owner, numbers(4, INNER)).reshape(4, INNER)
+        y = [matrix(party, *shape, private=False) for shape in ((INNER, 2), (4, 2))]
+        party.steps.start(4)
+        found = [passive.matmul(party, x, y[0]), passive.trans_matmul(party, x, y[1])]
+        party.steps.stop(4)
+        for gates in party.recorder._record.matrices.values():
+            assert [gates.known_zero(i) for i in range(3)] == [i == (owner + 1) % 3 for i in range(3)]
+        opened.extend(open_to_all(party, z) for z in found)
+
+    x, squares = numbers(4, INNER), [numbers(INNER, 2) ** 2, numbers(4, 2) ** 2]
+    for index in (7, 8 + 5):  # the last entry of each product
+        plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, index, 3)])
+        ends = run(program, corrupt_party=corrupt_party, plan=plan)
+        for end in ends:
+            if corrupt_party is None:
+                assert end.error is None
+                assert np.array_equal(end.opened[0], x @ squares[0])
+                assert np.array_equal(end.opened[1], x.T @ squares[1])
+            else:
+                assert end.opened == []
+        rejected = [party for party, end in enumerate(ends) if isinstance(end.error, ProofRejected)]
+        assert corrupt_party is None or set(rejected) - {corrupt_party}

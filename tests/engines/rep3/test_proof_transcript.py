@@ -10,6 +10,7 @@ from mpc_tamper.engines.rep3.protocol.proof.transcript import (
     bind,
     challenge,
     challenge_part,
+    disputed,
     pack_closed,
 )
 
@@ -62,6 +63,16 @@ def test_a_challenge_is_the_xor_of_its_parts():
     for place in range(3):
         others = [*parts[:place], bytes(PART_BYTES), *parts[place + 1 :]]
         assert challenge(others) == bytes([15 ^ parts[place][0]]) * PART_BYTES
+
+
+def test_a_part_is_disputed_if_any_of_its_bytes_is():
+    said = {prover: (bytes([prover]) * PART_BYTES,) * 2 for prover in range(3)}
+    assert disputed(said) == []
+    for prover, (part, _) in said.items():
+        for byte in range(PART_BYTES):
+            other = part[:byte] + bytes([part[byte] ^ 0x80]) + part[byte + 1 :]
+            assert disputed(said | {prover: (part, other)}) == disputed(said | {prover: (other, part)}) == [prover]
+    assert disputed({prover: (part, bytes(PART_BYTES - 1)) for prover, (part, _) in said.items()}) == [0, 1, 2]
 
 
 def test_a_hash_depends_on_salt_and_message():

@@ -3,8 +3,8 @@
 With a_j the indicator of a random subset of the rows of Z, b_k of its columns, those of all t in the batch, the claims
 a_j^T Z b_k = (a_j^T X)(Y b_k) modulo 2^64 for all pairs (j, k) of 48 subsets each follow from X Y = Z, and hardly ever
 without. Where Z has at most 48 columns, b_k is column k itself: there is nothing to draw, to miss or to add up. One sum
-over all matrices of a batch is claimed for each pair. The subsets are drawn afresh in each batch and for each prover:
-they are revealed to the prover, who could otherwise choose later errors that they miss.
+over all matrices of a batch is claimed for each pair. The subsets are drawn afresh in each batch, the same for its
+three provers: they are revealed to them, and a prover could otherwise choose later errors that they miss.
 """
 
 from __future__ import annotations
