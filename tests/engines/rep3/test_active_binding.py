@@ -114,8 +114,8 @@ def test_a_prover_that_shows_its_verifiers_different_hashes(corrupt_party, numbe
 @corrupt
 @levels
 def test_they_would_go_on_at_different_places_if_they_did_not_compare(corrupt_party, number, monkeypatch):
-    """And R would open the next party's vector at another place than that at which this one proved: its L, the cheat,
-    would hear a linear function of what is secret (docs/security.md, Binding)."""
+    """And L would show, as R of the next party's proof, a vector folded at another place than that at which the next
+    party proved: what that tells the cheat, its L, is in test_disputed_challenges.py."""
     monkeypatch.setattr(transcript, "disputed", lambda parts: [])
     ends, sent = two_faced(corrupt_party, number)
     assert "proof/opening" in sent
