@@ -21,6 +21,7 @@ BLOCK = 64  # outputs, products or words of AND gates
 GATES = 2 * BLOCK
 LANES = 64 * GATES
 PLACE = 5  # of the gates in their blocks
+FIRST = np.zeros(1, np.intp)  # of one plane
 
 
 def products(party: Party, opened: list[np.ndarray]) -> None:
@@ -38,7 +39,7 @@ def planes(party: Party, opened: list[np.ndarray]) -> None:
     x = shared(party, 0, np.arange(GATES, dtype=np.uint64).reshape(1, GATES))
     party.steps.start(4)
     results = [
-        alone(party, passive.and_planes(party, x, x, LANES, "and")),
+        alone(party, passive.and_planes(party, x, FIRST, FIRST, LANES, "and")),
         alone(party, passive.majority_planes(party, x, LANES, "majority")),
     ]
     party.steps.stop(4)

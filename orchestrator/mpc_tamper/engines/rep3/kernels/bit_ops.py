@@ -126,7 +126,7 @@ def record_ands(
 def majority_shares(pads: Pads, x_own: np.ndarray, x_previous: np.ndarray) -> np.ndarray:
     """A party's xor share of the majority of x's three components: the xor over i of x_i & x_{i-1}."""
     z = np.empty(x_own.shape, np.uint64)
-    arrays = [each.reshape(-1) for each in (*pads, x_own, x_previous, z)]
+    arrays = [*(each.ravel() for each in (*pads, x_own, x_previous)), z.reshape(-1)]
     together(_majority_shares, [tuple(each[a:b] for each in arrays) for a, b in ranges(z.size, z.size // _WORTH)])
     return z
 
