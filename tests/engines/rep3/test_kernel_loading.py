@@ -133,6 +133,21 @@ def test_processes_that_need_the_same_kernels_compile_them_once(read_only: Path,
     assert outcome(load(read_only, HOME=str(tmp_path))) == (0, 1, folder)
 
 
+@pytest.mark.slow
+def test_a_change_in_any_file_of_kernels_compiles_them_anew(read_only: Path, tmp_path: Path) -> None:
+    """A kernel may have parts from other files. What was compiled of the former sources is dropped; of another
+    installation it stays."""
+    other = tmp_path / ".cache" / "mpc-tamper" / "kernels-of-another"
+    other.mkdir(parents=True)
+    assert outcome(load(read_only, HOME=str(tmp_path)))[:2] == (1, 0)
+    assert outcome(load(read_only, HOME=str(tmp_path)))[:2] == (0, 1)
+    changed = read_only / "mpc_tamper" / "engines" / "kernels" / "tiles.py"
+    changed.write_text(changed.read_text() + "\n# changed\n")
+    assert outcome(load(read_only, HOME=str(tmp_path)))[:2] == (1, 0)
+    assert other.exists()
+    assert len(list(other.parent.iterdir())) == 2
+
+
 def test_without_a_home_kernels_are_kept_in_a_private_temporary_folder(read_only: Path, tmp_path: Path) -> None:
     (tmp_path / "no folder").write_text("")
     folder = tmp_path / f"mpc-tamper-{os.getuid()}"

@@ -1,16 +1,19 @@
 """How kernels are compiled: for the types they declare, when their module is imported, and cached on disk.
 
-The cache of each module stands beside it. Where the installation cannot be written it goes to the user's cache folder,
-or else to one below the system's temporary folder. What Numba caches is code that it runs, so that folder must be the
-user's own. Importing this module does not import Numba.
+The cache stands beside this module. Where the installation cannot be written it goes to the user's cache folder, or
+else to one below the system's temporary folder. What Numba caches is code that it runs, so that folder must be the
+user's own. In it, kernels of different sources stand apart: Numba looks at the file of a kernel alone, and a kernel has
+parts that stand in other files. Importing this module does not import Numba.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib
 import os
+import shutil
 import stat
 import tempfile
 import time
@@ -31,11 +34,11 @@ _LOOK_SECONDS = 0.05
 def kernel(*signatures: Any) -> Callable[[F], F]:
     """numba.njit for these signatures, without Python's lock."""
     numba: Any = importlib.import_module("numba")
-    folder = cache_folder()
+    folder = _folder_of_sources()
 
     def decorate(function: F) -> F:
         usual = numba.config.CACHE_DIR
-        if folder not in (None, _BESIDE):
+        if folder is not None:
             numba.config.CACHE_DIR = str(folder)  # Numba looks at it while it decorates
         try:
             return numba.njit(list(signatures), cache=folder is not None, nogil=True)(function)
@@ -69,8 +72,25 @@ def in_llvm(definition: Callable[..., Any]) -> Any:
 
 
 @cache
+def _folder_of_sources() -> Path | None:
+    """For the kernels as they are written now; None where nothing can be kept."""
+    folder = cache_folder()
+    if folder is None:
+        return None
+    sources = hashlib.sha256()
+    for source in sorted(_PACKAGE.glob("engines/**/kernels/*.py")):
+        sources.update(hashlib.sha256(source.read_bytes()).digest())
+    return folder / f"{_of_this_installation()}{sources.hexdigest()[:16]}"
+
+
+def _of_this_installation() -> str:
+    """How its folders of kernels begin: several may share the user's cache."""
+    return f"kernels-{hashlib.sha256(bytes(_PACKAGE)).hexdigest()[:8]}-"
+
+
+@cache
 def cache_folder() -> Path | None:
-    """Where compiled kernels are kept; None where nothing can be written."""
+    """Below which compiled kernels are kept; None where nothing can be written."""
     places = [Path(os.environ[_VARIABLE])] if os.environ.get(_VARIABLE) else []
     return next((place for place in (*places, _BESIDE, *_elsewhere()) if _can_be_written(place)), None)
 
@@ -99,13 +119,16 @@ def _can_be_written(folder: Path) -> bool:
 @contextlib.contextmanager
 def compiled_once(module: str) -> Iterator[None]:
     """While a module of kernels is imported: of processes that would all compile it, one does, and the others load."""
-    folder = cache_folder()
-    if folder is None or _is_cached(module, folder):
+    folder, of_sources = cache_folder(), _folder_of_sources()
+    if folder is None or of_sources is None or _is_cached(module, of_sources):
         yield
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         _wait_for_turn(handle)
+        for other in folder.glob(f"{_of_this_installation()}*"):
+            if other != of_sources:  # of sources that this installation had before
+                shutil.rmtree(other, ignore_errors=True)
         yield
     finally:
         os.close(handle)
@@ -122,8 +145,5 @@ def _wait_for_turn(handle: int) -> None:
 
 
 def _is_cached(module: str, folder: Path) -> bool:
-    """Whether Numba has an index of this module's kernels that is newer than the module."""
-    source = _PACKAGE.joinpath(*module.split(".")[1:]).with_suffix(".py")
-    written = source.stat().st_mtime
-    place = source.parent / _BESIDE.name if folder == _BESIDE else folder
-    return any(index.stat().st_mtime >= written for index in place.rglob(f"{source.stem}.*.nbi"))
+    """Whether Numba has an index of this module's kernels."""
+    return any(folder.rglob(f"{module.rpartition('.')[2]}.*.nbi"))
