@@ -12,7 +12,7 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -94,24 +94,27 @@ def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> 
     return [*(each.result() for each in pending), own]
 
 
-def shared(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+def shared(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> list[Any]:
     """The results of these calls, which may be more than there are threads: each takes the next one that nobody has.
 
     For pieces of work that are made of many small ones. What a call calls is not split once more.
     """
-    count = 1 if _within.share else min(_threads.count, len(calls))
-    if count <= 1:
-        return [function(*arguments) for arguments in calls]
-    found: list[Any] = [None] * len(calls)
-    numbers = iter(range(len(calls)))
+    if _within.share or _threads.count == 1:
+        return list(itertools.starmap(function, calls))
+    found: dict[int, Any] = {}
+    numbered, turn = enumerate(calls), threading.Lock()
 
     def work() -> None:
         _within.share = True
         try:
-            for number in numbers:
-                found[number] = function(*calls[number])
+            while True:
+                with turn:
+                    number, arguments = next(numbered, (-1, ()))
+                if number < 0:
+                    return
+                found[number] = function(*arguments)
         finally:
             _within.share = False
 
-    together(work, [()] * count)
-    return found
+    together(work, [()] * _threads.count)
+    return [found[number] for number in range(len(found))]

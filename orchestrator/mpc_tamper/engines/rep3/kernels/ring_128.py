@@ -75,11 +75,6 @@ def fold_words(alpha: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     combine_words(alpha, _cut(u, len(alpha)), out)
 
 
-def fold(beta: np.ndarray, w: np.ndarray, out: np.ndarray) -> None:
-    """The same of elements, (n, 2)."""
-    _combine_columns(combine_columns, beta, _cut(w, len(beta)), out)
-
-
 def scaled_rows(factors: np.ndarray, w: np.ndarray) -> np.ndarray:
     """factor_a w_a, for `fold_by`: (k, columns, 2). factors: (k, 2); w: (n, 2), cut into k rows."""
     rows = _cut(w, len(factors))

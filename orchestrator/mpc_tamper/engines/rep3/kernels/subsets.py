@@ -17,7 +17,7 @@ from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.ring_128 import sums
-from mpc_tamper.engines.rep3.kernels.weights import times_words, weigh, weights, weights_of_members
+from mpc_tamper.engines.rep3.kernels.weights import times_words, weights, weights_of_members
 
 __all__ = [  # weights of gates belong here, and would make this file too long
     "add_products",
@@ -29,7 +29,6 @@ __all__ = [  # weights of gates belong here, and would make this file too long
     "sums_of_columns",
     "sums_of_rows",
     "times_words",
-    "weigh",
     "weights",
     "weights_of_members",
     "words_of_subsets",

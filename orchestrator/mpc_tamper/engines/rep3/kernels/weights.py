@@ -31,7 +31,6 @@ _BITS, _SUMS = 4, 16  # of a member that are looked up at once, and their sums
 _GROUPS, _BYTES = SUBSETS // _BITS, SUBSETS // 8
 _TOGETHER = 4  # vectors of members, for which a table is loaded once
 _STEP = _TOGETHER * LANES
-_CHUNK = 1024  # gates whose weights stay in the first cache until they are used
 _WORTH_WORDS = 1 << 16  # what a thread has to have for it to pay
 _BYTE, _8, _52, _12, _40 = (np.uint64(each) for each in (255, 8, 52, 12, 40))
 
@@ -63,7 +62,7 @@ def _limbs_by_four_bits(rho: np.ndarray) -> np.ndarray:
 
 
 def weights_of_members(rho: np.ndarray) -> np.ndarray:
-    """Tables for `weights` and `weigh`. rho: (48, 2)."""
+    """Tables for `weights`. rho: (48, 2)."""
     return _limbs_by_four_bits(rho) if has_instruction() else _sums_by_byte(rho)
 
 
@@ -158,16 +157,6 @@ def times_at_once(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
         times_one_by_one(factors[whole:], v[whole:], out[whole:])
 
 
-@kernel(types.void(_T, _V, _V, _OUT2))
-def _weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    inner = v.size // max(1, members.size)
-    room = np.empty((min(_CHUNK, members.size), 2), np.uint64)
-    for first in range(0, members.size, _CHUNK):
-        last = min(first + _CHUNK, members.size)
-        weights_at_once(tables, members[first:last], room[: last - first])
-        times_at_once(room[: last - first], v[first * inner : last * inner], out[first * inner : last * inner])
-
-
 def weights(tables: np.ndarray, members: np.ndarray, out: np.ndarray) -> None:
     """W_c into out (n, 2), W_c the sum of rho_k over the subsets k that gate c is in.
 
@@ -182,10 +171,3 @@ def times_words(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
     inner = v.size // max(1, len(factors))
     parts = [(factors[a:b], slice(a * inner, b * inner)) for a, b in ranges(len(factors), v.size // _WORTH_WORDS)]
     together(times_at_once, [(some, v[where], out[where]) for some, where in parts])
-
-
-def weigh(tables: np.ndarray, members: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """W_c v_c into out (n inner, 2), where each gate's weight serves once. v: (n inner,) words."""
-    inner = v.size // max(1, members.size)
-    parts = [(members[a:b], slice(a * inner, b * inner)) for a, b in ranges(members.size, v.size // _WORTH_WORDS)]
-    together(_weigh, [(tables, some, v[where], out[where]) for some, where in parts])

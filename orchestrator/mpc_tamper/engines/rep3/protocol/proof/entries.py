@@ -12,11 +12,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
 from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, draw
 from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members
-from mpc_tamper.engines.rep3.protocol.proof.record import Gates, Record, Role
+from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
+
+Pair = tuple[np.ndarray, np.ndarray]  # words of u and of v
+Fold = tuple[np.ndarray, np.ndarray]  # words, and the elements that they become
 
 
 @dataclass(frozen=True)
@@ -78,18 +82,26 @@ class Entries:
             yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
 
     def _sums_over_subsets(self) -> tuple[np.ndarray, dict[Role, np.ndarray]]:
-        products = subsets.no_products()
-        words = {role: subsets.no_words() for role in (Role.RIGHT, Role.LEFT)}
+        products = np.zeros((SUBSETS, WORDS), np.uint64)
+        sums = {role: np.zeros(SUBSETS, np.uint64) for role in (Role.RIGHT, Role.LEFT)}
+        t = [[gates.take_t(role) for role in sums] for gates in self.groups]
+        blocks = (
+            (members, pairs, [of_role[block] for of_role in t[index]])
+            for index, block, members, pairs in self._blocks()
+        )
+        for of_products, of_t in shared(_sums_of_block, blocks):
+            products = ring_128.sums(products, of_products)
+            for role, of_role in zip(sums, of_t, strict=True):
+                sums[role] += of_role
+        return products, sums
+
+    def _blocks(self) -> Iterator[tuple[int, int, np.ndarray, list[Pair]]]:
+        """Of each group and block of gates: their numbers, the members, and u and v of each product of this party's
+        proof; no pair where products have length 0."""
         for index, gates in enumerate(self.groups):
-            t = {role: gates.take_t(role) for role in words}
-            pairs = _pairs(gates)
+            sides = list(zip(gates.u(Role.PROVER), gates.v(Role.PROVER), strict=True)) if gates.inner else []
             for block, members in enumerate(self.members(index)):
-                for u, v in pairs:
-                    subsets.add_products(members, u[block], v[block], products)
-                for role, buckets in words.items():
-                    subsets.add_words(members, t[role][block], buckets)
-        of_roles = {role: subsets.words_of_subsets(buckets) for role, buckets in words.items()}
-        return subsets.products_of_subsets(products), of_roles
+                yield index, block, members, [(u[block], v[block]) for u, v in sides]
 
     def merge(self, challenge: bytes) -> Merging:
         """By challenge 1, which is the same for all roles: the first that asks has it done."""
@@ -100,13 +112,11 @@ class Entries:
 
     def row_products(self, rows: int) -> np.ndarray:
         """z_ab of this party's proof at the level over words: (rows * rows, 2)."""
-        total = np.zeros((rows, rows, WORDS), np.uint64)
-        for index, gates in enumerate(self.groups):
-            pairs = _pairs(gates)
-            for block, weights in enumerate(self._weights(index) if pairs else ()):
-                for u, v in pairs:
-                    ring_128.add_row_products(u[block], _weighed(weights, v[block]), total)
-        return total.reshape(-1, WORDS)
+        total = np.zeros((rows * rows, WORDS), np.uint64)
+        blocks = ((self._tables, members, pairs, rows) for _, _, members, pairs in self._blocks() if pairs)
+        for of_block in shared(_row_products_of_block, blocks):
+            total = ring_128.sums(total, of_block.reshape(-1, WORDS))
+        return total
 
     def vectors(self, alpha: np.ndarray, beta: np.ndarray) -> Vectors:
         """After the level over words, by its coefficients, or by ones: as with merge.
@@ -132,33 +142,57 @@ class Entries:
 
     def _fold(self, alpha: np.ndarray, beta: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
         """The elementwise gates, each block of each column by itself."""
-        start = 0
-        for index, gates in enumerate(self.groups):
-            of_u, of_v = {role: gates.u(role) for role in u}, {role: gates.v(role) for role in v}
-            for block, weights in enumerate(self._weights(index) if gates.inner else ()):
-                for product in range(len(gates.products)):
-                    stop = start + -(-len(weights) * gates.inner // len(alpha))
-                    for role, columns in of_u.items():
-                        ring_128.fold_words(alpha, columns[product][block], u[role][start:stop])
-                    for role, columns in of_v.items():
-                        ring_128.fold(beta, _weighed(weights, columns[product][block]), v[role][start:stop])
+
+        def calls() -> Iterator[tuple[np.ndarray, list[Fold], list[Fold]]]:
+            start = 0
+            of_u = [{role: gates.u(role) for role in u} for gates in self.groups]
+            of_v = [{role: gates.v(role) for role in v} for gates in self.groups]
+            for index, block, members, pairs in self._blocks():
+                folds_u: list[Fold] = []
+                folds_v: list[Fold] = []
+                for product in range(len(pairs)):
+                    stop = start + -(-members.size * self.groups[index].inner // len(alpha))
+                    folds_u += [(of_u[index][role][product][block], out[start:stop]) for role, out in u.items()]
+                    folds_v += [(of_v[index][role][product][block], out[start:stop]) for role, out in v.items()]
                     start = stop
+                yield members, folds_u, folds_v
 
-    def _weights(self, index: int) -> Iterator[np.ndarray]:
-        """Of the gates of a group, block by block: (n, 2)."""
-        for members in self.members(index):
-            out = np.empty((members.size, WORDS), np.uint64)
-            subsets.weights(self._tables, members, out)
-            yield out
+        def fold(members: np.ndarray, folds_u: list[Fold], folds_v: list[Fold]) -> None:
+            for words, out in folds_u:
+                ring_128.fold_words(alpha, words, out)
+            if folds_v:
+                scaled = ring_128.scaled_rows(beta, _weights(self._tables, members, folds_v[0][0].size))
+                for words, out in folds_v:
+                    ring_128.fold_by(scaled, words, out)
 
-
-def _weighed(weights: np.ndarray, v: np.ndarray) -> np.ndarray:
-    out = np.empty((v.size, WORDS), np.uint64)
-    subsets.times_words(weights, v, out)
-    return out
+        shared(fold, calls())
 
 
-def _pairs(gates: Gates) -> list[tuple[list[np.ndarray], list[np.ndarray]]]:
-    """Blocks of u and of v, of each product of this party's proof; none where products have length 0."""
-    sides = zip(gates.u(Role.PROVER), gates.v(Role.PROVER), strict=True)
-    return list(sides) if gates.inner else []
+def _sums_of_block(members: np.ndarray, pairs: list[Pair], t: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Of the products, and of R's and L's parts of what they have to be."""
+    products = subsets.no_products()
+    for u, v in pairs:
+        subsets.add_products(members, u, v, products)
+    sums = []
+    for words in t:
+        buckets = subsets.no_words()
+        subsets.add_words(members, words, buckets)
+        sums.append(subsets.words_of_subsets(buckets))
+    return subsets.products_of_subsets(products), sums
+
+
+def _row_products_of_block(tables: np.ndarray, members: np.ndarray, pairs: list[Pair], rows: int) -> np.ndarray:
+    total = np.zeros((rows, rows, WORDS), np.uint64)
+    weights = _weights(tables, members, pairs[0][0].size)
+    for u, v in pairs:
+        weighed = np.empty((v.size, WORDS), np.uint64)
+        subsets.times_words(weights, v, weighed)
+        ring_128.add_row_products(u, weighed, total)
+    return total
+
+
+def _weights(tables: np.ndarray, members: np.ndarray, words: int) -> np.ndarray:
+    """W of each gate of a block, for each of the words that it stands with: (words, 2)."""
+    out = np.empty((members.size, WORDS), np.uint64)
+    subsets.weights(tables, members, out)
+    return out if words == members.size else np.repeat(out, words // members.size, axis=0)
