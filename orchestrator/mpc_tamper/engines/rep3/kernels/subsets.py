@@ -250,7 +250,8 @@ def check() -> None:
     x = (np.arange(1, m * n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(m, n)
     x[:2], x[-2:] = np.uint64(2**64 - 1), np.uint64(2**63)
     members = np.arange(1, m + 1, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03) >> np.uint64(64 - SUBSETS)
-    for some, of in ((members, x), (members[:3], x[:3])):
+    many = _MANY + 3
+    for some, of in ((members, x), (members[:3], x[:3]), (np.resize(members, many), np.resize(x, (many, 9)))):
         indicators = some >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
         for sums_of, entries in ((sums_of_rows, of), (sums_of_columns, np.ascontiguousarray(of.T))):
             if not np.array_equal(sums_of(some, entries), indicators @ of):
