@@ -57,6 +57,12 @@ def test_larger_digits_are_fewer_rounds_and_more_bytes(shares: Path, tmp_path: P
 
 
 @pytest.mark.slow
+def test_the_accuracy_alone_takes_less(shares: Path, tmp_path: Path) -> None:
+    done = run(shares, tmp_path, 0)
+    assert f"| none: accuracy alone | {done.bytes_per_party:,} | {done.rounds} |" in PAGE
+
+
+@pytest.mark.slow
 def test_secret_examples_cost_their_owner_their_size(shares: Path, tmp_path: Path) -> None:
     done = run(shares, tmp_path, 4, secret_owner=1)
     (said,) = re.findall(r"Secret examples take ([\d.]+) MB and\s(\d+) rounds at their owner", PAGE)
