@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,14 @@ import mpc_tamper as mt
 from mpc_tamper.core import bundle
 from mpc_tamper.core.errors import ParameterError, ShareFolderError
 from mpc_tamper.datasets import Task
+from mpc_tamper.datasets.trigger import Trigger
+from mpc_tamper.defences.accuracy import AccuracyThreshold
 from mpc_tamper.models.checks import Question
+from mpc_tamper.models.features import Pixels
 from mpc_tamper.models.linear_svm.program import verification_call
 from mpc_tamper.runs.protocols import PARTIES
+from mpc_tamper.scenarios.runner import ScenarioRunner
+from mpc_tamper.scenarios.scenario import Attempt, Scenario
 from mpc_tamper.workflows.training import train
 from mpc_tamper.workflows.verdicts import count_verdict, is_verifying
 from tests.support.in_memory import InMemoryRep3
@@ -160,3 +166,12 @@ def test_without_a_place_for_the_count_there_is_no_verdict(
     result = invoke("run", *verification(tiny_task, tmp_path), "--shares-from", shares, "--run-dir", tmp_path / "run")
     assert (result.exit_code, "verdicts can be counted" in result.stderr) == (2, True)
     assert "set MPC_TAMPER_STATE" in result.stderr
+
+
+def test_a_study_may_ask_its_own_models_again_and_again(shares: Path, tiny_task: Task, tmp_path: Path) -> None:
+    """Where keys are known, a model that is trained again has the same shares, and its verdicts would add up."""
+    scenario = Scenario(tiny_task, PARAMETERS, Pixels(tiny_task.x_train.shape[1]))
+    runner = ScenarioRunner(InMemoryRep3(), tmp_path)
+    outcome = replace(runner.run(scenario, Attempt(Trigger((0,)), tiny_task)), shares=shares)
+    assert allowed(LIMIT, shares) == LIMIT
+    assert runner.verify(outcome, AccuracyThreshold(0.5)).number == LIMIT + 1

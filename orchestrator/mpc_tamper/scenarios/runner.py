@@ -22,6 +22,7 @@ from mpc_tamper.runs.result import RunResult
 from mpc_tamper.scenarios.scenario import Attempt, Scenario, Trial
 from mpc_tamper.workflows.opening import open_shares
 from mpc_tamper.workflows.stages import Stage, protocol_of, run_stage
+from mpc_tamper.workflows.verdicts import NO_LIMIT
 from mpc_tamper.workflows.verification import Verification, verify
 
 
@@ -149,6 +150,7 @@ class ScenarioRunner:
             check,
             engine=self.engine,
             channels=task.channels,
+            max_verdicts=NO_LIMIT,
             progress=self._progress,
         )
 

@@ -9,6 +9,7 @@ and open something are not known as what they are.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from mpc_tamper.engines import share_files
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
 
+NO_LIMIT = sys.maxsize  # for models of studies, which nobody is going to use, and which are the same in each run
 _VERIFYING = ("*_verify.mpc", "*_scan.mpc")  # programs of the bundle
 
 

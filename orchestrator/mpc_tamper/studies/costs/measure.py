@@ -27,6 +27,7 @@ from mpc_tamper.runs.protocols import EngineName, ProtocolName
 from mpc_tamper.runs.result import RunResult
 from mpc_tamper.studies.costs.model import predict
 from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.verdicts import NO_LIMIT
 from mpc_tamper.workflows.verification import verify
 
 DATASET = "mnist_0_1"
@@ -34,7 +35,6 @@ THRESHOLD = AccuracyThreshold(0.5)  # the cost does not depend on it
 NETWORKS = (LAN, WAN)
 SECRET_OWNER = 0
 _FEW_ROWS = 100
-_NO_LIMIT = 1000  # verdicts on a model that nobody will use
 _ENOUGH_SECONDS = 4.0  # for one measurement, its start-up included: long runs are not repeated
 _TIMEOUT_SECONDS = 300.0
 
@@ -206,7 +206,7 @@ def measure_verifications(
                 protocol=protocol,
                 secret_owner=owner,
                 timeout_seconds=_TIMEOUT_SECONDS,
-                max_verdicts=_NO_LIMIT,
+                max_verdicts=NO_LIMIT,
                 insecure_passive=not protocol.active,
             ).runs
 
