@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from mpc_tamper.core.errors import ProofRejected
 from mpc_tamper.engines.rep3.handshake import agree_on_keys
 from mpc_tamper.engines.rep3.in_process import ends_in_threads
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
@@ -76,6 +77,16 @@ def run(
         timeout_seconds=timeout_seconds,
     )
     return [End(arrays, end.error) for arrays, end in zip(opened, ends, strict=True)]
+
+
+def accepted_by_honest(ends: list[End], corrupt_party: int) -> bool:
+    """Whether both honest parties go on to the end; else they have opened nothing, and one of them rejects a proof."""
+    honest = [ends[party] for party in range(3) if party != corrupt_party]
+    if [end.error for end in honest] == [None, None]:
+        return True
+    assert all(end.opened == [] for end in honest)
+    assert any(isinstance(end.error, ProofRejected) for end in honest)
+    return False
 
 
 def without_binding(monkeypatch: pytest.MonkeyPatch) -> None:

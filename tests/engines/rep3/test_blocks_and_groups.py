@@ -6,7 +6,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc_tamper.core.errors import ProofRejected
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
@@ -15,7 +14,7 @@ from mpc_tamper.engines.rep3.protocol.proof.record import Gates
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
-from tests.support.active_runs import run, shared
+from tests.support.active_runs import accepted_by_honest, run, shared
 
 BLOCK = 64  # outputs, products or words of AND gates
 GATES = 2 * BLOCK
@@ -61,12 +60,7 @@ def accepted(name: str, corrupt_party: int, monkeypatch: pytest.MonkeyPatch) -> 
     program, places, value = PLANS[name]
     plan = AdditiveErrorPlan.from_errors([AdditiveError(site, 0, index, value) for site, index in places])
     ends = run(program, corrupt_party=corrupt_party, plan=plan)
-    honest = [ends[party] for party in range(3) if party != corrupt_party]
-    if [end.error for end in honest] == [None, None]:
-        return True
-    assert all(end.opened == [] for end in honest)
-    assert any(isinstance(end.error, ProofRejected) for end in honest)
-    return False
+    return accepted_by_honest(ends, corrupt_party)
 
 
 @corrupt

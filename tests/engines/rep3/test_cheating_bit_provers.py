@@ -7,7 +7,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc_tamper.core.errors import ProofRejected
 from mpc_tamper.engines.rep3.kernels import binary_field
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
@@ -20,7 +19,7 @@ from mpc_tamper.engines.rep3.protocol.proof.interpolation import nodes
 from mpc_tamper.engines.rep3.protocol.proof.record import Gates
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
-from tests.support.active_runs import kernel, run, shared
+from tests.support.active_runs import accepted_by_honest, kernel, run, shared
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 WORDS = 600  # of AND gates: three levels, and blocks of 64 words with a sigma each
@@ -70,12 +69,7 @@ def wins(corrupt_party: int, flips: list[int], active_class: type[Active] = Acti
     """Whether both honest parties accept flips of these AND gates."""
     plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP/and", 0, lane, 1) for lane in flips])
     ends = run(and_gates, corrupt_party=corrupt_party, plan=plan, active_class=active_class, insecure_fixed_seed=7)
-    honest = [ends[party] for party in range(3) if party != corrupt_party]
-    if [end.error for end in honest] == [None, None]:
-        return True
-    assert all(end.opened == [] for end in honest)
-    assert any(isinstance(end.error, ProofRejected) for end in honest)
-    return False
+    return accepted_by_honest(ends, corrupt_party)
 
 
 def multiplied(elements: np.ndarray, by: int) -> np.ndarray:

@@ -7,25 +7,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc_tamper.engines.rep3.protocol import passive
-from mpc_tamper.engines.rep3.protocol.context import Party
-from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.proof import bilinear, transcript
 from mpc_tamper.engines.rep3.protocol.proof.entries import Merging
-from tests.support.active_runs import shared
-from tests.support.cheating_provers import KnowsCoefficients, KnowsRho, cheating, numbers, wins
+from tests.support.cheating_provers import KnowsCoefficients, KnowsRho, cheating, numbers, products, wins
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
-COUNT = 600  # products: a level over words, and the masked one
 TRIALS = 14  # of rho, which takes back an error in one of two
-
-
-def products(party: Party, opened: list[np.ndarray]) -> None:
-    x = shared(party, 0, np.arange(COUNT, dtype=np.uint64))
-    party.steps.start(4)
-    z = passive.mul(party, x, x)
-    party.steps.stop(4)
-    opened.append(open_to_all(party, z))
 
 
 class TakesTheLastRho(KnowsRho):

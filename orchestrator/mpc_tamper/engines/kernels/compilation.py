@@ -119,15 +119,15 @@ def _can_be_written(folder: Path) -> bool:
 @contextlib.contextmanager
 def compiled_once(module: str) -> Iterator[None]:
     """While a module of kernels is imported: of processes that would all compile it, one does, and the others load."""
-    folder, of_sources = cache_folder(), _folder_of_sources()
-    if folder is None or of_sources is None or _is_cached(module, of_sources):
+    folder = _folder_of_sources()
+    if folder is None or _is_cached(module, folder):
         yield
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(folder.parent, os.O_RDONLY)
     try:
         _wait_for_turn(handle)
-        for other in folder.glob(f"{_of_this_installation()}*"):
-            if other != of_sources:  # of sources that this installation had before
+        for other in folder.parent.glob(f"{_of_this_installation()}*"):
+            if other != folder:  # of sources that this installation had before
                 shutil.rmtree(other, ignore_errors=True)
         yield
     finally:

@@ -24,6 +24,7 @@ from mpc_tamper.runs.spec import InputFiles, RunSpec
 from mpc_tamper.studies.faults.programs import Program, random_program
 from mpc_tamper.workflows.stages import shares_of
 from mpc_tamper.workflows.training import train
+from mpc_tamper.workflows.verdicts import NO_LIMIT
 from mpc_tamper.workflows.verification import verify
 
 RUN_DIR = "run"
@@ -162,7 +163,7 @@ class Verify(Work):
     def again(self, folder: Path, engine: Engine, run_dir: Path) -> str | None:
         task = load_task(str(folder / _DATA))
         shares, check = shares_of(folder / RUN_DIR), AccuracyThreshold(0.99)
-        found = verify(shares, task.x_test, task.y_test, check, engine=engine, max_verdicts=1000)
+        found = verify(shares, task.x_test, task.y_test, check, engine=engine, max_verdicts=NO_LIMIT)
         return None if found.verdict.passed else "the verdict was a fail, where a pass is right"
 
 
