@@ -121,7 +121,8 @@ def put(*arrays):
 
 
 u, v, u_2, v_2, weights = *(words(581) for _ in range(4)), words(10)
-put(lanes.pair_sums(u, v, u_2, v_2, weights), lanes.pair_sums(u, v, u[:0], v[:0], weights), lanes.row_sums(weights, u))
+put(lanes.pair_sums(u, v, u_2, v_2, weights), lanes.pair_sums(u, v, u[:0], v[:0], weights))
+put(lanes.weighted_sum(words(64), weights, u))
 out = np.empty(u.size, np.uint64)
 lanes.combine_lanes(lanes.tables(words(64)), u, out)
 lanes.weigh_lanes(weights, out)

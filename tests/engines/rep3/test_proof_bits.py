@@ -170,7 +170,7 @@ def test_a_level_over_the_lanes_of_words(n, seed):
     combined = np.empty(n, np.uint64)
     lanes.combine_lanes(lanes.tables(coefficients), u, combined)
     assert np.array_equal(combined, binary_field.combine(coefficients, bits(u)))
-    assert np.array_equal(lanes.row_sums(weights, u), binary_field.combine(of_words, bits(u).T.copy()))
+    assert lanes.weighted_sum(coefficients, weights, u) == inner_product(of_words, combined)
     weighted = binary_field.pair_sums(bits(u), bits(v) * of_words)
     empty = np.empty(0, np.uint64)
     assert np.array_equal(lanes.pair_sums(u, v, empty, empty, weights), weighted)

@@ -13,12 +13,13 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
 # Themselves, not what stands for them: these tests look at what is private.
-binary_field, combinations_128, lanes, limbs, lookups = (
+affine, binary_field, combinations_128, lanes, limbs, lookups = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("binary_field", "combinations_128", "lanes", "limbs", "lookups")
+    for name in ("affine", "binary_field", "combinations_128", "lanes", "limbs", "lookups")
 )
-row_sums, rows_128, subsets, weights = (
-    importlib.import_module(f"{kernels.__name__}.{name}") for name in ("row_sums", "rows_128", "subsets", "weights")
+row_sums, rows_128, subsets, transposition, weights = (
+    importlib.import_module(f"{kernels.__name__}.{name}")
+    for name in ("row_sums", "rows_128", "subsets", "transposition", "weights")
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -158,8 +159,31 @@ def test_lanes_of_words(n):
     same(lanes._weigh_lanes, lanes._weigh_one_by_one, weights, shape=(n,))
 
 
+@pytest.mark.skipif(not affine.has_instruction(), reason="the processor has no GF2P8AFFINEQB")
+@pytest.mark.parametrize("n", [*SIZES, 64 * 15, 64 * 16, 64 * 17 + 1])
+@pytest.mark.parametrize("columns", [1, 8, 13, 16])
+def test_transposed_blocks(n, columns):
+    """From the first or the last block on: with all, some and none of the columns inside the words."""
+    for first in (0, 1, n // 64):
+        same(transposition.transpose_together, transposition.transpose_one_by_one, words(n), first, shape=(64, columns))
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 64), (1, 70), (8, 64), (8, 128), (8, 40), (32, 64), (5, 192)])
+def test_combinations_of_weighed_elements(k, n):
+    """Where rows begin with a weight, and where they do not, or end without one."""
+    rows, coefficients = words(k, n), words(k, seed=1)
+    for count in {-(-k * n // 64), (k * n - 1) // 64}:
+        rows.reshape(-1)[64 * count :] = 0
+        of_blocks = words(count, seed=2) if count else words(0)
+        weighed = rows.copy()
+        lanes.weigh_lanes(of_blocks, weighed.reshape(-1))
+        found = np.empty(n, np.uint64)
+        lanes.combine_weighed(coefficients, of_blocks, rows, found)
+        assert np.array_equal(found, binary_field.combine(coefficients, weighed))
+
+
 @sizes
 def test_combinations_over_the_field(n):
     rows, coefficients = words(5, n), words(5, seed=1)
-    same(binary_field._combine, binary_field._combine_one_by_one, coefficients, rows, 0, n, shape=(n,))
-    same(binary_field._combine, binary_field._combine_one_by_one, coefficients, rows, n // 3, n, shape=(n,))
+    same(binary_field.combine_columns, binary_field._combine_one_by_one, coefficients, rows, 0, n, shape=(n,))
+    same(binary_field.combine_columns, binary_field._combine_one_by_one, coefficients, rows, n // 3, n, shape=(n,))

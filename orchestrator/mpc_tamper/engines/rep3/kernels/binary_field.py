@@ -101,7 +101,7 @@ def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
 def combine_to(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     """The same, into out."""
     parts = ranges(u.shape[1], u.size // _WORTH_COMBINING, _BLOCK)
-    together(_combine, [(coefficients, u, first, last, out) for first, last in parts])
+    together(combine_columns, [(coefficients, u, first, last, out) for first, last in parts])
 
 
 @kernel_unless(has_wide_instruction(), types.void(_V, _M, types.int64, types.int64, _OUT1))
@@ -124,13 +124,13 @@ def _combine_one_by_one(coefficients: np.ndarray, u: np.ndarray, first: int, las
 
 
 @kernel_where(has_wide_instruction(), _combine_one_by_one, types.void(_V, _M, types.int64, types.int64, _OUT1))
-def _combine(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+def combine_columns(coefficients: np.ndarray, u: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """The same by the wide instruction."""
-    factors, place, stride = coefficients.copy(), _ADDRESS(8 * first), _ADDRESS(8 * u.shape[1])
+    factors, place, stride = _ADDRESS(coefficients.ctypes.data), _ADDRESS(8 * first), _ADDRESS(8 * u.shape[1])
     vectors = (last - first) // WIDE
     rows, to = _ADDRESS(u.ctypes.data) + place, _ADDRESS(out.ctypes.data) + place
-    combination(_ADDRESS(factors.ctypes.data), rows, stride, _ADDRESS(len(u)), _ADDRESS(vectors), to)
-    _combine_one_by_one(factors, u, first + WIDE * vectors, last, out)
+    combination(factors, rows, stride, _ADDRESS(len(u)), _ADDRESS(vectors), to)
+    _combine_one_by_one(coefficients, u, first + WIDE * vectors, last, out)
 
 
 @kernel(_OUT1(_V, _V))

@@ -13,7 +13,7 @@ from numba import types
 from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.affine import LANES, has_instruction, map_words
-from mpc_tamper.engines.rep3.kernels.binary_field import sum_of_products_wide
+from mpc_tamper.engines.rep3.kernels.binary_field import combine_columns, combine_to
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.lane_products import (
     TILE_A,
@@ -34,6 +34,7 @@ _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
+_M = types.Array(types.uint64, 2, "C", readonly=True)
 _8, _16, _24, _32, _40, _48, _56 = (np.uint64(8 * i) for i in range(1, 8))
 _BYTE = np.uint64(255)
 
@@ -154,7 +155,7 @@ def _sums(coefficients: np.ndarray) -> np.ndarray:
 
 
 def combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
-    """The sum over bits a of each word of coefficient_a, into out. t: tables(coefficients)."""
+    """The sum over bits a of each word of coefficient_a, into out, which may be the words. t: tables(coefficients)."""
     parts = ranges(words.size, words.size // _WORTH)
     together(_combine_lanes, [(t, words[a:b], out[a:b]) for a, b in parts])
 
@@ -202,26 +203,51 @@ def _weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     _weigh_one_by_one(weights[whole:], x[ROWS * whole :])
 
 
-def row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """The weighted sum of each row: (64,)."""
+@kernel(types.void(_V, _V, _M, _OUT1))
+def _combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """sum_a coefficient_a X^j w_ac rows_a,(64 c + j), where w_a are the weights of row a: X^j is left to the end."""
+    blocks = out.size // ROWS
+    factors, ones = np.empty((blocks, len(rows)), np.uint64), np.ones(blocks, np.uint64)
+    for a in range(len(rows)):
+        for c in range(blocks):
+            factors[c, a] = multiply(coefficients[a], weights[a * blocks + c])
+    for c in range(blocks):
+        combine_columns(factors[c], rows, ROWS * c, ROWS * (c + 1), out)
+    _weigh_lanes(ones, out)
+
+
+def combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """The combination of rows (k, n), into out (n,), of what weigh_lanes makes of their elements, row after row.
+
+    weights: one for 64 elements; elements that have none are zeros.
+    """
+    if out.size % ROWS or rows.size != ROWS * weights.size:  # rows do not begin where weights do
+        weighed = rows.copy()
+        weigh_lanes(weights, weighed.reshape(-1))
+        combine_to(coefficients, weighed, out)
+    else:
+        _combine_weighed(coefficients, weights, rows, out)
+
+
+def weighted_sum(rho: np.ndarray, weights: np.ndarray, words: np.ndarray) -> np.uint64:
+    """The sum over words 64 c + j and their bits a of X^j w_c rho_a. rho: (64,); weights: one for 64 words."""
     parts = ranges(weights.size, words.size // _WORTH)
-    return _xor(together(_row_sums, [(weights[a:b], words[64 * a : 64 * b]) for a, b in parts]))
+    sums = together(_weighted_sum, [(rho, weights[a:b], words[64 * a : 64 * b]) for a, b in parts])
+    return np.bitwise_xor.reduce(np.array(sums, np.uint64))
 
 
-@kernel(_OUT1(_V, _V))
-def _row_sums(weights: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Each block's row, transposed, is a polynomial in X."""
-    low, high = np.zeros(ROWS, np.uint64), np.zeros(ROWS, np.uint64)
+@kernel(types.uint64(_V, _V, _V))
+def _weighted_sum(rho: np.ndarray, weights: np.ndarray, words: np.ndarray) -> np.uint64:
+    """Each block's row, transposed, is a polynomial in X: rows are combined before they are weighed."""
     columns = max(1, min(_BLOCKS, weights.size))
-    rows, nothing = np.empty((ROWS, columns), np.uint64), np.zeros(columns, np.uint64)
+    rows, combined = np.empty((ROWS, columns), np.uint64), np.empty(columns, np.uint64)
+    low = high = np.uint64(0)
     for first in range(0, weights.size, columns):
         size = min(columns, weights.size - first)
-        w, none = weights[first : first + size], nothing[:size]
         transpose_blocks(words, first, rows)
-        for a in range(ROWS):
-            s_low, s_high = sum_of_products_wide(rows[a, :size], w, none, none)
-            low[a] ^= s_low
-            high[a] ^= s_high
-    for a in range(ROWS):
-        low[a] = reduce(low[a], high[a])
-    return low
+        combine_columns(rho, rows, 0, columns, combined)
+        for c in range(size):
+            p_low, p_high = clmul(weights[first + c], combined[c])
+            low ^= p_low
+            high ^= p_high
+    return reduce(low, high)

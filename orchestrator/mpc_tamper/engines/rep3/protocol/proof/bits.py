@@ -6,11 +6,12 @@ Bit a of each recorded word stands in row a of the first level (kernels/lanes.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.rep3.kernels import binary_field, lanes
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import argument
@@ -23,6 +24,8 @@ from mpc_tamper.engines.rep3.protocol.prss import Stream
 NAME = "bits"
 _NO_WORDS = np.empty(0, np.uint64)
 _ONE = np.ones(1, np.uint64)
+
+Pair = tuple[np.ndarray, np.ndarray]  # u and v
 
 
 @dataclass(frozen=True)
@@ -74,73 +77,124 @@ class _Weights:
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """u and v of each role that knows them, elements, once they have left the record."""
+
+    u: dict[Role, np.ndarray]
+    v: dict[Role, np.ndarray]
+
+
 class BitEntries:
-    """What the three roles of a party have in common: what it recorded, and the weights of all three proofs."""
+    """What the three roles of a party have in common: what it recorded, and the weights of all three proofs.
 
-    groups: list[Gates]
-    weights: _Weights
+    A party's own component of everything is u of its own proof and, weighed, v of that of which it is L; the previous
+    party's is v of its own proof, weighed, and u of that of which it is R. As the three proofs have the same
+    challenges, each column is folded once, and where it stands: elements take the place of words.
+    """
+
+    def __init__(self, groups: list[Gates], weights: _Weights) -> None:
+        self.groups, self.weights = groups, weights
+        self._folded = False
+        self._vectors: Vectors | None = None
+
+    def claim(self, role: Role) -> np.ndarray:
+        """R's or L's part of the weighted sum of all products: one element. The messages are dropped."""
+        rho = np.concatenate([self.weights.rho, _ONE])
+        calls = (
+            (rho, weights, words)
+            for gates, of_group in zip(self.groups, self.weights.of_groups, strict=True)
+            for words, weights in zip(gates.take_t(role), self.weights.of_blocks(gates, of_group), strict=True)
+        )
+        return argument.total(np.array(shared(lanes.weighted_sum, calls), np.uint64))
+
+    def pair_sums(self) -> np.ndarray:
+        """Of the rows of the first level, in this party's proof."""
+        sums = np.zeros((FIRST_ROWS, FIRST_ROWS), np.uint64)
+        for weights, pairs in self._blocks():
+            u_2, v_2 = pairs[1] if len(pairs) > 1 else (_NO_WORDS, _NO_WORDS)
+            sums ^= lanes.pair_sums(*pairs[0], u_2, v_2, weights)
+        return sums
+
+    def fold(self, coefficients: np.ndarray) -> None:
+        """After the first level. The challenge is the same for all roles: the first that asks has it done."""
+        if not self._folded:
+            tables = lanes.tables(coefficients)
+            columns = (words for _, pairs in self._blocks() for pair in pairs for words in pair)
+            shared(lanes.combine_lanes, ((tables, words, words) for words in columns))
+            self._folded = True
+
+    def folded_pair_sums(self, rows: int) -> np.ndarray:
+        """Of the rows of the second level, into which each block is cut by itself."""
+        sums = np.zeros((rows, rows), np.uint64)
+        calls = ((rows, weights, *pair) for weights, pairs in self._blocks() for pair in pairs)
+        for of_block in shared(_pair_sums_of_block, calls):
+            sums ^= of_block
+        return sums
+
+    def vectors(self, coefficients: np.ndarray) -> Vectors:
+        """After the second level, by its coefficients, or by one: as with fold. The record is dropped."""
+        if self._vectors is None:
+            rows = len(coefficients)
+            length = sum(-(-u.size // rows) for _, pairs in self._blocks() for u, _ in pairs)
+            u = {role: np.empty(length, np.uint64) for role in (Role.PROVER, Role.RIGHT)}
+            v = {role: np.empty(length, np.uint64) for role in (Role.PROVER, Role.LEFT)}
+            shared(_combine_block, ((coefficients, *call) for call in self._combinations(rows, u, v)))
+            self.groups = []
+            self._vectors = Vectors(u, v)
+        return self._vectors
+
+    def _blocks(self) -> Iterator[tuple[np.ndarray, list[Pair]]]:
+        """Of each block of gates: the weights, and u and v of each product in this party's proof."""
+        for gates, of_group in zip(self.groups, self.weights.of_groups, strict=True):
+            columns = list(zip(gates.u(Role.PROVER), gates.v(Role.PROVER), strict=True))
+            for i, weights in enumerate(self.weights.of_blocks(gates, of_group)):
+                yield weights, [(u[i], v[i]) for u, v in columns]
+
+    def _combinations(
+        self, rows: int, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Weights, elements, and where their combinations belong: as they are, and weighed. u and v have the products
+        of a group one after the other."""
+        start = 0
+        for gates, of_group in zip(self.groups, self.weights.of_groups, strict=True):
+            right, left = ([names[i] for names in gates.products] for i in (2, 3))
+            blocks = self.weights.of_blocks(gates, of_group)
+            for product, (own, previous) in enumerate(zip(gates.u(Role.PROVER), gates.v(Role.PROVER), strict=True)):
+                length = sum(-(-words.size // rows) for words in own)
+                own_name, previous_name, *_ = gates.products[product]
+                of_left, of_right = left.index(own_name), right.index(previous_name)
+                first = start
+                for i, weights in enumerate(blocks):
+                    size = -(-own[i].size // rows)
+                    own_to, left_to, right_to = (
+                        slice(first + p * length, first + p * length + size) for p in (product, of_left, of_right)
+                    )
+                    yield weights, own[i], u[Role.PROVER][own_to], v[Role.LEFT][left_to]
+                    yield weights, previous[i], u[Role.RIGHT][right_to], v[Role.PROVER][own_to]
+                    first += size
+            start += len(gates.products) * length
 
 
-class _Folded:
-    """A vector after the first level, made of the record block by block whenever it is read: it takes less time than
-    memory. weights: with v; None: u."""
+def _pair_sums_of_block(rows: int, weights: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    weighed = v.copy()
+    lanes.weigh_lanes(weights, weighed)
+    return binary_field.pair_sums(argument.cut(u, rows), argument.cut(weighed, rows))
 
-    def __init__(self, groups: Sequence[Gates], role: Role, weights: _Weights | None, coefficients: np.ndarray) -> None:
-        self._groups, self._role, self._weights = groups, role, weights
-        self._tables = lanes.tables(coefficients)
 
-    def blocks(self, rows: int) -> Iterator[np.ndarray]:
-        """Blocks (rows, ..) of elements, with zeros at their ends: the rows of the second level, part by part. Each
-        stands where the one before it stood."""
-        room = _NO_WORDS
-        for index, number, words in self._words():
-            size = -(-words.size // rows) * rows
-            if size > room.size:
-                room = np.empty(size, np.uint64)
-            out = room[:size]
-            out[words.size :] = 0
-            self._fold(index, number, words, out[: words.size])
-            yield out.reshape(rows, -1)
-
-    def whole(self) -> np.ndarray:
-        return self._joined(1, lambda block, out: np.copyto(out, block[0]))
-
-    def combine(self, coefficients: np.ndarray) -> np.ndarray:
-        """After the second level."""
-        rows = len(coefficients)
-        return self._joined(rows, lambda block, out: binary_field.combine_to(coefficients, block, out))
-
-    def _joined(self, rows: int, put: Callable[[np.ndarray, np.ndarray], None]) -> np.ndarray:
-        """What `put` makes of the blocks, one after the other."""
-        out, start = np.empty(sum(-(-words.size // rows) for *_, words in self._words()), np.uint64), 0
-        for block in self.blocks(rows):
-            stop = start + block.shape[1]
-            put(block, out[start:stop])
-            start = stop
-        return out
-
-    def _words(self) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Each recorded block, with the numbers of its group and of the block in its column."""
-        for index, gates in enumerate(self._groups):
-            columns = gates.u(self._role) if self._weights is None else gates.v(self._role)
-            for column in columns:
-                for number, words in enumerate(column):
-                    yield index, number, words
-
-    def _fold(self, index: int, number: int, words: np.ndarray, out: np.ndarray) -> None:
-        lanes.combine_lanes(self._tables, words, out)
-        if self._weights is not None:
-            step = self._groups[index].block_outputs // FIRST_ROWS
-            lanes.weigh_lanes(self._weights.of_groups[index][number * step : (number + 1) * step], out)
+def _combine_block(
+    coefficients: np.ndarray, weights: np.ndarray, elements: np.ndarray, plain: np.ndarray, weighed: np.ndarray
+) -> None:
+    rows = argument.cut(elements, len(coefficients))
+    binary_field.combine_to(coefficients, rows, plain)
+    lanes.combine_weighed(coefficients, weights, rows, weighed)
 
 
 class BitProver:
     """pads: of R's parts and u_0, from kappa_i; masks: of v_0, from kappa_{i-1}."""
 
     def __init__(self, statement: BitStatement, entries: BitEntries, pads: Stream, masks: Stream) -> None:
-        self._shape, self._pads, self._masks = statement.shape, pads, masks
-        self._groups, self._weights = entries.groups, entries.weights
-        self._folded: tuple[_Folded, _Folded] | None = None
+        self._shape, self._entries, self._pads, self._masks = statement.shape, entries, pads, masks
+        self._weights = entries.weights
         self._u = self._v = _NO_WORDS
 
     def message(self, number: int) -> bytes:
@@ -156,28 +210,24 @@ class BitProver:
             return
         coefficients = argument.row_coefficients(level, argument.point(challenge, level.points))
         if number == 0:
-            weights = (None, self._weights)
-            u, v = (_Folded(self._groups, Role.PROVER, each, coefficients) for each in weights)
-            self._folded = (u, v)
+            self._entries.fold(coefficients)
             if self._shape[1].masked:
-                self._leave_record(u.whole(), v.whole())
-        elif self._folded is not None:
-            self._leave_record(*(vector.combine(coefficients) for vector in self._folded))
+                self._leave_record(_ONE)
+        elif number == 1:
+            self._leave_record(coefficients)
         else:
             rows = (argument.cut(vector, level.rows) for vector in (self._u, self._v))
             self._u, self._v = (binary_field.combine(coefficients, each) for each in rows)
 
-    def _leave_record(self, u: np.ndarray, v: np.ndarray) -> None:
-        self._u, self._v, self._folded, self._groups = u, v, None, []
+    def _leave_record(self, coefficients: np.ndarray) -> None:
+        vectors = self._entries.vectors(coefficients)
+        self._u, self._v = vectors.u[Role.PROVER], vectors.v[Role.PROVER]
 
     def _pair_sums(self, number: int, level: Level) -> np.ndarray:
         if number == 0:
-            return self._first_pair_sums()
-        if self._folded is not None:
-            sums = np.zeros((level.rows, level.rows), np.uint64)
-            for u, v in zip(*(vector.blocks(level.rows) for vector in self._folded), strict=True):
-                sums ^= binary_field.pair_sums(u, v)
-            return sums
+            return self._entries.pair_sums()
+        if number == 1 and not level.masked:
+            return self._entries.folded_pair_sums(level.rows)
         rows = [argument.cut(vector, level.rows) for vector in (self._u, self._v)]
         self._u, self._v = (each.reshape(-1) for each in rows)  # with zeros at the end, so that fold need not copy them
         if level.masked:
@@ -186,31 +236,15 @@ class BitProver:
             rows = [np.concatenate(pair) for pair in zip(extra, rows, strict=True)]
         return binary_field.pair_sums(rows[0], rows[1])
 
-    def _first_pair_sums(self) -> np.ndarray:
-        sums = np.zeros((FIRST_ROWS, FIRST_ROWS), np.uint64)
-        for gates, weights in zip(self._groups, self._weights.of_groups, strict=True):
-            u, v = gates.u(Role.PROVER), gates.v(Role.PROVER)
-            for i, block_weights in enumerate(self._weights.of_blocks(gates, weights)):
-                u_2, v_2 = (u[1][i], v[1][i]) if len(u) > 1 else (_NO_WORDS, _NO_WORDS)
-                sums ^= lanes.pair_sums(u[0][i], v[0][i], u_2, v_2, block_weights)
-        return sums
-
 
 class BitVerifier:
     """pads: of R, whose parts of P and u_0 come from kappa_i; of L, whose v_0 comes from kappa_{i-1}."""
 
     def __init__(self, statement: BitStatement, entries: BitEntries, role: Role, pads: Stream) -> None:
-        self._shape, self._role, self._pads = statement.shape, role, pads
-        self._groups, self._weights = entries.groups, entries.weights
-        self._folded: _Folded | None = None
+        self._shape, self._entries, self._role, self._pads = statement.shape, entries, role, pads
         self._extra = _NO_WORDS
         self.vector = _NO_WORDS
-        sums = np.zeros(FIRST_ROWS, np.uint64)
-        for gates, weights in zip(self._groups, self._weights.of_groups, strict=True):
-            for words, block_weights in zip(gates.take_t(role), self._weights.of_blocks(gates, weights), strict=True):
-                sums ^= lanes.row_sums(block_weights, words)
-        rho = np.concatenate([self._weights.rho, _ONE])
-        self.claim = argument.total(binary_field.products(rho, sums))
+        self.claim = entries.claim(role)
 
     def receive(self, number: int, message: bytes | None) -> np.ndarray:
         level = self._shape[number]
@@ -224,14 +258,13 @@ class BitVerifier:
         level = self._shape[number]
         r = argument.point(challenge, level.points)
         coefficients = argument.row_coefficients(level, r)
-        self.claim = argument.new_claim(level, parts, self.claim, None if number else self._weights.rho, r)
+        self.claim = argument.new_claim(level, parts, self.claim, None if number else self._entries.weights.rho, r)
         if number == 0:
-            weights = None if self._role is Role.RIGHT else self._weights
-            self._folded = _Folded(self._groups, self._role, weights, coefficients)
+            self._entries.fold(coefficients)
             if self._shape[1].masked:
-                self._leave_record(self._folded.whole())
-        elif self._folded is not None:
-            self._leave_record(self._folded.combine(coefficients))
+                self._leave_record(_ONE)
+        elif number == 1 and not level.masked:
+            self._leave_record(coefficients)
         else:
             rows = argument.cut(self.vector, level.rows)
             if level.masked:
@@ -248,5 +281,6 @@ class BitVerifier:
         product = argument.total(binary_field.products(elements[:-1], self.vector))
         return bool(np.array_equal(product, self.claim ^ elements[-1:]))
 
-    def _leave_record(self, vector: np.ndarray) -> None:
-        self.vector, self._folded, self._groups = vector, None, []
+    def _leave_record(self, coefficients: np.ndarray) -> None:
+        vectors = self._entries.vectors(coefficients)
+        self.vector = vectors.u[self._role] if self._role is Role.RIGHT else vectors.v[self._role]
