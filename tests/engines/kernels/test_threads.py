@@ -67,7 +67,8 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
     x, gates, weights = words(N, 70), words(3 * N), words(-(-N // 64))
     u, v, w = words(N), words(N), words(N, 2)
     scales = words(16, 2)
-    t, tables = lanes.tables(words(64)), subsets.weights_of_members(words(48, 2))
+    coefficients = words(64)
+    t, tables = lanes.tables(coefficients), subsets.weights_of_members(words(48, 2))
     a, b, planes = words(48, N), words(48, N), words(5, 40)
     rows, which = words(8, 700), RNG.integers(0, 25, (2, 5))
     return {
@@ -93,7 +94,7 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
         "lanes.pair_sums of one": lambda: lanes.pair_sums(u, v, u[:0], u[:0], weights),
         "combine_lanes": into(lanes.combine_lanes, t, u, shape=(N,)),
         "weigh_lanes": into(lanes.weigh_lanes, weights, shape=(N,)),
-        "row_sums": lambda: lanes.row_sums(weights, u),
+        "weighted_sum": lambda: lanes.weighted_sum(coefficients, weights, u),
         "binary_field.pair_sums": lambda: binary_field.pair_sums(rows, rows[::-1].copy()),
         "binary_field.combine": lambda: binary_field.combine(words_of(rows[0], 1)[:8, 0], rows),
     }

@@ -15,6 +15,7 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
 from mpc_tamper.engines.kernels.features import may_use
+from mpc_tamper.engines.rep3.kernels.wide_clmul import add_all
 
 LANES = 8
 _WORD, _BYTE, _INDEX = ir.IntType(64), ir.IntType(8), ir.IntType(32)
@@ -49,15 +50,28 @@ def map_words(typing_context: Any, matrices: Any, words: Any, out: Any, vectors:
             found.align = 8
             return builder.bitcast(found, _BYTES)
 
-        by_distance = [load(base, ir.Constant(_WORD, d)) for d in range(8)]
+        def moved(vector: Any, distance: int) -> Any:
+            """Words so many places on."""
+            words = builder.bitcast(vector, _WORDS)
+            return builder.bitcast(_shuffled(builder, words, [(i - distance) % 8 for i in range(LANES)]), _BYTES)
+
+        # A product moves by a multiple of 4 after it is made, with its equals, and by the rest before, with the bytes.
+        by_distance = [moved(load(base, ir.Constant(_WORD, d)), d % 4) for d in range(8)]
         with cgutils.for_range(builder, arguments[3]) as loop:
             bytes_of_place = _shuffled(builder, load(source, loop.index), turned)
-            total = ir.Constant(_WORDS, [0] * LANES)
-            for d, matrix in enumerate(by_distance):
-                product = builder.call(multiply, [bytes_of_place, matrix, ir.Constant(_BYTE, 0)])
-                moved = _shuffled(builder, builder.bitcast(product, _WORDS), [(i - d) % 8 for i in range(LANES)])
-                total = builder.xor(total, moved)
-            mapped = builder.bitcast(_shuffled(builder, builder.bitcast(total, _BYTES), turned), _WORDS)
+            before = [moved(bytes_of_place, d) for d in range(4)]
+            near, far = (
+                add_all(
+                    builder,
+                    [
+                        builder.call(multiply, [each, by_distance[d + first], ir.Constant(_BYTE, 0)])
+                        for d, each in enumerate(before)
+                    ],
+                )
+                for first in (0, 4)
+            )
+            total = builder.xor(near, moved(far, 4))
+            mapped = builder.bitcast(_shuffled(builder, total, turned), _WORDS)
             builder.store(mapped, builder.gep(target, [loop.index])).align = 8
         return context.get_dummy_value()
 

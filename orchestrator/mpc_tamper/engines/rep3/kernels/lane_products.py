@@ -21,23 +21,24 @@ _WORD = ir.IntType(64)
 _HALF = ir.VectorType(_WORD, 2)
 
 
+def _columns(builder: Any, load: Load, rows: Any, number: int, stride: Any, matrix: Any, products: int) -> list[Any]:
+    """Of one row: u and v of each product."""
+    start = builder.add(rows, builder.mul(stride, ir.Constant(_WORD, number)))
+    return [load(builder.add(start, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)]
+
+
 def _pairs_of_lanes(products: int) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, others, weights, stride, matrix, vectors, to, to_stride = arguments
 
-        def row(start: Any, number: int) -> Any:
-            return builder.add(start, builder.mul(stride, ir.Constant(_WORD, number)))
-
         def terms(load: Load) -> list[tuple[Any, Any]]:
-            def columns(start: Any) -> list[Any]:
-                return [
-                    load(builder.add(start, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)
-                ]
+            def columns(start: Any, number: int) -> list[Any]:
+                return _columns(builder, load, start, number, stride, matrix, products)
 
-            fixed, weight = [columns(row(others, j)) for j in range(TILE_B)], load(weights)
+            fixed, weight = [columns(others, j) for j in range(TILE_B)], load(weights)
             pairs = []
             for i in range(TILE_A):
-                own = columns(row(rows, i))
+                own = columns(rows, i)
                 for other in fixed:
                     # u_a v_b and v_a u_b of each product: columns 2 p and 2 p + 1 cross over.
                     crossed = [builder.and_(own[c], other[c ^ 1]) for c in range(2 * products)]
@@ -96,28 +97,42 @@ def pairs_of_two_products(
     return types.void(*[_ADDRESS] * 8), _pairs_of_lanes(2)
 
 
-def _squares_of_lanes(products: int) -> Any:
+def _triangle_of_lanes(products: int) -> Any:
+    places = [(i, j) for i in range(TILE_A) for j in range(i, TILE_A)]
+
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        row, weights, matrix, vectors, to = arguments
+        rows, weights, stride, matrix, vectors, to, to_stride = arguments
 
         def terms(load: Load) -> list[tuple[Any, Any]]:
-            own = [load(builder.add(row, builder.mul(matrix, ir.Constant(_WORD, i)))) for i in range(2 * products)]
-            both = [builder.and_(own[2 * p], own[2 * p + 1]) for p in range(products)]
-            return [(add_all(builder, both), load(weights))]
+            own, weight = (
+                [_columns(builder, load, rows, i, stride, matrix, products) for i in range(TILE_A)],
+                load(weights),
+            )
+            pairs = []
+            for i, j in places:
+                # Of a row with itself, both halves would be the same.
+                halves = range(0, 2 * products, 1 if i < j else 2)
+                pairs.append((add_all(builder, [builder.and_(own[i][c], own[j][c ^ 1]) for c in halves]), weight))
+            return pairs
 
-        _add_to(builder, sums_of_products(builder, 1, vectors, terms)[0], to, 0)
+        for (i, j), total in zip(places, sums_of_products(builder, len(places), vectors, terms), strict=True):
+            _add_to(builder, total, builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, i))), j)
         return context.get_dummy_value()
 
     return codegen
 
 
 @in_llvm
-def square_of_one_product(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
-    """Adds sum_c w_c (u_a v_a)_c, of one row a, to the (low, high) at `to`."""
-    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(1)
+def triangle_of_one_product(
+    typing_context: Any, rows: Any, weights: Any, stride: Any, matrix: Any, vectors: Any, to: Any, to_stride: Any
+) -> Any:
+    """The same for the pairs a < b of TILE_A rows, and sum_c w_c (u_a v_a)_c for each row a."""
+    return types.void(*[_ADDRESS] * 7), _triangle_of_lanes(1)
 
 
 @in_llvm
-def square_of_two_products(typing_context: Any, row: Any, weights: Any, matrix: Any, vectors: Any, to: Any) -> Any:
+def triangle_of_two_products(
+    typing_context: Any, rows: Any, weights: Any, stride: Any, matrix: Any, vectors: Any, to: Any, to_stride: Any
+) -> Any:
     """The same of u_1, v_1, u_2, v_2, added before the weight."""
-    return types.void(*[_ADDRESS] * 5), _squares_of_lanes(2)
+    return types.void(*[_ADDRESS] * 7), _triangle_of_lanes(2)

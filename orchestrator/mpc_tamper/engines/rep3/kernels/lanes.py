@@ -20,8 +20,8 @@ from mpc_tamper.engines.rep3.kernels.lane_products import (
     TILE_B,
     pairs_of_one_product,
     pairs_of_two_products,
-    square_of_one_product,
-    square_of_two_products,
+    triangle_of_one_product,
+    triangle_of_two_products,
 )
 from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, weigh_powers
@@ -62,25 +62,24 @@ def add_pairs(rows: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
 
 @kernel_where(has_wide_instruction(), add_pairs, types.void(_OUT3, _OUT1, _OUT3))
 def add_pairs_wide(rows: np.ndarray, weights: np.ndarray, sums: np.ndarray) -> None:
-    """The same by the wide instruction; columns: a multiple of WIDE. What is below the diagonal means nothing."""
+    """The same by the wide instruction; columns: a multiple of WIDE."""
     columns = rows.shape[2]
     base, w, to = _ADDRESS(rows.ctypes.data), _ADDRESS(weights.ctypes.data), _ADDRESS(sums.ctypes.data)
     stride, matrix, vectors = _ADDRESS(8 * columns), _ADDRESS(8 * columns * ROWS), _ADDRESS(columns // WIDE)
     line = _ADDRESS(16 * ROWS)
     for a in range(0, ROWS, TILE_A):
         row, to_row = base + _ADDRESS(a) * stride, to + _ADDRESS(a) * line
-        for b in range(a, ROWS, TILE_B):  # of a pair of a row with itself both halves are the same, and cancel
+        corner = to_row + _ADDRESS(16 * a)
+        if rows.shape[0] == 2:
+            triangle_of_one_product(row, w, stride, matrix, vectors, corner, line)
+        else:
+            triangle_of_two_products(row, w, stride, matrix, vectors, corner, line)
+        for b in range(a + TILE_A, ROWS, TILE_B):
             other, place = base + _ADDRESS(b) * stride, to_row + _ADDRESS(16 * b)
             if rows.shape[0] == 2:
                 pairs_of_one_product(row, other, w, stride, matrix, vectors, place, line)
             else:
                 pairs_of_two_products(row, other, w, stride, matrix, vectors, place, line)
-    for a in range(ROWS):
-        row, place = base + _ADDRESS(a) * stride, to + _ADDRESS(a) * (line + _ADDRESS(16))
-        if rows.shape[0] == 2:
-            square_of_one_product(row, w, matrix, vectors, place)
-        else:
-            square_of_two_products(row, w, matrix, vectors, place)
 
 
 def pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray) -> np.ndarray:
