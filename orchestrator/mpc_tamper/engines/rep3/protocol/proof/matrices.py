@@ -51,12 +51,12 @@ def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, 
 
 
 @dataclass
-class Block:
-    """What is made of one component of some of the products Z = X Y of a batch: of as many as are worth a call.
+class Component:
+    """What is made of one component of some matrix products Z = X Y: of the party's own, or of the previous party's.
 
     x: of each, a^T X, (48, inner) words, or None where that is known to be zero.  y: Y b, (48 or columns, inner).
-    t: R's or L's part of what they have to be modulo 2^64, (48, 48): R verifies by the previous party's component, L by
-    its own.
+    t: R's or L's part of what the products have to be modulo 2^64, (48, 48): R verifies by the previous party's
+    component, L by its own.
     """
 
     x: kernel.Matrices
@@ -65,25 +65,30 @@ class Block:
 
 
 @dataclass
-class Component:
-    """What is made of one component of all matrix products of a batch: of the party's own, or of the previous party's.
+class Block:
+    """What is made of some of a batch's matrix products: of as many as are worth a call.
 
-    x, y: once rows are merged, combinations of them, (inner, 2) elements each.
+    products: S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2).
     """
 
-    blocks: list[Block]
+    own: Component
+    previous: Component
+    products: np.ndarray
+
+
+@dataclass
+class Merged:
+    """Of one component of all matrix products, the combinations of its rows: of each, (inner, 2) elements."""
+
     x: list[np.ndarray | None] = field(default_factory=list)
     y: list[np.ndarray | None] = field(default_factory=list)
 
-    def t(self) -> np.ndarray:
-        return sum((block.t for block in self.blocks), np.zeros((SUBSETS, SUBSETS), np.uint64))
-
-    def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
-        """In place of rows, their combinations: by sigma of those of X, by tau of those of Y."""
-        while self.blocks:
-            block = self.blocks.pop(0)
-            self.x += kernel.combinations(sigma, block.x)
-            self.y += kernel.combinations(tau, block.y)
+    def add(self, components: list[Component], sigma: np.ndarray, tau: np.ndarray) -> None:
+        """By sigma of those of X, by tau of those of Y. Components are dropped one by one."""
+        while components:
+            component = components.pop(0)
+            self.x += kernel.combinations(sigma, component.x)
+            self.y += kernel.combinations(tau, component.y)
 
 
 @dataclass
@@ -97,8 +102,9 @@ class Compressed:
 
     party: int
     zero: list[tuple[bool, bool, bool]]
-    own: Component
-    previous: Component
+    blocks: list[Block]
+    own: Merged = field(default_factory=Merged)
+    previous: Merged = field(default_factory=Merged)
 
     def u(self, role: Role) -> list[np.ndarray]:
         """Of the prover, or of R."""
@@ -122,39 +128,31 @@ class Compressed:
         return [side for side in found if side is not None]
 
     def t(self, role: Role) -> np.ndarray:
-        return (self.previous if role is Role.RIGHT else self.own).t()
+        total = np.zeros((SUBSETS, SUBSETS), np.uint64)
+        for block in self.blocks:
+            total += (block.previous if role is Role.RIGHT else block.own).t
+        return total
 
     def products(self) -> np.ndarray:
-        """S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2)."""
-        calls = []
-        for own, previous in zip(self.own.blocks, self.previous.blocks, strict=True):
-            calls += [(own.x, previous.y), (previous.x, own.y)]
+        """S_jk of all of them."""
         total = np.zeros((PAIRS, bilinear.WORDS), np.uint64)
-        for found in shared(_products, calls):
-            total = ring_128.sums(total, found.reshape(PAIRS, bilinear.WORDS))
+        for block in self.blocks:
+            total = ring_128.sums(total, block.products)
         return total
 
     def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
-        shared(Component.merge, [(component, sigma, tau) for component in (self.own, self.previous)])
-
-
-def _products(x: kernel.Matrices, y: kernel.Matrices) -> np.ndarray:
-    total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
-    kernel.add_products(x, y, total)
-    return total
+        """In place of rows, their combinations."""
+        sides = (self.own, [block.own for block in self.blocks]), (self.previous, [each.previous for each in self.blocks])
+        self.blocks = []
+        shared(Merged.add, [(merged, components, sigma, tau) for merged, components in sides])
 
 
 def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     """Of what a party recorded, whose vectors and messages are dropped."""
     groups, stream = list(record.matrices.values()), subsets_of_matrices(challenge)
     drawn = [draw_subsets(stream, gates.outer, gates.vectors) for gates in groups]
-    roles = [(Role.LEFT, party), (Role.RIGHT, (party - 1) % 3)]  # the verifier by a component, and whose that is
-    calls = [
-        (role, index, groups[some], drawn[some], record.storage) for some in _blocks(groups) for role, index in roles
-    ]
-    blocks = shared(_block, calls)
-    zero = [(gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)) for gates in groups]
-    return Compressed(party, zero, Component(blocks[::2]), Component(blocks[1::2]))
+    blocks = shared(_block, [(party, groups[some], drawn[some], record.storage) for some in _blocks(groups)])
+    return Compressed(party, [tuple(map(gates.known_zero, range(3))) for gates in groups], blocks)
 
 
 def _blocks(groups: list[MatrixGates]) -> list[slice]:
@@ -168,9 +166,21 @@ def _blocks(groups: list[MatrixGates]) -> list[slice]:
 
 
 def _block(
-    role: Role, index: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
+    party: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
 ) -> Block:
-    """index: of the component, that by which the role verifies."""
+    """The products follow at once, while what they need is in the cache."""
+    own = _component(Role.LEFT, party, groups, drawn, storage)
+    previous = _component(Role.RIGHT, (party - 1) % 3, groups, drawn, storage)
+    products = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
+    kernel.add_products(own.x, previous.y, products)
+    kernel.add_products(previous.x, own.y, products)
+    return Block(own, previous, products.reshape(PAIRS, bilinear.WORDS))
+
+
+def _component(
+    role: Role, index: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
+) -> Component:
+    """role: the verifier by this component.  index: whose it is."""
     x: list[np.ndarray | None] = []  # of which sums are still to be made
     sums: list[np.ndarray | None] = []
     y, t = [], []
@@ -191,7 +201,7 @@ def _block(
     of_x, of_y = kernel.Matrices.of(sums), kernel.Matrices.of(y)
     kernel.sums_over_subsets(members, kernel.Matrices.of(x), transposed, of_x, kernel.Matrices.of(t), total)
     kernel.subtract_low_products(of_x.where([_has_term(gates, role, index) for gates in groups]), of_y, total)
-    return Block(of_x, of_y, total)
+    return Component(of_x, of_y, total)
 
 
 def _has_term(gates: MatrixGates, role: Role, index: int) -> bool:
