@@ -100,14 +100,14 @@ def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
                 _add_products(builder, add_half, of_a[pair // 2], of_b[pair % 2], total)
         found = []
         for total in sums:
-            found += add_up(builder, [builder.load(each) for each in total])
+            found += _add_up(builder, [builder.load(each) for each in total])
         return context.make_tuple(builder, signature.return_type, found)
 
     return codegen
 
 
-def add_up(builder: Any, limbs: list[Any], bits: int = _BITS) -> list[Any]:
-    """The sum over all lanes as (low, high). bits: from one limb to the next."""
+def _add_up(builder: Any, limbs: list[Any]) -> list[Any]:
+    """The sum over all lanes as (low, high)."""
     add_lanes = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(_WORD, [_VECTOR]), f"llvm.vector.reduce.add.v{LANES}i64"
     )
@@ -115,10 +115,10 @@ def add_up(builder: Any, limbs: list[Any], bits: int = _BITS) -> list[Any]:
     carry = _constant(0)
     for i, limb in enumerate(limbs):
         limb = builder.add(limb, carry)
-        carry = builder.lshr(limb, _constant(bits))
-        low = builder.and_(limb, _constant((1 << bits) - 1))
+        carry = builder.lshr(limb, _constant(_BITS))
+        low = builder.and_(limb, _constant((1 << _BITS) - 1))
         wide = builder.zext(builder.call(add_lanes, [low]), _WIDE)
-        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, bits * i)))
+        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, _BITS * i)))
     return [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
 
 
