@@ -21,7 +21,7 @@ from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_of_
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words
 from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows
 
-_TILE = 8  # rows and columns that are turned at a time: a line of the cache
+_TILE = 8  # rows and columns that are turned at a time: a vector, and a line of the cache
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -30,6 +30,7 @@ _TABLE = types.Array(types.int64, 2, "C", readonly=True)
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
 _NOTHING = (0, 0, 0)
+_ADDRESS, _BYTES = types.uintp, 8
 
 
 @dataclass(frozen=True)
@@ -180,11 +181,46 @@ def turned(x: np.ndarray) -> np.ndarray:
     return out
 
 
+@in_llvm
+def _turn_tile(typing_context: Any, x: Any, row: Any, out: Any, out_row: Any) -> Any:
+    """Eight rows of eight words at x, `row` bytes apart, to columns at out."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, row, out, out_row = arguments
+        word, vector = ir.IntType(64), ir.VectorType(ir.IntType(64), _TILE)
+
+        def place(start: Any, step: Any, i: int) -> Any:
+            return builder.inttoptr(builder.add(start, builder.mul(step, ir.Constant(word, i))), vector.as_pointer())
+
+        def pick(one: Any, other: Any, lanes: list[int]) -> Any:
+            return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), _TILE), lanes))
+
+        lines = []
+        for i in range(_TILE):
+            lines.append(builder.load(place(x, row, i)))
+            lines[-1].align = 8
+        for bit in (1, 2, 4):  # blocks of so many words, off the diagonal of those twice as large, change places
+            for i in range(_TILE):
+                if not i & bit:
+                    one, other = lines[i], lines[i + bit]
+                    lines[i] = pick(one, other, [_TILE + j - bit if j & bit else j for j in range(_TILE)])
+                    lines[i + bit] = pick(one, other, [_TILE + j if j & bit else j + bit for j in range(_TILE)])
+        for i, line in enumerate(lines):
+            builder.store(line, place(out, out_row, i)).align = 8
+        return context.get_dummy_value()
+
+    return types.void(*[types.uintp] * 4), codegen
+
+
 @kernel(types.void(_M, _OUT2))
 def _turn(x: np.ndarray, out: np.ndarray) -> None:
     m, n = x.shape
-    for first in range(0, m, _TILE):
-        last = min(first + _TILE, m)
-        for j in range(n):
-            for i in range(first, last):
-                out[j, i] = x[i, j]
+    row, out_row = _ADDRESS(n * _BYTES), _ADDRESS(m * _BYTES)
+    whole, columns = m // _TILE * _TILE, n // _TILE * _TILE
+    for first in range(0, columns, _TILE):
+        at, to = _ADDRESS(x.ctypes.data) + _ADDRESS(first * _BYTES), _ADDRESS(out.ctypes.data) + _ADDRESS(first) * out_row
+        for i in range(0, whole, _TILE):
+            _turn_tile(at + _ADDRESS(i) * row, row, to + _ADDRESS(i * _BYTES), out_row)
+    for j in range(n):
+        for i in range(whole if j < columns else 0, m):
+            out[j, i] = x[i, j]
