@@ -52,7 +52,7 @@ def test_products_of_all_pairs_of_rows(n, rows):
 
 
 @pytest.mark.parametrize("n", [0, 64, 65, 399, 400, 401, 817])
-@pytest.mark.parametrize("word", [1, 2**51 - 1, 2**51, 2**52 - 1, 2**63, 2**64 - 1])
+@pytest.mark.parametrize("word", [1, 2**50 - 1, 2**50, 2**51 - 1, 2**52 - 1, 2**63, 2**64 - 1])
 def test_products_of_many_long_rows_of_one_word(n, word):
     """All limbs as large as they can be, and rows that are not whole vectors or halves; against Python's integers."""
     a, b = np.full((9, n), word, np.uint64), np.full((8, n), word, np.uint64)

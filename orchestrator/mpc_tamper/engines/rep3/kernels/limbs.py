@@ -7,6 +7,7 @@ loop over one product after the other where the processor lacks the instruction.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,7 @@ LANES = 8  # words to a vector
 # Vectors to a call at most: each adds less than 3 * 2^52 to the sums of the two lower limbs, which may not wrap. The
 # third stands at 2^104 and may.
 MOST = 1024
-_AHEAD = 8  # vectors that are fetched before they are used
+_AHEAD = 4  # vectors that are fetched before they are used, into the second cache: so many rows fill the first one
 _BITS = 52
 LIMBS = 3  # of a sum modulo 2^128
 _WORD, _INDEX, _WIDE = ir.IntType(64), ir.IntType(32), ir.IntType(128)
@@ -64,7 +65,7 @@ def _of_far_words(builder: Any, address: Any, index: Any) -> list[Any]:
     kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
     fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
     later = builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [builder.add(index, _number(_AHEAD))])
-    builder.call(fetch, [builder.bitcast(later, byte), *(ir.Constant(flag, each) for each in (0, 3, 1))])
+    builder.call(fetch, [builder.bitcast(later, byte), *(ir.Constant(flag, each) for each in (0, 2, 1))])
     return _of_words(builder, address, index)
 
 
@@ -99,14 +100,14 @@ def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
                 _add_products(builder, add_half, of_a[pair // 2], of_b[pair % 2], total)
         found = []
         for total in sums:
-            found += add_up(builder, [builder.load(each) for each in total])
+            found += _add_up(builder, [builder.load(each) for each in total])
         return context.make_tuple(builder, signature.return_type, found)
 
     return codegen
 
 
-def add_up(builder: Any, limbs: list[Any], bits: int = _BITS) -> list[Any]:
-    """The sum over all lanes as (low, high). bits: from one limb to the next."""
+def _add_up(builder: Any, limbs: list[Any]) -> list[Any]:
+    """The sum over all lanes as (low, high)."""
     add_lanes = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(_WORD, [_VECTOR]), f"llvm.vector.reduce.add.v{LANES}i64"
     )
@@ -114,10 +115,10 @@ def add_up(builder: Any, limbs: list[Any], bits: int = _BITS) -> list[Any]:
     carry = _constant(0)
     for i, limb in enumerate(limbs):
         limb = builder.add(limb, carry)
-        carry = builder.lshr(limb, _constant(bits))
-        low = builder.and_(limb, _constant((1 << bits) - 1))
+        carry = builder.lshr(limb, _constant(_BITS))
+        low = builder.and_(limb, _constant((1 << _BITS) - 1))
         wide = builder.zext(builder.call(add_lanes, [low]), _WIDE)
-        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, bits * i)))
+        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, _BITS * i)))
     return [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
 
 
@@ -142,22 +143,35 @@ def products_of_elements(typing_context: Any, a: Any, a_stride: Any, b: Any, b_s
     return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_elements, _of_elements)
 
 
-def _combination(limbs_of_row: Limbs) -> Any:
+def _combination(limbs_of_row: Limbs, at_once: int) -> Any:
+    """at_once: vectors, whose sums do not wait for each other, and for which a factor is loaded once."""
+
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         limbs, rows, stride, count, vectors, out = arguments
         add_half = halves_of_products(builder)
         factors = builder.inttoptr(limbs, _WORD.as_pointer())
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)]
-        with cgutils.for_range(builder, vectors) as across:
-            for each in sums:
+
+        def combine(places: list[Any]) -> None:
+            sums = [[cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)] for _ in places]
+            for each in itertools.chain(*sums):
                 builder.store(_constant(0), each)
             with cgutils.for_range(builder, count) as loop:
-                row = limbs_of_row(builder, builder.add(rows, builder.mul(stride, loop.index)), across.index)
-                first = builder.mul(loop.index, ir.Constant(_WORD, LIMBS))
-                places = [builder.gep(factors, [builder.add(first, ir.Constant(_WORD, i))]) for i in range(LIMBS)]
-                factor = [_splat(builder, builder.load(place)) for place in places]
-                _add_products(builder, add_half, factor, row, sums)
-            store_elements(builder, [builder.load(each) for each in sums], out, across.index)
+                first = builder.mul(loop.index, _number(LIMBS))
+                at = [builder.gep(factors, [builder.add(first, _number(i))]) for i in range(LIMBS)]
+                factor = [_splat(builder, builder.load(each)) for each in at]
+                row = builder.add(rows, builder.mul(stride, loop.index))
+                for place, total in zip(places, sums, strict=True):
+                    _add_products(builder, add_half, factor, limbs_of_row(builder, row, place), total)
+            for place, total in zip(places, sums, strict=True):
+                store_elements(builder, [builder.load(each) for each in total], out, place)
+
+        together = builder.udiv(vectors, _number(at_once))
+        with cgutils.for_range(builder, together) as across:
+            start = builder.mul(across.index, _number(at_once))
+            combine([builder.add(start, _number(i)) for i in range(at_once)])
+        done = builder.mul(together, _number(at_once))
+        with cgutils.for_range(builder, builder.sub(vectors, done)) as across:
+            combine([builder.add(done, across.index)])
         return context.get_dummy_value()
 
     return codegen
@@ -171,7 +185,7 @@ def combination_of_words(
 
     limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
     """
-    return types.void(*[types.uintp] * 6), _combination(_of_far_words)
+    return types.void(*[types.uintp] * 6), _combination(_of_far_words, at_once=2)
 
 
 @in_llvm
@@ -179,7 +193,7 @@ def combination_of_elements(
     typing_context: Any, limbs: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
 ) -> Any:
     """The same of elements."""
-    return types.void(*[types.uintp] * 6), _combination(_of_elements)
+    return types.void(*[types.uintp] * 6), _combination(_of_elements, at_once=1)
 
 
 def _splat(builder: Any, word: Any) -> Any:

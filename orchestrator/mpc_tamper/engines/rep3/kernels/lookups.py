@@ -155,9 +155,11 @@ def _add_block(
 
 @part_of_kernels
 def _add_turned(sums: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    for c in range(last - first):
+    for start in range(0, last - first, LANES):  # lines of the cache, there and here
+        stop = min(start + LANES, last - first)
         for k in range(SUBSETS):
-            out[k, first + c] += sums[c, k]
+            for c in range(start, stop):
+                out[k, first + c] += sums[c, k]
 
 
 @kernel_where(has_instruction(), _nothing, _SUMS)
@@ -165,10 +167,10 @@ def add_columns(places: np.ndarray, x: np.ndarray, first: int, last: int, out: n
     """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
     count = x.shape[1]
     row = _ADDRESS(count * _BYTES)
-    sums = np.empty((_CHUNK + 1, SUBSETS), np.uint64)
+    sums = np.empty((min(_CHUNK, last - first) + 1, SUBSETS), np.uint64)
     for top in range(first, last, _CHUNK):
         bottom = min(top + _CHUNK, last)
-        sums[:] = np.uint64(0)
+        sums[: bottom - top + 1] = np.uint64(0)
         at = _ADDRESS(x.ctypes.data) + _ADDRESS(top) * row
         _add_block(places, 0, count, at, _ADDRESS(_BYTES), row, bottom - top, _ADDRESS(sums.ctypes.data))
         _add_turned(sums, top, bottom, out)

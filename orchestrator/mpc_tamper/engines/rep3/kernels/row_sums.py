@@ -23,7 +23,9 @@ _SUMS = 2**AT_ONCE
 _HALF = SUBSETS // 2  # subsets whose sums fit into registers
 _BLOCK = 64  # rows whose tables stand in the cache together: half of it
 _BYTES, _OFFSET_BYTES, _VECTOR_BYTES = 8, 2, 64
-_AHEAD = 2 * _VECTOR_BYTES  # what is fetched meanwhile, as rows are mostly in memory: columns that are soon summed
+# What is fetched meanwhile, into the second cache, as rows are mostly in memory: columns that are soon summed or, where
+# rows are short, those that come after the block.
+_AHEAD, _SHORT = 2 * _VECTOR_BYTES, 8 * _VECTOR_BYTES
 _ADDRESS = types.uintp
 _WORD, _OFFSET, _INDEX = ir.IntType(64), ir.IntType(16), ir.IntType(32)
 _VECTOR = ir.VectorType(_WORD, LANES)
@@ -51,15 +53,15 @@ def _behind(builder: Any, address: Any, count: Any, size: int) -> Any:
 
 @in_llvm
 def _make_tables(
-    typing_context: Any, x: Any, second: Any, third: Any, fourth: Any, step: Any, groups: Any, tables: Any
+    typing_context: Any, x: Any, second: Any, third: Any, fourth: Any, step: Any, ahead: Any, groups: Any, tables: Any
 ) -> Any:
     """The 16 sums of eight columns of four rows, of `groups` of four, to tables.
 
-    Rows begin at x, x + second and so on, and again `step` behind these.
+    Rows begin at x, x + second and so on, and again `step` behind these. What is `ahead` of them is fetched.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, *others, step, groups, tables = arguments
+        x, *others, step, ahead, groups, tables = arguments
         byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
         prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
@@ -70,13 +72,13 @@ def _make_tables(
             for address in (start, *(builder.add(start, each) for each in others)):
                 row = _load(builder, address)
                 sums += [builder.add(each, row) for each in sums]
-                later = builder.inttoptr(builder.add(address, ir.Constant(_WORD, _AHEAD)), byte)
-                builder.call(prefetch, [later, *(ir.Constant(flag, each) for each in (0, 3, 1))])
+                later = builder.inttoptr(builder.add(address, ahead), byte)
+                builder.call(prefetch, [later, *(ir.Constant(flag, each) for each in (0, 2, 1))])
             for i, each in enumerate(sums):
                 builder.store(each, _vector(builder, builder.add(to, ir.Constant(_WORD, i * _VECTOR_BYTES)))).align = 8
         return context.get_dummy_value()
 
-    return types.void(*[_ADDRESS] * 7), codegen
+    return types.void(*[_ADDRESS] * 8), codegen
 
 
 @in_llvm
@@ -135,11 +137,13 @@ def _add_strip(
     whole, rest = count // AT_ONCE, count % AT_ONCE
     vector = _ADDRESS(_VECTOR_BYTES)
     tables = (_ADDRESS(room.ctypes.data) + vector - _ADDRESS(1)) // vector * vector
-    _make_tables(x, row, _ADDRESS(2) * row, _ADDRESS(3) * row, _ADDRESS(AT_ONCE) * row, _ADDRESS(whole), tables)
+    ahead = _ADDRESS(_BLOCK) * row if row <= _ADDRESS(_SHORT) else _ADDRESS(_AHEAD)
+    second, third, step = _ADDRESS(2) * row, _ADDRESS(3) * row, _ADDRESS(AT_ONCE) * row
+    _make_tables(x, row, second, third, step, ahead, _ADDRESS(whole), tables)
     if rest:  # the last row stands for those that are not there, and that no subset has
         near, far = _ADDRESS(min(1, rest - 1)) * row, _ADDRESS(min(2, rest - 1)) * row
         behind = tables + _ADDRESS(whole * _SUMS) * vector
-        _make_tables(x + _ADDRESS(whole * AT_ONCE) * row, near, far, far, row, _ADDRESS(1), behind)
+        _make_tables(x + _ADDRESS(whole * AT_ONCE) * row, near, far, far, row, ahead, _ADDRESS(1), behind)
     groups = _ADDRESS(whole + min(1, rest))
     at = _ADDRESS(offsets.ctypes.data) + _ADDRESS(start // AT_ONCE * SUBSETS * _OFFSET_BYTES)
     _add_sums(tables, at, groups, sums, distance)

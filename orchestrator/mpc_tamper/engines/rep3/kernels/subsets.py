@@ -6,13 +6,11 @@ Members are put in buckets by a few bits at a time, so that a number is added on
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import types
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, part_of_kernels
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
@@ -197,28 +195,35 @@ def _add_few_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out
 def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
     out = np.zeros((SUBSETS, x.shape[1]), np.uint64)
-    add: Any
-    add, strip = (_add_many_rows, _NARROW) if members.size > _MANY else (_add_few_rows, _WIDE)
-    if lookups.has_instruction():
-        add, strip, members = row_sums.add_rows, lookups.LANES, row_sums.offsets_of(members)
-    parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, strip)
-    together(add, [(members, x, first, last, out) for first, last in parts])
+    parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, _WIDE)
+    together(add_rows, [(members, x, first, last, out) for first, last in parts])
     return out
 
 
 def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
     out = np.zeros((SUBSETS, len(x)), np.uint64)
-    add: Any = _add_columns
-    if lookups.has_instruction():
-        add, members = lookups.add_columns, lookups.places_of(members)
     parts = ranges(len(x), x.size // _WORTH_ENTRIES, _NARROW)
-    together(add, [(members, x, first, last, out) for first, last in parts])
+    together(add_columns, [(members, x, first, last, out) for first, last in parts])
     return out
 
 
 @kernel_unless(lookups.has_instruction(), _SUMS)
-def _add_columns(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+def rows_in_buckets(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    if members.size > _MANY:
+        _add_many_rows(members, x, first, last, out)
+    else:
+        _add_few_rows(members, x, first, last, out)
+
+
+@kernel_where(lookups.has_instruction(), rows_in_buckets, _SUMS)
+def add_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
+    row_sums.add_rows(row_sums.offsets_of(members), x, first, last, out)
+
+
+@kernel_unless(lookups.has_instruction(), _SUMS)
+def columns_in_buckets(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """Of rows first .. last - 1."""
     n = x.shape[1]
     buckets = np.empty((SUBSETS // 6, 64, _NARROW), np.uint64)
@@ -238,6 +243,12 @@ def _add_columns(members: np.ndarray, x: np.ndarray, first: int, last: int, out:
                 for j in range(_NARROW):
                     to[j] += row[j]
         _totals(buckets, out, start, size)
+
+
+@kernel_where(lookups.has_instruction(), columns_in_buckets, _SUMS)
+def add_columns(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
+    lookups.add_columns(lookups.places_of(members), x, first, last, out)
 
 
 def check() -> None:

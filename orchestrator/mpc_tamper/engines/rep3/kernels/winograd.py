@@ -5,7 +5,9 @@
 where a and a' stand in the two halves of one row, b and b' of another. The last two terms are a row's own, and are
 taken off once for many pairs. (S. Winograd, A new algorithm for inner products, IEEE Trans. on Computers C-17, 1968)
 
-Words are split into limbs of 51 bits, whose sums VPMADD52 takes: eight products at a time, two rows by two.
+Words are split into a limb of 50 bits and one of 14, whose sums VPMADD52 takes: eight products at a time, two rows by
+two. Of two sums x and y, x_0 y_1 + x_1 y_0 = (x_0 + x_1) (y_0 + y_1) - x_0 y_0 - x_1 y_1 has one product more, and not
+two. (A. Karatsuba and Yu. Ofman, Multiplication of multidigit numbers on automata, Soviet Physics Doklady 7, 1963)
 """
 
 from __future__ import annotations
@@ -19,16 +21,16 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add, subtract
-from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, add_up, halves_of_products, has_instruction
+from mpc_tamper.engines.rep3.kernels.limbs import LANES, halves_of_products, has_instruction
 
 _OF_WORDS = 2  # limbs
 _PLANES = 2 * _OF_WORDS  # of a row: the limbs of its first half, and those of the second
-_BITS = 51
-# Vectors to a half of rows at a time: four rows' stay in a core's first cache. Each adds less than 2^52 three times, or
-# twice that of high halves, to sums that may not wrap: fewer than 2^9 are surely right.
+_BITS = 50
+# Vectors to a half of rows at a time: four rows' stay in a core's first cache. Each adds less than 2^52 to a sum, and
+# four of these, of eight lanes, have to stay below 2^63: fewer than 2^6 are surely right.
 MOST = 25
 _ADDRESS = types.uintp
-_WORD = ir.IntType(64)
+_WORD, _WIDE = ir.IntType(64), ir.IntType(128)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _FOUR_PAIRS = types.UniTuple(types.uint64, 8)
 _PART3 = types.uint64[:, :, :]
@@ -36,8 +38,23 @@ _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
-_51 = np.uint64(_BITS)
+_50 = np.uint64(_BITS)
 _LOW = np.uint64((1 << _BITS) - 1)
+
+
+def _add_up(builder: Any, sums: list[Any]) -> list[Any]:
+    """The sum of all products as (low, high): by its limbs at 2^0, 2^50, which may be negative, and 2^100."""
+    low, high, both_low, both_high, upper = sums
+    two = ir.Constant(_VECTOR, [2] * LANES)  # a high half stands at 2^52
+    middle = builder.sub(builder.add(both_low, builder.shl(high, two)), builder.add(low, upper))
+    last = builder.add(builder.shl(builder.sub(both_high, high), two), upper)
+    kind = ir.FunctionType(_WORD, [_VECTOR])
+    add_lanes = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.add.v{LANES}i64")
+    total = ir.Constant(_WIDE, 0)
+    for place, limb in enumerate((low, middle, last)):
+        wide = builder.sext(builder.call(add_lanes, [limb]), _WIDE)
+        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, _BITS * place)))
+    return [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
 
 
 @in_llvm
@@ -49,13 +66,10 @@ def _products(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any,
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         a, a_stride, b, b_stride, plane, vectors = arguments
-        add_half = halves_of_products(builder)
-        zero, one = (ir.Constant(_VECTOR, [each] * LANES) for each in (0, 1))
-        # Of each pair, the low and the high halves of products, by the place of their limbs.
-        sums = [
-            [[cgutils.alloca_once_value(builder, zero) for _ in range(LIMBS - half)] for half in range(2)]
-            for _ in range(4)
-        ]
+        add_low, add_high = halves_of_products(builder)
+        zero = ir.Constant(_VECTOR, [0] * LANES)
+        # Of each pair, the halves of x_0 y_0, those of (x_0 + x_1) (y_0 + y_1), and x_1 y_1, which has no high one.
+        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(5)] for _ in range(4)]
 
         def load(start: Any, index: Any) -> list[list[Any]]:
             found = []
@@ -73,17 +87,13 @@ def _products(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any,
                 x, y = (
                     [builder.add(p, q) for p, q in zip(of_a[half], of_b[1 - half], strict=True)] for half in range(2)
                 )
-                for i in range(_OF_WORDS):
-                    for j in range(_OF_WORDS):
-                        for half in range(min(2, LIMBS - i - j)):
-                            to = total[half][i + j]
-                            builder.store(builder.call(add_half[half], [builder.load(to), x[i], y[j]]), to)
+                both = [builder.add(*limbs) for limbs in (x, y)]
+                factors = ((x[0], y[0]), (x[0], y[0]), both, both, (x[1], y[1]))
+                for to, add_half, (p, q) in zip(total, 2 * [add_low, add_high] + [add_low], factors, strict=True):
+                    builder.store(builder.call(add_half, [builder.load(to), p, q]), to)
         found = []
-        for low, high in sums:
-            limbs = [builder.load(each) for each in low]
-            for place, each in enumerate(high, start=1):  # 2^52 is twice a limb
-                limbs[place] = builder.add(limbs[place], builder.shl(builder.load(each), one))
-            found += add_up(builder, limbs, _BITS)
+        for total in sums:
+            found += _add_up(builder, [builder.load(each) for each in total])
         return context.make_tuple(builder, signature.return_type, found)
 
     return _FOUR_PAIRS(*[_ADDRESS] * 6), codegen
@@ -101,7 +111,7 @@ def _split(x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
             for c in range(words.size):
                 low[c] = words[c] & _LOW
             for c in range(words.size):
-                high[c] = words[c] >> _51
+                high[c] = words[c] >> _50
             low[words.size :] = np.uint64(0)
             high[words.size :] = np.uint64(0)
 

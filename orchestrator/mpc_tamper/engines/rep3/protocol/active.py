@@ -118,7 +118,7 @@ class Active:
             # The same at all parties: a known zero may stay a view where x was copied, but nobody holds two zeros.
             copied = frozen.own is not x.own or frozen.previous is not x.previous
             kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
-        self._keep(kept + group.add(y, z.previous - pads[1], pads[0]))
+        self._keep(kept + group.add(y, np.subtract(z.previous, pads[1], out=pads[1]), pads[0]))
 
     def lend(self, x: RepShare) -> bool:
         """Counted once, when it is frozen; which of the holder's arrays are is the same at all parties."""

@@ -9,14 +9,16 @@ three provers: they are revealed to them, and a prover could otherwise choose la
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.mapped import BLOCK_BYTES, Storage, mapping_of, release, row_blocks, sum_over_rows
 from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.kernels import matrices as kernel
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.record import MatrixGates, Record, Role
@@ -24,6 +26,7 @@ from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 _UNUSED_BITS = np.uint64(64 - SUBSETS)
+_BLOCK_WORDS = 1 << 18  # a call takes little of the time that they do, and they little of what memory there is
 PAIRS = SUBSETS**2
 
 
@@ -48,32 +51,44 @@ def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, 
 
 
 @dataclass
-class Pair:
-    """Of one component of a product Z = X Y: x, what is made of X, or None where that is known to be zero, and y.
-
-    x: a^T X, (48, inner) words; merged, (inner, 2) elements.  y: Y b, (48 or columns, inner); merged, (inner, 2).
-    """
-
-    x: np.ndarray | None
-    y: np.ndarray
-
-
-@dataclass
 class Component:
-    """What is made of one component of all matrix products of a batch: of the party's own, or of the previous party's.
+    """What is made of one component of some matrix products Z = X Y: of the party's own, or of the previous party's.
 
+    x: of each, a^T X, (48, inner) words, or None where that is known to be zero.  y: Y b, (48 or columns, inner).
     t: R's or L's part of what the products have to be modulo 2^64, (48, 48): R verifies by the previous party's
     component, L by its own.
     """
 
-    pairs: list[Pair]
+    x: kernel.Matrices
+    y: kernel.Matrices
     t: np.ndarray
 
-    def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
-        """In place of rows, their combinations: by sigma of those of X, by tau of those of Y."""
-        for pair in self.pairs:
-            pair.x = None if pair.x is None else _combined(sigma, pair.x)
-            pair.y = _combined(tau, pair.y)
+
+@dataclass
+class Block:
+    """What is made of some of a batch's matrix products: of as many as are worth a call.
+
+    products: S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2).
+    """
+
+    own: Component
+    previous: Component
+    products: np.ndarray
+
+
+@dataclass
+class Merged:
+    """Of one component of all matrix products, the combinations of its rows: of each, (inner, 2) elements."""
+
+    x: list[np.ndarray | None] = field(default_factory=list)
+    y: list[np.ndarray | None] = field(default_factory=list)
+
+    def add(self, components: list[Component], sigma: np.ndarray, tau: np.ndarray) -> None:
+        """By sigma of those of X, by tau of those of Y. Components are dropped one by one."""
+        while components:
+            component = components.pop(0)
+            self.x += kernel.combinations(sigma, component.x)
+            self.y += kernel.combinations(tau, component.y)
 
 
 @dataclass
@@ -87,90 +102,117 @@ class Compressed:
 
     party: int
     zero: list[tuple[bool, bool, bool]]
-    own: Component
-    previous: Component
+    blocks: list[Block]
+    own: Merged = field(default_factory=Merged)
+    previous: Merged = field(default_factory=Merged)
 
     def u(self, role: Role) -> list[np.ndarray]:
         """Of the prover, or of R."""
-        pairs = (self.previous if role is Role.RIGHT else self.own).pairs
-        return self._known(role, [(pair.x, pair.y) for pair in pairs])
+        merged = self.previous if role is Role.RIGHT else self.own
+        return self._known(role, merged.x, merged.y)
 
     def v(self, role: Role) -> list[np.ndarray]:
         """Of the prover, or of L."""
-        pairs = (self.own if role is Role.LEFT else self.previous).pairs
-        return self._known(role, [(pair.y, pair.x) for pair in pairs])
+        merged = self.own if role is Role.LEFT else self.previous
+        return self._known(role, merged.y, merged.x)
 
-    def _known(self, role: Role, sides: Sequence[tuple[np.ndarray | None, np.ndarray | None]]) -> list[np.ndarray]:
+    def _known(
+        self, role: Role, one: Sequence[np.ndarray | None], other: Sequence[np.ndarray | None]
+    ) -> list[np.ndarray]:
         """Of X_i Y_{i-1} and of X_{i-1} Y_i, for each matrix, one side each."""
         prover = (self.party + {Role.PROVER: 0, Role.RIGHT: -1, Role.LEFT: 1}[role]) % 3
         found = []
-        for zero, (first, second) in zip(self.zero, sides, strict=True):
+        for zero, first, second in zip(self.zero, one, other, strict=True):
             found += [] if zero[prover] else [first]
             found += [] if zero[prover - 1] else [second]
         return [side for side in found if side is not None]
 
     def t(self, role: Role) -> np.ndarray:
-        return (self.previous if role is Role.RIGHT else self.own).t
+        total = np.zeros((SUBSETS, SUBSETS), np.uint64)
+        for block in self.blocks:
+            total += (block.previous if role is Role.RIGHT else block.own).t
+        return total
 
     def products(self) -> np.ndarray:
-        """S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2)."""
-        sides = [(self.own, self.previous), (self.previous, self.own)]
-        one, other = (found.reshape(PAIRS, bilinear.WORDS) for found in shared(_products, sides))
-        return ring_128.sums(one, other)
+        """S_jk of all of them."""
+        total = np.zeros((PAIRS, bilinear.WORDS), np.uint64)
+        for block in self.blocks:
+            total = ring_128.sums(total, block.products)
+        return total
 
     def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
-        shared(Component.merge, [(component, sigma, tau) for component in (self.own, self.previous)])
-
-
-def _products(of_x: Component, of_y: Component) -> np.ndarray:
-    total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
-    for x, y in zip(of_x.pairs, of_y.pairs, strict=True):
-        if x.x is not None:
-            ring_128.add_word_products(x.x, y.y, total[:, : len(y.y)])
-    return total
-
-
-def _combined(factors: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    out = np.empty((rows.shape[1], bilinear.WORDS), np.uint64)
-    ring_128.combine_words(factors[: len(rows)], rows, out)
-    return out
+        """In place of rows, their combinations."""
+        sides = (self.own, [block.own for block in self.blocks]), (self.previous, [each.previous for each in self.blocks])
+        self.blocks = []
+        shared(Merged.add, [(merged, components, sigma, tau) for merged, components in sides])
 
 
 def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     """Of what a party recorded, whose vectors and messages are dropped."""
     groups, stream = list(record.matrices.values()), subsets_of_matrices(challenge)
     drawn = [draw_subsets(stream, gates.outer, gates.vectors) for gates in groups]
-    roles = [(Role.LEFT, party), (Role.RIGHT, (party - 1) % 3)]  # the verifier by a component, and whose that is
-    calls = [(role, index, groups, drawn, record.storage) for role, index in roles]
-    own, previous = shared(_component, calls)
-    zero = [(gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)) for gates in groups]
-    return Compressed(party, zero, own, previous)
+    blocks = shared(_block, [(party, groups[some], drawn[some], record.storage) for some in _blocks(groups)])
+    return Compressed(party, [tuple(map(gates.known_zero, range(3))) for gates in groups], blocks)
+
+
+def _blocks(groups: list[MatrixGates]) -> list[slice]:
+    """One after the other, until they are large enough."""
+    bounds, words = [0], 0
+    for number, gates in enumerate(groups, start=1):
+        words += (SUBSETS + gates.vectors) * gates.inner + gates.outer * gates.vectors
+        if words > _BLOCK_WORDS or number == len(groups):
+            bounds, words = [*bounds, number], 0
+    return [slice(first, last) for first, last in itertools.pairwise(bounds)]
+
+
+def _block(
+    party: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
+) -> Block:
+    """The products follow at once, while what they need is in the cache."""
+    own = _component(Role.LEFT, party, groups, drawn, storage)
+    previous = _component(Role.RIGHT, (party - 1) % 3, groups, drawn, storage)
+    products = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
+    kernel.add_products(own.x, previous.y, products)
+    kernel.add_products(previous.x, own.y, products)
+    return Block(own, previous, products.reshape(PAIRS, bilinear.WORDS))
 
 
 def _component(
     role: Role, index: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
 ) -> Component:
-    pairs, t = [], np.zeros((SUBSETS, SUBSETS), np.uint64)
+    """role: the verifier by this component.  index: whose it is."""
+    x: list[np.ndarray | None] = []  # of which sums are still to be made
+    sums: list[np.ndarray | None] = []
+    y, t = [], []
     for gates, (a, b) in zip(groups, drawn, strict=True):
-        x = None if gates.known_zero(index) else _sums_of_outer(gates, a, gates.x_of(role), storage)
-        y = _sums_of_vectors(gates, b, gates.take_y(role), storage)
-        pairs.append(Pair(x, y))
-        to = t[:, : len(y)]
-        to += _pairs(a, b, gates.take_t(role))
-        # x_i y_i of R's prover i, unless the next party's message holds it: then it is L's that has to.
-        has_term = not gates.term_is_shifted(index) if role is Role.RIGHT else gates.takes_shifted_term(index + 1)
-        if x is not None and has_term:
-            to -= ring_128.low_word_products(x, y)
-    return Component(pairs, t)
+        component = None if gates.known_zero(index) else gates.x_of(role)
+        if component is None:
+            sums.append(None)
+        elif mapping_of(component) is None:
+            sums.append(np.empty((SUBSETS, gates.inner), np.uint64))
+        else:
+            sums.append(_sums_of_mapped(gates, a, component, storage))
+            component = None
+        x.append(component)
+        y.append(_sums_of_vectors(gates, b, gates.take_y(role), storage))
+        t.append(_sums_of_t(b, gates.take_t(role)))
+    members, transposed = np.concatenate([a for a, _ in drawn]), np.array([gates.transposed for gates in groups])
+    total = np.zeros((SUBSETS, SUBSETS), np.uint64)
+    of_x, of_y = kernel.Matrices.of(sums), kernel.Matrices.of(y)
+    kernel.sums_over_subsets(members, kernel.Matrices.of(x), transposed, of_x, kernel.Matrices.of(t), total)
+    kernel.subtract_low_products(of_x.where([_has_term(gates, role, index) for gates in groups]), of_y, total)
+    return Component(of_x, of_y, total)
 
 
-def _sums_of_outer(gates: MatrixGates, a: np.ndarray, component: np.ndarray, storage: Storage) -> np.ndarray:
+def _has_term(gates: MatrixGates, role: Role, index: int) -> bool:
+    """x_i y_i of R's prover i, unless the next party's message holds it: then it is L's that has to."""
+    return not gates.term_is_shifted(index) if role is Role.RIGHT else gates.takes_shifted_term(index + 1)
+
+
+def _sums_of_mapped(gates: MatrixGates, a: np.ndarray, x: np.ndarray, storage: Storage) -> np.ndarray:
     """a^T X or, where the transpose is what is multiplied, X a: (48, inner)."""
-    x = np.ascontiguousarray(component)
     if not gates.transposed:
         return sum_over_rows(lambda rows, members: subsets.sums_of_rows(members, rows), x, a)
-    if mapping_of(x) is None:
-        return subsets.sums_of_columns(a, x)
     out = storage.zeros((SUBSETS, len(x)))  # as long as X has rows, which may be too long for memory
     for rows in row_blocks(x, SUBSETS * WORD_BYTES):
         out[:, rows] = subsets.sums_of_columns(a, x[rows])
@@ -198,9 +240,7 @@ def _sums_of_rows(b: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return subsets.sums_of_rows(b, rows) if len(b) > SUBSETS else rows
 
 
-def _pairs(a: np.ndarray, b: np.ndarray, t: list[np.ndarray]) -> np.ndarray:
-    """a_j^T t b_k: (j, k). t: (outer, vectors) of one product after the other."""
-    if len(b) <= SUBSETS:
-        return subsets.sums_of_rows(a, t[0] if len(t) == 1 else np.ascontiguousarray(np.concatenate(t, axis=1)))
-    vectors = np.ascontiguousarray(np.concatenate([each.T for each in t]))
-    return subsets.sums_of_columns(a, subsets.sums_of_rows(b, vectors))
+def _sums_of_t(b: np.ndarray, t: list[np.ndarray]) -> np.ndarray:
+    """t b: (outer, 48 or columns). t: (outer, vectors) of one product after the other."""
+    joined = t[0] if len(t) == 1 else np.concatenate(t, axis=1)
+    return joined if len(b) <= SUBSETS else kernel.turned(subsets.sums_of_columns(b, joined))

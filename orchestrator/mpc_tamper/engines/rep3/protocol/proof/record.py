@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from mpc_tamper.engines.mapped import Storage, chain
+from mpc_tamper.engines.rep3.kernels import matrices
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 
@@ -155,17 +156,14 @@ class MatrixGates:
         return self.x.shape[0] if self.transposed else self.x.shape[1]
 
     def add(self, y: RepShare, t_right: np.ndarray, t_left: np.ndarray) -> int:
-        """y: (inner, vectors); t: (outer, vectors). Returns the bytes kept."""
+        """y: (inner, vectors); copied.  t: (outer, vectors), to which nobody writes any more. Returns the bytes kept."""
         self.vectors += y.shape[1]
+        rows = matrices.turned(y.own), matrices.turned(y.previous)
+        t_right.flags.writeable = t_left.flags.writeable = False
         kept = 0
-        for to, values in (
-            (self.y_own, y.own.T),
-            (self.y_previous, y.previous.T),
-            (self.t_right, t_right),
-            (self.t_left, t_left),
-        ):
-            to.append(np.array(values, np.uint64, order="C"))
-            kept += to[-1].nbytes
+        for to, values in zip((self.y_own, self.y_previous, self.t_right, self.t_left), (*rows, t_right, t_left)):
+            to.append(values)
+            kept += values.nbytes
         return kept
 
     def known_zero(self, component: int) -> bool:
