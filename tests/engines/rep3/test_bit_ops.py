@@ -41,18 +41,6 @@ def test_a_round_of_products(leaves):
         np.testing.assert_array_equal(own, want)
 
 
-@pytest.mark.parametrize(("first", "last"), [(0, 15), (0, 7), (4, 5), (4, 15), (9, 12), (15, 15)])
-def test_a_record_of_products(first, last):
-    own, previous, left, right = *words(2, 6, 3), *RNG.integers(0, 6, (2, 5))
-    z_previous, *pads = words(3, 5, 3)
-    room = list(np.zeros((6, last - first), np.uint64))
-    bit_ops.record_ands(own, previous, left, right, z_previous, (pads[0], pads[1]), first, room)
-    t_right = previous[left] & previous[right] ^ z_previous ^ pads[1]
-    want = t_right, pads[0], own[left], previous[right], previous[left], own[right]
-    for got, column in zip(room, want, strict=True):
-        np.testing.assert_array_equal(got, column.reshape(-1)[first:last])
-
-
 def test_the_shares_of_a_majority():
     x, pads = words(3, 5, 4), words(3, 5, 4)
     shares = [bit_ops.majority_shares((pads[i], pads[i - 1]), x[i], x[i - 1]) for i in range(3)]
@@ -66,3 +54,17 @@ def test_the_messages_of_a_conversion():
     bit_ops.conversion_messages(pad_own, pad_previous, own, previous, beta, 3, 5, 6, 9, z)
     np.testing.assert_array_equal(z[:2], (pad_own * previous - pad_previous)[3:5])
     np.testing.assert_array_equal(z[2:], beta * own[6:] + (pad_own - pad_previous)[6:])
+
+
+def test_the_results_of_a_conversion():
+    """beta + b_2 - 2 z: of bits 6, 7, 8 in role 0, 0 .. 3 in role 1 and 4, 5 in role 2."""
+    (pad_own, pad_previous, own, previous), (z_0, z_2_here) = words(4, 9), words(2, 3)
+    beta_1, z_0_here, beta_1_here, z_2 = *words(2, 4), *words(2, 2)
+    bits_own, bits_previous = words(2, 9)
+    known = pad_own, pad_previous, own, previous, beta_1, beta_1_here, z_0_here, z_2_here
+    bit_ops.converted(*known, 6, 0, 4, z_0, z_2, bits_own, bits_previous)
+    two = np.uint64(2)
+    want = [beta_1 - two * pad_own[:4], own[4:6] - two * z_2, pad_own[6:] - two * z_0]
+    np.testing.assert_array_equal(bits_own, np.concatenate(want))
+    want = [pad_previous[:4] - two * z_0_here, beta_1_here - two * pad_previous[4:6], previous[6:] - two * z_2_here]
+    np.testing.assert_array_equal(bits_previous, np.concatenate(want))

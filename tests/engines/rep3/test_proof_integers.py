@@ -208,13 +208,17 @@ def test_every_statement_is_far_below_the_limit(outputs):
 
 @pytest.mark.parametrize("inner", [1, 3, 5000])
 def test_gates_are_kept_in_blocks(inner):
-    """Of equally many gates in each column, and copied. inner: of 5000, a block holds 64."""
+    """Of equally many gates in each column. inner: of 5000, a block holds 64."""
     gates, block = Gates(SEPARATE, inner), max(64, 65536 // inner // 64 * 64)
     t, x = words(2, 2 * block + 9), words(4, (2 * block + 9) * inner)
+
+    def write(start: int, done: int, first: int, count: int, *room: np.ndarray) -> None:
+        for columns, to, width in zip((t, x), room, (1, inner), strict=True):
+            here = slice((start + done) * width, (start + done + count) * width)
+            to[:, first * width : (first + count) * width] = columns[:, here]
+
     for start, stop in ((0, 3), (3, 3), (3, block), (block, 2 * block + 7), (2 * block + 7, 2 * block + 9)):
-        of_gates, of_terms = t[:, start:stop].copy(), x[:, start * inner : stop * inner].copy()
-        gates.add(*of_gates, *of_terms)
-        of_gates[:] = of_terms[:] = 0
+        gates.record(stop - start, write, start)
     assert gates.outputs == 2 * block + 9
     assert gates.output_bytes == 8 * (2 + 4 * inner)
     u, v = gates.u(Role.PROVER)[0], gates.v(Role.PROVER)[0]

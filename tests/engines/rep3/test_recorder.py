@@ -14,7 +14,6 @@ import mpc_tamper.engines.rep3 as rep3
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
-from mpc_tamper.engines.rep3.protocol.recorder import Conversions, PassiveRecorder
 from mpc_tamper.engines.rep3.protocol.share import public
 from mpc_tamper.runs.protocols import ProtocolName
 
@@ -44,13 +43,6 @@ def test_an_empty_opening() -> None:
 
     for active in (False, True):
         assert run_in_threads(program, active=active) == (0, 0, 0)
-
-
-def test_the_passive_recorder_computes_nothing_of_a_conversion() -> None:
-    def messages() -> Conversions:
-        raise AssertionError("expected nobody to ask")
-
-    PassiveRecorder().conversions(messages)
 
 
 @pytest.mark.parametrize("path", sorted(ROOM.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOM)))

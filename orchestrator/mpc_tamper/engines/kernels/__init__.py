@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
@@ -16,16 +15,24 @@ from mpc_tamper.engines.kernels.compilation import compiled_once
 
 
 class WhenUsed:
-    """Stands for a module of kernels; imports it when something of it is asked for."""
+    """Stands for a module of kernels; imports it when something of it is asked for. Has the module's names from then
+    on, all the same dictionary, as Python takes longer to find a loaded module than a small kernel takes."""
+
+    __slots__ = ("__dict__", "_module")
 
     def __init__(self, module: str) -> None:
-        self.__dict__["_module"] = module
+        object.__setattr__(self, "_module", module)
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(_import(self._module), attribute)
+        return getattr(self._loaded(), attribute)
 
     def __setattr__(self, attribute: str, value: Any) -> None:
-        setattr(_import(self._module), attribute, value)
+        setattr(self._loaded(), attribute, value)
+
+    def _loaded(self) -> Any:
+        module = _import(self._module)
+        object.__setattr__(self, "__dict__", module.__dict__)
+        return module
 
 
 class Modules:
@@ -60,9 +67,7 @@ def __getattr__(name: str) -> Any:
     return _modules.when_used(__name__, name)
 
 
-@cache
 def _import(module: str) -> Any:
-    """The module. Kept, as Python takes longer to find a loaded module than a small kernel takes."""
     if module in sys.modules:
         return importlib.import_module(module)
     try:

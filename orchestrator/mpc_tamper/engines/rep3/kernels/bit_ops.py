@@ -91,107 +91,98 @@ def conversion_messages(
         to[e - first_2] = beta_1[e - first_2] * own[e] + pad_own[e] - pad_previous[e]
 
 
+@kernel(types.void(*[_WORDS] * 8, *[types.int64] * 3, *[_WORDS] * 2, *[types.uint64[::1]] * 2))
+def converted(
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    own: np.ndarray,
+    previous: np.ndarray,
+    beta_1: np.ndarray,
+    beta_1_here: np.ndarray,
+    z_0_here: np.ndarray,
+    z_2_here: np.ndarray,
+    first_0: int,
+    first_1: int,
+    first_2: int,
+    z_0: np.ndarray,
+    z_2: np.ndarray,
+    bits_own: np.ndarray,
+    bits_previous: np.ndarray,
+) -> None:
+    """beta + b_2 - 2 z, of the parts that begin there in which the party has role 0, 1 and 2."""
+    two = np.uint64(2)
+    for e in range(z_0.size):
+        i = first_0 + e
+        bits_own[i] = pad_own[i] - two * z_0[e]
+        bits_previous[i] = previous[i] - two * z_2_here[e]
+    for e in range(beta_1.size):
+        i = first_1 + e
+        bits_own[i] = beta_1[e] - two * pad_own[i]
+        bits_previous[i] = pad_previous[i] - two * z_0_here[e]
+    for e in range(z_2.size):
+        i = first_2 + e
+        bits_own[i] = own[i] - two * z_2[e]
+        bits_previous[i] = beta_1_here[e] - two * pad_previous[i]
+
+
 def and_shares(pads: Pads, own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """A party's xor share of the planes at `left` & those at `right`, masked by both pads: (products, words).
 
     own, previous: the components of all planes (p, words).
     """
     z = np.empty((left.size, own.shape[1]), np.uint64)
-    planes = np.ascontiguousarray(own), np.ascontiguousarray(previous)
-    arrays = [each.reshape(-1) for each in (*pads, z)]
+    own, previous = np.ascontiguousarray(own), np.ascontiguousarray(previous)
     parts = ranges(z.size, z.size // _WORTH)
-    together(_and_shares, [(*planes, left, right, a, *(each[a:b] for each in arrays)) for a, b in parts])
+    together(_and_shares, [(own, previous, left, right, *pads, *part, z) for part in parts])
     return z
-
-
-def record_ands(
-    own: np.ndarray,
-    previous: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    z_previous: np.ndarray,
-    pads: Pads,
-    first: int,
-    room: list[np.ndarray],
-) -> None:
-    """What a proof needs of these gates, from word `first` on, as many as there is room for.
-
-    room: t_right and t_left (proof/record.py), own x and previous y, previous x and own y.
-    """
-    planes = np.ascontiguousarray(own), np.ascontiguousarray(previous)
-    known = (each.reshape(-1)[first : first + room[0].size] for each in (z_previous, *pads))
-    _record_ands(*planes, left, right, first, *known, *room)
 
 
 def majority_shares(pads: Pads, x_own: np.ndarray, x_previous: np.ndarray) -> np.ndarray:
     """A party's xor share of the majority of x's three components: the xor over i of x_i & x_{i-1}."""
     z = np.empty(x_own.shape, np.uint64)
-    arrays = [*(each.ravel() for each in (*pads, x_own, x_previous)), z.reshape(-1)]
-    together(_majority_shares, [tuple(each[a:b] for each in arrays) for a, b in ranges(z.size, z.size // _WORTH)])
+    x_own, x_previous = np.ascontiguousarray(x_own), np.ascontiguousarray(x_previous)
+    together(_majority_shares, [(*pads, x_own, x_previous, *part, z) for part in ranges(z.size, z.size // _WORTH)])
     return z
 
 
-@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, types.int64, *[_WORDS] * 2, types.uint64[::1]))
+@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, *[_PLANES] * 2, types.int64, types.int64, types.uint64[:, ::1]))
 def _and_shares(
     own: np.ndarray,
     previous: np.ndarray,
     left: np.ndarray,
     right: np.ndarray,
-    first: int,
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
+    first: int,
+    last: int,
     z: np.ndarray,
 ) -> None:
-    """Words first .. first + len(z) - 1 of the products, which the pads are of as well."""
-    words, done = own.shape[1], 0
-    while done < z.size:
-        i, w = divmod(first + done, words)
-        part = slice(done, min(done + words - w, z.size))
-        here = slice(w, w + part.stop - part.start)
+    """Words first .. last - 1 of the products."""
+    words = own.shape[1]
+    while first < last:
+        i, w = divmod(first, words)
+        here = slice(w, min(words, w + last - first))
         x_own, x_previous = own[left[i], here], previous[left[i], here]
         y_own, y_previous = own[right[i], here], previous[right[i], here]
-        out, pads_own, pads_previous = z[part], pad_own[part], pad_previous[part]
+        out, pads_own, pads_previous = z[i, here], pad_own[i, here], pad_previous[i, here]
         for e in range(out.size):
             terms = (x_own[e] & (y_own[e] ^ y_previous[e])) ^ (x_previous[e] & y_own[e])
             out[e] = terms ^ pads_own[e] ^ pads_previous[e]
-        done = part.stop
+        first += out.size
 
 
-@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, types.int64, *[_WORDS] * 3, *[types.uint64[::1]] * 6))
-def _record_ands(
-    own: np.ndarray,
-    previous: np.ndarray,
-    left: np.ndarray,
-    right: np.ndarray,
-    first: int,
-    z_previous: np.ndarray,
+@kernel(types.void(*[_PLANES] * 4, types.int64, types.int64, types.uint64[:, ::1]))
+def _majority_shares(
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
-    t_right: np.ndarray,
-    t_left: np.ndarray,
     x_own: np.ndarray,
-    y_previous: np.ndarray,
     x_previous: np.ndarray,
-    y_own: np.ndarray,
+    first: int,
+    last: int,
+    z: np.ndarray,
 ) -> None:
-    words, done = own.shape[1], 0
-    while done < t_right.size:
-        i, w = divmod(first + done, words)
-        part = slice(done, min(done + words - w, t_right.size))
-        here = slice(w, w + part.stop - part.start)
-        x_own[part], x_previous[part] = own[left[i], here], previous[left[i], here]
-        y_own[part], y_previous[part] = own[right[i], here], previous[right[i], here]
-        out, came, pads = t_right[part], z_previous[part], pad_previous[part]
-        x, y = x_previous[part], y_previous[part]
-        for e in range(out.size):
-            out[e] = (x[e] & y[e]) ^ came[e] ^ pads[e]
-        done = part.stop
-    t_left[:] = pad_own
-
-
-@kernel(types.void(*[_WORDS] * 4, types.uint64[::1]))
-def _majority_shares(
-    pad_own: np.ndarray, pad_previous: np.ndarray, x_own: np.ndarray, x_previous: np.ndarray, z: np.ndarray
-) -> None:
-    for i in range(z.size):
+    """Words first .. last - 1."""
+    x_own, x_previous, z = x_own.reshape(-1), x_previous.reshape(-1), z.reshape(-1)
+    pad_own, pad_previous = pad_own.reshape(-1), pad_previous.reshape(-1)
+    for i in range(first, last):
         z[i] = (x_own[i] & x_previous[i]) ^ pad_own[i] ^ pad_previous[i]

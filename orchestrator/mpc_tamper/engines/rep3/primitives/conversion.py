@@ -24,9 +24,6 @@ from mpc_tamper.engines.rep3.protocol.recorder import Conversions
 from mpc_tamper.engines.rep3.protocol.rounds import Rounds, Send
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 
-_TWO = np.uint64(2)
-_MINUS_TWO = np.uint64(2**64 - 2)
-
 
 def message_bytes(party_id: int, bits: int) -> list[int]:
     """What a party sends in each of the two rounds; in all, a ring element a bit."""
@@ -54,25 +51,11 @@ def bits_to_integers(party: Party, planes: RepShare, lanes: int) -> Rounds[RepSh
     received = yield Send("b2a.z", z, _length(as_role_1) + _length(as_role_0))
     z_0_here, z_2_here = received[: _length(as_role_1)], received[_length(as_role_1) :]
 
-    def messages() -> Conversions:
-        """Each prover's in the order of its roles."""
-        return Conversions(
-            u=np.concatenate([pad_own[as_role_0], _MINUS_TWO * own[as_role_1], own[as_role_2]]),
-            v=np.concatenate([previous[as_role_0], previous[as_role_1], beta_1_here]),
-            u_right=np.concatenate([pad_previous[as_role_1], _MINUS_TWO * previous[as_role_2], previous[as_role_0]]),
-            t_right=np.concatenate([z_0_here, beta_1_here - previous[as_role_2], z_2_here - pad_previous[as_role_0]]),
-            v_left=np.concatenate([own[as_role_2], own[as_role_0], beta_1]),
-            t_left=np.concatenate([pad_own[as_role_2], pad_own[as_role_0] - own[as_role_0], pad_own[as_role_1]]),
-        )
-
-    party.recorder.conversions(messages)
+    begins = as_role_0.start, as_role_1.start, as_role_2.start
+    known = Conversions(pad_own, pad_previous, own, previous, beta_1, beta_1_here, z_0_here, z_2_here, *begins)
+    party.recorder.conversions(known)
     bits = RepShare(np.empty(count, np.uint64), np.empty(count, np.uint64))
-    bits.own[as_role_0] = pad_own[as_role_0] - _TWO * z_0
-    bits.previous[as_role_0] = previous[as_role_0] - _TWO * z_2_here
-    bits.own[as_role_1] = beta_1 - _TWO * pad_own[as_role_1]
-    bits.previous[as_role_1] = pad_previous[as_role_1] - _TWO * z_0_here
-    bits.own[as_role_2] = own[as_role_2] - _TWO * z_2
-    bits.previous[as_role_2] = beta_1_here - _TWO * pad_previous[as_role_2]
+    bit_ops.converted(*known, z_0, z_2, bits.own, bits.previous)
     return bits
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
 from mpc_tamper.engines import mapped
 from mpc_tamper.engines.mapped import Storage, chain
-from mpc_tamper.engines.rep3.kernels import bit_ops
+from mpc_tamper.engines.rep3.kernels import recording
 from mpc_tamper.engines.rep3.protocol.proof import transcript
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver, BitStatement
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, IntegerStatement
@@ -79,33 +79,31 @@ class Active:
 
     def and_gates(self, planes: RepShare, left: np.ndarray, right: np.ndarray, z: RepShare, pads: Pads) -> None:
         gates = _group(self._record.bits, "and", TWO_PRODUCTS)
-        for done, room in gates.room(z.own.size):
-            bit_ops.record_ands(planes.own, planes.previous, left, right, z.previous, pads, done, room)
+        own, previous = np.ascontiguousarray(planes.own), np.ascontiguousarray(planes.previous)
+        gates.record(z.own.size, recording.ands, own, previous, left, right, z.previous, *pads)
         self._keep(z.own.size * gates.output_bytes)
 
     def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None:
         gates = _group(self._record.bits, "majority", COMPONENTS)
-        gates.add(z.previous ^ pads[1], pads[0], x.own, x.previous)
+        own, previous = np.ascontiguousarray(x.own), np.ascontiguousarray(x.previous)
+        gates.record(z.own.size, recording.majorities, own, previous, z.previous, *pads)
         self._keep(z.own.size * gates.output_bytes)
 
     def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
-        inner = z.own.ndim < x.own.ndim
         party = self._channel.party_id
-        t_right, t_left = z.previous - pads[1], pads[0]
-        if x.owner is None or (party - 1) % 3 != (x.owner - 1) % 3:  # else the owner's message holds this term
-            t_right -= _sums(x.previous * y.previous, inner)
-        if x.owner is not None and (party + 1) % 3 == x.owner:
-            t_left = t_left - _sums(x.own * y.own, inner)
-        length = x.shape[-1] if inner else 1
-        gates = _group(self._record.integers, ("products", length), TWO_PRODUCTS, length)
-        gates.add(t_right, t_left, x.own, y.previous, x.previous, y.own)
+        # If x is an input, the owner's message holds the term that is else in that of the party before it.
+        right_has_term = x.owner is None or (party - 1) % 3 != (x.owner - 1) % 3
+        left_has_term = x.owner is not None and (party + 1) % 3 == x.owner
+        inner = x.shape[-1] if z.own.ndim < x.own.ndim else 1
+        gates = _group(self._record.integers, ("products", inner), TWO_PRODUCTS, inner)
+        words = [each.ravel() for each in (x.own, x.previous, y.own, y.previous, z.previous, *pads)]
+        gates.record(z.own.size, recording.products, *words, inner, right_has_term, left_has_term)
         self._keep(z.own.size * gates.output_bytes)
 
-    def conversions(self, messages: Callable[[], Conversions]) -> None:
-        m = messages()
+    def conversions(self, known: Conversions) -> None:
         gates = _group(self._record.integers, ("conversions", 1), SEPARATE)
-        gates.add(m.t_right, m.t_left, m.u, m.v, m.u_right, m.v_left)
-        self._keep(m.u.size * gates.output_bytes)
+        gates.record(known.own.size, recording.conversions, *known)
+        self._keep(known.own.size * gates.output_bytes)
 
     def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None:
         """The products x_i y_i are left to the proof, which compresses them."""
@@ -196,10 +194,6 @@ def _group(groups: dict[_Key, Gates], key: _Key, products: tuple[Product, ...], 
     if key not in groups:
         groups[key] = Gates(products, inner)
     return groups[key]
-
-
-def _sums(products: np.ndarray, inner: bool) -> np.ndarray:
-    return products.sum(axis=-1, dtype=np.uint64) if inner else products
 
 
 def _statements(record: Record) -> list[Statement]:

@@ -6,10 +6,8 @@ nothing and proves nothing; active.py has the other one, selection.py says which
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,19 +16,25 @@ from mpc_tamper.engines.rep3.protocol.share import RepShare
 Pads = tuple[np.ndarray, np.ndarray]  # of a message: F(kappa_i), F(kappa_{i-1})
 
 
-@dataclass(frozen=True)
-class Conversions:
-    """Messages of one product each, u v = t_right + t_left, given by what each role knows of them.
+class Conversions(NamedTuple):
+    """What a party knows of bits that become integers (primitives/conversion.py), words for each bit.
 
-    u, v: of this party's own.  u_right, t_right: of the previous party's.  v_left, t_left: of the next party's.
+    own, previous: the components.  beta_1, beta_1_here: sent and received in the first round, as role 1 and 2.
+    z_0_here, z_2_here: received in the second, as role 1 and 0.  first_0, first_1, first_2: where the bits begin for
+    which the party has that role.
     """
 
-    u: np.ndarray
-    v: np.ndarray
-    u_right: np.ndarray
-    t_right: np.ndarray
-    v_left: np.ndarray
-    t_left: np.ndarray
+    pad_own: np.ndarray
+    pad_previous: np.ndarray
+    own: np.ndarray
+    previous: np.ndarray
+    beta_1: np.ndarray
+    beta_1_here: np.ndarray
+    z_0_here: np.ndarray
+    z_2_here: np.ndarray
+    first_0: int
+    first_1: int
+    first_2: int
 
 
 class Recorder(Protocol):
@@ -68,8 +72,8 @@ class Recorder(Protocol):
         """z the xor over i of x_i & x_{i-1}."""
         ...
 
-    def conversions(self, messages: Callable[[], Conversions]) -> None:
-        """Of bits to integers. messages() is worth computing only for a proof."""
+    def conversions(self, known: Conversions) -> None:
+        """Of bits to integers."""
         ...
 
     # what leaves the computation, or enters it
@@ -108,7 +112,7 @@ class PassiveRecorder:
     def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None: ...
     def and_gates(self, planes: RepShare, left: np.ndarray, right: np.ndarray, z: RepShare, pads: Pads) -> None: ...
     def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None: ...
-    def conversions(self, messages: Callable[[], Conversions]) -> None: ...
+    def conversions(self, known: Conversions) -> None: ...
     def prove(self) -> None: ...
     def one_batch(self) -> AbstractContextManager[None]:
         return nullcontext()

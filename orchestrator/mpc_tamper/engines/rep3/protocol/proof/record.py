@@ -11,7 +11,7 @@ arrays are copies, or frozen: nothing that happens later changes a statement.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -42,6 +42,10 @@ COMPONENTS: tuple[Product, ...] = (("x_own", "x_previous", "x_previous", "x_own"
 SEPARATE: tuple[Product, ...] = (("u", "v", "u_right", "v_left"),)
 
 
+Write = Callable[..., None]
+Block = tuple[np.ndarray, np.ndarray]
+_T = ("t_right", "t_left")
+_NO_BLOCK: Block = (np.empty((0, 0), np.uint64), np.empty((0, 0), np.uint64))
 _BLOCK_WORDS = 1 << 16
 _BLOCK_OUTPUTS = 64  # at least in a block, and in steps: of AND gates, what shares one random weight
 
@@ -58,54 +62,53 @@ class Gates:
 
     def __init__(self, products: tuple[Product, ...], inner: int = 1, outputs: int = 0) -> None:
         self.products, self.inner, self.outputs = products, inner, outputs
-        names = dict.fromkeys(name for product in products for name in product)
-        self._widths = {"t_right": 1, "t_left": 1, **dict.fromkeys(names, inner)}
-        self._columns: dict[str, list[np.ndarray]] = {name: [] for name in self._widths}
-        self.output_bytes = WORD_BYTES * sum(self._widths.values())
+        self._names = tuple(dict.fromkeys(name for product in products for name in product))
+        self._columns: dict[str, list[np.ndarray]] = {name: [] for name in (*_T, *self._names)}
+        self._open = _NO_BLOCK  # what the next gates are written to: t_right and t_left, and what products name
+        self.output_bytes = WORD_BYTES * (len(_T) + inner * len(self._names))
         # To a block of each column: blocks of different columns hold the same gates.
         self.block_outputs = max(_BLOCK_OUTPUTS, _BLOCK_WORDS // max(1, inner) // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
 
-    def room(self, outputs: int) -> Iterator[tuple[int, list[np.ndarray]]]:
-        """Record gates: of each column, words to be filled before the next ones are asked for.
+    def record(self, outputs: int, write: Write, *gates: Any) -> None:
+        """Record gates, copied. In one piece, unless a block ends within it.
 
-        In one piece, unless a block ends within it; before it, how many of the gates are in earlier pieces.
+        write: a kernel (kernels/recording.py), called with what the gates are, which of them, and where they go.
         """
         done = 0
         while done < outputs:
             first = self.outputs % self.block_outputs
             if not first:
-                for name, width in self._widths.items():
-                    self._columns[name].append(np.empty(self.block_outputs * width, np.uint64))
+                self._begin_block()
             count = min(outputs - done, self.block_outputs - first)
-            last = first + count
-            yield done, [self._columns[name][-1][first * n : last * n] for name, n in self._widths.items()]
+            write(*gates, done, first, count, *self._open)
             self.outputs += count
             done += count
 
-    def add(self, *columns: np.ndarray) -> None:
-        """Record gates, outputs first; copied."""
-        flat = [words.reshape(-1) for words in columns]
-        for done, room in self.room(columns[0].size):
-            for words, to, width in zip(flat, room, self._widths.values(), strict=True):
-                to[:] = words[done * width : done * width + to.size]
+    def _begin_block(self) -> None:
+        """t by itself: it is dropped first."""
+        t = np.empty((len(_T), self.block_outputs), np.uint64)
+        factors = np.empty((len(self._names), self.block_outputs * self.inner), np.uint64)
+        self._open = t, factors
+        for name, column in zip((*_T, *self._names), (*t, *factors), strict=True):
+            self._columns[name].append(column)
 
     def take_t(self, role: Role) -> list[np.ndarray]:
         """R's or L's part of what the products have to be. Taken once, so that its memory serves what comes next."""
-        name = "t_right" if role is Role.RIGHT else "t_left"
-        taken, self._columns[name] = self._blocks(name), []
+        name = _T[0] if role is Role.RIGHT else _T[1]
+        taken, self._columns[name], self._open = self._blocks(name, 1), [], _NO_BLOCK
         return taken
 
     def u(self, role: Role) -> list[list[np.ndarray]]:
         """A list of blocks for each product, known to the prover and R."""
-        return [self._blocks(p[0] if role is Role.PROVER else p[2]) for p in self.products]
+        return [self._blocks(p[0] if role is Role.PROVER else p[2], self.inner) for p in self.products]
 
     def v(self, role: Role) -> list[list[np.ndarray]]:
         """The same, known to the prover and L."""
-        return [self._blocks(p[1] if role is Role.PROVER else p[3]) for p in self.products]
+        return [self._blocks(p[1] if role is Role.PROVER else p[3], self.inner) for p in self.products]
 
-    def _blocks(self, name: str) -> list[np.ndarray]:
-        """All but the last are full."""
-        blocks, width = self._columns[name], self._widths[name]
+    def _blocks(self, name: str, width: int) -> list[np.ndarray]:
+        """All but the last are full. width: words for each output."""
+        blocks = self._columns[name]
         if not blocks or not width:
             return []
         return [*blocks[:-1], blocks[-1][: (self.outputs - (len(blocks) - 1) * self.block_outputs) * width]]

@@ -1,0 +1,203 @@
+"""What proofs need of gates, written to the record (protocol/proof/record.py).
+
+Each kernel ends with: done, first, count, t, factors. Of the gates that it is given, `count` from number `done` on
+become the entries from `first` on of a block: of the rows of t, which are t_right and t_left, and of those of factors,
+which are what the products of this kind of gate name, in their order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
+
+_WORDS = types.Array(types.uint64, 1, "C", readonly=True)
+_PLANES = types.Array(types.uint64, 2, "C", readonly=True)
+_INDICES = types.Array(types.intp, 1, "C", readonly=True)
+_PLACE = (types.int64, types.int64, types.int64, types.uint64[:, ::1], types.uint64[:, ::1])
+_MINUS_TWO = np.uint64(2**64 - 2)
+
+
+@part_of_kernels
+def _within(column: np.ndarray, start: int, size: int) -> tuple[int, int]:
+    """Which of `size` words that would stand in the column from `start` on have a place in it: (first, last)."""
+    first = min(max(0, -start), size)
+    return first, max(first, min(size, column.size - start))
+
+
+@part_of_kernels
+def _put(column: np.ndarray, start: int, words: np.ndarray) -> None:
+    first, last = _within(column, start, words.size)
+    for e in range(first, last):
+        column[start + e] = words[e]
+
+
+@part_of_kernels
+def _put_times(column: np.ndarray, start: int, words: np.ndarray, factor: np.uint64) -> None:
+    first, last = _within(column, start, words.size)
+    for e in range(first, last):
+        column[start + e] = factor * words[e]
+
+
+@part_of_kernels
+def _put_difference(column: np.ndarray, start: int, words: np.ndarray, less: np.ndarray) -> None:
+    first, last = _within(column, start, words.size)
+    for e in range(first, last):
+        column[start + e] = words[e] - less[e]
+
+
+@part_of_kernels
+def _subtract_products(x: np.ndarray, y: np.ndarray, inner: int, t: np.ndarray) -> None:
+    """Of each gate, the dot product of its `inner` words."""
+    for g in range(t.size):
+        for e in range(inner * g, inner * (g + 1)):
+            t[g] -= x[e] * y[e]
+
+
+@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, *[_PLANES] * 3, *_PLACE))
+def ands(
+    own: np.ndarray,
+    previous: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    z_previous: np.ndarray,
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    done: int,
+    first: int,
+    count: int,
+    t: np.ndarray,
+    factors: np.ndarray,
+) -> None:
+    """Of planes (p, words): those at `left` & those at `right`. factors: own x, previous y, previous x, own y."""
+    words, last = own.shape[1], first + count
+    came, pads = z_previous.reshape(-1)[done : done + count], pad_previous.reshape(-1)[done : done + count]
+    t_right = t[0, first:last]
+    x_own, y_previous = factors[0, first:last], factors[1, first:last]
+    x_previous, y_own = factors[2, first:last], factors[3, first:last]
+    start = 0
+    while start < count:
+        i, w = divmod(done + start, words)
+        part = slice(start, min(start + words - w, count))
+        here = slice(w, w + part.stop - part.start)
+        x_own[part], x_previous[part] = own[left[i], here], previous[left[i], here]
+        y_own[part], y_previous[part] = own[right[i], here], previous[right[i], here]
+        start = part.stop
+    for e in range(count):
+        t_right[e] = (x_previous[e] & y_previous[e]) ^ came[e] ^ pads[e]
+    t[1, first:last] = pad_own.reshape(-1)[done : done + count]
+
+
+@kernel(types.void(*[_PLANES] * 5, *_PLACE))
+def majorities(
+    x_own: np.ndarray,
+    x_previous: np.ndarray,
+    z_previous: np.ndarray,
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    done: int,
+    first: int,
+    count: int,
+    t: np.ndarray,
+    factors: np.ndarray,
+) -> None:
+    """Of planes. factors: own x, previous x."""
+    here, to = slice(done, done + count), slice(first, first + count)
+    came, pads = z_previous.reshape(-1)[here], pad_previous.reshape(-1)[here]
+    for e in range(count):
+        t[0, first + e] = came[e] ^ pads[e]
+    t[1, to] = pad_own.reshape(-1)[here]
+    factors[0, to] = x_own.reshape(-1)[here]
+    factors[1, to] = x_previous.reshape(-1)[here]
+
+
+@kernel(types.void(*[_WORDS] * 7, types.int64, *[types.boolean] * 2, *_PLACE))
+def products(
+    x_own: np.ndarray,
+    x_previous: np.ndarray,
+    y_own: np.ndarray,
+    y_previous: np.ndarray,
+    z_previous: np.ndarray,
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    inner: int,
+    right_has_term: bool,
+    left_has_term: bool,
+    done: int,
+    first: int,
+    count: int,
+    t: np.ndarray,
+    factors: np.ndarray,
+) -> None:
+    """Modulo 2^64, dot products of `inner` words each. factors: own x, previous y, previous x, own y.
+
+    right_has_term, left_has_term: whether the product of previous, of own components is for R, for L to subtract.
+    """
+    words, to = slice(inner * done, inner * (done + count)), slice(inner * first, inner * (first + count))
+    x, y = x_previous[words], y_previous[words]
+    factors[0, to], factors[1, to] = x_own[words], y
+    factors[2, to], factors[3, to] = x, y_own[words]
+    for g in range(count):
+        t[0, first + g] = z_previous[done + g] - pad_previous[done + g]
+    t[1, first : first + count] = pad_own[done : done + count]
+    if right_has_term:
+        _subtract_products(x, y, inner, t[0, first : first + count])
+    if left_has_term:
+        _subtract_products(x_own[words], y_own[words], inner, t[1, first : first + count])
+
+
+@kernel(types.void(*[_WORDS] * 8, *[types.int64] * 3, *_PLACE))
+def conversions(
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    own: np.ndarray,
+    previous: np.ndarray,
+    beta_1: np.ndarray,
+    beta_1_here: np.ndarray,
+    z_0_here: np.ndarray,
+    z_2_here: np.ndarray,
+    first_0: int,
+    first_1: int,
+    first_2: int,
+    done: int,
+    first: int,
+    count: int,
+    t: np.ndarray,
+    factors: np.ndarray,
+) -> None:
+    """Of bits to integers (primitives/conversion.py): what each prover sends, in the order of its roles.
+
+    first_0, first_1, first_2: where the bits begin for which this party has that role.  factors: u, v, u as R has it, v
+    as L has it.
+    """
+    n_0, n_1, n_2 = z_2_here.size, z_0_here.size, beta_1_here.size
+    role_0, role_1 = slice(first_0, first_0 + n_0), slice(first_1, first_1 + n_1)
+    role_2 = slice(first_2, first_2 + n_2)
+    to = slice(first, first + count)
+
+    u, v = factors[0, to], factors[1, to]
+    _put(u, 0 - done, pad_own[role_0])
+    _put_times(u, n_0 - done, own[role_1], _MINUS_TWO)
+    _put(u, n_0 + n_1 - done, own[role_2])
+    _put(v, 0 - done, previous[role_0])
+    _put(v, n_0 - done, previous[role_1])
+    _put(v, n_0 + n_1 - done, beta_1_here)
+
+    # The previous party has role 0 where this one has role 1, and so on.
+    u_right, t_right = factors[2, to], t[0, to]
+    _put(u_right, 0 - done, pad_previous[role_1])
+    _put_times(u_right, n_1 - done, previous[role_2], _MINUS_TWO)
+    _put(u_right, n_1 + n_2 - done, previous[role_0])
+    _put(t_right, 0 - done, z_0_here)
+    _put_difference(t_right, n_1 - done, beta_1_here, previous[role_2])
+    _put_difference(t_right, n_1 + n_2 - done, z_2_here, pad_previous[role_0])
+
+    # The next party has role 0 where this one has role 2.
+    v_left, t_left = factors[3, to], t[1, to]
+    _put(v_left, 0 - done, own[role_2])
+    _put(v_left, n_2 - done, own[role_0])
+    _put(v_left, n_2 + n_0 - done, beta_1)
+    _put(t_left, 0 - done, pad_own[role_2])
+    _put_difference(t_left, n_2 - done, pad_own[role_0], own[role_0])
+    _put(t_left, n_2 + n_0 - done, pad_own[role_1])
