@@ -1,0 +1,95 @@
+"""The signs of x + c for several public c at once.
+
+A public number is added to component 0, so all variants have the same components 1 and 2, and the same low t bits of
+component 0, where 2^t divides all differences of the c. Of these bits s and the majorities c_j (adder.py) are computed
+once, and so are the blocks of the carry tree that lie wholly among them (variant_tree.py).
+
+    planes:  bits 0 .. t - 1, once;  for each variant, bits t .. k - 2;  for each variant, bit k - 1
+
+Additive errors. Each gate is still one product of shared bits, with one message that its sender masks and may flip, and
+each variant's sign is the xor of what its gates give. The variants are the sharings that a comparison of each alone begins
+with, so with the gates as they should be every sign is right. A flipped gate of one variant is a flipped gate of that
+variant's comparison. A flipped gate that is shared acts as if the same gate was flipped in all variants' comparisons, each
+of which a corrupt party can do where these are apart: sharing gives it no error that it did not have, and takes from it
+those that differ between the variants. What is sent is masked as before, and the proofs of the active protocol are of
+products, wherever their results go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mpc_tamper.engines.rep3.kernels import bit_ops
+from mpc_tamper.engines.rep3.primitives import variant_tree
+from mpc_tamper.engines.rep3.primitives.adder import planned_carries, planned_gates
+from mpc_tamper.engines.rep3.primitives.variant_tree import Leaves
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.passive import majority_planes
+from mpc_tamper.engines.rep3.protocol.rounds import Rounds
+from mpc_tamper.engines.rep3.protocol.share import RepShare, concatenate
+
+
+@dataclass(frozen=True)
+class Variants:
+    """bits: k.  count: of variants.  shared: how many of the bits below the highest one are the same for all."""
+
+    bits: int
+    count: int
+    shared: int
+
+    @classmethod
+    def of(cls, bits: int, offsets: tuple[int, ...]) -> Variants:
+        differences = 1 << (bits - 1)
+        for offset in offsets:
+            differences |= offset - offsets[0]
+        return cls(bits, len(offsets), (differences & -differences).bit_length() - 1)
+
+    @property
+    def majorities(self) -> int:
+        return self.shared + self.count * (self.bits - 1 - self.shared)
+
+    @property
+    def leaves(self) -> Leaves:
+        """Leaf j adds bit j + 1 of s and majority j."""
+        return Leaves(self.bits - 2, max(0, self.shared - 1), self.count)
+
+    def plane(self, bit: int, variant: int) -> int:
+        """Where a bit below the highest one stands."""
+        return bit if bit < self.shared else bit + variant * (self.bits - 1 - self.shared)
+
+    def gates(self) -> dict[str, int]:
+        """AND gates by name, and how many planes each has; index = plane * m + value, for m values of x."""
+        return planned_gates(self.majorities, variant_tree.plan(self.leaves) if self.leaves.count else None)
+
+
+def signs_of_variants(party: Party, x: RepShare, variants: Variants) -> Rounds[RepShare]:
+    """Bit k - 1 of each variant, planes (count, words of m). x: (count * m,), one variant after the other."""
+    lanes = x.shape[0] // variants.count
+    s = RepShare(_planes(x.own, variants), _planes(x.previous, variants))
+    c = yield from majority_planes(party, s[: variants.majorities], lanes, "csa")
+    top = [variants.plane(variants.bits - 2, variant) for variant in range(variants.count)]
+    signs = s[variants.majorities :] ^ c[top]
+    leaves = variants.leaves
+    if leaves.count:
+        a, b = ([variants.plane(j + above, v) for j, v in leaves.standing()] for above in (1, 0))
+        carries = yield from planned_carries(party, s[a], c[b], variant_tree.plan(leaves), lanes)
+        signs = signs ^ concatenate(carries)
+    return signs
+
+
+def _planes(values: np.ndarray, variants: Variants) -> np.ndarray:
+    """Of one component; in the order above."""
+    m, shared, own = values.size // variants.count, variants.shared, variants.bits - 1 - variants.shared
+    planes = np.empty((variants.majorities + variants.count, bit_ops.words_for(m)), np.uint64)
+    for variant in range(variants.count):
+        part = np.ascontiguousarray(values[variant * m : (variant + 1) * m])
+        skipped = shared if variant else 0
+        found = bit_ops.to_planes(part >> np.uint64(skipped), variants.bits - skipped)
+        if not variant:
+            planes[:shared] = found[:shared]
+        first = shared + variant * own
+        planes[first : first + own] = found[shared - skipped : -1]
+        planes[variants.majorities + variant] = found[-1]
+    return planes
