@@ -3,8 +3,8 @@
 MP-SPDZ compiles x > y at bit length b to bit b of (y - x) mod 2^(b+1), whether or not the difference is in range;
 so does this.
 
-Where a vector is x + c for several public c (Shifts in protocol/share.py), as that of a capped ReLU, which asks for the signs
-of x and x - cap, this is one comparison of several variants (variants.py).
+A capped ReLU asks for the signs of x and of x - cap. Where a vector holds x + c for several public c (Shifts in
+protocol/share.py), what these have in common is computed once (variants.py).
 """
 
 from __future__ import annotations

@@ -80,7 +80,7 @@ def _best(leaves: Leaves, block: _Block) -> tuple[float, int]:
         return math.inf, block.low
     if block.size == 1:
         return leaves.times(block.high), block.low
-    if leaves != _ALIKE and not block.low < leaves.shared <= block.high or leaves == _ALIKE and block.low > 0:
+    if (leaves != _ALIKE and not block.low < leaves.shared <= block.high) or (leaves == _ALIKE and block.low > 0):
         products, middle = _best(_ALIKE, _Block(0, block.size - 1, block.carry, block.product))
         return leaves.times(block.high) * products, block.low + middle
     return min(_cut(leaves, block, middle) for middle in range(block.low + 1, block.high + 1))

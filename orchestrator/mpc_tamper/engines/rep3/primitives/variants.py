@@ -2,17 +2,16 @@
 
 A public number is added to component 0, so all variants have the same components 1 and 2, and the same low t bits of
 component 0, where 2^t divides all differences of the c. Of these bits s and the majorities c_j (adder.py) are computed
-once, and so are the blocks of the carry tree that lie wholly among them (variant_tree.py).
+once, and so are the blocks of the carry tree that lie wholly among them (variant_tree.py). The planes are
 
-    planes:  bits 0 .. t - 1, once;  for each variant, bits t .. k - 2;  for each variant, bit k - 1
+    bits 0 .. t - 1, once;   for each variant, bits t .. k - 2;   for each variant, bit k - 1.
 
-Additive errors. Each gate is still one product of shared bits, with one message that its sender masks and may flip, and
-each variant's sign is the xor of what its gates give. The variants are the sharings that a comparison of each alone begins
-with, so with the gates as they should be every sign is right. A flipped gate of one variant is a flipped gate of that
-variant's comparison. A flipped gate that is shared acts as if the same gate was flipped in all variants' comparisons, each
-of which a corrupt party can do where these are apart: sharing gives it no error that it did not have, and takes from it
-those that differ between the variants. What is sent is masked as before, and the proofs of the active protocol are of
-products, wherever their results go.
+What a corrupt party can do. Each gate is one product of shared bits, with one message that is masked by a pad which its
+receiver lacks, and which its sender may flip: the additive errors of any gate. Compare this with the same adder and
+tree for each variant alone. A gate of one variant is there too, and a flip of it does the same. A shared gate is there
+once for each variant, on the same bits, and a flip of it does what flips of all of these do. So whatever a corrupt
+party does here it could do there; what it can no longer do is to flip a shared gate for one variant only. The proofs of
+the active protocol are of products, and do not ask where a result is used.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ def zeros(shape: tuple[int, ...]) -> np.ndarray:
 class Shifts:
     """A vector that is base + c for each c of these numbers modulo 2^64, one after the other.
 
-    base: stands for that vector of shares, by identity; no values are read from it. All of this follows from the program
-    alone, so that it is the same at all parties.
+    base: stands for that sharing, by identity. All of this follows from the program alone, never from shares, so it is
+    the same at all parties.
     """
 
     base: object
@@ -132,7 +132,7 @@ def shifts_of(parts: list[RepShare]) -> Shifts | None:
 
 def _one_number(x: RepShare, c: np.ndarray) -> int | None:
     """What every element of c is, if it was written once: a vector without memory, or of one element."""
-    if c.shape != x.shape or c.ndim != 1 or not (c.size == 1 or c.size > 1 and c.strides == (0,)):
+    if c.shape != x.shape or c.ndim != 1 or not (c.size == 1 or (c.size > 1 and c.strides == (0,))):
         return None
     return int(c[0])
 
