@@ -9,6 +9,8 @@ protocol/share.py), what these have in common is computed once (variants.py).
 
 from __future__ import annotations
 
+import functools
+
 from mpc_tamper.engines.rep3.primitives import adder, conversion
 from mpc_tamper.engines.rep3.primitives.adder import carries_into, carry_save
 from mpc_tamper.engines.rep3.primitives.conversion import bits_to_integers
@@ -53,6 +55,7 @@ def less_than_zero(party: Party, x: RepShare, k: int) -> Rounds[RepShare]:
     return (yield from bits_to_integers(party, sign, lanes))
 
 
+@functools.lru_cache(maxsize=256)
 def _variants(k: int, values: int, offsets: tuple[int, ...]) -> Variants | None:
     """Where it sends less than a comparison of all values, which few values do not: planes are of whole words."""
     if len(offsets) < 2:

@@ -16,6 +16,7 @@ the active protocol are of products, and do not ask where a result is used.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ import numpy as np
 from mpc_tamper.engines.rep3.kernels import bit_ops
 from mpc_tamper.engines.rep3.primitives import variant_tree
 from mpc_tamper.engines.rep3.primitives.adder import planned_carries, planned_gates
+from mpc_tamper.engines.rep3.primitives.carry_tree import Plan
 from mpc_tamper.engines.rep3.primitives.variant_tree import Leaves
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.passive import majority_planes
@@ -54,13 +56,18 @@ class Variants:
         """Leaf j adds bit j + 1 of s and majority j."""
         return Leaves(self.bits - 2, max(0, self.shared - 1), self.count)
 
+    @property
+    def tree(self) -> Plan | None:
+        """None where no carry can reach the highest bit."""
+        return variant_tree.plan(self.leaves) if self.leaves.count else None
+
     def plane(self, bit: int, variant: int) -> int:
         """Where a bit below the highest one stands."""
         return bit if bit < self.shared else bit + variant * (self.bits - 1 - self.shared)
 
     def gates(self) -> dict[str, int]:
         """AND gates by name, and how many planes each has; index = plane * m + value, for m values of x."""
-        return planned_gates(self.majorities, variant_tree.plan(self.leaves) if self.leaves.count else None)
+        return planned_gates(self.majorities, self.tree)
 
 
 def signs_of_variants(party: Party, x: RepShare, variants: Variants) -> Rounds[RepShare]:
@@ -68,14 +75,20 @@ def signs_of_variants(party: Party, x: RepShare, variants: Variants) -> Rounds[R
     lanes = x.shape[0] // variants.count
     s = RepShare(_planes(x.own, variants), _planes(x.previous, variants))
     c = yield from majority_planes(party, s[: variants.majorities], lanes, "csa")
-    top = [variants.plane(variants.bits - 2, variant) for variant in range(variants.count)]
-    signs = s[variants.majorities :] ^ c[top]
-    leaves = variants.leaves
-    if leaves.count:
-        a, b = ([variants.plane(j + above, v) for j, v in leaves.standing()] for above in (1, 0))
-        carries = yield from planned_carries(party, s[a], c[b], variant_tree.plan(leaves), lanes)
-        signs = signs ^ concatenate(carries)
+    highest, a, b, tree = _entering(variants)
+    signs = s[variants.majorities :] ^ c[highest]
+    if tree is not None:
+        signs = signs ^ concatenate((yield from planned_carries(party, s[a], c[b], tree, lanes)))
     return signs
+
+
+@functools.lru_cache(maxsize=64)
+def _entering(variants: Variants) -> tuple[np.ndarray, np.ndarray, np.ndarray, Plan | None]:
+    """Which majorities enter the signs, and which planes of s and of the majorities the leaves of the tree."""
+    highest = np.array([variants.plane(variants.bits - 2, variant) for variant in range(variants.count)], np.intp)
+    standing = variants.leaves.standing()
+    a, b = (np.array([variants.plane(j + above, v) for j, v in standing], np.intp) for above in (1, 0))
+    return highest, a, b, variants.tree
 
 
 def _planes(values: np.ndarray, variants: Variants) -> np.ndarray:
