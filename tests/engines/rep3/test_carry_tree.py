@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mpc_tamper.engines.rep3.primitives import variant_tree
 from mpc_tamper.engines.rep3.primitives.carry_tree import Plan, plan
+from mpc_tamper.engines.rep3.primitives.variant_tree import Leaves
 
 LANES = 64
 
@@ -22,11 +24,13 @@ def carried_out(leaves: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
 def followed(tree: Plan, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     planes = np.zeros((tree.planes, LANES), np.uint64)
     planes[: 3 * len(a)] = np.concatenate([a, b, a ^ b])
+    first = 3 * len(a) + 1
+    planes[first : first + len(tree.sums)] = planes[tree.sums[:, 0]] ^ planes[tree.sums[:, 1]]
     for each in tree.rounds:
         products = planes[each.left] & planes[each.right]
         first = len(each.onto)
         planes[each.new : each.new + first] = planes[each.onto] ^ products[:first]
-        planes[each.again] ^= products[first:]
+        np.bitwise_xor.at(planes, each.again, products[first:])
     return planes[tree.carries]
 
 
@@ -55,3 +59,57 @@ def test_sklansky_s_tree_where_it_has_no_more_rounds(leaves):
     first = plan(leaves, (leaves - 1,)).rounds[0]
     assert first.left.tolist() == list(range(leaves))  # its first round makes all g and nothing else
     assert first.right.tolist() == list(range(leaves, 2 * leaves))
+
+
+def leaves_of_variants():
+    """Counts at which a tree gains a round, and about them; nothing shared, all shared, and in between."""
+    for count in (*range(1, 10), 15, 16, 17, 31, 32, 55, 62):
+        for shared in sorted({0, 1, count // 3, count // 2, (8 * count) // 11, count - 1, count}):
+            for variants in (1, 2, 3) if count < 32 else (2,):
+                yield Leaves(count, shared, variants)
+
+
+@pytest.mark.parametrize("leaves", list(leaves_of_variants()), ids=str)
+def test_carries_of_variants_that_share_low_leaves(leaves):
+    """Right, in as few rounds as the degree allows, and with no more products than a tree for each variant takes."""
+    rng = np.random.default_rng(leaves.count)
+    standing = leaves.standing()
+    assert [leaves.index(*each) for each in standing] == list(range(len(standing)))
+    a, b = rng.integers(0, 2**64, (2, len(standing), LANES), np.uint64)
+    b[:, :32] = ~a[:, :32]  # long ways for a carry
+    b[0] = a[0]
+    tree = variant_tree.plan(leaves)
+    got = followed(tree, a, b)
+    for variant in range(leaves.variants):
+        own = [leaves.index(j, variant) for j in range(leaves.count)]
+        assert np.array_equal(got[variant], carried_out(leaves.count, a[own], b[own])[-1])
+    assert len(tree.rounds) == leaves.count.bit_length()
+    apart = sum(len(each.left) for each in plan(leaves.count, (leaves.count - 1,)).rounds)
+    assert sum(len(each.left) for each in tree.rounds) <= leaves.variants * apart
+
+
+def brute_force(size: int, carry: int, product: int | None) -> float:
+    """The fewest products for G and P of so many leaves, by trying all cuts."""
+    late = product is not None and (product < 0 or size > 1 << product)
+    if late or carry < 1:
+        return np.inf
+    if size == 1:
+        return 1
+    below = None if product is None else product - 1
+    upper = carry - 1 if product is None else min(carry, product) - 1
+    return min(
+        brute_force(top, carry, upper) + brute_force(size - top, carry - 1, below) + (top > 1) + (product is not None)
+        for top in range(1, size)
+    )
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_fewest_products_of_one_variant(count):
+    tree = variant_tree.plan(Leaves(count, count, 1))
+    assert sum(len(each.left) for each in tree.rounds) == brute_force(count, count.bit_length(), None)
+
+
+def test_what_a_capped_relu_takes():
+    """57 bits, of which 41 are shared: 55 leaves, 40 of them shared. Apart they took 187 products each."""
+    tree = variant_tree.plan(Leaves(55, 40, 2))
+    assert [len(each.left) for each in tree.rounds] == [61, 39, 24, 18, 11, 12]

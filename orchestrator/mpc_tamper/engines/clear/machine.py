@@ -57,6 +57,10 @@ class ClearMachine:
     def allocate(self, size: int) -> np.ndarray:
         return self._storage.zeros((size,))
 
+    def concatenate(self, parts: list[np.ndarray]) -> np.ndarray:
+        joined = self.allocate(sum(part.size for part in parts))
+        return np.concatenate(parts, out=joined)
+
     def lend(self, x: np.ndarray) -> bool:
         return False
 

@@ -25,7 +25,7 @@ from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.opening import open_to_all
 from mpc_tamper.engines.rep3.protocol.pending import Pending
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
-from mpc_tamper.engines.rep3.protocol.share import RepShare, public
+from mpc_tamper.engines.rep3.protocol.share import RepShare, plus_public, public, shifts_of, times_public
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -113,6 +113,15 @@ class Rep3Machine:
         storage = self.party.storage
         return RepShare(storage.zeros((size,)), storage.zeros((size,)))
 
+    def concatenate(self, parts: list[RepShare]) -> RepShare:
+        joined = self.allocate(sum(part.shape[0] for part in parts))
+        base = 0
+        for part in parts:
+            joined[base : base + part.shape[0]] = part
+            base += part.shape[0]
+        joined.shifts = shifts_of(parts)
+        return joined
+
     def lend(self, x: RepShare) -> bool:
         return self.party.recorder.lend(x)
 
@@ -124,13 +133,11 @@ class Rep3Machine:
 
     def add_public(self, x: RepShare, c: np.ndarray) -> RepShare:
         self._note(c)
-        own = x.own + c if self.party.party_id == 0 else x.own.copy()
-        previous = x.previous + c if self.party.party_id == 1 else x.previous.copy()
-        return RepShare(own, previous)
+        return plus_public(x, c, self.party.party_id)
 
     def scale(self, x: RepShare, c: np.ndarray) -> RepShare:
         self._note(c)
-        return x.scale(c)
+        return times_public(x, c)
 
     @_with_all_clients
     def random(self, shape: tuple[int, ...]) -> RepShare:
@@ -161,7 +168,8 @@ class Rep3Machine:
 
     @_waiting
     def less_than_zero(self, x: RepShare, k: int) -> RepShare:
-        return self._pending.add(less_than_zero(self.party, x.reshape(-1), k), x.shape)
+        vector = x if len(x.shape) == 1 else x.reshape(-1)
+        return self._pending.add(less_than_zero(self.party, vector, k), x.shape)
 
     @_waiting
     def right_shift(self, x: RepShare, t: int) -> RepShare:

@@ -16,6 +16,7 @@ from mpc_tamper.engines.frontend.values.base import (
     decided,
     divided,
     is_zero,
+    negated,
     read,
     shift,
     spread,
@@ -77,7 +78,7 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         if pair is None:
             return NotImplemented
         x, y, secret = pair
-        return sint.wrap(machine().sub(x, y) if secret else machine().add_public(x, np.uint64(0) - y))
+        return sint.wrap(machine().sub(x, y) if secret else machine().add_public(x, negated(y)))
 
     def __rsub__(self, other: Any) -> Any:
         return -self + other
@@ -274,12 +275,7 @@ def gather(parts: list[Any]) -> Any:
     """Secrets, one after the other."""
     if len(parts) == 1:
         return parts[0]
-    joined = machine().allocate(sum(part.shape[0] for part in parts))
-    base = 0
-    for part in parts:
-        joined[base : base + part.shape[0]] = part
-        base += part.shape[0]
-    return joined
+    return machine().concatenate(parts)
 
 
 def stack(rows: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mpc_tamper.engines.rep3.kernels import bit_ops
-from mpc_tamper.engines.rep3.primitives.carry_tree import plan
+from mpc_tamper.engines.rep3.primitives.carry_tree import Plan, plan
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.passive import and_planes, majority_planes
@@ -23,14 +23,24 @@ from mpc_tamper.engines.rep3.protocol.share import RepShare
 
 def gates(carries: int, positions: Sequence[int]) -> dict[str, int]:
     """The gates of carry_save and carries_into by name, a round each, and how many planes each has."""
-    rounds = plan(*_tree(positions)).rounds if positions else ()
+    return planned_gates(carries, plan(*_tree(positions)) if positions else None)
+
+
+def planned_gates(carries: int, tree: Plan | None) -> dict[str, int]:
+    """The same of carry_save and planned_carries."""
+    rounds = tree.rounds if tree is not None else ()
     planes = {"csa": carries, **{_name(number): len(each.left) for number, each in enumerate(rounds)}}
     return {gate: count for gate, count in planes.items() if count}
 
 
 def message_bytes(carries: int, positions: Sequence[int], lanes: int) -> list[int]:
     """What a party sends in each round of carry_save and carries_into."""
-    return [WORD_BYTES * bit_ops.words_for(lanes) * planes for planes in gates(carries, positions).values()]
+    return gate_bytes(gates(carries, positions), lanes)
+
+
+def gate_bytes(planes: dict[str, int], lanes: int) -> list[int]:
+    """What a party sends in each round of so many planes."""
+    return [WORD_BYTES * bit_ops.words_for(lanes) * count for count in planes.values()]
 
 
 def carry_save(party: Party, x: RepShare, k: int, carries: int) -> Rounds[tuple[RepShare, RepShare]]:
@@ -51,8 +61,12 @@ def carries_into(
     s needs planes 1 .. p - 1, c planes 0 .. p - 2. Bit 0 of 2 c is zero: nothing is carried out of it.
     """
     leaves, outputs = _tree(positions)
-    tree = plan(leaves, outputs)
-    planes = _entered(s[1 : leaves + 1], c[:leaves], tree.planes)
+    return (yield from planned_carries(party, s[1 : leaves + 1], c[:leaves], plan(leaves, outputs), lanes))
+
+
+def planned_carries(party: Party, a: RepShare, b: RepShare, tree: Plan, lanes: int) -> Rounds[list[RepShare]]:
+    """The carries of the plan, whose leaves add the planes a and b: (leaves, words) each."""
+    planes = _entered(a, b, tree)
     for number, each in enumerate(tree.rounds):
         product = yield from and_planes(party, planes, each.left, each.right, lanes, _name(number))
         bit_ops.add_products(product.own, each.new, each.onto, each.again, planes.own)
@@ -60,15 +74,17 @@ def carries_into(
     return [planes[i : i + 1] for i in tree.carries]
 
 
-def _entered(a: RepShare, b: RepShare, planes: int) -> RepShare:
-    """a, b, a ^ b and zeros, with room for what is computed from them."""
+def _entered(a: RepShare, b: RepShare, tree: Plan) -> RepShare:
+    """a, b, a ^ b, zeros and sums of two a, with room for what is computed from them."""
     parts = []
     for x, y in ((a.own, b.own), (a.previous, b.previous)):
         leaves = len(x)
-        part = np.empty((planes, x.shape[1]), np.uint64)
+        part = np.empty((tree.planes, x.shape[1]), np.uint64)
         part[:leaves], part[leaves : 2 * leaves] = x, y
         np.bitwise_xor(x, y, out=part[2 * leaves : 3 * leaves])
         part[3 * leaves] = 0
+        for to, (i, j) in enumerate(tree.sums, 3 * leaves + 1):
+            np.bitwise_xor(x[i], x[j], out=part[to])
         parts.append(part)
     return RepShare(parts[0], parts[1])
 

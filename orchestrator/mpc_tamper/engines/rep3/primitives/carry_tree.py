@@ -17,13 +17,14 @@ less there.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 # What stands for a plane: a or b of a leaf, and P or G of the leaves low .. high.
 Node = tuple[str, int, int]
-_ZERO: Node = ("zero", 0, 0)
+ZERO: Node = ("zero", 0, 0)
 
 
 @dataclass(frozen=True)
@@ -49,14 +50,15 @@ class Round:
 
 @dataclass(frozen=True)
 class Plan:
-    """planes: how many. The first are a of all leaves, then b, p, and a plane of zeros.
+    """planes: how many. The first are a of all leaves, then b, p, a plane of zeros, and sums of two a each.
 
-    carries: where G(0 .. q) of each output q stands at the end.
+    carries: where G(0 .. q) of each output q stands at the end.  sums: the indices of what is added, (sums, 2).
     """
 
     rounds: tuple[Round, ...]
     planes: int
     carries: np.ndarray
+    sums: np.ndarray
 
 
 @functools.lru_cache(maxsize=256)
@@ -66,10 +68,17 @@ def plan(leaves: int, outputs: tuple[int, ...]) -> Plan:
         products = _least_depth(outputs)
     else:
         products = _sklansky(leaves, outputs)
+    return indexed(products, leaves, [("G", 0, q) for q in outputs])
+
+
+def indexed(products: list[list[Product]], leaves: int, outputs: list[Node], sums: Sequence[Node] = ()) -> Plan:
+    """The plan of these products, round by round. sums: (_, j, l) is a_j ^ a_l."""
     indices = {(kind, j, j): i * leaves + j for i, kind in enumerate("abP") for j in range(leaves)}
-    indices[_ZERO] = len(indices)
+    for node in (ZERO, *sums):
+        indices[node] = len(indices)
     rounds = tuple(_indexed(each, indices) for each in products)
-    return Plan(rounds, len(indices), np.array([indices["G", 0, q] for q in outputs], np.intp))
+    carries = np.array([indices[node] for node in outputs], np.intp)
+    return Plan(rounds, len(indices), carries, np.array([node[1:] for node in sums], np.intp).reshape(-1, 2))
 
 
 def _indexed(products: list[Product], indices: dict[Node, int]) -> Round:
@@ -93,7 +102,7 @@ def _indexed(products: list[Product], indices: dict[Node, int]) -> Round:
 
 
 def _generate(leaf: int) -> Product:
-    return Product(("G", leaf, leaf), _ZERO, ((("a", leaf, leaf), ("b", leaf, leaf)),))
+    return Product(("G", leaf, leaf), ZERO, ((("a", leaf, leaf), ("b", leaf, leaf)),))
 
 
 def _least_depth(outputs: tuple[int, ...]) -> list[list[Product]]:
@@ -123,7 +132,7 @@ def _least_depth(outputs: tuple[int, ...]) -> list[list[Product]]:
         if size > 1 and node not in made:
             number = (size - 1).bit_length()
             cut = high + 1 - (1 << (number - 1))
-            made[node] = number, Product(node, _ZERO, ((propagate(cut, high), propagate(low, cut - 1)),))
+            made[node] = number, Product(node, ZERO, ((propagate(cut, high), propagate(low, cut - 1)),))
         return node
 
     for q in outputs:
@@ -148,7 +157,7 @@ def _sklansky(leaves: int, outputs: tuple[int, ...]) -> list[list[Product]]:
 def _joined(kind: str, level: int, q: int, start: int) -> Product:
     low = start - (1 << level)
     upper = ("P", start, q)
-    onto: Node = ("G", start, q) if kind == "G" else _ZERO
+    onto: Node = ("G", start, q) if kind == "G" else ZERO
     return Product((kind, low, q), onto, ((upper, (kind, low, start - 1)),))
 
 

@@ -2,6 +2,9 @@
 
 Private inputs have more structure, and it is public: component owner + 1 is zero, and the owner knows the value. The
 zero component stands as a broadcast zero, which has a shape but no memory; passive.py multiplies by inputs cheaply.
+
+One secret with several public numbers added to it is public structure too (Shifts): the sharings differ in component 0
+alone, and comparisons compute once what they have in common (primitives/comparison.py).
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import numpy as np
 
 from mpc_tamper.engines.mapped import release
 
+_MODULUS = 1 << 64
 _ZERO = np.zeros((), np.uint64)
 _ZERO.flags.writeable = False
 
@@ -22,18 +26,40 @@ def zeros(shape: tuple[int, ...]) -> np.ndarray:
     return np.broadcast_to(_ZERO, shape)
 
 
+@dataclass(frozen=True)
+class Shifts:
+    """A vector that is base + c for each c of these numbers modulo 2^64, one after the other.
+
+    base: stands for that sharing, by identity. All of this follows from the program alone, never from shares, so it is
+    the same at all parties.
+    """
+
+    base: object
+    offsets: tuple[int, ...]
+
+    def plus(self, c: int) -> Shifts:
+        return Shifts(self.base, tuple((offset + c) % _MODULUS for offset in self.offsets))
+
+    def times(self, c: int) -> Shifts:
+        """Of another base."""
+        return Shifts(object(), tuple(offset * c % _MODULUS for offset in self.offsets))
+
+
 @dataclass
 class RepShare:
     """One party's part of a sharing. own: x_i, previous: x_{i-1}; uint64, equal shapes.
 
     owner: whose private input this is, for unchanged inputs (read-only) and their parts; else None.
     plain: the value itself, int16, at the owner of an input whose values fit.
+    shifts: what is publicly known of how parts of this vector differ. Only what keeps it true hands it on (below);
+    whatever else makes a share of others drops it, and so does writing.
     """
 
     own: np.ndarray = field(repr=False)  # no error text and no log shows shares
     previous: np.ndarray = field(repr=False)
     owner: int | None = None
     plain: np.ndarray | None = field(default=None, repr=False)
+    shifts: Shifts | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -44,6 +70,7 @@ class RepShare:
         return RepShare(self.own[key], self.previous[key], self.owner, plain)
 
     def __setitem__(self, key: Any, value: RepShare) -> None:
+        self.shifts = None
         self.own[key] = value.own
         self.previous[key] = value.previous
         release(self.own[key])
@@ -72,6 +99,42 @@ class RepShare:
     def scale(self, c: np.ndarray | np.uint64) -> RepShare:
         """Times a public constant."""
         return RepShare(self.own * c, self.previous * c)
+
+
+def plus_public(x: RepShare, c: np.ndarray, party_id: int) -> RepShare:
+    """x + c for public c, of x's shape."""
+    own = x.own + c if party_id == 0 else x.own.copy()
+    previous = x.previous + c if party_id == 1 else x.previous.copy()
+    number = _one_number(x, c)
+    if number is None:
+        return RepShare(own, previous)
+    if x.shifts is None:
+        x.shifts = Shifts(object(), (0,))
+    return RepShare(own, previous, shifts=x.shifts.plus(number))
+
+
+def times_public(x: RepShare, c: np.ndarray) -> RepShare:
+    """x times public c, elementwise with broadcasting."""
+    product = x.scale(c)
+    number = _one_number(x, c)
+    if x.shifts is not None and number is not None:
+        product.shifts = x.shifts.times(number)
+    return product
+
+
+def shifts_of(parts: list[RepShare]) -> Shifts | None:
+    """Of these vectors, one after the other."""
+    known = [part.shifts for part in parts if part.shifts is not None]
+    if len(known) < len(parts) or any(each.base is not known[0].base for each in known):
+        return None
+    return Shifts(known[0].base, tuple(offset for each in known for offset in each.offsets))
+
+
+def _one_number(x: RepShare, c: np.ndarray) -> int | None:
+    """What every element of c is, if it was written once: a vector without memory, or of one element."""
+    if c.shape != x.shape or c.ndim != 1 or not (c.size == 1 or (c.size > 1 and c.strides == (0,))):
+        return None
+    return int(c[0])
 
 
 def concatenate(shares: list[RepShare]) -> RepShare:
