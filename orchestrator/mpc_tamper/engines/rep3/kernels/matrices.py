@@ -173,11 +173,15 @@ def _combine(factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
 
 def turned(x: np.ndarray) -> np.ndarray:
     """A copy of x (m, n), words: its transpose, row-major."""
-    flags = x.flags
-    if not (flags.c_contiguous and flags.aligned):
-        return np.array(x.T, np.uint64, order="C")
     out = np.empty((x.shape[1], x.shape[0]), np.uint64)
-    _turn(x, out)
+    _turn(_as_kernels_take_it(x), out)
+    return out
+
+
+def both_turned(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The same of two of one shape: (2, n, m)."""
+    out = np.empty((2, x.shape[1], x.shape[0]), np.uint64)
+    _turn_both(_as_kernels_take_it(x), _as_kernels_take_it(y), out)
     return out
 
 
@@ -224,3 +228,9 @@ def _turn(x: np.ndarray, out: np.ndarray) -> None:
     for j in range(n):
         for i in range(whole if j < columns else 0, m):
             out[j, i] = x[i, j]
+
+
+@kernel(types.void(_M, _M, _OUT3))
+def _turn_both(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    _turn(x, out[0])
+    _turn(y, out[1])
