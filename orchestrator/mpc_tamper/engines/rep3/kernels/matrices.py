@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import types
+from numba.np.numpy_support import carray
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
@@ -29,7 +30,6 @@ _FLAGS = types.Array(types.boolean, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C", readonly=True)
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
-_NOTHING = (0, 0, 0)
 _ADDRESS, _BYTES = types.uintp, 8
 
 
@@ -44,8 +44,11 @@ class Matrices:
     def of(cls, arrays: Sequence[np.ndarray | None]) -> Matrices:
         """Copies what is not as kernels take it: what is mapped from a file may begin anywhere."""
         kept = [None if each is None else _as_kernels_take_it(each) for each in arrays]
-        table = [_NOTHING if each is None else (each.__array_interface__["data"][0], *each.shape) for each in kept]
-        return cls(kept, np.array(table, np.int64).reshape(-1, len(_NOTHING)))
+        table = np.zeros((len(kept), 3), np.int64)
+        for index, array in enumerate(kept):
+            if array is not None:
+                _enter(table, index, array)
+        return cls(kept, table)
 
     def where(self, there: Sequence[bool]) -> Matrices:
         """Those of them that are to be there."""
@@ -54,9 +57,13 @@ class Matrices:
 
 def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
     flags = array.flags
-    if flags.c_contiguous and flags.aligned and array.dtype == np.uint64:
-        return array
-    return np.require(array, np.uint64, ["C", "A"])
+    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=["C", "A"])
+
+
+@kernel(types.void(types.int64[:, ::1], types.int64, _M))
+def _enter(table: np.ndarray, index: int, array: np.ndarray) -> None:
+    """NumPy takes microseconds to say where an array is."""
+    table[index, 0], table[index, 1], table[index, 2] = array.ctypes.data, array.shape[0], array.shape[1]
 
 
 @in_llvm
@@ -222,7 +229,8 @@ def _turn(x: np.ndarray, out: np.ndarray) -> None:
     row, out_row = _ADDRESS(n * _BYTES), _ADDRESS(m * _BYTES)
     whole, columns = m // _TILE * _TILE, n // _TILE * _TILE
     for first in range(0, columns, _TILE):
-        at, to = _ADDRESS(x.ctypes.data) + _ADDRESS(first * _BYTES), _ADDRESS(out.ctypes.data) + _ADDRESS(first) * out_row
+        at = _ADDRESS(x.ctypes.data) + _ADDRESS(first * _BYTES)
+        to = _ADDRESS(out.ctypes.data) + _ADDRESS(first) * out_row
         for i in range(0, whole, _TILE):
             _turn_tile(at + _ADDRESS(i) * row, row, to + _ADDRESS(i * _BYTES), out_row)
     for j in range(n):

@@ -142,9 +142,9 @@ class Compressed:
 
     def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
         """In place of rows, their combinations."""
-        sides = (self.own, [block.own for block in self.blocks]), (self.previous, [each.previous for each in self.blocks])
+        own, previous = [block.own for block in self.blocks], [block.previous for block in self.blocks]
         self.blocks = []
-        shared(Merged.add, [(merged, components, sigma, tau) for merged, components in sides])
+        shared(Merged.add, [(self.own, own, sigma, tau), (self.previous, previous, sigma, tau)])
 
 
 def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
@@ -152,7 +152,8 @@ def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     groups, stream = list(record.matrices.values()), subsets_of_matrices(challenge)
     drawn = [draw_subsets(stream, gates.outer, gates.vectors) for gates in groups]
     blocks = shared(_block, [(party, groups[some], drawn[some], record.storage) for some in _blocks(groups)])
-    return Compressed(party, [tuple(map(gates.known_zero, range(3))) for gates in groups], blocks)
+    zero = [(gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)) for gates in groups]
+    return Compressed(party, zero, blocks)
 
 
 def _blocks(groups: list[MatrixGates]) -> list[slice]:

@@ -156,7 +156,7 @@ class MatrixGates:
         return self.x.shape[0] if self.transposed else self.x.shape[1]
 
     def add(self, y: RepShare, t_right: np.ndarray, t_left: np.ndarray) -> int:
-        """y: (inner, vectors); copied.  t: (outer, vectors), to which nobody writes any more. Returns the bytes kept."""
+        """y: (inner, vectors); copied.  t: (outer, vectors), which is frozen. Returns the bytes kept."""
         self.vectors += y.shape[1]
         rows = matrices.both_turned(y.own, y.previous)
         self.y_own.append(rows[0])
@@ -206,7 +206,7 @@ def freeze(x: RepShare) -> RepShare:
     """x itself if nothing can change it any more (an input, or a part of one), else a frozen copy."""
     parts = []
     for part in (x.own, x.previous):
-        if not _is_frozen(part):
+        if part.flags.writeable or not _is_frozen(part):
             part = np.array(part, np.uint64, order="C")
             part.flags.writeable = False
         parts.append(part)
@@ -220,7 +220,4 @@ def identity(x: RepShare) -> tuple[Any, ...]:
 
 
 def _is_frozen(array: np.ndarray) -> bool:
-    for each in chain(array):
-        if each.flags.writeable:  # mostly the first one
-            return False
-    return True
+    return not any(each.flags.writeable for each in chain(array))
