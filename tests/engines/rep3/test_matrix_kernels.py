@@ -8,6 +8,7 @@ import importlib
 import numpy as np
 import pytest
 
+from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
@@ -119,3 +120,17 @@ def test_what_lies_otherwise_is_copied():
         matrices.subtract_low_products(Matrices.of([x]), other, found[-1])
     assert found[0].any()
     assert all(np.array_equal(each, found[0]) for each in found)
+
+
+def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch):
+    sums = matrices._sums_over_subsets
+
+    def forgetful(members, *others):
+        members = members.copy()
+        members[-1] = 0
+        sums(members, *others)
+
+    matrices.check()
+    monkeypatch.setattr(matrices, "_sums_over_subsets", forgetful)
+    with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
+        matrices.check()

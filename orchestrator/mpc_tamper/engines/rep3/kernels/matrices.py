@@ -7,6 +7,7 @@ and its columns. In it, what is not there has no rows and no columns.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +21,7 @@ from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kern
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words
-from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows
+from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows, expect
 
 _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of the cache
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
@@ -164,8 +165,8 @@ def combinations(factors: np.ndarray, rows: Matrices) -> list[np.ndarray | None]
     stops = np.cumsum(rows.table[:, 2]).tolist()
     out = np.empty((stops[-1] if stops else 0, 2), np.uint64)
     _combine(factors, rows.table, out)
-    found = zip(rows.arrays, [0, *stops], stops, strict=False)
-    return [None if each is None else out[first:last] for each, first, last in found]
+    places = itertools.pairwise([0, *stops])
+    return [None if each is None else out[slice(*place)] for each, place in zip(rows.arrays, places, strict=True)]
 
 
 @kernel(types.void(_M, _TABLE, _OUT2))
@@ -242,3 +243,22 @@ def _turn(x: np.ndarray, out: np.ndarray) -> None:
 def _turn_both(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     _turn(x, out[0])
     _turn(y, out[1])
+
+
+def check() -> None:
+    """As in subsets.py, of rows and of columns, and of a second matrix after the first.
+
+    Raises EngineUnavailable.
+    """
+    m, n = 70, 11
+    x = (np.arange(1, m * n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(m, n)
+    members = np.arange(1, 2 * m + 1, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03) >> np.uint64(64 - SUBSETS)
+    indicators = members.reshape(2, 1, m) >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
+    sums, total = np.empty((2, SUBSETS, n), np.uint64), np.zeros((SUBSETS, SUBSETS), np.uint64)
+    both, t = Matrices.of([x, np.ascontiguousarray(x.T)]), Matrices.of([x, x + np.uint64(1)])
+    sums_over_subsets(members, both, np.array([False, True]), Matrices.of(list(sums)), t, total)
+    expect(sums, indicators @ x)
+    expect(total[:, :n], indicators[0] @ x + indicators[1] @ (x + np.uint64(1)))
+
+
+check()
