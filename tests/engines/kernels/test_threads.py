@@ -69,7 +69,7 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
     scales = words(16, 2)
     coefficients = words(64)
     t, tables = lanes.tables(coefficients), subsets.weights_of_members(words(48, 2))
-    a, b, planes = words(48, N), words(48, N), words(5, 40)
+    planes = words(5, 40)
     rows, which = words(8, 700), RNG.integers(0, 25, (2, 5))
     return {
         "to_planes": lambda: bit_ops.to_planes(u, 37),
@@ -88,8 +88,6 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
         "fold_words": into(ring_128.fold_words, words(16, 2), u, shape=(-(-N // 16), 2)),
         "scaled_rows": lambda: ring_128.scaled_rows(scales, w),
         "row_products": lambda: ring_128.row_products(x[:9].reshape(9, 35, 2), x[9:18].reshape(9, 35, 2)),
-        "add_word_products": into(ring_128.add_word_products, a, b, shape=(48, 48, 2)),
-        "low_word_products": lambda: ring_128.low_word_products(a, b),
         "lanes.pair_sums": lambda: lanes.pair_sums(u, v, v, u, weights),
         "lanes.pair_sums of one": lambda: lanes.pair_sums(u, v, u[:0], u[:0], weights),
         "combine_lanes": into(lanes.combine_lanes, t, u, shape=(N,)),

@@ -44,6 +44,7 @@ print(json.dumps([sum(stats.cache_misses.values()), sum(stats.cache_hits.values(
         ("print_ln('%s', (sint(3) * sint(4)).reveal())", RING, []),
         ("print_ln('%s', (sint(3) * sint(4)).reveal())", ACTIVE, ["recording", "subsets", "ring_128"]),
         ("x = sint.Matrix(2, 2)\ny = x.dot(x)", RING, ["matmul"]),
+        ("x = sint.Matrix(2, 2)\ny = x.dot(x)", ACTIVE, ["matmul", "recording", "subsets", "ring_128", "matrices"]),
         ("x = sint(3) < 4", RING, ["bit_ops"]),
         ("x = sfix(3) * sfix(4)", ACTIVE, ["bit_ops", "recording", "lanes", "binary_field", "subsets", "ring_128"]),
     ],
@@ -57,7 +58,7 @@ def test_nothing_that_training_uses_is_missed(protocol: ProtocolName) -> None:
     source = bundle.program("svm_train.mpc").read_text()
     expected = {"matmul", "bit_ops"}
     if protocol == ACTIVE:
-        expected |= {"recording", "lanes", "binary_field", "subsets", "ring_128"}
+        expected |= {"recording", "lanes", "binary_field", "subsets", "ring_128", "matrices"}
     assert set(kernels.foreseen(source, protocol)) == expected
 
 

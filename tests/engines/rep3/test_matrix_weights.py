@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 
 import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import ProofRejected
-from mpc_tamper.engines.rep3 import kernels as rep3_kernels
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -30,18 +28,17 @@ def later_errors(
     """The corrupt prover learns a and b in batch 0, and adds E to the product of batch 1 with a^T E = 0 or E b = 0."""
     thread = threading.local()
     learnt: dict[int, np.ndarray] = {}
-    kernels = importlib.import_module(f"{rep3_kernels.__name__}.subsets")  # itself, not what stands for it
     product = passive.trans_matmul if transposed else passive.matmul
+    draw = matrices.draw_subsets
 
-    def watch(name: str) -> None:
-        sums = getattr(kernels, name)
+    def watched(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, np.ndarray]:
+        drawn = draw(stream, outer, vectors)
+        if getattr(thread, "corrupt", False):
+            for members in drawn:
+                learnt.setdefault(len(members), members)
+        return drawn
 
-        def watched(members: np.ndarray, x: np.ndarray) -> np.ndarray:
-            if getattr(thread, "corrupt", False) and len(members) in (OUTER, vectors):
-                learnt.setdefault(len(members), members.copy())
-            return sums(members, x)
-
-        monkeypatch.setattr(kernels, name, watched)
+    monkeypatch.setattr(matrices, "draw_subsets", watched)
 
     class Learning(Active):
         def prove(self) -> None:
@@ -64,8 +61,6 @@ def later_errors(
         else:
             z[5] += error
 
-    for name in ("sums_of_rows", "sums_of_columns"):
-        watch(name)
     ends = run(program, corrupt_party=corrupt_party, active_class=Learning)
     in_clear = np.arange(3 * OUTER, dtype=np.uint64).reshape((3, OUTER) if transposed else (OUTER, 3))
     return ends, (in_clear.T if transposed else in_clear) @ np.arange(3 * vectors, dtype=np.uint64).reshape(3, vectors)

@@ -17,8 +17,8 @@ from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
-lookups, ring_128, subsets = (
-    importlib.import_module(f"{kernels.__name__}.{name}") for name in ("lookups", "ring_128", "subsets")
+ring_128, rows_128, subsets = (
+    importlib.import_module(f"{kernels.__name__}.{name}") for name in ("ring_128", "rows_128", "subsets")
 )
 FEATURES = ("avx512f", "avx512ifma", "avx512dq", "gfni", "pclmul")
 
@@ -41,17 +41,18 @@ def test_instructions_that_numba_may_not_use():
 
 
 @pytest.mark.parametrize(("m", "n"), [(0, 3), (3, 0), (1, 1), (131, 70), (1501, 9)])
-def test_sums_over_subsets_where_there_is_no_instruction(m, n, monkeypatch):
+def test_sums_over_subsets_where_there_is_no_instruction(m, n):
     rng = np.random.default_rng(1)
     x, of_rows, of_columns = (rng.integers(0, 2**64, shape, np.uint64) for shape in ((m, n), m, n))
     of_rows, of_columns = of_rows >> np.uint64(64 - SUBSETS), of_columns >> np.uint64(64 - SUBSETS)
     found = subsets.sums_of_rows(of_rows, x), subsets.sums_of_columns(of_columns, x)
-    monkeypatch.setattr(lookups, "has_instruction", lambda: False)
-    for each, members, matrix in zip(found, (of_rows, of_columns), (x, x.T), strict=True):
+    without = np.zeros((SUBSETS, n), np.uint64), np.zeros((SUBSETS, m), np.uint64)
+    subsets.rows_in_buckets(of_rows, x, 0, n, without[0])
+    subsets.columns_in_buckets(of_columns, x, 0, m, without[1])
+    for with_it, without_it, members, matrix in zip(found, without, (of_rows, of_columns), (x, x.T), strict=True):
         in_subset = (members >> np.arange(SUBSETS, dtype=np.uint64)[:, None]) & np.uint64(1)
-        assert np.array_equal(each, in_subset @ matrix)
-    assert np.array_equal(found[0], subsets.sums_of_rows(of_rows, x))
-    assert np.array_equal(found[1], subsets.sums_of_columns(of_columns, x))
+        assert np.array_equal(with_it, in_subset @ matrix)
+        assert np.array_equal(with_it, without_it)
 
 
 @pytest.mark.parametrize("vectors", [1023, 1024, 1025])
@@ -61,7 +62,7 @@ def test_the_largest_sums_of_middle_limbs(vectors):
     word, n = 2**53 - 1, 8 * vectors
     words = np.full((1, n), word, np.uint64)
     total = np.zeros((1, 1, 2), np.uint64)
-    ring_128.add_word_products(words, words, total)
+    rows_128.add_of_words(words, words, total)
     assert number(total[0, 0]) == n * word**2 % 2**128
     for high in (0, 2**40 - 1, 2**64 - 1):
         element = word + (high << 64)
@@ -102,9 +103,9 @@ COMPUTE = """
 import hashlib, importlib
 import numpy as np
 
-fields, lanes, ring, subsets = (
+fields, lanes, matrices, ring, subsets = (
     importlib.import_module("mpc_tamper.engines.rep3.kernels." + name)
-    for name in ("binary_field", "lanes", "ring_128", "subsets")
+    for name in ("binary_field", "lanes", "matrices", "ring_128", "subsets")
 )
 rng, found = np.random.default_rng(1), hashlib.sha256()
 
@@ -132,10 +133,20 @@ put(subsets.sums_of_rows(members, x), subsets.sums_of_columns(members, np.ascont
 gate_weights = np.empty_like(w)
 subsets.weights(subsets.weights_of_members(words(48, 2)), members, gate_weights)
 subsets.times_words(gate_weights, short, w)
-many, square = np.zeros((48, 9, 2), np.uint64), np.zeros((4, 4, 2), np.uint64)
-ring.add_word_products(words(48, 130), words(9, 130), many)
+square, many, low = np.zeros((4, 4, 2), np.uint64), np.zeros((48, 48, 2), np.uint64), np.zeros((48, 48), np.uint64)
+outer, inner = [words(48, 130), words(48, 21)], [words(9, 130), words(48, 21)]
+x, y = matrices.Matrices.of(outer), matrices.Matrices.of(inner)
+matrices.add_products(x, y, many)
+matrices.subtract_low_products(x, y, low)
+put(*matrices.combinations(words(48, 2), y), matrices.turned(words(19, 23)))
+given, sums, t = ([words(*shape) for shape in shapes] for shapes in (
+    [(13, 9), (3, 13)], [(48, 9), (48, 3)], [(13, 5), (13, 48)]
+))
+x, to, t = map(matrices.Matrices.of, (given, sums, t))
+matrices.sums_over_subsets(words(26) >> np.uint64(16), x, np.array([False, True]), to, t, low)
+put(*sums)
 ring.add_row_products(short, w, square)
-put(gate_weights, w, many, square, ring.row_products(words(3, 20, 2), words(3, 20, 2)))
+put(gate_weights, w, many, low, square, ring.row_products(words(3, 20, 2), words(3, 20, 2)))
 beta, folded = words(4, 2), np.empty((2, 34, 2), np.uint64)
 ring.fold_words(beta, short, folded[0])
 ring.fold_by(ring.scaled_rows(beta, w), short, folded[1])

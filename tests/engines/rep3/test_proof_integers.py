@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.kernels import SUBSETS, matrices, ring_128, subsets
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerStatement
 from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members
@@ -128,11 +128,13 @@ def test_products_of_rows_and_combinations(k, n):
 @pytest.mark.parametrize("n", [1, 97, 400])
 def test_products_of_all_pairs_of_subsets(n):
     a, b = words(SUBSETS, n), words(SUBSETS, n, seed=1)
-    total = np.zeros((SUBSETS, SUBSETS, 2), np.uint64)
-    ring_128.add_word_products(a, b, total)
+    total, low = np.zeros((SUBSETS, SUBSETS, 2), np.uint64), np.zeros((SUBSETS, SUBSETS), np.uint64)
+    x, y = matrices.Matrices.of([a]), matrices.Matrices.of([b])
+    matrices.add_products(x, y, total)
+    matrices.subtract_low_products(x, y, low)
     for j, k in ((0, 0), (0, 47), (47, 0), (13, 30)):
         assert numbers(total[j, k]) == [inner_product(a[j].tolist(), b[k].tolist())]
-    assert np.array_equal(ring_128.low_word_products(a, b), total[:, :, 0])
+    assert np.array_equal(low + total[:, :, 0], np.zeros_like(low))
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -128,7 +128,7 @@ def test_sums_over_subsets_of_rows_and_columns(n, m):
     assert np.array_equal(found[0], found[2])
     assert np.array_equal(found[1], found[2])
     by_columns = np.zeros((SUBSETS, m), np.uint64)
-    subsets._add_columns(of_columns, x, 0, m, by_columns)
+    subsets.columns_in_buckets(of_columns, x, 0, m, by_columns)
     assert np.array_equal(subsets.sums_of_columns(of_columns, x), by_columns)
 
 

@@ -7,19 +7,21 @@ and its columns. In it, what is not there has no rows and no columns.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import carray, types
+from numba import types
+from numba.np.numpy_support import carray
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words
-from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows
+from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows, expect
 
 _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of the cache
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
@@ -29,7 +31,6 @@ _FLAGS = types.Array(types.boolean, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C", readonly=True)
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
-_NOTHING = (0, 0, 0)
 _ADDRESS, _BYTES = types.uintp, 8
 
 
@@ -44,8 +45,11 @@ class Matrices:
     def of(cls, arrays: Sequence[np.ndarray | None]) -> Matrices:
         """Copies what is not as kernels take it: what is mapped from a file may begin anywhere."""
         kept = [None if each is None else _as_kernels_take_it(each) for each in arrays]
-        table = [_NOTHING if each is None else (each.__array_interface__["data"][0], *each.shape) for each in kept]
-        return cls(kept, np.array(table, np.int64).reshape(-1, len(_NOTHING)))
+        table = np.zeros((len(kept), 3), np.int64)
+        for index, array in enumerate(kept):
+            if array is not None:
+                _enter(table, index, array)
+        return cls(kept, table)
 
     def where(self, there: Sequence[bool]) -> Matrices:
         """Those of them that are to be there."""
@@ -54,9 +58,13 @@ class Matrices:
 
 def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
     flags = array.flags
-    if flags.c_contiguous and flags.aligned and array.dtype == np.uint64:
-        return array
-    return np.require(array, np.uint64, ["C", "A"])
+    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=["C", "A"])
+
+
+@kernel(types.void(types.int64[:, ::1], types.int64, _M))
+def _enter(table: np.ndarray, index: int, array: np.ndarray) -> None:
+    """NumPy takes microseconds to say where an array is."""
+    table[index, 0], table[index, 1], table[index, 2] = array.ctypes.data, array.shape[0], array.shape[1]
 
 
 @in_llvm
@@ -157,8 +165,8 @@ def combinations(factors: np.ndarray, rows: Matrices) -> list[np.ndarray | None]
     stops = np.cumsum(rows.table[:, 2]).tolist()
     out = np.empty((stops[-1] if stops else 0, 2), np.uint64)
     _combine(factors, rows.table, out)
-    found = zip(rows.arrays, [0, *stops], stops, strict=False)
-    return [None if each is None else out[first:last] for each, first, last in found]
+    places = itertools.pairwise([0, *stops])
+    return [None if each is None else out[slice(*place)] for each, place in zip(rows.arrays, places, strict=True)]
 
 
 @kernel(types.void(_M, _TABLE, _OUT2))
@@ -173,11 +181,15 @@ def _combine(factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
 
 def turned(x: np.ndarray) -> np.ndarray:
     """A copy of x (m, n), words: its transpose, row-major."""
-    flags = x.flags
-    if not (flags.c_contiguous and flags.aligned):
-        return np.array(x.T, np.uint64, order="C")
     out = np.empty((x.shape[1], x.shape[0]), np.uint64)
-    _turn(x, out)
+    _turn(_as_kernels_take_it(x), out)
+    return out
+
+
+def both_turned(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The same of two of one shape: (2, n, m)."""
+    out = np.empty((2, x.shape[1], x.shape[0]), np.uint64)
+    _turn_both(_as_kernels_take_it(x), _as_kernels_take_it(y), out)
     return out
 
 
@@ -218,9 +230,35 @@ def _turn(x: np.ndarray, out: np.ndarray) -> None:
     row, out_row = _ADDRESS(n * _BYTES), _ADDRESS(m * _BYTES)
     whole, columns = m // _TILE * _TILE, n // _TILE * _TILE
     for first in range(0, columns, _TILE):
-        at, to = _ADDRESS(x.ctypes.data) + _ADDRESS(first * _BYTES), _ADDRESS(out.ctypes.data) + _ADDRESS(first) * out_row
+        at = _ADDRESS(x.ctypes.data) + _ADDRESS(first * _BYTES)
+        to = _ADDRESS(out.ctypes.data) + _ADDRESS(first) * out_row
         for i in range(0, whole, _TILE):
             _turn_tile(at + _ADDRESS(i) * row, row, to + _ADDRESS(i * _BYTES), out_row)
     for j in range(n):
         for i in range(whole if j < columns else 0, m):
             out[j, i] = x[i, j]
+
+
+@kernel(types.void(_M, _M, _OUT3))
+def _turn_both(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
+    _turn(x, out[0])
+    _turn(y, out[1])
+
+
+def check() -> None:
+    """As in subsets.py, of rows and of columns, and of a second matrix after the first.
+
+    Raises EngineUnavailable.
+    """
+    m, n = 70, 11
+    x = (np.arange(1, m * n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(m, n)
+    members = np.arange(1, 2 * m + 1, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03) >> np.uint64(64 - SUBSETS)
+    indicators = members.reshape(2, 1, m) >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
+    sums, total = np.empty((2, SUBSETS, n), np.uint64), np.zeros((SUBSETS, SUBSETS), np.uint64)
+    both, t = Matrices.of([x, np.ascontiguousarray(x.T)]), Matrices.of([x, x + np.uint64(1)])
+    sums_over_subsets(members, both, np.array([False, True]), Matrices.of(list(sums)), t, total)
+    expect(sums, indicators @ x)
+    expect(total[:, :n], indicators[0] @ x + indicators[1] @ (x + np.uint64(1)))
+
+
+check()

@@ -1,6 +1,7 @@
 """Inner products modulo 2^128, for the proof of products: elements are (low, high) words, arrays (.., 2).
 
-Products of all pairs of rows are in rows_128.py, combinations of rows in combinations_128.py.
+Products of all pairs of rows are in rows_128.py, combinations of rows in combinations_128.py, both of many matrices in
+matrices.py.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel
-from mpc_tamper.engines.kernels.matmul import matmul
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.combinations_128 import (
     combine_columns,
@@ -24,7 +24,7 @@ from mpc_tamper.engines.rep3.kernels.int128 import (
     subtract,
 )
 from mpc_tamper.engines.rep3.kernels.limbs import LANES
-from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words, add_of_elements, add_of_words
+from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words, add_of_elements
 
 _OUT2 = types.uint64[:, ::1]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -113,14 +113,3 @@ def _combine_columns(kernel_of: Any, coefficients: np.ndarray, rows: np.ndarray,
     columns = rows.shape[1]
     parts = ranges(columns, columns * len(rows) // _WORTH_COMBINING, LANES)
     together(kernel_of, [(coefficients, rows, first, last, out) for first, last in parts])
-
-
-def add_word_products(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
-    """Adds S_jk = <a_j, b_k> of words modulo 2^128 to total (j, k, 2). a, b: (j, n), (k, n)."""
-    parts = ranges(len(a), a.size * len(b) // _WORTH)
-    together(add_of_words, [(a[first:last], b, total[first:last]) for first, last in parts])
-
-
-def low_word_products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """<a_j, b_k> modulo 2^64: (j, k). a, b: (.., n) words."""
-    return matmul(a, b.T)

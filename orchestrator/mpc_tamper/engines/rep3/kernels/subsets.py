@@ -265,11 +265,16 @@ def check() -> None:
     for some, of in ((members, x), (members[:3], x[:3]), (np.resize(members, many), np.resize(x, (many, 9)))):
         indicators = some >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
         for sums_of, entries in ((sums_of_rows, of), (sums_of_columns, np.ascontiguousarray(of.T))):
-            if not np.array_equal(sums_of(some, entries), indicators @ of):
-                raise EngineUnavailable(
-                    "expected the sums over subsets that NumPy finds, got others: the compiled kernels are wrong on "
-                    "this processor; clear Numba's cache (NUMBA_CACHE_DIR), or try NUMBA_CPU_NAME=generic"
-                )
+            expect(sums_of(some, entries), indicators @ of)
+
+
+def expect(found: np.ndarray, right: np.ndarray) -> None:
+    """Raises EngineUnavailable unless they are equal: sums over subsets, and what NumPy finds."""
+    if not np.array_equal(found, right):
+        raise EngineUnavailable(
+            "expected the sums over subsets that NumPy finds, got others: the compiled kernels are wrong on "
+            "this processor; clear Numba's cache (NUMBA_CACHE_DIR), or try NUMBA_CPU_NAME=generic"
+        )
 
 
 check()

@@ -116,7 +116,7 @@ class Active:
             # The same at all parties: a known zero may stay a view where x was copied, but nobody holds two zeros.
             copied = frozen.own is not x.own or frozen.previous is not x.previous
             kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
-        self._keep(kept + group.add(y, np.subtract(z.previous, pads[1], out=pads[1]), pads[0]))
+        self._keep(kept + group.add(y, z.previous - pads[1], _alone(pads[0])))
 
     def lend(self, x: RepShare) -> bool:
         """Counted once, when it is frozen; which of the holder's arrays are is the same at all parties."""
@@ -194,6 +194,12 @@ def _group(groups: dict[_Key, Gates], key: _Key, products: tuple[Product, ...], 
     if key not in groups:
         groups[key] = Gates(products, inner)
     return groups[key]
+
+
+def _alone(pad: np.ndarray) -> np.ndarray:
+    """The pad, or a copy of one that keeps more than itself in memory: small ones are parts of what was drawn ahead."""
+    whole = pad.base
+    return pad if whole is None or whole.nbytes <= 2 * pad.nbytes else pad.copy()
 
 
 def _statements(record: Record) -> list[Statement]:

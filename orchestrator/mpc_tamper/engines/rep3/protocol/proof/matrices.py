@@ -142,17 +142,20 @@ class Compressed:
 
     def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
         """In place of rows, their combinations."""
-        sides = (self.own, [block.own for block in self.blocks]), (self.previous, [each.previous for each in self.blocks])
+        own, previous = [block.own for block in self.blocks], [block.previous for block in self.blocks]
         self.blocks = []
-        shared(Merged.add, [(merged, components, sigma, tau) for merged, components in sides])
+        shared(Merged.add, [(self.own, own, sigma, tau), (self.previous, previous, sigma, tau)])
 
 
 def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     """Of what a party recorded, whose vectors and messages are dropped."""
     groups, stream = list(record.matrices.values()), subsets_of_matrices(challenge)
     drawn = [draw_subsets(stream, gates.outer, gates.vectors) for gates in groups]
-    blocks = shared(_block, [(party, groups[some], drawn[some], record.storage) for some in _blocks(groups)])
-    return Compressed(party, [tuple(map(gates.known_zero, range(3))) for gates in groups], blocks)
+    calls = [(party, groups[some], drawn[some], record.storage) for some in _blocks(groups)]
+    # What is shared is not split once more, and a single block can be.
+    blocks = shared(_block, calls) if len(calls) > 1 else list(itertools.starmap(_block, calls))
+    zero = [(gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)) for gates in groups]
+    return Compressed(party, zero, blocks)
 
 
 def _blocks(groups: list[MatrixGates]) -> list[slice]:
@@ -169,18 +172,21 @@ def _block(
     party: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
 ) -> Block:
     """The products follow at once, while what they need is in the cache."""
-    own = _component(Role.LEFT, party, groups, drawn, storage)
-    previous = _component(Role.RIGHT, (party - 1) % 3, groups, drawn, storage)
-    products = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
-    kernel.add_products(own.x, previous.y, products)
-    kernel.add_products(previous.x, own.y, products)
-    return Block(own, previous, products.reshape(PAIRS, bilinear.WORDS))
+    roles = [(Role.LEFT, party), (Role.RIGHT, (party - 1) % 3)]  # the verifier by a component, and whose that is
+    own, previous = shared(_component, [(role, index, groups, drawn, storage) for role, index in roles])
+    one, other = shared(_products, [(own.x, previous.y), (previous.x, own.y)])
+    return Block(own, previous, ring_128.sums(one, other))
+
+
+def _products(x: kernel.Matrices, y: kernel.Matrices) -> np.ndarray:
+    total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
+    kernel.add_products(x, y, total)
+    return total.reshape(PAIRS, bilinear.WORDS)
 
 
 def _component(
     role: Role, index: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
 ) -> Component:
-    """role: the verifier by this component.  index: whose it is."""
     x: list[np.ndarray | None] = []  # of which sums are still to be made
     sums: list[np.ndarray | None] = []
     y, t = [], []

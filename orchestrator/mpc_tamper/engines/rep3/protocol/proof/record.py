@@ -159,15 +159,15 @@ class MatrixGates:
         return self.x.shape[0] if self.transposed else self.x.shape[1]
 
     def add(self, y: RepShare, t_right: np.ndarray, t_left: np.ndarray) -> int:
-        """y: (inner, vectors); copied.  t: (outer, vectors), to which nobody writes any more. Returns the bytes kept."""
+        """y: (inner, vectors); copied.  t: (outer, vectors), which is frozen. Returns the bytes kept."""
         self.vectors += y.shape[1]
-        rows = matrices.turned(y.own), matrices.turned(y.previous)
-        t_right.flags.writeable = t_left.flags.writeable = False
-        kept = 0
-        for to, values in zip((self.y_own, self.y_previous, self.t_right, self.t_left), (*rows, t_right, t_left)):
-            to.append(values)
-            kept += values.nbytes
-        return kept
+        rows = matrices.both_turned(y.own, y.previous)
+        self.y_own.append(rows[0])
+        self.y_previous.append(rows[1])
+        for of_role, t in ((self.t_right, t_right), (self.t_left, t_left)):
+            t.flags.writeable = False
+            of_role.append(t)
+        return rows.nbytes + t_right.nbytes + t_left.nbytes
 
     def known_zero(self, component: int) -> bool:
         """Whether this component of x is zero by construction, for everybody to see."""
@@ -209,7 +209,7 @@ def freeze(x: RepShare) -> RepShare:
     """x itself if nothing can change it any more (an input, or a part of one), else a frozen copy."""
     parts = []
     for part in (x.own, x.previous):
-        if not _is_frozen(part):
+        if part.flags.writeable or not _is_frozen(part):
             part = np.array(part, np.uint64, order="C")
             part.flags.writeable = False
         parts.append(part)

@@ -1,0 +1,136 @@
+"""Kernels that take many matrices to a call, against NumPy and Python's integers: of all shapes, of none, and of what
+does not lie in memory as they take it."""
+
+from __future__ import annotations
+
+import importlib
+
+import numpy as np
+import pytest
+
+from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.kernels import SUBSETS
+
+matrices = importlib.import_module(f"{kernels.__name__}.matrices")
+Matrices = matrices.Matrices
+# (outer, inner, vectors) of products: what networks have, single rows and columns, and sizes of 0.
+SHAPES = [(16, 21, 10), (1, 3, 1), (5, 1, 3), (9, 64, SUBSETS), (0, 4, 2), (3, 0, 2), (4, 5, 0)]
+
+
+def words(*shape: int, seed: int = 0) -> np.ndarray:
+    """Random ones, the first and the last of them the largest."""
+    drawn = np.random.default_rng(seed).integers(0, 2**64, shape, np.uint64)
+    if drawn.size:
+        drawn.reshape(-1)[:: max(1, drawn.size - 1)] = 2**64 - 1
+    return drawn
+
+
+def indicators(members: np.ndarray) -> np.ndarray:
+    return members >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
+
+
+@pytest.mark.parametrize("shapes", [[], SHAPES, SHAPES[::-1]], ids=["none", "all", "reversed"])
+def test_sums_over_subsets(shapes):
+    """Of rows, of columns, and where there is no x."""
+    members, x, t, out, want = [words(0)], [], [], [], []
+    total = words(SUBSETS, SUBSETS, seed=9)
+    want_total = total.copy()
+    kinds = [(number % 3, shape) for number, shape in enumerate(shapes)]
+    for kind, (outer, inner, vectors) in kinds:
+        members.append(words(outer, seed=1) >> np.uint64(64 - SUBSETS))
+        t.append(words(outer, vectors, seed=2))
+        x.append([words(outer, inner), words(inner, outer), None][kind])
+        out.append(None if kind == 2 else words(SUBSETS, inner, seed=3))
+        of_rows = [x[-1], x[-1].T, None][kind] if kind < 2 else None
+        want.append(None if of_rows is None else indicators(members[-1]) @ of_rows)
+        want_total[:, :vectors] += indicators(members[-1]) @ t[-1]
+    transposed = np.array([kind == 1 for kind, _ in kinds], bool)
+    arguments = Matrices.of(x), transposed, Matrices.of(out), Matrices.of(t), total
+    matrices.sums_over_subsets(np.concatenate(members), *arguments)
+    assert np.array_equal(total, want_total)
+    for found, right in zip(out, want, strict=True):
+        assert right is None or np.array_equal(found, right)
+
+
+def sides() -> tuple[list[np.ndarray | None], list[np.ndarray | None]]:
+    """x, one of which is not there, and y."""
+    x = [words(SUBSETS, inner, seed=number) for number, (_, inner, _) in enumerate(SHAPES)]
+    y = [words(vectors, inner, seed=10 + number) for number, (_, inner, vectors) in enumerate(SHAPES)]
+    return [None, *x[1:]], y
+
+
+def test_products_of_all_pairs_of_rows():
+    x, y = sides()
+    total, low = np.zeros((SUBSETS, SUBSETS, 2), np.uint64), words(SUBSETS, SUBSETS, seed=5)
+    want, before = np.zeros((SUBSETS, SUBSETS), object), low.copy()
+    for a, b in zip(x, y, strict=True):
+        if a is not None:
+            want[:, : len(b)] += a.astype(object) @ b.T.astype(object)
+    matrices.add_products(Matrices.of(x), Matrices.of(y), total)
+    matrices.subtract_low_products(Matrices.of(x), Matrices.of(y), low)
+    assert np.array_equal(total[..., 0].astype(object) + (total[..., 1].astype(object) << 64), want % 2**128)
+    assert np.array_equal(before - low, total[..., 0])
+
+
+def test_products_of_those_that_are_to_be_there():
+    x, y = sides()
+    found, want = (np.zeros((SUBSETS, SUBSETS), np.uint64) for _ in range(2))
+    there = [number % 2 == 1 for number in range(len(x))]
+    matrices.subtract_low_products(Matrices.of(x).where(there), Matrices.of(y), found)
+    some = [each if is_there else None for each, is_there in zip(x, there, strict=True)]
+    matrices.subtract_low_products(Matrices.of(some), Matrices.of(y), want)
+    assert want.any()
+    assert np.array_equal(found, want)
+
+
+def test_combinations():
+    factors = words(SUBSETS, 2)
+    as_integers = factors[:, 0].astype(object) + (factors[:, 1].astype(object) << 64)
+    for side in (*sides(), []):
+        found = matrices.combinations(factors, Matrices.of(side))
+        assert len(found) == len(side)
+        for rows, elements in zip(side, found, strict=True):
+            if rows is None:
+                assert elements is None
+                continue
+            want = as_integers[: len(rows)] @ rows.astype(object) % 2**128 if len(rows) else np.zeros(rows.shape[1])
+            assert np.array_equal(elements[:, 0].astype(object) + (elements[:, 1].astype(object) << 64), want)
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 31])
+@pytest.mark.parametrize("m", [0, 1, 8, 15, 17])
+def test_transposes(m, n):
+    x, y = words(m, n), words(m, n, seed=1)
+    assert np.array_equal(matrices.turned(x), x.T)
+    for one, other in ((x, y), (words(n, m).T, np.broadcast_to(np.uint64(3), (m, n)))):
+        both = matrices.both_turned(one, other)
+        assert np.array_equal(both, [one.T, other.T])
+        assert both.flags.c_contiguous
+
+
+def test_what_lies_otherwise_is_copied():
+    """Columns of a matrix, and words that begin between two."""
+    aligned = words(SUBSETS, 12)
+    odd = np.frombuffer(b"\0" + aligned.tobytes(), np.uint64, offset=1).reshape(aligned.shape)
+    other = Matrices.of([words(4, 12, seed=1)])
+    found = []
+    for x in (aligned, odd, np.asfortranarray(aligned), np.repeat(aligned, 2, axis=1)[:, ::2]):
+        found.append(np.zeros((SUBSETS, SUBSETS), np.uint64))
+        matrices.subtract_low_products(Matrices.of([x]), other, found[-1])
+    assert found[0].any()
+    assert all(np.array_equal(each, found[0]) for each in found)
+
+
+def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch):
+    sums = matrices._sums_over_subsets
+
+    def forgetful(members, *others):
+        members = members.copy()
+        members[-1] = 0
+        sums(members, *others)
+
+    matrices.check()
+    monkeypatch.setattr(matrices, "_sums_over_subsets", forgetful)
+    with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
+        matrices.check()
