@@ -85,7 +85,7 @@ class Gates:
             done += count
 
     def _begin_block(self) -> None:
-        """t stands apart, of more and more blocks together: it is dropped first, and a proof's vectors take its room."""
+        """t stands apart, that of more and more blocks together: it is dropped first, and a proof takes its room."""
         if not self._room_for_t:
             blocks = max(1, self.outputs // self.block_outputs)
             self._room_for_t = list(np.empty((blocks, len(_T), self.block_outputs), np.uint64))
