@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random as python_random
+import weakref
 
 import numpy as np
 import pytest
@@ -231,3 +232,17 @@ def test_gates_are_kept_in_blocks(inner):
     for role, want in zip((Role.RIGHT, Role.LEFT), t, strict=True):
         assert np.array_equal(np.concatenate(gates.take_t(role)), want)
         assert gates.take_t(role) == []
+
+
+def test_the_memory_of_t_is_free_once_both_verifiers_have_read_it():
+    """Also of what no gate has been written to, while u and v stay."""
+    gates = Gates(SEPARATE)
+    outputs = 2 * gates.block_outputs + 1
+    gates.record(outputs, lambda done, first, count, t, factors: None)
+    pieces = {id(block.base): weakref.ref(block.base) for block in gates._columns["t_left"]}
+    assert len(pieces) == 3
+    assert sum(len(u) for u in gates.u(Role.PROVER)[0]) == outputs
+    gates.take_t(Role.RIGHT)
+    assert all(piece() is not None for piece in pieces.values())
+    gates.take_t(Role.LEFT)
+    assert all(piece() is None for piece in pieces.values())

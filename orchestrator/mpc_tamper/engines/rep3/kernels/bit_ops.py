@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.transposition import transpose_blocks
 
@@ -84,11 +84,20 @@ def conversion_messages(
     z: np.ndarray,
 ) -> None:
     """z_0 and z_2 of the parts that begin and end there, one after the other (primitives/conversion.py)."""
-    for e in range(first_0, last_0):
-        z[e - first_0] = pad_own[e] * previous[e] - pad_previous[e]
-    to = z[last_0 - first_0 :]
-    for e in range(first_2, last_2):
-        to[e - first_2] = beta_1[e - first_2] * own[e] + pad_own[e] - pad_previous[e]
+    role_0, role_2 = slice(first_0, last_0), slice(first_2, last_2)
+    pads, pads_previous, factors = pad_own[role_0], pad_previous[role_0], previous[role_0]
+    for e in range(pads.size):  # from 0, as a place that might be negative costs Numba the vectors
+        z[e] = pads[e] * factors[e] - pads_previous[e]
+    to, pads, pads_previous, factors = z[pads.size :], pad_own[role_2], pad_previous[role_2], own[role_2]
+    for e in range(pads.size):
+        to[e] = beta_1[e] * factors[e] + pads[e] - pads_previous[e]
+
+
+@part_of_kernels
+def _less_twice(x: np.ndarray, z: np.ndarray, out: np.ndarray) -> None:
+    """x - 2 z."""
+    for e in range(out.size):
+        out[e] = x[e] - (z[e] << np.uint64(1))
 
 
 @kernel(types.void(*[_WORDS] * 8, *[types.int64] * 3, *[_WORDS] * 2, *[types.uint64[::1]] * 2))
@@ -110,19 +119,14 @@ def converted(
     bits_previous: np.ndarray,
 ) -> None:
     """beta + b_2 - 2 z, of the parts that begin there in which the party has role 0, 1 and 2."""
-    two = np.uint64(2)
-    for e in range(z_0.size):
-        i = first_0 + e
-        bits_own[i] = pad_own[i] - two * z_0[e]
-        bits_previous[i] = previous[i] - two * z_2_here[e]
-    for e in range(beta_1.size):
-        i = first_1 + e
-        bits_own[i] = beta_1[e] - two * pad_own[i]
-        bits_previous[i] = pad_previous[i] - two * z_0_here[e]
-    for e in range(z_2.size):
-        i = first_2 + e
-        bits_own[i] = own[i] - two * z_2[e]
-        bits_previous[i] = beta_1_here[e] - two * pad_previous[i]
+    role_0, role_1 = slice(first_0, first_0 + z_0.size), slice(first_1, first_1 + beta_1.size)
+    role_2 = slice(first_2, first_2 + z_2.size)
+    _less_twice(pad_own[role_0], z_0, bits_own[role_0])
+    _less_twice(previous[role_0], z_2_here, bits_previous[role_0])
+    _less_twice(beta_1, pad_own[role_1], bits_own[role_1])
+    _less_twice(pad_previous[role_1], z_0_here, bits_previous[role_1])
+    _less_twice(own[role_2], z_2, bits_own[role_2])
+    _less_twice(beta_1_here, pad_previous[role_2], bits_previous[role_2])
 
 
 def and_shares(pads: Pads, own: np.ndarray, previous: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -182,7 +186,11 @@ def _majority_shares(
     z: np.ndarray,
 ) -> None:
     """Words first .. last - 1."""
-    x_own, x_previous, z = x_own.reshape(-1), x_previous.reshape(-1), z.reshape(-1)
-    pad_own, pad_previous = pad_own.reshape(-1), pad_previous.reshape(-1)
-    for i in range(first, last):
-        z[i] = (x_own[i] & x_previous[i]) ^ pad_own[i] ^ pad_previous[i]
+    x_own, x_previous, out = (
+        x_own.reshape(-1)[first:last],
+        x_previous.reshape(-1)[first:last],
+        z.reshape(-1)[first:last],
+    )
+    pads, pads_previous = pad_own.reshape(-1)[first:last], pad_previous.reshape(-1)[first:last]
+    for e in range(out.size):
+        out[e] = (x_own[e] & x_previous[e]) ^ pads[e] ^ pads_previous[e]

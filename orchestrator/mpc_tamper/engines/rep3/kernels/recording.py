@@ -20,39 +20,55 @@ _MINUS_TWO = np.uint64(2**64 - 2)
 
 
 @part_of_kernels
-def _within(column: np.ndarray, start: int, size: int) -> tuple[int, int]:
-    """Which of `size` words that would stand in the column from `start` on have a place in it: (first, last)."""
+def _within(column: np.ndarray, start: int, size: int) -> slice:
+    """Which of `size` words that would stand in the column from `start` on have a place in it."""
     first = min(max(0, -start), size)
-    return first, max(first, min(size, column.size - start))
+    return slice(first, max(first, min(size, column.size - start)))
 
 
+# Loops count from 0, as a place that might be negative costs Numba the vectors.
 @part_of_kernels
 def _put(column: np.ndarray, start: int, words: np.ndarray) -> None:
-    first, last = _within(column, start, words.size)
-    for e in range(first, last):
-        column[start + e] = words[e]
+    here = _within(column, start, words.size)
+    to, words = column[start + here.start : start + here.stop], words[here]
+    for e in range(to.size):
+        to[e] = words[e]
 
 
 @part_of_kernels
 def _put_times(column: np.ndarray, start: int, words: np.ndarray, factor: np.uint64) -> None:
-    first, last = _within(column, start, words.size)
-    for e in range(first, last):
-        column[start + e] = factor * words[e]
+    here = _within(column, start, words.size)
+    to, words = column[start + here.start : start + here.stop], words[here]
+    for e in range(to.size):
+        to[e] = factor * words[e]
 
 
 @part_of_kernels
 def _put_difference(column: np.ndarray, start: int, words: np.ndarray, less: np.ndarray) -> None:
-    first, last = _within(column, start, words.size)
-    for e in range(first, last):
-        column[start + e] = words[e] - less[e]
+    here = _within(column, start, words.size)
+    to, words, less = column[start + here.start : start + here.stop], words[here], less[here]
+    for e in range(to.size):
+        to[e] = words[e] - less[e]
+
+
+@part_of_kernels
+def _put_sum(column: np.ndarray, words: np.ndarray, others: np.ndarray) -> None:
+    """Of bits."""
+    for e in range(column.size):
+        column[e] = words[e] ^ others[e]
 
 
 @part_of_kernels
 def _subtract_products(x: np.ndarray, y: np.ndarray, inner: int, t: np.ndarray) -> None:
     """Of each gate, the dot product of its `inner` words."""
+    if inner == 1:
+        for g in range(t.size):
+            t[g] -= x[g] * y[g]
+        return
     for g in range(t.size):
-        for e in range(inner * g, inner * (g + 1)):
-            t[g] -= x[e] * y[e]
+        own_x, own_y = x[g * inner : (g + 1) * inner], y[g * inner : (g + 1) * inner]
+        for e in range(inner):
+            t[g] -= own_x[e] * own_y[e]
 
 
 @kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, *[_PLANES] * 3, *_PLACE))
@@ -104,9 +120,7 @@ def majorities(
 ) -> None:
     """Of planes. factors: own x, previous x."""
     here, to = slice(done, done + count), slice(first, first + count)
-    came, pads = z_previous.reshape(-1)[here], pad_previous.reshape(-1)[here]
-    for e in range(count):
-        t[0, first + e] = came[e] ^ pads[e]
+    _put_sum(t[0, to], z_previous.reshape(-1)[here], pad_previous.reshape(-1)[here])
     t[1, to] = pad_own.reshape(-1)[here]
     factors[0, to] = x_own.reshape(-1)[here]
     factors[1, to] = x_previous.reshape(-1)[here]
@@ -138,13 +152,14 @@ def products(
     x, y = x_previous[words], y_previous[words]
     factors[0, to], factors[1, to] = x_own[words], y
     factors[2, to], factors[3, to] = x, y_own[words]
-    for g in range(count):
-        t[0, first + g] = z_previous[done + g] - pad_previous[done + g]
-    t[1, first : first + count] = pad_own[done : done + count]
+    here = slice(done, done + count)
+    t_right, t_left = t[0, first : first + count], t[1, first : first + count]
+    _put_difference(t_right, 0, z_previous[here], pad_previous[here])
+    t_left[:] = pad_own[here]
     if right_has_term:
-        _subtract_products(x, y, inner, t[0, first : first + count])
+        _subtract_products(x, y, inner, t_right)
     if left_has_term:
-        _subtract_products(x_own[words], y_own[words], inner, t[1, first : first + count])
+        _subtract_products(x_own[words], y_own[words], inner, t_left)
 
 
 @kernel(types.void(*[_WORDS] * 8, *[types.int64] * 3, *_PLACE))

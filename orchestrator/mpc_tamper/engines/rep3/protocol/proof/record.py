@@ -64,6 +64,7 @@ class Gates:
         self.products, self.inner, self.outputs = products, inner, outputs
         self._names = tuple(dict.fromkeys(name for product in products for name in product))
         self._columns: dict[str, list[np.ndarray]] = {name: [] for name in (*_T, *self._names)}
+        self._room_for_t: list[np.ndarray] = []
         self._open = _NO_BLOCK  # what the next gates are written to: t_right and t_left, and what products name
         self.output_bytes = WORD_BYTES * (len(_T) + inner * len(self._names))
         # To a block of each column: blocks of different columns hold the same gates.
@@ -85,8 +86,11 @@ class Gates:
             done += count
 
     def _begin_block(self) -> None:
-        """t by itself: it is dropped first."""
-        t = np.empty((len(_T), self.block_outputs), np.uint64)
+        """t stands apart, that of more and more blocks together: it is dropped first, and a proof takes its room."""
+        if not self._room_for_t:
+            blocks = max(1, self.outputs // self.block_outputs)
+            self._room_for_t = list(np.empty((blocks, len(_T), self.block_outputs), np.uint64))
+        t = self._room_for_t.pop()
         factors = np.empty((len(self._names), self.block_outputs * self.inner), np.uint64)
         self._open = t, factors
         for name, column in zip((*_T, *self._names), (*t, *factors), strict=True):
@@ -95,7 +99,8 @@ class Gates:
     def take_t(self, role: Role) -> list[np.ndarray]:
         """R's or L's part of what the products have to be. Taken once, so that its memory serves what comes next."""
         name = _T[0] if role is Role.RIGHT else _T[1]
-        taken, self._columns[name], self._open = self._blocks(name, 1), [], _NO_BLOCK
+        taken, self._columns[name] = self._blocks(name, 1), []
+        self._open, self._room_for_t = _NO_BLOCK, []
         return taken
 
     def u(self, role: Role) -> list[list[np.ndarray]]:
