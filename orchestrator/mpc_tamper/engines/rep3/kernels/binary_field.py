@@ -8,6 +8,7 @@ from numba import types
 from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
+from mpc_tamper.engines.rep3.kernels.fetching import LINE, fetch
 from mpc_tamper.engines.rep3.kernels.lane_products import TILE_A, TILE_B
 from mpc_tamper.engines.rep3.kernels.row_products import rectangle_of_rows, triangle_of_rows
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, combination, has_wide_instruction, product_of_sums
@@ -117,8 +118,11 @@ def pair_sums(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 @part_of_kernels
-def copy_to(out: np.ndarray, words: np.ndarray) -> None:
-    """To its beginning. Of short rows faster than an assignment of slices."""
+def copy_piece(out: np.ndarray, words: np.ndarray) -> None:
+    """To its beginning; what stands behind the words, the next piece of a row, is fetched meanwhile."""
+    behind = _ADDRESS(words.ctypes.data) + _ADDRESS(8 * words.size)
+    for c in range(0, words.size, LINE):
+        fetch(behind + _ADDRESS(8 * c))
     for c in range(words.size):
         out[c] = words[c]
 
@@ -132,8 +136,8 @@ def _pair_sums(u: np.ndarray, v: np.ndarray, first: int, last: int) -> np.ndarra
     for start in range(first, last, COLUMNS):
         size = min(COLUMNS, last - start)
         for a in range(k):
-            copy_to(some_u[a], u[a, start : start + size])
-            copy_to(some_v[a], v[a, start : start + size])
+            copy_piece(some_u[a], u[a, start : start + size])
+            copy_piece(some_v[a], v[a, start : start + size])
         add_pairs_of_sums(some_u, some_v, size, sums)
     return without_squares(sums)
 

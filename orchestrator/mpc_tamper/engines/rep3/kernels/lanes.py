@@ -18,7 +18,7 @@ from mpc_tamper.engines.rep3.kernels.binary_field import (
     COLUMNS,
     add_pairs_of_sums,
     combine_columns,
-    copy_to,
+    copy_piece,
     without_squares,
 )
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
@@ -234,8 +234,8 @@ def _weighed_pair_sums(u: np.ndarray, weights: np.ndarray, v: np.ndarray) -> np.
         last = min(first + COLUMNS // ROWS, blocks)
         size = ROWS * (last - first)
         for a in range(k):
-            copy_to(some_u[a], u[a, ROWS * first : ROWS * last])
-            copy_to(some_v[a], v[a, ROWS * first : ROWS * last])
+            copy_piece(some_u[a], u[a, ROWS * first : ROWS * last])
+            copy_piece(some_v[a], v[a, ROWS * first : ROWS * last])
             _weigh_lanes(weights[a * blocks + first : a * blocks + last], some_v[a, :size])
         add_pairs_of_sums(some_u, some_v, size, sums)
     return without_squares(sums)
