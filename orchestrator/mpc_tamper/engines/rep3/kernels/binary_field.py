@@ -184,6 +184,21 @@ def combine_columns(coefficients: np.ndarray, u: np.ndarray, first: int, last: i
     _combine_one_by_one(coefficients, u, first + WIDE * vectors, last, out)
 
 
+@kernel(_OUT1(_M, _M))
+def quadratic_forms(c: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """sum_ab c_qa c_qb g_ab, for each row c_q of c: (q,). c: (q, k); g: (k, k)."""
+    out, combined = np.empty(len(c), np.uint64), np.empty(len(g), np.uint64)
+    for q in range(len(c)):
+        combine_columns(c[q], g, 0, combined.size, combined)
+        low = high = np.uint64(0)
+        for b in range(combined.size):
+            p_low, p_high = clmul(c[q, b], combined[b])
+            low ^= p_low
+            high ^= p_high
+        out[q] = reduce(low, high)
+    return out
+
+
 @kernel(_OUT1(_V, _V))
 def products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a b, elementwise."""
