@@ -207,6 +207,13 @@ def test_interpolation_extends_polynomials():
     assert inner_product(nodes(1, 5).at(r), known) == value(int(r))
 
 
+@pytest.mark.parametrize(("points", "k"), [(0, 1), (1, 2), (3, 9)])
+def test_quadratic_forms(points, k):
+    c, g = random(points, k), random(k, k, seed=1)
+    want = [inner_product([inner_product(row, column) for column in g.T], row) for row in c]
+    assert binary_field.quadratic_forms(c, g).tolist() == want
+
+
 def test_challenge_points_avoid_the_nodes():
     for i in range(200):  # half of the points excluded: about every other draw repeats
         assert point(i.to_bytes(2, "little"), 2**63) >= 2**63

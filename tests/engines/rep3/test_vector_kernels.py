@@ -180,6 +180,24 @@ def test_combinations_of_weighed_elements(k, n):
         found = np.empty(n, np.uint64)
         lanes.combine_weighed(coefficients, of_blocks, rows, found)
         assert np.array_equal(found, binary_field.combine(coefficients, weighed))
+    factors = words(n // 64, k, seed=3) if n >= 64 else words(0, k)
+    same(lanes._combine_blocks, lanes._combine_blocks_one_by_one, factors, rows, shape=(n // 64 * 64,))
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 64), (8, 64), (8, 70), (9, 256), (13, 320), (33, 192), (32, 31)])
+def test_pairs_of_rows_over_the_field(k, n):
+    """Rows and columns that are whole tiles and whole pieces, and others; v as it is, and weighed."""
+    u, v, of_blocks = words(k, n), words(k, n, seed=1), words(-(-k * n // 64), seed=2)
+    for size in (n, n - 1):
+        pair = binary_field.add_pairs_of_sums, binary_field.add_pairs_one_by_one
+        same(*pair, u, v, size, shape=(k, k, 2))
+    weighed = v.copy()
+    lanes.weigh_lanes(of_blocks, weighed.reshape(-1))
+    want = np.zeros((k, k, 2), np.uint64)
+    binary_field.add_pairs_one_by_one(u, weighed, n, want)
+    want = binary_field.without_squares(want)
+    assert np.array_equal(binary_field.pair_sums(u, weighed), want)
+    assert np.array_equal(lanes.weighed_pair_sums(u, of_blocks, v), want)
 
 
 @sizes

@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
+from mpc_tamper.engines.rep3.kernels.fetching import LINE, fetch
+from mpc_tamper.engines.rep3.kernels.lane_products import TILE_A, TILE_B
+from mpc_tamper.engines.rep3.kernels.row_products import rectangle_of_rows, triangle_of_rows
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, combination, has_wide_instruction, product_of_sums
 
 _ADDRESS = types.uintp
 _PAIR = types.UniTuple(types.uint64, 2)
 _OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
+_OUT3 = types.uint64[:, :, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
+COLUMNS = 256  # of rows whose pairs are multiplied
 _BLOCK = 512  # elements per row that are worked on together
 # Products that a thread has to have for it to pay: of sums by the wide instruction, and of combinations.
 _WORTH, _WORTH_COMBINING = 1 << 20, 1 << 17
@@ -52,6 +57,57 @@ def sum_of_products_wide(
     return low, high
 
 
+@part_of_kernels
+def _add_pairs(u: np.ndarray, v: np.ndarray, whole: int, columns: int, size: int, sums: np.ndarray) -> None:
+    """But for the first columns of pairs of the first `whole` rows."""
+    zero = np.zeros(size, np.uint64)
+    for b in range(len(u)):
+        first = columns if b < whole else 0
+        for a in range(b + 1 if first < size else 0):
+            rows_a = (u[a, first:size], v[a, first:size]) if a < b else (zero[first:], zero[first:])
+            low, high = sum_of_products_wide(rows_a[0], rows_a[1], u[b, first:size], v[b, first:size])
+            sums[a, b, 0] ^= low
+            sums[a, b, 1] ^= high
+
+
+@kernel_unless(has_wide_instruction(), types.void(_M, _M, types.int64, _OUT3))
+def add_pairs_one_by_one(u: np.ndarray, v: np.ndarray, size: int, sums: np.ndarray) -> None:
+    """Adds sum_c (u_a + u_b)_c (v_a + v_b)_c for a < b, and sum_c (u_a v_a)_c, to sums, (k, k, 2): (low, high),
+    unreduced. Of the first `size` columns."""
+    _add_pairs(u, v, 0, 0, size, sums)
+
+
+@kernel_where(has_wide_instruction(), add_pairs_one_by_one, types.void(_M, _M, types.int64, _OUT3))
+def add_pairs_of_sums(u: np.ndarray, v: np.ndarray, size: int, sums: np.ndarray) -> None:
+    """The same, several rows at a time."""
+    k, vectors = len(u), size // WIDE
+    whole = k // TILE_A * TILE_A
+    base, to, behind = _ADDRESS(u.ctypes.data), _ADDRESS(sums.ctypes.data), _ADDRESS(v.ctypes.data)
+    behind -= base
+    stride, line, count = _ADDRESS(8 * u.shape[1]), _ADDRESS(16 * k), _ADDRESS(vectors)
+    for a in range(0, whole, TILE_A):
+        row, to_row = base + _ADDRESS(a) * stride, to + _ADDRESS(a) * line
+        triangle_of_rows(row, row, stride, behind, count, to_row + _ADDRESS(16 * a), line)
+        for b in range(a + TILE_A, whole, TILE_B):
+            other = base + _ADDRESS(b) * stride
+            rectangle_of_rows(row, other, stride, behind, count, to_row + _ADDRESS(16 * b), line)
+    _add_pairs(u, v, whole, WIDE * vectors, size, sums)
+
+
+@part_of_kernels
+def without_squares(sums: np.ndarray) -> np.ndarray:
+    """G_ab + G_ba and G_aa from what add_pairs_of_sums adds up: Karatsuba, one product for two."""
+    k = len(sums)
+    out = np.zeros((k, k), np.uint64)
+    for a in range(k):
+        for b in range(a, k):
+            out[a, b] = reduce(sums[a, b, 0], sums[a, b, 1])
+    for a in range(k):
+        for b in range(a + 1, k):
+            out[a, b] ^= out[a, a] ^ out[b, b]
+    return out
+
+
 def pair_sums(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """G_ab + G_ba for a < b, and G_aa, where G_ab = sum_c u_ac v_bc. u, v: (k, n). Zero below the diagonal."""
     parts = ranges(u.shape[1], u.size * len(u) // _WORTH, _BLOCK)
@@ -61,34 +117,29 @@ def pair_sums(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return first
 
 
+@part_of_kernels
+def copy_piece(out: np.ndarray, words: np.ndarray) -> None:
+    """To its beginning; what stands behind the words, the next piece of a row, is fetched meanwhile."""
+    behind = _ADDRESS(words.ctypes.data) + _ADDRESS(8 * words.size)
+    for c in range(0, words.size, LINE):
+        fetch(behind + _ADDRESS(8 * c))
+    for c in range(words.size):
+        out[c] = words[c]
+
+
 @kernel(_OUT2(_M, _M, types.int64, types.int64))
 def _pair_sums(u: np.ndarray, v: np.ndarray, first: int, last: int) -> np.ndarray:
-    """Of columns first .. last - 1.
-
-    Karatsuba: G_ab + G_ba = <u_a + u_b, v_a + v_b> - G_aa - G_bb, one product for two.
-    """
+    """Of columns first .. last - 1, a few at a time: rows that are far apart drive each other out of the cache."""
     k = len(u)
-    low, high = np.zeros((k, k), np.uint64), np.zeros((k, k), np.uint64)
-    zero = np.zeros(_BLOCK, np.uint64)
-    for start in range(first, last, _BLOCK):
-        stop = min(start + _BLOCK, last)
-        nothing = zero[: stop - start]
+    sums = np.zeros((k, k, 2), np.uint64)
+    some_u, some_v = np.empty((k, COLUMNS), np.uint64), np.empty((k, COLUMNS), np.uint64)
+    for start in range(first, last, COLUMNS):
+        size = min(COLUMNS, last - start)
         for a in range(k):
-            u_a, v_a = u[a, start:stop], v[a, start:stop]
-            for b in range(a, k):
-                if a == b:
-                    s_low, s_high = sum_of_products_wide(u_a, v_a, nothing, nothing)
-                else:
-                    s_low, s_high = sum_of_products_wide(u_a, v_a, u[b, start:stop], v[b, start:stop])
-                low[a, b] ^= s_low
-                high[a, b] ^= s_high
-    for a in range(k):
-        for b in range(a, k):
-            low[a, b] = reduce(low[a, b], high[a, b])
-    for a in range(k):
-        for b in range(a + 1, k):
-            low[a, b] ^= low[a, a] ^ low[b, b]
-    return low
+            copy_piece(some_u[a], u[a, start : start + size])
+            copy_piece(some_v[a], v[a, start : start + size])
+        add_pairs_of_sums(some_u, some_v, size, sums)
+    return without_squares(sums)
 
 
 def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -131,6 +182,21 @@ def combine_columns(coefficients: np.ndarray, u: np.ndarray, first: int, last: i
     rows, to = _ADDRESS(u.ctypes.data) + place, _ADDRESS(out.ctypes.data) + place
     combination(factors, rows, stride, _ADDRESS(len(u)), _ADDRESS(vectors), to)
     _combine_one_by_one(coefficients, u, first + WIDE * vectors, last, out)
+
+
+@kernel(_OUT1(_M, _M))
+def quadratic_forms(c: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """sum_ab c_qa c_qb g_ab, for each row c_q of c: (q,). c: (q, k); g: (k, k)."""
+    out, combined = np.empty(len(c), np.uint64), np.empty(len(g), np.uint64)
+    for q in range(len(c)):
+        combine_columns(c[q], g, 0, combined.size, combined)
+        low = high = np.uint64(0)
+        for b in range(combined.size):
+            p_low, p_high = clmul(c[q, b], combined[b])
+            low ^= p_low
+            high ^= p_high
+        out[q] = reduce(low, high)
+    return out
 
 
 @kernel(_OUT1(_V, _V))

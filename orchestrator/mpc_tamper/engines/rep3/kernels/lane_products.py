@@ -47,13 +47,13 @@ def _pairs_of_lanes(products: int) -> Any:
 
         for place, total in enumerate(sums_of_products(builder, TILE_A * TILE_B, vectors, terms)):
             line = builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, place // TILE_B)))
-            _add_to(builder, total, line, place % TILE_B)
+            add_to(builder, total, line, place % TILE_B)
         return context.get_dummy_value()
 
     return codegen
 
 
-def _add_to(builder: Any, total: Any, address: Any, place: int) -> None:
+def add_to(builder: Any, total: Any, address: Any, place: int) -> None:
     """(low, high) to those at this place."""
     at = builder.gep(builder.inttoptr(address, _HALF.as_pointer()), [ir.Constant(_WORD, place)])
     before = builder.load(at)
@@ -116,7 +116,7 @@ def _triangle_of_lanes(products: int) -> Any:
             return pairs
 
         for (i, j), total in zip(places, sums_of_products(builder, len(places), vectors, terms), strict=True):
-            _add_to(builder, total, builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, i))), j)
+            add_to(builder, total, builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, i))), j)
         return context.get_dummy_value()
 
     return codegen

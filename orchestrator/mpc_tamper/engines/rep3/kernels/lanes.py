@@ -12,8 +12,15 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where
 from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.rep3.kernels import binary_field
 from mpc_tamper.engines.rep3.kernels.affine import LANES, has_instruction, map_words
-from mpc_tamper.engines.rep3.kernels.binary_field import combine_columns, combine_to
+from mpc_tamper.engines.rep3.kernels.binary_field import (
+    COLUMNS,
+    add_pairs_of_sums,
+    combine_columns,
+    copy_piece,
+    without_squares,
+)
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.lane_products import (
     TILE_A,
@@ -24,7 +31,7 @@ from mpc_tamper.engines.rep3.kernels.lane_products import (
     triangle_of_two_products,
 )
 from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
-from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, has_wide_instruction, weigh_powers
+from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, combination, has_wide_instruction, weigh_powers
 
 # What a thread has to have for it to pay: words, and blocks whose pairs of rows are multiplied.
 _WORTH, _WORTH_BLOCKS = 1 << 16, 256
@@ -202,17 +209,70 @@ def _weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     _weigh_one_by_one(weights[whole:], x[ROWS * whole :])
 
 
+def weighed_pair_sums(u: np.ndarray, weights: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """binary_field.pair_sums of rows u, (k, n), and of what weigh_lanes makes of the elements of v, row after row.
+
+    weights: one for 64 elements; elements that have none are zeros.
+    """
+    if _rows_begin_with_weights(v, weights):
+        return _weighed_pair_sums(u, weights, v)
+    weighed = v.copy()
+    weigh_lanes(weights, weighed.reshape(-1))
+    return binary_field.pair_sums(u, weighed)
+
+
+def _rows_begin_with_weights(rows: np.ndarray, weights: np.ndarray) -> bool:
+    return rows.shape[1] % ROWS == 0 and rows.size == ROWS * weights.size
+
+
+@kernel(_OUT2(_M, _V, _M))
+def _weighed_pair_sums(u: np.ndarray, weights: np.ndarray, v: np.ndarray) -> np.ndarray:
+    k, blocks = len(u), u.shape[1] // ROWS
+    sums = np.zeros((k, k, 2), np.uint64)
+    some_u, some_v = np.empty((k, COLUMNS), np.uint64), np.empty((k, COLUMNS), np.uint64)
+    for first in range(0, blocks, COLUMNS // ROWS):
+        last = min(first + COLUMNS // ROWS, blocks)
+        size = ROWS * (last - first)
+        for a in range(k):
+            copy_piece(some_u[a], u[a, ROWS * first : ROWS * last])
+            copy_piece(some_v[a], v[a, ROWS * first : ROWS * last])
+            _weigh_lanes(weights[a * blocks + first : a * blocks + last], some_v[a, :size])
+        add_pairs_of_sums(some_u, some_v, size, sums)
+    return without_squares(sums)
+
+
+@kernel_unless(has_wide_instruction(), types.void(_M, _M, _OUT1))
+def _combine_blocks_one_by_one(factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """sum_a factor_ca rows_ai, for each i of the 64 columns of block c."""
+    for i in range(out.size):
+        low = high = np.uint64(0)
+        for a in range(len(rows)):
+            p_low, p_high = clmul(factors[i // ROWS, a], rows[a, i])
+            low ^= p_low
+            high ^= p_high
+        out[i] = reduce(low, high)
+
+
+@kernel_where(has_wide_instruction(), _combine_blocks_one_by_one, types.void(_M, _M, _OUT1))
+def _combine_blocks(factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """The same by the wide instruction."""
+    count, vectors, stride = _ADDRESS(len(rows)), _ADDRESS(ROWS // WIDE), _ADDRESS(8 * rows.shape[1])
+    of_block, base, to = _ADDRESS(factors.ctypes.data), _ADDRESS(rows.ctypes.data), _ADDRESS(out.ctypes.data)
+    for c in range(len(factors)):
+        place = _ADDRESS(8 * ROWS * c)
+        combination(of_block + _ADDRESS(8 * c) * count, base + place, stride, count, vectors, to + place)
+
+
 @kernel(types.void(_V, _V, _M, _OUT1))
 def _combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     """sum_a coefficient_a X^j w_ac rows_a,(64 c + j), where w_a are the weights of row a: X^j is left to the end."""
     blocks = out.size // ROWS
-    factors, ones = np.empty((blocks, len(rows)), np.uint64), np.ones(blocks, np.uint64)
+    factors = np.empty((blocks, len(rows)), np.uint64)
     for a in range(len(rows)):
         for c in range(blocks):
             factors[c, a] = multiply(coefficients[a], weights[a * blocks + c])
-    for c in range(blocks):
-        combine_columns(factors[c], rows, ROWS * c, ROWS * (c + 1), out)
-    _weigh_lanes(ones, out)
+    _combine_blocks(factors, rows, out)
+    _weigh_lanes(np.ones(blocks, np.uint64), out)
 
 
 def combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
@@ -220,12 +280,12 @@ def combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndar
 
     weights: one for 64 elements; elements that have none are zeros.
     """
-    if out.size % ROWS or rows.size != ROWS * weights.size:  # rows do not begin where weights do
-        weighed = rows.copy()
-        weigh_lanes(weights, weighed.reshape(-1))
-        combine_to(coefficients, weighed, out)
-    else:
+    if _rows_begin_with_weights(rows, weights):
         _combine_weighed(coefficients, weights, rows, out)
+        return
+    weighed = rows.copy()
+    weigh_lanes(weights, weighed.reshape(-1))
+    binary_field.combine_to(coefficients, weighed, out)
 
 
 def weighted_sum(rho: np.ndarray, weights: np.ndarray, words: np.ndarray) -> np.uint64:

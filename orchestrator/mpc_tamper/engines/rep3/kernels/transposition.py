@@ -15,6 +15,7 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.affine import has_instruction
+from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
 
 ROWS = 64
 TOGETHER = 8  # blocks
@@ -134,8 +135,9 @@ class _Bytes:
 
 
 @in_llvm
-def _transpose_eight_to(typing_context: Any, source: Any, target: Any, stride: Any) -> Any:
-    """The same of eight blocks, word a of each to the eight words at target + a * stride.
+def _transpose_eight_to(typing_context: Any, source: Any, target: Any, stride: Any, ahead: Any) -> Any:
+    """The same of eight blocks, word a of each to the eight words at target + a * stride. ahead: how far behind the
+    source the next call's source will be, whose lines are fetched meanwhile.
 
     Word 8 r + j of block c has bit 8 b + i at bit i of byte b. Vectors are first those r of a block c, then those b;
     and next, of all blocks with b, first c and then i.
@@ -143,7 +145,7 @@ def _transpose_eight_to(typing_context: Any, source: Any, target: Any, stride: A
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         word = ir.IntType(64)
-        source, target, stride = arguments
+        source, target, stride, ahead = arguments
         lines = cgutils.alloca_once(builder, _BYTES, size=ROWS)
         lines.align = 64
         between = builder.ptrtoint(lines, word)
@@ -168,6 +170,9 @@ def _transpose_eight_to(typing_context: Any, source: Any, target: Any, stride: A
                 builder.store(vector, to).align = 8
 
         with cgutils.for_range(builder, number(TOGETHER)) as blocks:
+            next_block = builder.add(builder.add(source, ahead), builder.mul(blocks.index, number(512)))
+            for i in range(TOGETHER):
+                fetch_line(builder, builder.add(next_block, number(64 * i)))
             x = _Bytes(builder, load(source, blocks.index), "b0 b1 b2 j0 j1 j2")
             x.exchange(0, "r0", "b0", "j0 j1 j2 r0 b1 b2", reverse=7)
             x.transpose_bits("i0 i1 i2 r0 b1 b2")
@@ -182,7 +187,7 @@ def _transpose_eight_to(typing_context: Any, source: Any, target: Any, stride: A
             store(x, builder.add(target, builder.mul(stride, builder.mul(loop.index, number(8)))), stride)
         return context.get_dummy_value()
 
-    return types.void(*[_ADDRESS] * 3), codegen
+    return types.void(*[_ADDRESS] * 4), codegen
 
 
 @part_of_kernels
@@ -193,7 +198,7 @@ def transpose_together(words: np.ndarray, first: int, out: np.ndarray) -> None:
     whole = max(0, min(columns, words.size // 64 - first)) // TOGETHER * TOGETHER
     source = _ADDRESS(words.ctypes.data) + _ADDRESS(512 * first)
     for c in range(0, whole, TOGETHER):
-        _transpose_eight_to(source + _ADDRESS(512 * c), target + _ADDRESS(8 * c), stride)
+        _transpose_eight_to(source + _ADDRESS(512 * c), target + _ADDRESS(8 * c), stride, _ADDRESS(512 * columns))
     if whole < columns:
         rest, found = np.empty(64 * TOGETHER, np.uint64), np.empty((ROWS, TOGETHER), np.uint64)
         for c in range(whole, columns, TOGETHER):
@@ -201,7 +206,9 @@ def transpose_together(words: np.ndarray, first: int, out: np.ndarray) -> None:
             size = max(0, min(64 * count, words.size - start))
             rest[:size] = words[start : start + size]
             rest[size:] = np.uint64(0)
-            _transpose_eight_to(_ADDRESS(rest.ctypes.data), _ADDRESS(found.ctypes.data), _ADDRESS(8 * TOGETHER))
+            _transpose_eight_to(
+                _ADDRESS(rest.ctypes.data), _ADDRESS(found.ctypes.data), _ADDRESS(8 * TOGETHER), _ADDRESS(0)
+            )
             out[:, c : c + count] = found[:, :count]
 
 

@@ -116,12 +116,8 @@ def values(level: Level, pair_sums: np.ndarray) -> np.ndarray:
 
     P(q) = sum_ab L_a(q) L_b(q) G_ab.
     """
-    at_rows = np.diagonal(pair_sums)
-    beyond = [
-        binary_field.combine(c, binary_field.combine(c, pair_sums)[:, None])
-        for c in extension(level.first, level.rows, level.last)
-    ]
-    return np.concatenate([at_rows, *beyond])
+    beyond = binary_field.quadratic_forms(extension(level.first, level.rows, level.last), pair_sums)
+    return np.concatenate([np.diagonal(pair_sums), beyond])
 
 
 def new_claim(level: Level, parts: np.ndarray, claim: np.ndarray, rho: np.ndarray | None, r: np.uint64) -> np.ndarray:

@@ -176,9 +176,7 @@ class BitEntries:
 
 
 def _pair_sums_of_block(rows: int, weights: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    weighed = v.copy()
-    lanes.weigh_lanes(weights, weighed)
-    return binary_field.pair_sums(argument.cut(u, rows), argument.cut(weighed, rows))
+    return lanes.weighed_pair_sums(argument.cut(u, rows), weights, argument.cut(v, rows))
 
 
 def _combine_block(

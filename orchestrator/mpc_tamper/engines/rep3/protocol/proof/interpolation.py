@@ -28,7 +28,8 @@ def nodes(first: int, last: int) -> Nodes:
 
 
 @functools.lru_cache(maxsize=64)
-def extension(first: int, last: int, end: int) -> list[np.ndarray]:
-    """For each point after `last` up to `end`, the coefficients by which a polynomial is extended to it."""
+def extension(first: int, last: int, end: int) -> np.ndarray:
+    """For each point after `last` up to `end`, a row of the coefficients by which a polynomial is extended to it."""
     base = nodes(first, last)
-    return [base.at(np.uint64(number)) for number in range(last + 1, end + 1)]
+    rows = [base.at(np.uint64(number)) for number in range(last + 1, end + 1)]
+    return np.array(rows, np.uint64).reshape(len(rows), last + 1 - first)
