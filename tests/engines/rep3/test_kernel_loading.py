@@ -42,10 +42,15 @@ print(json.dumps([sum(stats.cache_misses.values()), sum(stats.cache_hits.values(
         ("print_ln('%s', sint(3).reveal())", RING, []),
         ("print_ln('%s', sint(3).reveal())", ACTIVE, []),
         ("print_ln('%s', (sint(3) * sint(4)).reveal())", RING, []),
-        ("print_ln('%s', (sint(3) * sint(4)).reveal())", ACTIVE, ["subsets", "ring_128"]),
+        ("print_ln('%s', (sint(3) * sint(4)).reveal())", ACTIVE, ["ring_128", "gate_sums", "gate_rows"]),
         ("x = sint.Matrix(2, 2)\ny = x.dot(x)", RING, ["matmul"]),
         ("x = sint(3) < 4", RING, ["bit_ops"]),
-        ("x = sfix(3) * sfix(4)", ACTIVE, ["bit_ops", "lanes", "binary_field", "subsets", "ring_128"]),
+        (
+            "x = sfix(3) * sfix(4)",
+            ACTIVE,
+            ["bit_ops", "lanes", "binary_field", "ring_128", "gate_sums", "gate_rows"],
+        ),
+        ("x = sint.Matrix(2, 2)\ny = x.dot(x)", ACTIVE, ["matmul", "ring_128", "gate_sums", "gate_rows", "subsets"]),
     ],
 )
 def test_what_a_program_is_going_to_use_is_foreseen(source: str, protocol: ProtocolName, names: list[str]) -> None:
@@ -57,7 +62,7 @@ def test_nothing_that_training_uses_is_missed(protocol: ProtocolName) -> None:
     source = bundle.program("svm_train.mpc").read_text()
     expected = {"matmul", "bit_ops"}
     if protocol == ACTIVE:
-        expected |= {"lanes", "binary_field", "subsets", "ring_128"}
+        expected |= {"lanes", "binary_field", "subsets", "ring_128", "gate_sums", "gate_rows"}
     assert set(kernels.foreseen(source, protocol)) == expected
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from mpc_tamper.engines.kernels import MATMUL, Modules
 from mpc_tamper.runs.protocols import ProtocolName
 
-_OWN = ("bit_ops", "clmul", "lanes", "binary_field", "subsets", "ring_128")
+_OWN = ("bit_ops", "clmul", "lanes", "binary_field", "subsets", "ring_128", "gate_sums", "gate_rows")
 _MODULES = Modules({"matmul": MATMUL, **{name: f"{__name__}.{name}" for name in _OWN}})
 
 SUBSETS = 48  # of gates, for the proof of products: here, as kernels load late
@@ -49,7 +49,8 @@ def foreseen(source: str, protocol: ProtocolName) -> list[str]:
     names = ["matmul"] * matrices + ["bit_ops"] * bits
     if protocol == ProtocolName.MAL_REP_RING:
         products = matrices or bits or any(isinstance(node, ast.Mult) for node in nodes)
-        names += ["lanes", "binary_field"] * bits + ["subsets", "ring_128"] * products
+        names += ["lanes", "binary_field"] * bits + ["ring_128", "gate_sums", "gate_rows"] * products
+        names += ["subsets"] * matrices
     return names
 
 

@@ -1,7 +1,8 @@
 """Weights of gates in the proof of products: W_g, the sum of rho_k over the subsets k that gate g is in, modulo 2^128.
 
-Bits of members are looked up four at a time: of 16 sums in limbs of 52 bits, which two vectors hold, VPERMI2Q finds
-those of eight gates at once. Where the processor lacks it, eight bits are looked up at a time, gate after gate.
+The upper 48 bits of a gate's word, a member, say so. They are looked up four at a time: of 16 sums in limbs of 52 bits,
+which two vectors hold, VPERMI2Q finds those of eight gates at once. Where the processor lacks it, eight bits are looked
+up at a time, gate after gate.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_unless, kernel_where
-from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, has_instruction, store_elements, sums_of_rows
+from mpc_tamper.engines.rep3.kernels.members import UNUSED_BITS
 
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
@@ -31,8 +32,7 @@ _BITS, _SUMS = 4, 16  # of a member that are looked up at once, and their sums
 _GROUPS, _BYTES = SUBSETS // _BITS, SUBSETS // 8
 _TOGETHER = 4  # vectors of members, for which a table is loaded once
 _STEP = _TOGETHER * LANES
-_WORTH_WORDS = 1 << 16  # what a thread has to have for it to pay
-_BYTE, _8, _52, _12, _40 = (np.uint64(each) for each in (255, 8, 52, 12, 40))
+_BYTE, _8, _52, _12, _40, _UNUSED = (np.uint64(each) for each in (255, 8, 52, 12, 40, UNUSED_BITS))
 
 
 @kernel_unless(has_instruction(), _OUT3(_M))
@@ -61,8 +61,8 @@ def _limbs_by_four_bits(rho: np.ndarray) -> np.ndarray:
     return t
 
 
-def weights_of_members(rho: np.ndarray) -> np.ndarray:
-    """Tables for `weights`. rho: (48, 2)."""
+def tables_of(rho: np.ndarray) -> np.ndarray:
+    """What weights are looked up in. rho: (48, 2)."""
     return _limbs_by_four_bits(rho) if has_instruction() else _sums_by_byte(rho)
 
 
@@ -88,7 +88,8 @@ def _look_up(typing_context: Any, tables: Any, members: Any, steps: Any, out: An
         with cgutils.for_range(builder, steps) as loop:
             first = builder.mul(loop.index, number(_TOGETHER))
             for v in range(_TOGETHER):
-                builder.store(load(members, builder.add(first, number(v))), bits[v])
+                word = load(members, builder.add(first, number(v)))
+                builder.store(builder.lshr(word, ir.Constant(_VECTOR, [UNUSED_BITS] * LANES)), bits[v])
                 for each in sums[v]:
                     builder.store(ir.Constant(_VECTOR, [0] * LANES), each)
             with cgutils.for_range(builder, number(_GROUPS)) as groups:
@@ -111,7 +112,7 @@ def _look_up(typing_context: Any, tables: Any, members: Any, steps: Any, out: An
 @kernel_unless(has_instruction(), types.void(_T, _V, _OUT2))
 def weights_one_by_one(tables: np.ndarray, members: np.ndarray, out: np.ndarray) -> None:
     for c in range(members.size):
-        x = members[c]
+        x = members[c] >> _UNUSED
         low = high = np.uint64(0)
         for group in range(_BYTES):
             i = x & _BYTE
@@ -138,36 +139,16 @@ def weights_at_once(tables: np.ndarray, members: np.ndarray, out: np.ndarray) ->
 
 @kernel_unless(has_instruction(), types.void(_M, _V, _OUT2))
 def times_one_by_one(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    inner = v.size // max(1, len(factors))
-    for c in range(len(factors)):
-        low, high = factors[c, 0], factors[c, 1]
-        for i in range(c * inner, (c + 1) * inner):
-            zero = np.uint64(0)
-            out[i, 0], out[i, 1] = add_product_by_word(zero, zero, v[i], low, high)
+    for c in range(v.size):
+        zero = np.uint64(0)
+        out[c, 0], out[c, 1] = add_product_by_word(zero, zero, v[c], factors[c, 0], factors[c, 1])
 
 
 @kernel_where(has_instruction(), times_one_by_one, types.void(_M, _V, _OUT2))
 def times_at_once(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """W_c v_c into out (n inner, 2). factors: W, (n, 2); v: (n inner,)."""
-    whole = v.size // LANES * LANES if v.size == len(factors) else 0
+    """W_c v_c into out (n, 2). factors: W, (n, 2); v: (n,) words."""
+    whole = v.size // LANES * LANES
     row, to = _ADDRESS(v.ctypes.data), _ADDRESS(out.ctypes.data)
     vectors = _ADDRESS(whole // LANES)
-    sums_of_rows(_ADDRESS(factors.ctypes.data), row, _ADDRESS(0), _ADDRESS(1), vectors, to)
-    if whole < v.size:
-        times_one_by_one(factors[whole:], v[whole:], out[whole:])
-
-
-def weights(tables: np.ndarray, members: np.ndarray, out: np.ndarray) -> None:
-    """W_c into out (n, 2), W_c the sum of rho_k over the subsets k that gate c is in.
-
-    tables: weights_of_members(rho); members: (n,).
-    """
-    parts = ranges(members.size, members.size // _WORTH_WORDS)
-    together(weights_at_once, [(tables, members[a:b], out[a:b]) for a, b in parts])
-
-
-def times_words(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """W_c v_c into out (n inner, 2), the W of so many gates known. factors: W, (n, 2); v: (n inner,) words."""
-    inner = v.size // max(1, len(factors))
-    parts = [(factors[a:b], slice(a * inner, b * inner)) for a, b in ranges(len(factors), v.size // _WORTH_WORDS)]
-    together(times_at_once, [(some, v[where], out[where]) for some, where in parts])
+    sums_of_rows(_ADDRESS(factors.ctypes.data), _ADDRESS(0), row, _ADDRESS(0), _ADDRESS(1), vectors, to)
+    times_one_by_one(factors[whole:], v[whole:], out[whole:])

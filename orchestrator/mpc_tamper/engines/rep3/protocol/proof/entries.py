@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.engines.kernels.threads import shared
-from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, ring_128
 from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, draw
-from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members
+from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed
 from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 
@@ -72,28 +72,26 @@ class Entries:
         self._vectors: Vectors | None = None
 
     def members(self, index: int) -> Iterator[np.ndarray]:
-        """In which subsets the gates of a group are, block by block.
+        """In which subsets the gates of a group are, block by block: a word each, by its upper 48 bits.
 
         They are drawn again whenever they are read: this takes less time than memory.
         """
         gates = self.groups[index]
         stream = expand(self.challenge, b"subsets of gates, %d" % index)
         for start in range(0, gates.outputs, gates.block_outputs):
-            yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
+            yield stream.draw(min(gates.block_outputs, gates.outputs - start))
 
     def _sums_over_subsets(self) -> tuple[np.ndarray, dict[Role, np.ndarray]]:
-        products = np.zeros((SUBSETS, WORDS), np.uint64)
-        sums = {role: np.zeros(SUBSETS, np.uint64) for role in (Role.RIGHT, Role.LEFT)}
-        t = [[gates.take_t(role) for role in sums] for gates in self.groups]
+        products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
+        t = [(gates.take_t(Role.RIGHT), gates.take_t(Role.LEFT)) for gates in self.groups]
         blocks = (
-            (members, pairs, [of_role[block] for of_role in t[index]])
+            (members, pairs, (t[index][0][block], t[index][1][block]))
             for index, block, members, pairs in self._blocks()
         )
-        for of_products, of_t in shared(_sums_of_block, blocks):
+        for of_products, of_words in shared(_sums_of_block, blocks):
             products = ring_128.sums(products, of_products)
-            for role, of_role in zip(sums, of_t, strict=True):
-                sums[role] += of_role
-        return products, sums
+            words += of_words
+        return products, {Role.RIGHT: words[0], Role.LEFT: words[1]}
 
     def _blocks(self) -> Iterator[tuple[int, int, np.ndarray, list[Pair]]]:
         """Of each group and block of gates: their numbers, the members, and u and v of each product of this party's
@@ -107,7 +105,7 @@ class Entries:
         """By challenge 1, which is the same for all roles: the first that asks has it done."""
         if self._merging is None:
             self._merging = Merging.of(challenge)
-            self._tables = subsets.weights_of_members(self._merging.rho)
+            self._tables = gate_rows.tables_of(self._merging.rho)
         return self._merging
 
     def row_products(self, rows: int) -> np.ndarray:
@@ -157,42 +155,27 @@ class Entries:
                     start = stop
                 yield members, folds_u, folds_v
 
+        assert self._merging is not None
+        tables = gate_rows.tables_of_rows(self._merging.rho, beta)
+
         def fold(members: np.ndarray, folds_u: list[Fold], folds_v: list[Fold]) -> None:
             for words, out in folds_u:
                 ring_128.fold_words(alpha, words, out)
-            if folds_v:
-                scaled = ring_128.scaled_rows(beta, _weights(self._tables, members, folds_v[0][0].size))
-                for words, out in folds_v:
-                    ring_128.fold_by(scaled, words, out)
+            gate_rows.fold(tables, members, folds_v)
 
         shared(fold, calls())
 
 
-def _sums_of_block(members: np.ndarray, pairs: list[Pair], t: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+def _sums_of_block(
+    members: np.ndarray, pairs: list[Pair], t: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Of the products, and of R's and L's parts of what they have to be."""
-    products = subsets.no_products()
-    for u, v in pairs:
-        subsets.add_products(members, u, v, products)
-    sums = []
-    for words in t:
-        buckets = subsets.no_words()
-        subsets.add_words(members, words, buckets)
-        sums.append(subsets.words_of_subsets(buckets))
-    return subsets.products_of_subsets(products), sums
+    products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
+    gate_sums.add_gates(members, pairs, t, products, words)
+    return products, words
 
 
 def _row_products_of_block(tables: np.ndarray, members: np.ndarray, pairs: list[Pair], rows: int) -> np.ndarray:
     total = np.zeros((rows, rows, WORDS), np.uint64)
-    weights = _weights(tables, members, pairs[0][0].size)
-    for u, v in pairs:
-        weighed = np.empty((v.size, WORDS), np.uint64)
-        subsets.times_words(weights, v, weighed)
-        ring_128.add_row_products(u, weighed, total)
+    gate_rows.add_row_products(tables, members, pairs, total)
     return total
-
-
-def _weights(tables: np.ndarray, members: np.ndarray, words: int) -> np.ndarray:
-    """W of each gate of a block, for each of the words that it stands with: (words, 2)."""
-    out = np.empty((members.size, WORDS), np.uint64)
-    subsets.weights(tables, members, out)
-    return out if words == members.size else np.repeat(out, words // members.size, axis=0)
