@@ -131,7 +131,7 @@ def _multiply(typing_context: Any, u: Any, v: Any, other_u: Any, other_v: Any, b
 
 
 @part_of_kernels
-def _add_product(low: int, high: int, c: int, inner: int, u: np.ndarray, v: np.ndarray) -> tuple[int, int]:
+def _add_product(low: Any, high: Any, c: int, inner: int, u: np.ndarray, v: np.ndarray) -> tuple[Any, Any]:
     if u.size:
         for i in range(c * inner, (c + 1) * inner):
             low, high = add_product_of_words(low, high, u[i], v[i])

@@ -212,7 +212,8 @@ def sums_of_rows(
 
 def limbs_of_product(builder: Any, u: Any, v: Any, index: Any, sums: list[Any]) -> None:
     """Adds, to sums in limbs, the products of the words at this vector of u and of v."""
-    _add_products(builder, halves_of_products(builder), *(_of_words(builder, each, index) for each in (u, v)), sums)
+    a, b = _of_words(builder, u, index), _of_words(builder, v, index)
+    _add_products(builder, halves_of_products(builder), a, b, sums)
 
 
 def _add_products(builder: Any, add_half: list[Any], a: list[Any], b: list[Any], sums: list[Any]) -> None:
