@@ -14,7 +14,7 @@ import numpy as np
 
 from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, ring_128
-from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, draw
+from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, Level, draw, masked_rows, vector_of
 from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed
 from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
@@ -49,7 +49,7 @@ class Merging:
 
 @dataclass(frozen=True)
 class Vectors:
-    """u and v of each role that knows them, elements, once they have left the words."""
+    """u and v of each role that knows them, once they have left the words: rows of elements, bilinear.masked_rows."""
 
     u: dict[Role, np.ndarray]
     v: dict[Role, np.ndarray]
@@ -57,14 +57,15 @@ class Vectors:
 
 class Entries:
     """Of one batch. challenge: 0, from which the subsets come.  folded: how many elements elementwise gates become.
+    level: the masked one.
 
     sums: S^k of the elementwise gates of this party's proof, (48, 2).  t: by role, R's or L's part of what they have to
     be modulo 2^64, (48,).
     """
 
-    def __init__(self, record: Record, party: int, challenge: bytes, folded: int) -> None:
+    def __init__(self, record: Record, party: int, challenge: bytes, folded: int, level: Level) -> None:
         self.groups = list(record.integers.values())
-        self.challenge, self._folded = challenge, folded
+        self.challenge, self._folded, self._level = challenge, folded, level
         self.matrices = compressed(record, party, challenge)
         self.sums, self.t = self._sums_over_subsets()
         self._merging: Merging | None = None
@@ -134,15 +135,18 @@ class Entries:
 
     def _with_tail(self, of_matrices: list[np.ndarray]) -> np.ndarray:
         """Room for what elementwise gates become, and after it what matrices add."""
-        out = np.empty((self._folded + sum(map(len, of_matrices)), WORDS), np.uint64)
-        np.concatenate(of_matrices or [out[:0]], out=out[self._folded :])
-        return out
+        length = self._folded + sum(map(len, of_matrices))
+        rows = masked_rows(length, self._level)
+        tail = vector_of(rows)[self._folded : length]
+        np.concatenate(of_matrices or [tail], out=tail)
+        return rows
 
     def _fold(self, alpha: np.ndarray, beta: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
         """The elementwise gates, each block of each column by itself."""
 
         def calls() -> Iterator[tuple[np.ndarray, list[Fold], list[Fold]]]:
             start = 0
+            to_u, to_v = ({role: vector_of(rows) for role, rows in each.items()} for each in (u, v))
             of_u = [{role: gates.u(role) for role in u} for gates in self.groups]
             of_v = [{role: gates.v(role) for role in v} for gates in self.groups]
             for index, block, members, pairs in self._blocks():
@@ -150,8 +154,8 @@ class Entries:
                 folds_v: list[Fold] = []
                 for product in range(len(pairs)):
                     stop = start + -(-members.size * self.groups[index].inner // len(alpha))
-                    folds_u += [(of_u[index][role][product][block], out[start:stop]) for role, out in u.items()]
-                    folds_v += [(of_v[index][role][product][block], out[start:stop]) for role, out in v.items()]
+                    folds_u += [(of_u[index][role][product][block], out[start:stop]) for role, out in to_u.items()]
+                    folds_v += [(of_v[index][role][product][block], out[start:stop]) for role, out in to_v.items()]
                     start = stop
                 yield members, folds_u, folds_v
 
