@@ -50,7 +50,7 @@ def inner_product(a: list[int], b: list[int]) -> int:
 @settings(max_examples=15)
 @given(st.integers(1, 200), st.sampled_from([0, 1, 2, 5]), st.sampled_from([0, 1, 2, 3]), st.integers(0, 2**32))
 def test_sums_of_gates_over_subsets(n, inner, products, seed):
-    """Of gates of so many products each, in parts that add up. The upper 48 bits say which subsets a gate is in."""
+    """Of gates of so many products each, in parts that add up; bits above the 48th are of no subset."""
     m, t = words(n, seed=seed), words(2, n, seed=3)
     pairs = [words(2, n * inner, seed=seed + i) for i in range(products)]
     sums, of_t = np.zeros((SUBSETS, 2), np.uint64), np.zeros((2, SUBSETS), np.uint64)
@@ -62,7 +62,7 @@ def test_sums_of_gates_over_subsets(n, inner, products, seed):
         sum(inner_product(*(each[c * inner : (c + 1) * inner].tolist() for each in pair)) for pair in pairs)
         for c in range(n)
     ]
-    inside = [[in_subset(each, k + 64 - SUBSETS) for each in m] for k in range(SUBSETS)]
+    inside = [[in_subset(each, k) for each in m] for k in range(SUBSETS)]
     assert numbers(sums) == [inner_product(each, of_gates) for each in inside]
     assert of_t.tolist() == [[inner_product(each, of_role.tolist()) % 2**64 for each in inside] for of_role in t]
 
@@ -92,7 +92,7 @@ def test_a_level_over_words(k, n, inner, seed):
     m, rho = words(n, seed=seed), words(SUBSETS, 2, seed=seed)
     alpha, beta = words(k, 2, seed=seed + 2), words(k, 2, seed=seed + 3)
     pairs = [words(2, n * inner, seed=seed + i) for i in range(3)]
-    weights = [sum(r * in_subset(each, i + 64 - SUBSETS) for i, r in enumerate(numbers(rho))) for each in m]
+    weights = [sum(r * in_subset(each, i) for i, r in enumerate(numbers(rho))) for each in m]
     columns = -(-n * inner // k)
     zeros = [0] * (k * columns - n * inner)
 

@@ -1,7 +1,7 @@
 """Sums over 48 random subsets of what elementwise gates have: of their products modulo 2^128, and of R's and L's words
-modulo 2^64. The upper 48 bits of a gate's word say which subsets it is in.
+modulo 2^64. Bit k of a gate's member says whether it is in subset k; bits above the 48th say nothing.
 
-Four gates have 16 sums, which two vectors hold, and VPERMI2Q finds those of eight subsets among them at once. The words
+Four gates have 16 sums, which two vectors hold, and VPERMI2Q finds those of eight subsets among them at once. Members
 of 64 gates, transposed, are a word for each subset, whose bits say which sum it is, four after four. Products stand in
 limbs, so that carries wait. Where the processor lacks the instructions, a gate goes to one of 256 buckets by each byte.
 """
@@ -22,7 +22,7 @@ from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, limbs_of_product, splat
-from mpc_tamper.engines.rep3.kernels.members import ROWS, UNUSED_BITS, transpose
+from mpc_tamper.engines.rep3.kernels.members import ROWS, transpose
 
 PRODUCTS = 2  # to a gate, at most, that are added at once
 _AT_ONCE = 4  # gates to a table of sums
@@ -39,7 +39,7 @@ _V = types.Array(types.uint64, 1, "C", readonly=True)
 _PAIR = types.UniTuple(_V, 2)
 _ARGUMENTS = types.void(_V, _PAIR, _PAIR, _PAIR, _OUT2, _OUT2)
 _ROW = _ADDRESS(ROWS * _BYTES)
-_52, _12, _40, _8, _UNUSED = (np.uint64(bits) for bits in (52, 12, 40, 8, UNUSED_BITS))
+_52, _12, _40, _8 = (np.uint64(bits) for bits in (52, 12, 40, 8))
 _LOW, _BYTE = np.uint64((1 << _LIMB) - 1), np.uint64(_BUCKETS - 1)
 _NOTHING = np.empty(0, np.uint64)
 
@@ -209,7 +209,7 @@ def add_one_by_one(members: np.ndarray, u: Any, v: Any, t: Any, products: np.nda
         right = left = np.uint64(0)
         if t[0].size:
             right, left = t[0][c], t[1][c]
-        x = members[c] >> _UNUSED
+        x = members[c]
         for group in range(SUBSETS // 8):
             b = buckets[group, x & _BYTE]
             b[0], b[1] = add(b[0], b[1], low, high)
@@ -265,7 +265,7 @@ def check() -> None:
     members, u, v, other_u, other_v, right, left = drawn
     products, words = np.zeros((SUBSETS, 2), np.uint64), np.zeros((2, SUBSETS), np.uint64)
     add_gates(members, [(u, v), (other_u, other_v)], (right, left), products, words)
-    indicators = (members >> np.arange(UNUSED_BITS, 64, dtype=np.uint64)[:, None]) & np.uint64(1)
+    indicators = (members >> np.arange(SUBSETS, dtype=np.uint64)[:, None]) & np.uint64(1)
     whole = u.astype(object) * v + other_u.astype(object) * other_v
     sums = indicators.astype(object) @ whole
     found = products[:, 0].astype(object) + (products[:, 1].astype(object) << 64)

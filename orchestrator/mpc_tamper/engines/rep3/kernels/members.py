@@ -1,4 +1,4 @@
-"""The words of 64 gates, whose upper 48 bits say which subsets a gate is in, transposed: a word for each subset.
+"""The members of 64 gates, whose bit k says whether a gate is in subset k, transposed: a word for each subset.
 
 GF2P8AFFINEQB transposes 8 x 8 bits: bytes are brought together for it, and its results to where they belong.
 """
@@ -16,16 +16,15 @@ from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.affine import LANES
 
 ROWS = 64
-UNUSED_BITS = ROWS - SUBSETS
 _SIDE = 8
-_FIRST = UNUSED_BITS // _SIDE  # byte of a word that says something
+_USED = SUBSETS // _SIDE  # bytes of a member
 _WORD, _BYTE, _INDEX = ir.IntType(64), ir.IntType(8), ir.IntType(32)
 _WORDS, _BYTES = ir.VectorType(_WORD, LANES), ir.VectorType(_BYTE, ROWS)
 
 
 @in_llvm
 def transpose(typing_context: Any, source: Any, target: Any) -> Any:
-    """Bit 16 + k of the 64 words at source, to word k of the 48 at target. Addresses."""
+    """Bit k of the 64 words at source, to word k of the 48 at target. Addresses."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         base, to = (builder.inttoptr(each, _BYTES.as_pointer()) for each in arguments)
@@ -51,9 +50,9 @@ def transpose(typing_context: Any, source: Any, target: Any) -> Any:
                     low = [i if not i & distance else LANES + i - distance for i in range(LANES)]
                     high = [i + distance if not i & distance else LANES + i for i in range(LANES)]
                     x[r], x[r + distance] = shuffled(a, b, low), shuffled(a, b, high)
-        for b in range(_FIRST, _SIDE):
+        for b in range(_USED):
             found = builder.bitcast(x[b], _BYTES)
-            place = builder.gep(to, [ir.Constant(_WORD, b - _FIRST)])
+            place = builder.gep(to, [ir.Constant(_WORD, b)])
             builder.store(shuffled(found, found, place_of_byte), place).align = _SIDE
         return context.get_dummy_value()
 

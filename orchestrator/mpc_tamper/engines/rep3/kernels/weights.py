@@ -1,8 +1,7 @@
 """Weights of gates in the proof of products: W_g, the sum of rho_k over the subsets k that gate g is in, modulo 2^128.
 
-The upper 48 bits of a gate's word, a member, say so. They are looked up four at a time: of 16 sums in limbs of 52 bits,
-which two vectors hold, VPERMI2Q finds those of eight gates at once. Where the processor lacks it, eight bits are looked
-up at a time, gate after gate.
+Bits of members are looked up four at a time: of 16 sums in limbs of 52 bits, which two vectors hold, VPERMI2Q finds
+those of eight gates at once. Where the processor lacks it, eight bits are looked up at a time, gate after gate.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_unles
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, has_instruction, store_elements, sums_of_rows
-from mpc_tamper.engines.rep3.kernels.members import UNUSED_BITS
 
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
@@ -32,7 +30,7 @@ _BITS, _SUMS = 4, 16  # of a member that are looked up at once, and their sums
 _GROUPS, _BYTES = SUBSETS // _BITS, SUBSETS // 8
 _TOGETHER = 4  # vectors of members, for which a table is loaded once
 _STEP = _TOGETHER * LANES
-_BYTE, _8, _52, _12, _40, _UNUSED = (np.uint64(each) for each in (255, 8, 52, 12, 40, UNUSED_BITS))
+_BYTE, _8, _52, _12, _40 = (np.uint64(each) for each in (255, 8, 52, 12, 40))
 
 
 @kernel_unless(has_instruction(), _OUT3(_M))
@@ -88,8 +86,7 @@ def _look_up(typing_context: Any, tables: Any, members: Any, steps: Any, out: An
         with cgutils.for_range(builder, steps) as loop:
             first = builder.mul(loop.index, number(_TOGETHER))
             for v in range(_TOGETHER):
-                word = load(members, builder.add(first, number(v)))
-                builder.store(builder.lshr(word, ir.Constant(_VECTOR, [UNUSED_BITS] * LANES)), bits[v])
+                builder.store(load(members, builder.add(first, number(v))), bits[v])
                 for each in sums[v]:
                     builder.store(ir.Constant(_VECTOR, [0] * LANES), each)
             with cgutils.for_range(builder, number(_GROUPS)) as groups:
@@ -112,7 +109,7 @@ def _look_up(typing_context: Any, tables: Any, members: Any, steps: Any, out: An
 @kernel_unless(has_instruction(), types.void(_T, _V, _OUT2))
 def weights_one_by_one(tables: np.ndarray, members: np.ndarray, out: np.ndarray) -> None:
     for c in range(members.size):
-        x = members[c] >> _UNUSED
+        x = members[c]
         low = high = np.uint64(0)
         for group in range(_BYTES):
             i = x & _BYTE

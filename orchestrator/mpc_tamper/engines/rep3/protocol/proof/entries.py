@@ -15,7 +15,7 @@ import numpy as np
 from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, ring_128
 from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, Level, draw, masked_rows, vector_of
-from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed
+from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members
 from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 
@@ -73,14 +73,14 @@ class Entries:
         self._vectors: Vectors | None = None
 
     def members(self, index: int) -> Iterator[np.ndarray]:
-        """In which subsets the gates of a group are, block by block: a word each, by its upper 48 bits.
+        """In which subsets the gates of a group are, block by block.
 
         They are drawn again whenever they are read: this takes less time than memory.
         """
         gates = self.groups[index]
         stream = expand(self.challenge, b"subsets of gates, %d" % index)
         for start in range(0, gates.outputs, gates.block_outputs):
-            yield stream.draw(min(gates.block_outputs, gates.outputs - start))
+            yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
 
     def _sums_over_subsets(self) -> tuple[np.ndarray, dict[Role, np.ndarray]]:
         products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
