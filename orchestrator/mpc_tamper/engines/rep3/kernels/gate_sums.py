@@ -261,7 +261,7 @@ def check() -> None:
     """
     n = 2 * ROWS + 3  # and so gates that are added by themselves
     drawn = np.arange(1, 7 * n + 1, dtype=np.uint64).reshape(7, n) * np.uint64(0x9E3779B97F4A7C15)
-    drawn[:, 5], drawn[:, -1] = np.uint64(2**64 - 1), np.uint64(2**63)
+    drawn[:, 5], drawn[1:, -1] = np.uint64(2**64 - 1), np.uint64(2**63)
     members, u, v, other_u, other_v, right, left = drawn
     products, words = np.zeros((SUBSETS, 2), np.uint64), np.zeros((2, SUBSETS), np.uint64)
     add_gates(members, [(u, v), (other_u, other_v)], (right, left), products, words)
