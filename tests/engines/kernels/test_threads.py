@@ -64,12 +64,10 @@ def into(function: Callable[..., None], *arguments: Any, shape: tuple[int, ...])
 
 def cases() -> dict[str, Callable[[], np.ndarray]]:
     members, many = words(N) >> np.uint64(16), words(1600) >> np.uint64(16)
-    x, gates, weights = words(N, 70), words(3 * N), words(-(-N // 64))
-    u, v, w = words(N), words(N), words(N, 2)
-    scales = words(16, 2)
+    x, weights = words(N, 70), words(-(-N // 64))
+    u, v = words(N), words(N)
     coefficients = words(64)
-    t, tables = lanes.tables(coefficients), subsets.weights_of_members(words(48, 2))
-    planes = words(5, 40)
+    t, planes = lanes.tables(coefficients), words(5, 40)
     rows, which = words(8, 700), RNG.integers(0, 25, (2, 5))
     return {
         "to_planes": lambda: bit_ops.to_planes(u, 37),
@@ -80,13 +78,7 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
         "sums_of_rows, few": lambda: subsets.sums_of_rows(members, x),
         "sums_of_rows, many": lambda: subsets.sums_of_rows(many, words_of(many, 70)),
         "sums_of_columns": lambda: subsets.sums_of_columns(members[:70], x),
-        "add_words": into(subsets.add_words, members, u, shape=(6, 256)),
-        "add_products": into(subsets.add_products, members, gates, gates, shape=(6, 256, 2)),
-        "weights": into(subsets.weights, tables, members, shape=(N, 2)),
-        "times_words": into(subsets.times_words, w, gates, shape=(3 * N, 2)),
-        "add_row_products": into(ring_128.add_row_products, u, w, shape=(16, 16, 2)),
         "fold_words": into(ring_128.fold_words, words(16, 2), u, shape=(-(-N // 16), 2)),
-        "scaled_rows": lambda: ring_128.scaled_rows(scales, w),
         "row_products": lambda: ring_128.row_products(x[:9].reshape(9, 35, 2), x[9:18].reshape(9, 35, 2)),
         "lanes.pair_sums": lambda: lanes.pair_sums(u, v, v, u, weights),
         "lanes.pair_sums of one": lambda: lanes.pair_sums(u, v, u[:0], u[:0], weights),

@@ -42,11 +42,23 @@ print(json.dumps([sum(stats.cache_misses.values()), sum(stats.cache_hits.values(
         ("print_ln('%s', sint(3).reveal())", RING, []),
         ("print_ln('%s', sint(3).reveal())", ACTIVE, []),
         ("print_ln('%s', (sint(3) * sint(4)).reveal())", RING, []),
-        ("print_ln('%s', (sint(3) * sint(4)).reveal())", ACTIVE, ["recording", "subsets", "ring_128"]),
+        (
+            "print_ln('%s', (sint(3) * sint(4)).reveal())",
+            ACTIVE,
+            ["recording", "ring_128", "gate_sums", "gate_rows"],
+        ),
         ("x = sint.Matrix(2, 2)\ny = x.dot(x)", RING, ["matmul"]),
-        ("x = sint.Matrix(2, 2)\ny = x.dot(x)", ACTIVE, ["matmul", "recording", "subsets", "ring_128", "matrices"]),
+        (
+            "x = sint.Matrix(2, 2)\ny = x.dot(x)",
+            ACTIVE,
+            ["matmul", "recording", "ring_128", "gate_sums", "gate_rows", "subsets", "matrices"],
+        ),
         ("x = sint(3) < 4", RING, ["bit_ops"]),
-        ("x = sfix(3) * sfix(4)", ACTIVE, ["bit_ops", "recording", "lanes", "binary_field", "subsets", "ring_128"]),
+        (
+            "x = sfix(3) * sfix(4)",
+            ACTIVE,
+            ["bit_ops", "recording", "lanes", "binary_field", "ring_128", "gate_sums", "gate_rows"],
+        ),
     ],
 )
 def test_what_a_program_is_going_to_use_is_foreseen(source: str, protocol: ProtocolName, names: list[str]) -> None:
@@ -58,7 +70,7 @@ def test_nothing_that_training_uses_is_missed(protocol: ProtocolName) -> None:
     source = bundle.program("svm_train.mpc").read_text()
     expected = {"matmul", "bit_ops"}
     if protocol == ACTIVE:
-        expected |= {"recording", "lanes", "binary_field", "subsets", "ring_128", "matrices"}
+        expected |= {"recording", "lanes", "binary_field", "ring_128", "gate_sums", "gate_rows", "subsets", "matrices"}
     assert set(kernels.foreseen(source, protocol)) == expected
 
 

@@ -17,8 +17,9 @@ from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
-ring_128, rows_128, subsets = (
-    importlib.import_module(f"{kernels.__name__}.{name}") for name in ("ring_128", "rows_128", "subsets")
+gate_sums, lookups, ring_128, rows_128, subsets = (
+    importlib.import_module(f"{kernels.__name__}.{name}")
+    for name in ("gate_sums", "lookups", "ring_128", "rows_128", "subsets")
 )
 FEATURES = ("avx512f", "avx512ifma", "avx512dq", "gfni", "pclmul")
 
@@ -70,7 +71,7 @@ def test_the_largest_sums_of_middle_limbs(vectors):
         elements[..., 0], elements[..., 1] = word, high
         assert number(ring_128.row_products(elements, elements)[0, 0]) == n * element**2 % 2**128
         total = np.zeros((1, 1, 2), np.uint64)
-        ring_128.add_row_products(words[0], elements[0], total)
+        rows_128.add_by_words(words, 0, elements, 0, n, total)
         assert number(total[0, 0]) == n * word * element % 2**128
         factors, out = elements[0, :vectors], np.empty((8, 2), np.uint64)
         ring_128.combine_words(factors, np.full((vectors, 8), word, np.uint64), out)
@@ -98,14 +99,28 @@ def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch, name):
         subsets.check()
 
 
+def test_a_kernel_that_forgets_a_gate_is_not_used(monkeypatch):
+    add = gate_sums.add_together
+
+    def forgetful(members, *rest):
+        members = members.copy()
+        members[-1] = 0
+        add(members, *rest)
+
+    gate_sums.check()
+    monkeypatch.setattr(gate_sums, "add_together", forgetful)
+    with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
+        gate_sums.check()
+
+
 # Loads the kernels of proofs and prints a hash of what all of them compute, of sizes that are not whole vectors.
 COMPUTE = """
 import hashlib, importlib
 import numpy as np
 
-fields, lanes, matrices, ring, subsets = (
+fields, lanes, matrices, ring, subsets, gate_rows, gate_sums = (
     importlib.import_module("mpc_tamper.engines.rep3.kernels." + name)
-    for name in ("binary_field", "lanes", "matrices", "ring_128", "subsets")
+    for name in ("binary_field", "lanes", "matrices", "ring_128", "subsets", "gate_rows", "gate_sums")
 )
 rng, found = np.random.default_rng(1), hashlib.sha256()
 
@@ -128,12 +143,9 @@ out = np.empty(u.size, np.uint64)
 lanes.combine_lanes(lanes.tables(words(64)), u, out)
 lanes.weigh_lanes(weights, out)
 put(out, fields.pair_sums(words(5, 77), words(5, 77)), fields.combine(words(5), words(5, 77)))
-members, x, w, short = words(133) >> np.uint64(16), words(133, 75), np.empty((133, 2), np.uint64), u[:133]
+members, x = words(133) >> np.uint64(16), words(133, 75)
 put(subsets.sums_of_rows(members, x), subsets.sums_of_columns(members, np.ascontiguousarray(x.T)))
-gate_weights = np.empty_like(w)
-subsets.weights(subsets.weights_of_members(words(48, 2)), members, gate_weights)
-subsets.times_words(gate_weights, short, w)
-square, many, low = np.zeros((4, 4, 2), np.uint64), np.zeros((48, 48, 2), np.uint64), np.zeros((48, 48), np.uint64)
+many, low = np.zeros((48, 48, 2), np.uint64), np.zeros((48, 48), np.uint64)
 outer, inner = [words(48, 130), words(48, 21)], [words(9, 130), words(48, 21)]
 x, y = matrices.Matrices.of(outer), matrices.Matrices.of(inner)
 matrices.add_products(x, y, many)
@@ -144,13 +156,16 @@ given, sums, t = ([words(*shape) for shape in shapes] for shapes in (
 ))
 x, to, t = map(matrices.Matrices.of, (given, sums, t))
 matrices.sums_over_subsets(words(26) >> np.uint64(16), x, np.array([False, True]), to, t, low)
-put(*sums)
-ring.add_row_products(short, w, square)
-put(gate_weights, w, many, low, square, ring.row_products(words(3, 20, 2), words(3, 20, 2)))
-beta, folded = words(4, 2), np.empty((2, 34, 2), np.uint64)
-ring.fold_words(beta, short, folded[0])
-ring.fold_by(ring.scaled_rows(beta, w), short, folded[1])
-put(folded)
+put(*sums, many, low, ring.row_products(words(3, 20, 2), words(3, 20, 2)))
+beta, rho, folded, of_words = words(4, 2), words(48, 2), np.empty((2, 146, 2), np.uint64), np.empty((146, 2), np.uint64)
+pairs = [(u, v), (u_2, v_2)]
+square, products, sums = (np.zeros(shape, np.uint64) for shape in ((4, 4, 2), (48, 2), (2, 48)))
+members = words(581)
+gate_sums.add_gates(members, pairs, (v_2, u), products, sums)
+gate_rows.add_row_products(gate_rows.tables_of(rho), members, pairs, square)
+gate_rows.fold(gate_rows.tables_of_rows(rho, beta), members, [(u, folded[0]), (v, folded[1])])
+ring.fold_words(beta, u, of_words)
+put(products, sums, square, folded, of_words)
 print(found.hexdigest())
 """
 

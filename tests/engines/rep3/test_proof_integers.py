@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpc_tamper.engines.rep3.kernels import SUBSETS, matrices, ring_128, subsets
+from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, matrices, ring_128, subsets
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerStatement
 from mpc_tamper.engines.rep3.protocol.proof.matrices import draw_members
@@ -49,29 +49,33 @@ def inner_product(a: list[int], b: list[int]) -> int:
 
 
 @settings(max_examples=15)
-@given(st.integers(1, 90), st.sampled_from([1, 2, 5]), st.integers(0, 2**32))
-def test_sums_over_subsets_and_weights(n, inner, seed):
-    m, u, v, t = members(n, seed), words(n * inner, seed=seed + 1), words(n * inner, seed=seed + 2), words(n, seed=3)
-    products, sums = subsets.no_products(), subsets.no_words()
-    for start, stop in ((0, n // 2), (n // 2, n)):  # what is added in parts adds up
-        subsets.add_products(m[start:stop], u[start * inner : stop * inner], v[start * inner : stop * inner], products)
-        subsets.add_words(m[start:stop], t[start:stop], sums)
+@given(st.integers(1, 200), st.sampled_from([0, 1, 2, 5]), st.sampled_from([0, 1, 2, 3]), st.integers(0, 2**32))
+def test_sums_of_gates_over_subsets(n, inner, products, seed):
+    """Of gates of so many products each, in parts that add up; bits above the 48th are of no subset."""
+    m, t = words(n, seed=seed), words(2, n, seed=3)
+    pairs = [words(2, n * inner, seed=seed + i) for i in range(products)]
+    sums, of_t = np.zeros((SUBSETS, 2), np.uint64), np.zeros((2, SUBSETS), np.uint64)
+    for start, stop in ((0, n // 2), (n // 2, n)):
+        where = slice(start * inner, stop * inner)
+        some = [(u[where], v[where]) for u, v in pairs]
+        gate_sums.add_gates(m[start:stop], some, (t[0, start:stop], t[1, start:stop]), sums, of_t)
     of_gates = [
-        inner_product(u[c * inner : (c + 1) * inner].tolist(), v[c * inner : (c + 1) * inner].tolist())
+        sum(inner_product(*(each[c * inner : (c + 1) * inner].tolist() for each in pair)) for pair in pairs)
         for c in range(n)
     ]
-    want = [sum(in_subset(m[c], k) * of_gates[c] for c in range(n)) % MODULUS for k in range(SUBSETS)]
-    assert numbers(subsets.products_of_subsets(products)) == want
-    of_t = [sum(in_subset(m[c], k) * int(t[c]) for c in range(n)) % 2**64 for k in range(SUBSETS)]
-    assert subsets.words_of_subsets(sums).tolist() == of_t
+    inside = [[in_subset(each, k) for each in m] for k in range(SUBSETS)]
+    assert numbers(sums) == [inner_product(each, of_gates) for each in inside]
+    assert of_t.tolist() == [[inner_product(each, of_role.tolist()) % 2**64 for each in inside] for of_role in t]
 
-    rho = words(SUBSETS, 2, seed=seed)
-    weights = [sum(r * in_subset(m[c], k) for k, r in enumerate(numbers(rho))) for c in range(n)]
-    of_each, weighed = np.empty((n, 2), np.uint64), np.empty((n * inner, 2), np.uint64)
-    subsets.weights(subsets.weights_of_members(rho), m, of_each)
-    assert numbers(of_each) == [weight % MODULUS for weight in weights]
-    subsets.times_words(of_each, v, weighed)
-    assert numbers(weighed) == [weights[i // inner] * int(v[i]) % MODULUS for i in range(n * inner)]
+
+def test_many_gates_with_the_largest_products():
+    """All in all subsets, and so many that carries have to wait more than once."""
+    n, largest = 10_000, 2**64 - 1
+    full = np.full(n, largest, np.uint64)
+    sums, of_t = np.zeros((SUBSETS, 2), np.uint64), np.zeros((2, SUBSETS), np.uint64)
+    gate_sums.add_gates(full, [(full, full)] * 2, (full, full), sums, of_t)
+    assert numbers(sums) == [2 * n * largest**2 % MODULUS] * SUBSETS
+    assert (of_t == n * largest % 2**64).all()
 
 
 @pytest.mark.parametrize(("m", "n"), [(1, 1), (3, 70), (70, 3), (129, 65)])
@@ -83,28 +87,56 @@ def test_sums_of_rows_and_columns_of_a_matrix(m, n):
 
 
 @settings(max_examples=15)
-@given(st.sampled_from([1, 2, 4, 16]), st.integers(1, 200), st.integers(0, 2**32))
-def test_a_level_over_words(k, n, seed):
-    """Vectors are cut into k rows, with zeros at the end of the last ones."""
-    u, w = words(n, seed=seed), words(n, 2, seed=seed + 1)
+@given(st.sampled_from([1, 2, 4, 16]), st.integers(1, 200), st.sampled_from([1, 3]), st.integers(0, 2**32))
+def test_a_level_over_words(k, n, inner, seed):
+    """Vectors are cut into k rows, with zeros at the end of the last ones; a weight is that of all words of a gate."""
+    m, rho = words(n, seed=seed), words(SUBSETS, 2, seed=seed)
     alpha, beta = words(k, 2, seed=seed + 2), words(k, 2, seed=seed + 3)
-    z = np.zeros((k, k, 2), np.uint64)
-    ring_128.add_row_products(u, w, z)
-    columns = -(-n // k)
-    zeros = [0] * (k * columns - n)
-    us, ws = (np.array(each + zeros, object).reshape(k, columns) for each in (u.tolist(), numbers(w)))
+    pairs = [words(2, n * inner, seed=seed + i) for i in range(3)]
+    weights = [sum(r * in_subset(each, i) for i, r in enumerate(numbers(rho))) for each in m]
+    columns = -(-n * inner // k)
+    zeros = [0] * (k * columns - n * inner)
+
+    def rows(values):
+        return np.array([*values, *zeros], object).reshape(k, columns)
+
+    of_words = rows(np.repeat(np.array(weights, object), inner))
+    z, folded = np.zeros((k, k, 2), np.uint64), np.empty((5, columns, 2), np.uint64)
+    gate_rows.add_row_products(gate_rows.tables_of(rho), m, [tuple(pair) for pair in pairs], z)
+    us, vs = ([rows(pair[side].tolist()) for pair in pairs] for side in range(2))
     for a, b in itertools.product(range(k), repeat=2):
-        assert numbers(z[a, b]) == [inner_product(us[a].tolist(), ws[b].tolist())]
-    folded_u, folded_w = np.empty((columns, 2), np.uint64), np.empty((columns, 2), np.uint64)
-    ring_128.fold_words(alpha, u, folded_u)
-    ring_128.fold_by(ring_128.scaled_rows(beta, w), np.ones(n, np.uint64), folded_w)
+        want = sum((u[a] * of_words[b] * v[b]).sum() for u, v in zip(us, vs, strict=True))
+        assert numbers(z[a, b]) == [want % MODULUS]
+    for some in (pairs[:1], [*pairs, *pairs[:2]]):
+        outs = folded[: len(some)]
+        gate_rows.fold(
+            gate_rows.tables_of_rows(rho, beta), m, [(v, out) for (_, v), out in zip(some, outs, strict=True)]
+        )
+        for out, v in zip(outs, [*vs, *vs][: len(some)], strict=True):
+            factors = np.array(numbers(beta), object)[:, None]
+            assert numbers(out) == ((factors * of_words * v).sum(axis=0) % MODULUS).tolist()
+    ring_128.fold_words(alpha, pairs[0][0], folded[0])
     for c in range(columns):
-        assert numbers(folded_u[c]) == [inner_product(numbers(alpha), us[:, c].tolist())]
-        assert numbers(folded_w[c]) == [inner_product(numbers(beta), ws[:, c].tolist())]
-    ring_128.fold_by(ring_128.scaled_rows(beta, w), u, folded_w)
-    weighed = ws * us
-    for c in range(columns):
-        assert numbers(folded_w[c]) == [inner_product(numbers(beta), weighed[:, c].tolist())]
+        assert numbers(folded[0, c]) == [inner_product(numbers(alpha), us[0][:, c].tolist())]
+
+
+@pytest.mark.parametrize("n", [511, 513, 1100])
+def test_a_level_over_more_columns_than_are_worked_on_together(n):
+    """Against the same of all columns in parts."""
+    k = 3
+    m, rho, beta, u, v = words(k * n), words(SUBSETS, 2), words(k, 2), words(k * n, seed=1), words(k * n, seed=2)
+    tables, by_row = gate_rows.tables_of(rho), gate_rows.tables_of_rows(rho, beta)
+    found, want = np.zeros((2, k, k, 2), np.uint64)
+    folded, whole = np.empty((2, n, 2), np.uint64)
+    gate_rows.add_row_products(tables, m, [(u, v)], found)
+    gate_rows.fold(by_row, m, [(v, folded)])
+    for start in range(0, n, 100):
+        columns = slice(start, start + 100)
+        m_some, u_some, v_some = (each.reshape(k, n)[:, columns].reshape(-1) for each in (m, u, v))
+        gate_rows.add_row_products(tables, m_some, [(u_some, v_some)], want)
+        gate_rows.fold(by_row, m_some, [(v_some, whole[columns])])
+    assert np.array_equal(found, want)
+    assert np.array_equal(folded, whole)
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 1), (3, 50), (5, 97)])

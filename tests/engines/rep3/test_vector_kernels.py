@@ -13,13 +13,13 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
 # Themselves, not what stands for them: these tests look at what is private.
-affine, binary_field, combinations_128, lanes, limbs, lookups = (
+affine, binary_field, combinations_128, gate_sums, lanes, limbs, lookups = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("affine", "binary_field", "combinations_128", "lanes", "limbs", "lookups")
+    for name in ("affine", "binary_field", "combinations_128", "gate_sums", "lanes", "limbs", "lookups")
 )
-row_sums, rows_128, subsets, transposition, weights = (
+pair_products, row_sums, rows_128, subsets, transposition, weights = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("row_sums", "rows_128", "subsets", "transposition", "weights")
+    for name in ("pair_products", "row_sums", "rows_128", "subsets", "transposition", "weights")
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -68,18 +68,39 @@ def test_products_of_many_long_rows_of_one_word(n, word):
 @sizes
 @pytest.mark.parametrize("k", [2, 5, 16])
 def test_products_of_rows_of_words_and_of_elements(n, k):
-    u, w = words(k, n), words(k, n, 2, seed=1)
-    for first in (0, n // 3):
-        same(rows_128.add_by_words, rows_128._by_words_one_by_one, u, w, first, n, shape=(k, k, 2))
+    """Of a part of the columns of both, and of those of one that stand elsewhere in the other."""
+    u, w = words(k, n + 5), words(k, n, 2, seed=1)
+    for first, start in ((0, 0), (5, 0), (3, n // 3)):
+        arguments = u, first, w, start, n
+        same(rows_128.add_by_words, rows_128.by_words_one_by_one, *arguments, shape=(k, k, 2))
 
 
-@pytest.mark.parametrize("vectors", [limbs.MOST - 1, limbs.MOST, limbs.MOST + 1])
+@pytest.mark.parametrize("vectors", [pair_products.MOST - 1, pair_products.MOST, pair_products.MOST + 1])
 def test_sums_of_the_largest_products_do_not_wrap(vectors):
     """More terms than a sum of limbs may have at a time, each as large as it can be."""
     largest = np.full((2, vectors * limbs.LANES), 2**64 - 1, np.uint64)
     same(rows_128.add_of_words, rows_128._words_one_by_one, largest, largest, shape=(2, 2, 2))
     elements = np.full((1, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, elements, elements, shape=(1, 1, 2))
+    arguments = largest, 0, elements, 0, elements.shape[1]
+    same(rows_128.add_by_words, rows_128.by_words_one_by_one, *arguments, shape=(2, 1, 2))
+
+
+@pytest.mark.parametrize("low", [0, 1, 2**12 - 1, 2**12, 2**63, 2**64 - 2**12, 2**64 - 1])
+@pytest.mark.parametrize("other", [0, 1, 2**12 - 1, 2**12, 2**64 - 2**12, 2**64 - 1])
+def test_sums_whose_lower_bits_are_left_out(low, other):
+    """What is above bit 24 lets the sum be found: of none of it, all of it, and of sums just below and above 2^64."""
+    for n in (8, 24, 1032):
+        a, b = np.full((1, n, 2), low, np.uint64), np.full((1, n, 2), other, np.uint64)
+        a[..., 1], b[..., 1] = 3, 2**64 - 5
+        for factors, function, x in ((a, rows_128.add_of_elements, low + (3 << 64)), (a[..., 0].copy(), None, low)):
+            total = np.zeros((1, 1, 2), np.uint64)
+            if function:
+                function(factors, b, total)
+            else:
+                rows_128.add_by_words(factors, 0, b, 0, n, total)
+            want = n * x * (other + (2**64 - 5 << 64)) % 2**128
+            assert int(total[0, 0, 0]) | int(total[0, 0, 1]) << 64 == want
 
 
 @sizes
@@ -103,18 +124,31 @@ def test_sums_of_rows_with_a_weight_to_each_word(n, k):
         same(*both, factors, rows, first, n, shape=(n, 2))
 
 
+@sizes
+@pytest.mark.parametrize("products", [1, 2])
+def test_sums_of_gates(n, products):
+    members, t = words(n), (words(n, seed=1), words(n, seed=2))
+    for inner in (0, 1, 3):
+        u, v = (tuple(words(n * inner if i < products else 0, seed=i + s) for i in range(2)) for s in (3, 5))
+        found = []
+        for function in (gate_sums.add_together, gate_sums.add_one_by_one):
+            found.append((words(SUBSETS, 2), words(2, SUBSETS)))
+            function(members, u, v, t, *found[-1])
+        for each in zip(*found, strict=True):
+            assert np.array_equal(*each)
+
+
 @pytest.mark.parametrize("n", [0, *SIZES])
 def test_weights_of_gates(n):
     """Of all-ones members and sums too, where every limb is as large as it can be."""
-    rho, members = words(SUBSETS, 2), words(n, seed=1) >> np.uint64(64 - SUBSETS) if n else words(0)
+    rho, members = words(SUBSETS, 2), words(n, seed=1) if n else words(0)
     for each in (rho, np.full_like(rho, 2**64 - 1)):
         found, want = np.empty((n, 2), np.uint64), np.empty((n, 2), np.uint64)
-        weights.weights_at_once(weights.weights_of_members(each), members, found)
+        weights.weights_at_once(weights.tables_of(each), members, found)
         weights.weights_one_by_one(weights._sums_by_byte(each), members, want)
         assert np.array_equal(found, want)
-        for inner in (1, 3):
-            v = words(n * inner, seed=2) if n else words(0)
-            same(weights.times_at_once, weights.times_one_by_one, want, v, shape=(n * inner, 2))
+        v = words(n, seed=2) if n else words(0)
+        same(weights.times_at_once, weights.times_one_by_one, want, v, shape=(n, 2))
 
 
 @sizes

@@ -12,7 +12,12 @@ from typing import Any
 from mpc_tamper.engines.kernels import MATMUL, Modules
 from mpc_tamper.runs.protocols import ProtocolName
 
-_OWN = ("bit_ops", "clmul", "recording", "lanes", "binary_field", "subsets", "ring_128", "matrices")
+_OF_BITS, _OF_GATES, _OF_MATRICES = (
+    ("lanes", "binary_field"),
+    ("ring_128", "gate_sums", "gate_rows"),
+    ("subsets", "matrices"),
+)
+_OWN = ("bit_ops", "clmul", "recording", *_OF_BITS, *_OF_GATES, *_OF_MATRICES)
 _MODULES = Modules({"matmul": MATMUL, **{name: f"{__name__}.{name}" for name in _OWN}})
 
 SUBSETS = 48  # of gates, for the proof of products: here, as kernels load late
@@ -49,8 +54,8 @@ def foreseen(source: str, protocol: ProtocolName) -> list[str]:
     names = ["matmul"] * matrices + ["bit_ops"] * bits
     if protocol == ProtocolName.MAL_REP_RING:
         products = matrices or bits or any(isinstance(node, ast.Mult) for node in nodes)
-        names += ["recording"] * products + ["lanes", "binary_field"] * bits
-        names += ["subsets", "ring_128"] * products + ["matrices"] * matrices
+        names += ["recording"] * products + [*_OF_BITS] * bits
+        names += [*_OF_GATES] * products + [*_OF_MATRICES] * matrices
     return names
 
 

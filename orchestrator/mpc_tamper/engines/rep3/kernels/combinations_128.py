@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
+from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add_product, add_product_by_word
 from mpc_tamper.engines.rep3.kernels.limbs import (
     LANES,
@@ -24,7 +24,7 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _OF_ELEMENTS = types.void(_M, _T, types.int64, types.int64, _OUT2)
 _OF_WORDS = types.void(_M, _M, types.int64, types.int64, _OUT2)
-_BY_WEIGHTS = types.void(_T, _M, types.int64, types.int64, _OUT2)
+_BY_WEIGHTS = types.void(_T, _M, types.int64, types.int64, _OUT2)  # columns of rows from the first one to the last
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
@@ -54,7 +54,7 @@ def weights_one_by_one(weights: np.ndarray, rows: np.ndarray, first: int, last: 
     out[first:last] = np.uint64(0)
     for a in range(len(rows)):
         for c in range(first, last):
-            w = weights[a, c]
+            w = weights[a, c - first]
             out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], w[0], w[1])
 
 
@@ -104,21 +104,10 @@ def combine_columns_of_words(factors: np.ndarray, rows: np.ndarray, first: int, 
 
 @kernel_where(has_instruction(), weights_one_by_one, _BY_WEIGHTS)
 def combine_columns_by_weights(weights: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    """out[c] = sum_a weights[a, c] rows[a, c]. weights: (k, n, 2); rows: (k, n) words; out: (n, 2)."""
-    middle = first + (last - first) // LANES * LANES if len(rows) <= MOST else first
-    words, elements = _ADDRESS(first * _WORD_BYTES), _ADDRESS(first * _ELEMENT_BYTES)
-    w, x, to = (_ADDRESS(weights.ctypes.data), _ADDRESS(rows.ctypes.data), _ADDRESS(out.ctypes.data))
-    stride, count, vectors = (
-        _ADDRESS(rows.shape[1] * _WORD_BYTES),
-        _ADDRESS(len(rows)),
-        _ADDRESS((middle - first) // LANES),
-    )
-    sums_of_rows(w + elements, x + words, stride, count, vectors, to + elements)
-    weights_one_by_one(weights, rows, middle, last, out)
-
-
-@kernel(types.void(_M, _T, types.int64, types.int64, types.uint64[:, :, ::1]))
-def scale_columns(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    """out[a, c] = factor_a rows[a, c]. factors: (k, 2); rows, out: (k, n, 2)."""
-    for a in range(len(rows)):
-        combine_columns(factors[a : a + 1], rows[a : a + 1], first, last, out[a])
+    """out[c] = sum_a weights[a, c - first] rows[a, c]. weights: (k, m, 2); rows: (k, n) words; out: (n, 2)."""
+    size = (last - first) // LANES * LANES if len(rows) <= MOST else 0
+    distance, stride = _ADDRESS(weights.shape[1] * _ELEMENT_BYTES), _ADDRESS(rows.shape[1] * _WORD_BYTES)
+    x = _ADDRESS(rows.ctypes.data) + _ADDRESS(first * _WORD_BYTES)
+    w, to = _ADDRESS(weights.ctypes.data), _ADDRESS(out.ctypes.data) + _ADDRESS(first * _ELEMENT_BYTES)
+    sums_of_rows(w, distance, x, stride, _ADDRESS(len(rows)), _ADDRESS(size // LANES), to)
+    weights_one_by_one(weights[:, size:], rows, first + size, last, out)

@@ -1,13 +1,12 @@
-"""Inner products modulo 2^128 in limbs of 52 bits, eight products at a time by the instruction VPMADD52.
+"""Sums of products modulo 2^128 in limbs of 52 bits, eight products at a time by the instruction VPMADD52.
 
 It adds the low or the high half of a product of 52 bits each to a sum of 64 bits, so that carries wait until the end.
-Two rows are multiplied by two others at once, in registers. Callers give addresses and distances in bytes, and have a
-loop over one product after the other where the processor lacks the instruction.
+Callers give addresses and distances in bytes, and have a loop over one product after the other where the processor
+lacks the instruction.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -25,10 +24,9 @@ MOST = 1024
 _AHEAD = 4  # vectors that are fetched before they are used, into the second cache: so many rows fill the first one
 _BITS = 52
 LIMBS = 3  # of a sum modulo 2^128
+_BESIDE = 4  # vectors
 _WORD, _INDEX, _WIDE = ir.IntType(64), ir.IntType(32), ir.IntType(128)
 _VECTOR = ir.VectorType(_WORD, LANES)
-_FOUR_PAIRS = types.UniTuple(types.uint64, 8)
-_ARGUMENTS = (types.uintp,) * 5
 
 Limbs = Callable[[Any, Any, Any], list[Any]]  # those of the vector at this address and place
 
@@ -46,7 +44,7 @@ def _number(number: int) -> Any:
     return ir.Constant(_WORD, number)
 
 
-def _load(builder: Any, address: Any, index: Any) -> Any:
+def load(builder: Any, address: Any, index: Any) -> Any:
     found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
     found.align = 8
     return found
@@ -54,7 +52,7 @@ def _load(builder: Any, address: Any, index: Any) -> Any:
 
 def _of_words(builder: Any, address: Any, index: Any) -> list[Any]:
     """The instruction takes the low 52 bits of what it is given."""
-    words = _load(builder, address, index)
+    words = load(builder, address, index)
     return [words, builder.lshr(words, _constant(_BITS))]
 
 
@@ -69,14 +67,18 @@ def _of_far_words(builder: Any, address: Any, index: Any) -> list[Any]:
     return _of_words(builder, address, index)
 
 
-def _of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
-    """(low, high) words, one element after the other."""
-    first = builder.mul(index, ir.Constant(_WORD, 2))
-    halves = [_load(builder, address, builder.add(first, ir.Constant(_WORD, i))) for i in range(2)]
-    low, high = (
+def words_of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
+    """The low and the high words of elements, which stand one after the other."""
+    first = builder.mul(index, _number(2))
+    halves = [load(builder, address, builder.add(first, _number(i))) for i in range(2)]
+    return [
         builder.shuffle_vector(*halves, ir.Constant(ir.VectorType(_INDEX, LANES), list(range(i, 2 * LANES, 2))))
         for i in range(2)
-    )
+    ]
+
+
+def _of_elements(builder: Any, address: Any, index: Any) -> list[Any]:
+    low, high = words_of_elements(builder, address, index)
     middle = builder.or_(builder.lshr(low, _constant(_BITS)), builder.shl(high, _constant(64 - _BITS)))
     return [low, middle, builder.lshr(high, _constant(2 * _BITS - 64))]
 
@@ -88,26 +90,8 @@ def halves_of_products(builder: Any) -> list[Any]:
     return [cgutils.get_or_insert_function(builder.module, kind, name) for name in names]
 
 
-def _products(limbs_of_a: Limbs, limbs_of_b: Limbs) -> Any:
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        a, a_stride, b, b_stride, vectors = arguments
-        add_half = halves_of_products(builder)
-        sums = [[cgutils.alloca_once_value(builder, _constant(0)) for _ in range(LIMBS)] for _ in range(4)]
-        with cgutils.for_range(builder, vectors) as loop:
-            of_a = [limbs_of_a(builder, each, loop.index) for each in (a, builder.add(a, a_stride))]
-            of_b = [limbs_of_b(builder, each, loop.index) for each in (b, builder.add(b, b_stride))]
-            for pair, total in enumerate(sums):
-                _add_products(builder, add_half, of_a[pair // 2], of_b[pair % 2], total)
-        found = []
-        for total in sums:
-            found += _add_up(builder, [builder.load(each) for each in total])
-        return context.make_tuple(builder, signature.return_type, found)
-
-    return codegen
-
-
-def _add_up(builder: Any, limbs: list[Any]) -> list[Any]:
-    """The sum over all lanes as (low, high)."""
+def add_up(builder: Any, limbs: list[Any], bits: int = _BITS) -> list[Any]:
+    """The sum over all lanes as (low, high). bits: from one limb to the next."""
     add_lanes = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(_WORD, [_VECTOR]), f"llvm.vector.reduce.add.v{LANES}i64"
     )
@@ -122,56 +106,46 @@ def _add_up(builder: Any, limbs: list[Any]) -> list[Any]:
     return [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
 
 
-@in_llvm
-def products_of_words(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any, vectors: Any) -> Any:
-    """(low, high) of <a_0, b_0>, <a_0, b_1>, <a_1, b_0>, <a_1, b_1>: a_1 stands a_stride bytes behind a_0, at `a`.
+def _sums_over_rows(
+    builder: Any, count: Any, vectors: Any, out: Any, limbs_of: Callable[[Any, list[Any]], list[tuple[Any, Any]]]
+) -> None:
+    """The sums of products over `count` rows, a few vectors side by side, as the products of one wait for each other.
 
-    Words, `vectors` times LANES of them to a row, MOST at most.
+    limbs_of: those of both factors, of a row at some vectors.
     """
-    return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_words, _of_words)
+    add_half = halves_of_products(builder)
+    sums = [[cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)] for _ in range(_BESIDE)]
+
+    def put(first: Any, size: int) -> None:
+        indices = [builder.add(first, _number(i)) for i in range(size)]
+        for total in sums[:size]:
+            for each in total:
+                builder.store(_constant(0), each)
+        with cgutils.for_range(builder, count) as loop:
+            for (a, b), total in zip(limbs_of(loop.index, indices), sums, strict=False):
+                _add_products(builder, add_half, a, b, total)
+        for index, total in zip(indices, sums, strict=False):
+            store_elements(builder, [builder.load(each) for each in total], out, index)
+
+    whole = builder.mul(builder.udiv(vectors, _number(_BESIDE)), _number(_BESIDE))
+    with cgutils.for_range_slice(builder, _number(0), whole, _number(_BESIDE), _WORD) as (first, _):
+        put(first, _BESIDE)
+    with cgutils.for_range_slice(builder, whole, vectors, _number(1), _WORD) as (first, _):
+        put(first, 1)
 
 
-@in_llvm
-def products_by_words(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any, vectors: Any) -> Any:
-    """The same, where b are elements."""
-    return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_words, _of_elements)
-
-
-@in_llvm
-def products_of_elements(typing_context: Any, a: Any, a_stride: Any, b: Any, b_stride: Any, vectors: Any) -> Any:
-    """The same of elements."""
-    return _FOUR_PAIRS(*_ARGUMENTS), _products(_of_elements, _of_elements)
-
-
-def _combination(limbs_of_row: Limbs, at_once: int) -> Any:
-    """at_once: vectors, whose sums do not wait for each other, and for which a factor is loaded once."""
-
+def _combination(limbs_of_row: Limbs) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         limbs, rows, stride, count, vectors, out = arguments
-        add_half = halves_of_products(builder)
         factors = builder.inttoptr(limbs, _WORD.as_pointer())
 
-        def combine(places: list[Any]) -> None:
-            sums = [[cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)] for _ in places]
-            for each in itertools.chain(*sums):
-                builder.store(_constant(0), each)
-            with cgutils.for_range(builder, count) as loop:
-                first = builder.mul(loop.index, _number(LIMBS))
-                at = [builder.gep(factors, [builder.add(first, _number(i))]) for i in range(LIMBS)]
-                factor = [_splat(builder, builder.load(each)) for each in at]
-                row = builder.add(rows, builder.mul(stride, loop.index))
-                for place, total in zip(places, sums, strict=True):
-                    _add_products(builder, add_half, factor, limbs_of_row(builder, row, place), total)
-            for place, total in zip(places, sums, strict=True):
-                store_elements(builder, [builder.load(each) for each in total], out, place)
+        def limbs_of(a: Any, indices: list[Any]) -> list[tuple[Any, Any]]:
+            first, row = builder.mul(a, _number(LIMBS)), builder.add(rows, builder.mul(stride, a))
+            places = [builder.gep(factors, [builder.add(first, _number(i))]) for i in range(LIMBS)]
+            factor = [splat(builder, builder.load(place)) for place in places]
+            return [(factor, limbs_of_row(builder, row, index)) for index in indices]
 
-        together = builder.udiv(vectors, _number(at_once))
-        with cgutils.for_range(builder, together) as across:
-            start = builder.mul(across.index, _number(at_once))
-            combine([builder.add(start, _number(i)) for i in range(at_once)])
-        done = builder.mul(together, _number(at_once))
-        with cgutils.for_range(builder, builder.sub(vectors, done)) as across:
-            combine([builder.add(done, across.index)])
+        _sums_over_rows(builder, count, vectors, out, limbs_of)
         return context.get_dummy_value()
 
     return codegen
@@ -185,7 +159,7 @@ def combination_of_words(
 
     limbs: of each factor, three words.  rows: where x_0 begins, words, the next row `stride` bytes behind.
     """
-    return types.void(*[types.uintp] * 6), _combination(_of_far_words, at_once=2)
+    return types.void(*[types.uintp] * 6), _combination(_of_far_words)
 
 
 @in_llvm
@@ -193,10 +167,10 @@ def combination_of_elements(
     typing_context: Any, limbs: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
 ) -> Any:
     """The same of elements."""
-    return types.void(*[types.uintp] * 6), _combination(_of_elements, at_once=1)
+    return types.void(*[types.uintp] * 6), _combination(_of_elements)
 
 
-def _splat(builder: Any, word: Any) -> Any:
+def splat(builder: Any, word: Any) -> Any:
     first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
     places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
     return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
@@ -215,29 +189,31 @@ def _joined(builder: Any, limbs: list[Any]) -> tuple[Any, Any]:
 
 
 @in_llvm
-def sums_of_rows(typing_context: Any, weights: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any) -> Any:
+def sums_of_rows(
+    typing_context: Any, weights: Any, distance: Any, rows: Any, stride: Any, count: Any, vectors: Any, out: Any
+) -> Any:
     """The elements sum_a w_a x_a, `vectors` times LANES of them, to out. At most MOST rows.
 
-    weights: where the elements w_0 begin.  rows: the words x_0, the next row `stride` bytes behind, and twice as far
-    that of w.
+    weights: where the elements w_0 begin, the next row `distance` bytes behind.  rows: the words x_0, likewise.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        weights, rows, stride, count, vectors, out = arguments
-        add_half = halves_of_products(builder)
-        sums = [cgutils.alloca_once(builder, _VECTOR) for _ in range(LIMBS)]
-        with cgutils.for_range(builder, vectors) as across:
-            for each in sums:
-                builder.store(_constant(0), each)
-            with cgutils.for_range(builder, count) as loop:
-                behind = builder.mul(stride, loop.index)
-                row = _of_far_words(builder, builder.add(rows, behind), across.index)
-                weight = _of_elements(builder, builder.add(weights, builder.add(behind, behind)), across.index)
-                _add_products(builder, add_half, weight, row, sums)
-            store_elements(builder, [builder.load(each) for each in sums], out, across.index)
+        weights, distance, rows, stride, count, vectors, out = arguments
+
+        def limbs_of(a: Any, indices: list[Any]) -> list[tuple[Any, Any]]:
+            w, x = builder.add(weights, builder.mul(distance, a)), builder.add(rows, builder.mul(stride, a))
+            return [(_of_elements(builder, w, index), _of_far_words(builder, x, index)) for index in indices]
+
+        _sums_over_rows(builder, count, vectors, out, limbs_of)
         return context.get_dummy_value()
 
-    return types.void(*[types.uintp] * 6), codegen
+    return types.void(*[types.uintp] * 7), codegen
+
+
+def limbs_of_product(builder: Any, u: Any, v: Any, index: Any, sums: list[Any]) -> None:
+    """Adds, to sums in limbs, the products of the words at this vector of u and of v."""
+    a, b = _of_words(builder, u, index), _of_words(builder, v, index)
+    _add_products(builder, halves_of_products(builder), a, b, sums)
 
 
 def _add_products(builder: Any, add_half: list[Any], a: list[Any], b: list[Any], sums: list[Any]) -> None:

@@ -13,18 +13,10 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel
 from mpc_tamper.engines.kernels.threads import ranges, together
-from mpc_tamper.engines.rep3.kernels.combinations_128 import (
-    combine_columns,
-    combine_columns_by_weights,
-    combine_columns_of_words,
-    scale_columns,
-)
-from mpc_tamper.engines.rep3.kernels.int128 import (
-    add,
-    subtract,
-)
+from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns, combine_columns_of_words
+from mpc_tamper.engines.rep3.kernels.int128 import add, subtract
 from mpc_tamper.engines.rep3.kernels.limbs import LANES
-from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words, add_of_elements
+from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_elements
 
 _OUT2 = types.uint64[:, ::1]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -50,17 +42,7 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
-def add_row_products(u: np.ndarray, w: np.ndarray, total: np.ndarray) -> None:
-    """Adds z_ab = <u_a, w_b> to total (k, k, 2). u: (n,) words; w: (n, 2); both are cut into k rows."""
-    rows_u, rows_w = _cut(u, len(total)), _cut(w, len(total))
-    parts = ranges(rows_u.shape[1], rows_u.size * len(total) // _WORTH, LANES)
-    totals = [total, *np.zeros((len(parts) - 1, *total.shape), np.uint64)]
-    together(add_by_words, [(rows_u, rows_w, a, b, to) for (a, b), to in zip(parts, totals, strict=True)])
-    for other in totals[1:]:
-        total[:] = sums(total.reshape(-1, 2), other.reshape(-1, 2)).reshape(total.shape)
-
-
-def _cut(vector: np.ndarray, k: int) -> np.ndarray:
+def cut(vector: np.ndarray, k: int) -> np.ndarray:
     """(n, ..) entries, zeros appended, as (k, columns, ..)."""
     columns = -(-len(vector) // k)
     if columns * k != len(vector):
@@ -72,21 +54,7 @@ def _cut(vector: np.ndarray, k: int) -> np.ndarray:
 
 def fold_words(alpha: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     """sum_a alpha_a u_a, into out (columns, 2). alpha: (k, 2); u: (n,) words, cut into k rows."""
-    combine_words(alpha, _cut(u, len(alpha)), out)
-
-
-def scaled_rows(factors: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """factor_a w_a, for `fold_by`: (k, columns, 2). factors: (k, 2); w: (n, 2), cut into k rows."""
-    rows = _cut(w, len(factors))
-    out = np.empty_like(rows)
-    _combine_columns(scale_columns, factors, rows, out)
-    return out
-
-
-def fold_by(weights: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
-    """sum_a weights_a u_a, column by column, into out (columns, 2). weights: (k, columns, 2); u: (n,) words, cut into
-    k rows."""
-    _combine_columns(combine_columns_by_weights, weights, _cut(u, len(weights)), out)
+    combine_words(alpha, cut(u, len(alpha)), out)
 
 
 def row_products(u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Products of all pairs of rows, modulo 2^128: what provers spend their time on. Elements are (low, high) words.
 
-Four pairs at a time where the processor has VPMADD52 (limbs.py, and winograd.py for many long rows of words), else one
-product after the other.
+Four pairs at a time where the processor has VPMADD52 (pair_products.py, and winograd.py for many long rows of words),
+else one product after the other.
 """
 
 from __future__ import annotations
@@ -11,10 +11,9 @@ from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product, add_product_by_word, add_product_of_words
-from mpc_tamper.engines.rep3.kernels.limbs import (
-    LANES,
+from mpc_tamper.engines.rep3.kernels.limbs import LANES, has_instruction
+from mpc_tamper.engines.rep3.kernels.pair_products import (
     MOST,
-    has_instruction,
     products_by_words,
     products_of_elements,
     products_of_words,
@@ -28,20 +27,21 @@ _T = types.Array(types.uint64, 3, "C", readonly=True)
 _COLUMNS, _TILE = 48, 4  # of each row that are worked on together, and rows
 # Columns, and rows of both, with which it pays to halve the products, as words are taken apart before.
 _LONG, _MANY = 64, 8
+_BY_WORDS = types.void(_M, types.int64, _T, types.int64, types.int64, _OUT3)
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _8, _16 = np.uint64(_WORD_BYTES), np.uint64(_ELEMENT_BYTES)
 
 
-@kernel_unless(has_instruction(), types.void(_M, _T, types.int64, types.int64, _OUT3))
-def _by_words_one_by_one(u: np.ndarray, w: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
-    for start in range(first, last, _COLUMNS):
-        stop = min(start + _COLUMNS, last)
+@kernel_unless(has_instruction(), _BY_WORDS)
+def by_words_one_by_one(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
+    for begin in range(start, stop, _COLUMNS):
+        end = min(begin + _COLUMNS, stop)
         for a in range(len(u)):
             for b in range(len(w)):
                 low, high = total[a, b, 0], total[a, b, 1]
-                for c in range(start, stop):
-                    low, high = add_product_by_word(low, high, u[a, c], w[b, c, 0], w[b, c, 1])
+                for c in range(begin, end):
+                    low, high = add_product_by_word(low, high, u[a, first + c], w[b, c, 0], w[b, c, 1])
                 total[a, b, 0], total[a, b, 1] = low, high
 
 
@@ -93,20 +93,24 @@ def _add_four(total: np.ndarray, a: int, more_a: int, b: int, more_b: int, found
             to[0], to[1] = add(to[0], to[1], found[4 * i + 2 * j], found[4 * i + 2 * j + 1])
 
 
-@kernel_where(has_instruction(), _by_words_one_by_one, types.void(_M, _T, types.int64, types.int64, _OUT3))
-def add_by_words(u: np.ndarray, w: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
-    """total[a, b] += <u_a, w_b>, of columns first .. last - 1. u: (a, n) words; w: (b, n, 2)."""
-    n = u.shape[1]
-    vectors, stride_u, stride_w = (last - first) // LANES, _ADDRESS(n * _WORD_BYTES), _ADDRESS(n * _ELEMENT_BYTES)
-    for start in range(0, vectors, MOST):
-        count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS(first + start * LANES)
+@kernel_where(has_instruction(), by_words_one_by_one, _BY_WORDS)
+def add_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
+    """total[a, b] += <u_a, w_b>, of columns start .. stop - 1 of w, and of those `first` behind them of u.
+
+    u: (a, n) words; w: (b, m, 2).
+    """
+    vectors = (stop - start) // LANES
+    stride_u, stride_w = _ADDRESS(u.shape[1] * _WORD_BYTES), _ADDRESS(w.shape[1] * _ELEMENT_BYTES)
+    for done in range(0, vectors, MOST):
+        count, place = _ADDRESS(min(MOST, vectors - done)), _ADDRESS(start + done * LANES)
+        from_u = _ADDRESS(u.ctypes.data) + (_ADDRESS(first) + place) * _8
         for a in range(0, len(u), 2):
-            x, more_a = _ADDRESS(u.ctypes.data) + place * _8 + _ADDRESS(a) * stride_u, min(1, len(u) - 1 - a)
+            x, more_a = from_u + _ADDRESS(a) * stride_u, min(1, len(u) - 1 - a)
             for b in range(0, len(w), 2):
                 y, more_b = _ADDRESS(w.ctypes.data) + place * _16 + _ADDRESS(b) * stride_w, min(1, len(w) - 1 - b)
                 found = products_by_words(x, _ADDRESS(more_a) * stride_u, y, _ADDRESS(more_b) * stride_w, count)
                 _add_four(total, a, more_a, b, more_b, found)
-    _by_words_one_by_one(u, w, first + vectors * LANES, last, total)
+    by_words_one_by_one(u, first, w, start + vectors * LANES, stop, total)
 
 
 @kernel_where(has_instruction(), _elements_one_by_one, types.void(_T, _T, _OUT3))

@@ -1,4 +1,4 @@
-"""Sums over 48 random subsets at once, of numbers and of the rows of matrices: bit k of a member says whether it is in
+"""Sums over 48 random subsets at once, of the rows or columns of matrices: bit k of a member says whether one is in
 subset k.
 
 Members are put in buckets by a few bits at a time, so that a number is added once for several subsets.
@@ -10,34 +10,13 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
+from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
-from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
-from mpc_tamper.engines.rep3.kernels.ring_128 import sums
-from mpc_tamper.engines.rep3.kernels.weights import times_words, weights, weights_of_members
 
-__all__ = [  # weights of gates belong here, and would make this file too long
-    "add_products",
-    "add_words",
-    "check",
-    "no_products",
-    "no_words",
-    "products_of_subsets",
-    "sums_of_columns",
-    "sums_of_rows",
-    "times_words",
-    "weights",
-    "weights_of_members",
-    "words_of_subsets",
-]
-
-_OUT1 = types.uint64[::1]
 _OUT2 = types.uint64[:, ::1]
-_OUT3 = types.uint64[:, :, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
-_T = types.Array(types.uint64, 3, "C", readonly=True)
 _SUMS = types.void(_V, _M, types.int64, types.int64, _OUT2)
 _BYTES = SUBSETS // 8
 _BYTE, _8 = np.uint64(255), np.uint64(8)
@@ -46,87 +25,8 @@ _BYTE, _8 = np.uint64(255), np.uint64(8)
 _NARROW, _WIDE = 8, 64
 _MANY = 1500
 # What a thread has to have for it to pay.
-_WORTH_WORDS, _WORTH_ENTRIES = 1 << 16, 1 << 19
+_WORTH_ENTRIES = 1 << 19
 _4, _LOW_4, _6, _LOW_6 = np.uint64(4), np.uint64(15), np.uint64(6), np.uint64(63)
-
-
-def no_words() -> np.ndarray:
-    """Empty buckets for add_words."""
-    return np.zeros((_BYTES, 256), np.uint64)
-
-
-def no_products() -> np.ndarray:
-    """Empty buckets for add_products."""
-    return np.zeros((_BYTES, 256, 2), np.uint64)
-
-
-def add_words(members: np.ndarray, words: np.ndarray, buckets: np.ndarray) -> None:
-    """Each word to six buckets. members, words: (n,)."""
-    parts = ranges(members.size, members.size // _WORTH_WORDS)
-    others = np.zeros((len(parts) - 1, *buckets.shape), np.uint64)
-    each = zip(parts, (buckets, *others), strict=True)
-    together(_add_words, [(members[a:b], words[a:b], to) for (a, b), to in each])
-    for other in others:
-        buckets += other
-
-
-@kernel(types.void(_V, _V, _OUT2))
-def _add_words(members: np.ndarray, words: np.ndarray, buckets: np.ndarray) -> None:
-    for c in range(members.size):
-        x, word = members[c], words[c]
-        for group in range(_BYTES):
-            buckets[group, x & _BYTE] += word
-            x >>= _8
-
-
-@kernel(_OUT1(_M))
-def words_of_subsets(buckets: np.ndarray) -> np.ndarray:
-    """The sums over the subsets modulo 2^64: (48,)."""
-    out = np.zeros(SUBSETS, np.uint64)
-    for k in range(SUBSETS):
-        for i in range(256):
-            if i >> (k & 7) & 1:
-                out[k] += buckets[k >> 3, i]
-    return out
-
-
-def add_products(members: np.ndarray, u: np.ndarray, v: np.ndarray, buckets: np.ndarray) -> None:
-    """Each gate's sum of products, modulo 2^128, to six buckets. members: (n,); u, v: (n inner,) words."""
-    inner = u.size // max(1, members.size)
-    parts = ranges(members.size, u.size // _WORTH_WORDS)
-    others = np.zeros((len(parts) - 1, *buckets.shape), np.uint64)
-    calls = []
-    for (a, b), to in zip(parts, (buckets, *others), strict=True):
-        calls.append((members[a:b], u[a * inner : b * inner], v[a * inner : b * inner], to))
-    together(_add_products, calls)
-    for other in others:
-        buckets[:] = sums(buckets.reshape(-1, 2), other.reshape(-1, 2)).reshape(buckets.shape)
-
-
-@kernel(types.void(_V, _V, _V, _OUT3))
-def _add_products(members: np.ndarray, u: np.ndarray, v: np.ndarray, buckets: np.ndarray) -> None:
-    inner = u.size // max(1, members.size)
-    for c in range(members.size):
-        low = high = np.uint64(0)
-        for i in range(c * inner, (c + 1) * inner):
-            low, high = add_product_of_words(low, high, u[i], v[i])
-        x = members[c]
-        for group in range(_BYTES):
-            b = buckets[group, x & _BYTE]
-            b[0], b[1] = add(b[0], b[1], low, high)
-            x >>= _8
-
-
-@kernel(_OUT2(_T))
-def products_of_subsets(buckets: np.ndarray) -> np.ndarray:
-    """The sums over the subsets modulo 2^128: (48, 2)."""
-    out = np.zeros((SUBSETS, 2), np.uint64)
-    for k in range(SUBSETS):
-        for i in range(256):
-            if i >> (k & 7) & 1:
-                b = buckets[k >> 3, i]
-                out[k, 0], out[k, 1] = add(out[k, 0], out[k, 1], b[0], b[1])
-    return out
 
 
 @part_of_kernels

@@ -14,7 +14,6 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_unless, kernel_where
-from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, has_instruction, store_elements, sums_of_rows
@@ -31,7 +30,6 @@ _BITS, _SUMS = 4, 16  # of a member that are looked up at once, and their sums
 _GROUPS, _BYTES = SUBSETS // _BITS, SUBSETS // 8
 _TOGETHER = 4  # vectors of members, for which a table is loaded once
 _STEP = _TOGETHER * LANES
-_WORTH_WORDS = 1 << 16  # what a thread has to have for it to pay
 _BYTE, _8, _52, _12, _40 = (np.uint64(each) for each in (255, 8, 52, 12, 40))
 
 
@@ -61,8 +59,8 @@ def _limbs_by_four_bits(rho: np.ndarray) -> np.ndarray:
     return t
 
 
-def weights_of_members(rho: np.ndarray) -> np.ndarray:
-    """Tables for `weights`. rho: (48, 2)."""
+def tables_of(rho: np.ndarray) -> np.ndarray:
+    """What weights are looked up in. rho: (48, 2)."""
     return _limbs_by_four_bits(rho) if has_instruction() else _sums_by_byte(rho)
 
 
@@ -138,36 +136,16 @@ def weights_at_once(tables: np.ndarray, members: np.ndarray, out: np.ndarray) ->
 
 @kernel_unless(has_instruction(), types.void(_M, _V, _OUT2))
 def times_one_by_one(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    inner = v.size // max(1, len(factors))
-    for c in range(len(factors)):
-        low, high = factors[c, 0], factors[c, 1]
-        for i in range(c * inner, (c + 1) * inner):
-            zero = np.uint64(0)
-            out[i, 0], out[i, 1] = add_product_by_word(zero, zero, v[i], low, high)
+    for c in range(v.size):
+        zero = np.uint64(0)
+        out[c, 0], out[c, 1] = add_product_by_word(zero, zero, v[c], factors[c, 0], factors[c, 1])
 
 
 @kernel_where(has_instruction(), times_one_by_one, types.void(_M, _V, _OUT2))
 def times_at_once(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """W_c v_c into out (n inner, 2). factors: W, (n, 2); v: (n inner,)."""
-    whole = v.size // LANES * LANES if v.size == len(factors) else 0
+    """W_c v_c into out (n, 2). factors: W, (n, 2); v: (n,) words."""
+    whole = v.size // LANES * LANES
     row, to = _ADDRESS(v.ctypes.data), _ADDRESS(out.ctypes.data)
     vectors = _ADDRESS(whole // LANES)
-    sums_of_rows(_ADDRESS(factors.ctypes.data), row, _ADDRESS(0), _ADDRESS(1), vectors, to)
-    if whole < v.size:
-        times_one_by_one(factors[whole:], v[whole:], out[whole:])
-
-
-def weights(tables: np.ndarray, members: np.ndarray, out: np.ndarray) -> None:
-    """W_c into out (n, 2), W_c the sum of rho_k over the subsets k that gate c is in.
-
-    tables: weights_of_members(rho); members: (n,).
-    """
-    parts = ranges(members.size, members.size // _WORTH_WORDS)
-    together(weights_at_once, [(tables, members[a:b], out[a:b]) for a, b in parts])
-
-
-def times_words(factors: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """W_c v_c into out (n inner, 2), the W of so many gates known. factors: W, (n, 2); v: (n inner,) words."""
-    inner = v.size // max(1, len(factors))
-    parts = [(factors[a:b], slice(a * inner, b * inner)) for a, b in ranges(len(factors), v.size // _WORTH_WORDS)]
-    together(times_at_once, [(some, v[where], out[where]) for some, where in parts])
+    sums_of_rows(_ADDRESS(factors.ctypes.data), _ADDRESS(0), row, _ADDRESS(0), _ADDRESS(1), vectors, to)
+    times_one_by_one(factors[whole:], v[whole:], out[whole:])

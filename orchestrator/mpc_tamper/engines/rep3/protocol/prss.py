@@ -109,8 +109,10 @@ class Stream:
 
 def _encrypt(encryptor: CipherContext, out: np.ndarray) -> None:
     """Zeros, into all bytes but the last ones, which are room that the library asks for."""
-    count = out.size - _AES_BYTES + 1
-    encryptor.update_into(_ZEROS[:count] if count <= len(_ZEROS) else np.zeros(count, np.uint8).data, out.data)
+    count, places = out.size - _AES_BYTES + 1, out.data
+    for start in range(0, count, len(_ZEROS)):
+        size = min(len(_ZEROS), count - start)
+        encryptor.update_into(_ZEROS[:size], places[start : start + size + _AES_BYTES - 1])
 
 
 def _encrypt_exactly(encryptor: CipherContext, out: np.ndarray) -> None:

@@ -75,13 +75,16 @@ def coefficients(level: Level, challenge: bytes) -> tuple[np.ndarray, np.ndarray
     return np.concatenate([one(), alpha]), np.concatenate([one(), beta])
 
 
-def masked_rows(vector: np.ndarray, rows: int, mask: np.ndarray) -> np.ndarray:
-    """(n, 2) elements, zeros appended, as (1 + rows, columns, 2), the mask in row 0."""
-    columns = len(mask)
-    out = np.zeros((1 + rows, columns, WORDS), np.uint64)
-    out[0] = mask
-    out[1:].reshape(-1, WORDS)[: len(vector)] = vector
-    return out
+def masked_rows(length: int, level: Level) -> np.ndarray:
+    """Room for a vector of so many elements, (1 + k, columns, 2): zeros stand behind it, and row 0 is for its mask."""
+    rows = np.empty((1 + level.rows, columns_of(length, level), WORDS), np.uint64)
+    vector_of(rows)[length:] = 0
+    return rows
+
+
+def vector_of(rows: np.ndarray) -> np.ndarray:
+    """The vector itself, and zeros."""
+    return rows[1:].reshape(-1, WORDS)
 
 
 def columns_of(length: int, level: Level) -> int:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.engines.kernels.threads import shared
-from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
-from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, draw
+from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, ring_128
+from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, Level, draw, masked_rows, vector_of
 from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members
 from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
@@ -49,7 +49,7 @@ class Merging:
 
 @dataclass(frozen=True)
 class Vectors:
-    """u and v of each role that knows them, elements, once they have left the words."""
+    """u and v of each role that knows them, once they have left the words: rows of elements, bilinear.masked_rows."""
 
     u: dict[Role, np.ndarray]
     v: dict[Role, np.ndarray]
@@ -57,14 +57,15 @@ class Vectors:
 
 class Entries:
     """Of one batch. challenge: 0, from which the subsets come.  folded: how many elements elementwise gates become.
+    level: the masked one.
 
     sums: S^k of the elementwise gates of this party's proof, (48, 2).  t: by role, R's or L's part of what they have to
     be modulo 2^64, (48,).
     """
 
-    def __init__(self, record: Record, party: int, challenge: bytes, folded: int) -> None:
+    def __init__(self, record: Record, party: int, challenge: bytes, folded: int, level: Level) -> None:
         self.groups = list(record.integers.values())
-        self.challenge, self._folded = challenge, folded
+        self.challenge, self._folded, self._level = challenge, folded, level
         self.matrices = compressed(record, party, challenge)
         self.sums, self.t = self._sums_over_subsets()
         self._merging: Merging | None = None
@@ -82,18 +83,16 @@ class Entries:
             yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
 
     def _sums_over_subsets(self) -> tuple[np.ndarray, dict[Role, np.ndarray]]:
-        products = np.zeros((SUBSETS, WORDS), np.uint64)
-        sums = {role: np.zeros(SUBSETS, np.uint64) for role in (Role.RIGHT, Role.LEFT)}
-        t = [[gates.take_t(role) for role in sums] for gates in self.groups]
+        products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
+        t = [(gates.take_t(Role.RIGHT), gates.take_t(Role.LEFT)) for gates in self.groups]
         blocks = (
-            (members, pairs, [of_role[block] for of_role in t[index]])
+            (members, pairs, (t[index][0][block], t[index][1][block]))
             for index, block, members, pairs in self._blocks()
         )
-        for of_products, of_t in shared(_sums_of_block, blocks):
+        for of_products, of_words in shared(_sums_of_block, blocks):
             products = ring_128.sums(products, of_products)
-            for role, of_role in zip(sums, of_t, strict=True):
-                sums[role] += of_role
-        return products, sums
+            words += of_words
+        return products, {Role.RIGHT: words[0], Role.LEFT: words[1]}
 
     def _blocks(self) -> Iterator[tuple[int, int, np.ndarray, list[Pair]]]:
         """Of each group and block of gates: their numbers, the members, and u and v of each product of this party's
@@ -107,7 +106,7 @@ class Entries:
         """By challenge 1, which is the same for all roles: the first that asks has it done."""
         if self._merging is None:
             self._merging = Merging.of(challenge)
-            self._tables = subsets.weights_of_members(self._merging.rho)
+            self._tables = gate_rows.tables_of(self._merging.rho)
         return self._merging
 
     def row_products(self, rows: int) -> np.ndarray:
@@ -136,15 +135,18 @@ class Entries:
 
     def _with_tail(self, of_matrices: list[np.ndarray]) -> np.ndarray:
         """Room for what elementwise gates become, and after it what matrices add."""
-        out = np.empty((self._folded + sum(map(len, of_matrices)), WORDS), np.uint64)
-        np.concatenate(of_matrices or [out[:0]], out=out[self._folded :])
-        return out
+        length = self._folded + sum(map(len, of_matrices))
+        rows = masked_rows(length, self._level)
+        tail = vector_of(rows)[self._folded : length]
+        np.concatenate(of_matrices or [tail], out=tail)
+        return rows
 
     def _fold(self, alpha: np.ndarray, beta: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
         """The elementwise gates, each block of each column by itself."""
 
         def calls() -> Iterator[tuple[np.ndarray, list[Fold], list[Fold]]]:
             start = 0
+            to_u, to_v = ({role: vector_of(rows) for role, rows in each.items()} for each in (u, v))
             of_u = [{role: gates.u(role) for role in u} for gates in self.groups]
             of_v = [{role: gates.v(role) for role in v} for gates in self.groups]
             for index, block, members, pairs in self._blocks():
@@ -152,47 +154,32 @@ class Entries:
                 folds_v: list[Fold] = []
                 for product in range(len(pairs)):
                     stop = start + -(-members.size * self.groups[index].inner // len(alpha))
-                    folds_u += [(of_u[index][role][product][block], out[start:stop]) for role, out in u.items()]
-                    folds_v += [(of_v[index][role][product][block], out[start:stop]) for role, out in v.items()]
+                    folds_u += [(of_u[index][role][product][block], out[start:stop]) for role, out in to_u.items()]
+                    folds_v += [(of_v[index][role][product][block], out[start:stop]) for role, out in to_v.items()]
                     start = stop
                 yield members, folds_u, folds_v
+
+        assert self._merging is not None
+        tables = gate_rows.tables_of_rows(self._merging.rho, beta)
 
         def fold(members: np.ndarray, folds_u: list[Fold], folds_v: list[Fold]) -> None:
             for words, out in folds_u:
                 ring_128.fold_words(alpha, words, out)
-            if folds_v:
-                scaled = ring_128.scaled_rows(beta, _weights(self._tables, members, folds_v[0][0].size))
-                for words, out in folds_v:
-                    ring_128.fold_by(scaled, words, out)
+            gate_rows.fold(tables, members, folds_v)
 
         shared(fold, calls())
 
 
-def _sums_of_block(members: np.ndarray, pairs: list[Pair], t: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+def _sums_of_block(
+    members: np.ndarray, pairs: list[Pair], t: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Of the products, and of R's and L's parts of what they have to be."""
-    products = subsets.no_products()
-    for u, v in pairs:
-        subsets.add_products(members, u, v, products)
-    sums = []
-    for words in t:
-        buckets = subsets.no_words()
-        subsets.add_words(members, words, buckets)
-        sums.append(subsets.words_of_subsets(buckets))
-    return subsets.products_of_subsets(products), sums
+    products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
+    gate_sums.add_gates(members, pairs, t, products, words)
+    return products, words
 
 
 def _row_products_of_block(tables: np.ndarray, members: np.ndarray, pairs: list[Pair], rows: int) -> np.ndarray:
     total = np.zeros((rows, rows, WORDS), np.uint64)
-    weights = _weights(tables, members, pairs[0][0].size)
-    for u, v in pairs:
-        weighed = np.empty((v.size, WORDS), np.uint64)
-        subsets.times_words(weights, v, weighed)
-        ring_128.add_row_products(u, weighed, total)
+    gate_rows.add_row_products(tables, members, pairs, total)
     return total
-
-
-def _weights(tables: np.ndarray, members: np.ndarray, words: int) -> np.ndarray:
-    """W of each gate of a block, for each of the words that it stands with: (words, 2)."""
-    out = np.empty((members.size, WORDS), np.uint64)
-    subsets.weights(tables, members, out)
-    return out if words == members.size else np.repeat(out, words // members.size, axis=0)

@@ -88,7 +88,7 @@ class IntegerStatement:
         return HASH_BYTES + (length + 1) * _ELEMENT_BYTES
 
     def entries(self, record: Record, party: int, challenge: bytes) -> Entries:
-        return Entries(record, party, challenge, self.folded)
+        return Entries(record, party, challenge, self.folded, self.shape[-1])
 
     def verifier(self, entries: Entries, role: Role, pads: Stream) -> IntegerVerifier:
         return IntegerVerifier(self, entries, role, pads)
@@ -100,7 +100,7 @@ class IntegerProver:
     def __init__(self, statement: IntegerStatement, entries: Entries, pads: Stream, masks: Stream) -> None:
         self._statement, self._entries, self._pads, self._masks = statement, entries, pads, masks
         self._merging: Merging | None = None
-        self._u = self._v = np.empty((0, WORDS), np.uint64)
+        self._u = self._v = np.empty((0, 0, WORDS), np.uint64)  # rows of the masked level
 
     def message(self, number: int) -> bytes:
         """L's parts of the sums over subsets or, at a level, of all z_ab but the last."""
@@ -123,11 +123,9 @@ class IntegerProver:
         level = self._statement.shape[number - 1]
         if not level.masked:
             return self._entries.row_products(level.rows)[:-1]
-        u, v = (
-            bilinear.masked_rows(vector, level.rows, draw(stream, bilinear.columns_of(len(vector), level)))
-            for vector, stream in ((self._u, self._pads), (self._v, self._masks))
-        )
-        return ring_128.row_products(u, v).reshape(-1, WORDS)[:-1]
+        for rows, stream in ((self._u, self._pads), (self._v, self._masks)):
+            rows[0] = draw(stream, rows.shape[1])
+        return ring_128.row_products(self._u, self._v).reshape(-1, WORDS)[:-1]
 
     def _sums(self) -> np.ndarray:
         parts = [np.empty((0, WORDS), np.uint64)]
@@ -149,14 +147,14 @@ class IntegerVerifier:
         self._statement, self._entries, self._pads = statement, entries, pads
         self._role, self._right = role, role is Role.RIGHT
         self._t = self._sums_of_t(role)
-        self._tail_claim = self._mask = np.empty((0, WORDS), np.uint64)
+        self._rows = np.empty((0, 0, WORDS), np.uint64)  # of the masked level
         self._difference = b""
-        self.claim = self.vector = self._mask
+        self.claim = self.vector = self._tail_claim = np.empty((0, WORDS), np.uint64)
 
     def receive(self, number: int, message: bytes | None) -> np.ndarray:
         statement = self._statement
         if number and statement.shape[number - 1].masked:
-            self._mask = draw(self._pads, bilinear.columns_of(len(self.vector), statement.shape[-1]))
+            self._rows[0] = draw(self._pads, self._rows.shape[1])
         if self._right:
             return draw(self._pads, statement.values(number))
         return bilinear.elements(message)
@@ -170,8 +168,7 @@ class IntegerVerifier:
         alpha, beta = bilinear.coefficients(level, challenge)
         self.claim = bilinear.new_claim(level, parts, self.claim, alpha, beta)
         if level.masked:
-            rows = bilinear.masked_rows(self.vector, level.rows, self._mask)
-            self.vector = ring_128.combine(alpha if self._right else beta, rows)
+            self.vector = ring_128.combine(alpha if self._right else beta, self._rows)
         else:
             self._enter(alpha, beta)
 
@@ -209,5 +206,5 @@ class IntegerVerifier:
     def _enter(self, alpha: np.ndarray, beta: np.ndarray) -> None:
         """Leave the words."""
         vectors = self._entries.vectors(alpha, beta)
-        self.vector = (vectors.u if self._right else vectors.v)[self._role]
+        self._rows = (vectors.u if self._right else vectors.v)[self._role]
         self.claim = ring_128.sums(self.claim, self._tail_claim)
