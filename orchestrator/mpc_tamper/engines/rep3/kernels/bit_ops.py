@@ -82,7 +82,7 @@ def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
 def enter_leaves(
     s: np.ndarray, c: np.ndarray, a: np.ndarray, b: np.ndarray, sums: np.ndarray, planes: np.ndarray
 ) -> None:
-    """The planes of s at `a`, those of c at `b`, both xored, zeros, and the first ones at sums[0] xor those at sums[1]."""
+    """The planes of s at `a`, of c at `b`, both xored, zeros, and the first ones at sums[0] and at sums[1] xored."""
     leaves, words = a.size, planes.shape[1]
     for j in range(leaves):
         x, y = s[a[j]], c[b[j]]
