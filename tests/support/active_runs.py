@@ -27,9 +27,11 @@ from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveErrorPlan
+from tests.support.shifts import shifted, shifted_in_clear
 
 SITES = {4: "STEP"}
 LANES = 6
+SHIFTS = (0, 2**20, 2**64 - 2**41)
 
 
 @dataclass
@@ -149,6 +151,7 @@ def every_operation(party: Party, opened: list[np.ndarray]) -> None:
         passive.dot(party, z.reshape(60, 50), z.reshape(60, 50)),
         alone(party, less_than_zero(party, z, 64)),
         alone(party, less_than_zero(party, y, 17)),
+        alone(party, less_than_zero(party, shifted(party, z[:700], SHIFTS), 57)),
         alone(party, right_shift(party, z[:500], 13)),
         passive.matmul(party, matrix, vectors),
         passive.matmul(party, matrix, vectors),
@@ -172,6 +175,7 @@ def every_operation_in_clear() -> list[np.ndarray]:
         (z * z).reshape(60, 50).sum(axis=1, dtype=np.uint64),
         z >> np.uint64(63),
         (y >> np.uint64(16)) & np.uint64(1),
+        (shifted_in_clear(z[:700], SHIFTS) >> np.uint64(56)) & np.uint64(1),
         (z[:500].view(np.int64) >> 13).view(np.uint64),
         matrix @ vectors,
         matrix @ vectors,

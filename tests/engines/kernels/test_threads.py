@@ -71,6 +71,7 @@ def cases() -> dict[str, Callable[[], np.ndarray]]:
     rows, which = words(8, 700), RNG.integers(0, 25, (2, 5))
     return {
         "to_planes": lambda: bit_ops.to_planes(u, 37),
+        "planes_at": into(bit_ops.planes_at, u, np.arange(36, -1, -1), shape=(40, -(-N // 64))),
         "and_shares": lambda: bit_ops.and_shares(
             (planes, planes + planes), u.reshape(25, 40), v.reshape(25, 40), *which
         ),

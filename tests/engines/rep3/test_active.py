@@ -8,6 +8,7 @@ import pytest
 from mpc_tamper.core.errors import OpeningError, PartyError, PlanError, ProofRejected, ProtocolAbort
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.primitives.comparison import less_than_zero
+from mpc_tamper.engines.rep3.primitives.variants import Variants
 from mpc_tamper.engines.rep3.protocol import active as active_module
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -19,6 +20,7 @@ from mpc_tamper.engines.rep3.protocol.prss import Stream
 from mpc_tamper.engines.rep3.protocol.rounds import alone
 from mpc_tamper.runs.plan import EVERY, AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import LANES, every_operation, every_operation_in_clear, run, shared, small_program
+from tests.support.shifts import shifted, shifted_in_clear
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 
@@ -83,6 +85,37 @@ def test_an_error_at_any_gate_aborts_before_anything_is_opened(corrupt_party):
         met += 1
         assert_rejected(opened, errors, corrupt_party, (site, index))
     assert met == len(gate_errors()) - LANES  # a b2a message has one sender: a third of each kind's indices or two
+
+
+WIDTH, OFFSETS, VALUES = 7, (0, 8), 64  # so many that their comparisons share gates
+
+
+def shifts_compared(party: Party, opened: list[np.ndarray]) -> None:
+    x = shared(party, 0, np.arange(VALUES, dtype=np.uint64))
+    party.steps.start(4)
+    bits = alone(party, less_than_zero(party, shifted(party, x, OFFSETS), WIDTH))
+    party.steps.stop(4)
+    opened.append(open_to_all(party, bits))
+
+
+def test_shifts_compared_actively():
+    want = (shifted_in_clear(np.arange(VALUES, dtype=np.uint64), OFFSETS) >> np.uint64(WIDTH - 1)) & np.uint64(1)
+    opened, errors = ends_of(shifts_compared)
+    assert errors == [None] * 3
+    assert all(np.array_equal(each, want) for (each,) in opened)
+
+
+@corrupt
+def test_an_error_at_any_gate_of_variants_aborts(corrupt_party):
+    """A gate of each plane: those that all variants share, and each variant's own."""
+    gates = Variants.of(WIDTH, OFFSETS).gates()
+    assert gates["csa"] == 3 + 2 * 3
+    for gate, planes in gates.items():
+        for plane in range(planes):
+            index = plane * VALUES + 7 * plane % VALUES
+            plan = AdditiveErrorPlan.from_errors([AdditiveError(f"STEP/{gate}", 0, index, 1)])
+            opened, errors = ends_of(shifts_compared, corrupt_party=corrupt_party, plan=plan)
+            assert_rejected(opened, errors, corrupt_party, (gate, plane))
 
 
 def products_and_comparisons(party: Party, opened: list[np.ndarray]) -> None:

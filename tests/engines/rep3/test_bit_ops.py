@@ -24,6 +24,27 @@ def test_planes_and_back(lanes):
     np.testing.assert_array_equal(bits, want)
 
 
+@pytest.mark.parametrize("lanes", [1, 64, 600])
+def test_planes_where_they_are_wanted(lanes):
+    values, count = words(lanes), bit_ops.words_for(lanes)
+    rows = np.array([-1, 4, -1, 0, 2], np.intp)
+    planes = words(6, count)
+    want = planes.copy()
+    want[[4, 0, 2]] = bit_ops.to_planes(values, 5)[[1, 3, 4]]
+    bit_ops.planes_at(values, rows, planes)
+    np.testing.assert_array_equal(planes, want)
+
+
+@pytest.mark.parametrize("sums", [[], [(0, 1), (3, 3), (2, 0)]])
+def test_leaves_that_enter(sums):
+    s, c, planes = words(5, 3), words(4, 3), words(18, 3)
+    a, b, pairs = np.array([1, 4, 4, 0]), np.array([3, 0, 1, 1]), np.array(sums, np.intp).reshape(-1, 2).T.copy()
+    want = np.concatenate([s[a], c[b], s[a] ^ c[b], np.zeros((1, 3), np.uint64), s[a][pairs[0]] ^ s[a][pairs[1]]])
+    rest = planes[len(want) :].copy()
+    bit_ops.enter_leaves(s, c, a, b, pairs, planes)
+    np.testing.assert_array_equal(planes, np.concatenate([want, rest]))
+
+
 @pytest.mark.parametrize("leaves", [1, 8, 13])
 def test_a_round_of_products(leaves):
     tree = plan(leaves, (leaves - 1,))

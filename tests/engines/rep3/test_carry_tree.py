@@ -25,7 +25,7 @@ def followed(tree: Plan, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     planes = np.zeros((tree.planes, LANES), np.uint64)
     planes[: 3 * len(a)] = np.concatenate([a, b, a ^ b])
     first = 3 * len(a) + 1
-    planes[first : first + len(tree.sums)] = planes[tree.sums[:, 0]] ^ planes[tree.sums[:, 1]]
+    planes[first : first + tree.sums.shape[1]] = planes[tree.sums[0]] ^ planes[tree.sums[1]]
     for each in tree.rounds:
         products = planes[each.left] & planes[each.right]
         first = len(each.onto)

@@ -18,6 +18,7 @@ from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Purpose, Stream
 from mpc_tamper.engines.rep3.protocol.rounds import alone
+from tests.support.shifts import shifted
 
 RUNS = 140
 SIGMAS = 5.0  # of a binomial: about 100,000 positions are looked at, in which the drawn keys reach less
@@ -43,6 +44,7 @@ def received(secret: np.ndarray, receiver: int, purpose: Purpose, fresh_key: byt
         log = party.channel.record_received()
         x, y, z = (share_input(party, owner, (64,), lambda count: secret[:count]) for owner in range(3))
         bits = alone(party, less_than_zero(party, passive.mul(party, x, y), 64))
+        alone(party, less_than_zero(party, shifted(party, y, (0, 2**62)), 64))
         matrix, other = x.reshape(8, 8), z.reshape(8, 8)
         product = passive.matmul(party, matrix, bits.reshape(8, 8)[:, :1].copy())
         back = passive.trans_matmul(party, other, product)

@@ -31,7 +31,7 @@ def test_rounds_and_bytes_of_a_step(classes: int, hidden: int) -> None:
         products = (neurons, 2 * neurons, *3 * [ROWS * outputs], weights, neurons, neurons, (PIXELS + 1) * hidden)
         expected = (
             sum((passive.cost(count) for count in products), Cost())
-            + comparison.cost(party.party_id, constants.width1 + 1, 2 * neurons)
+            + comparison.cost(party.party_id, constants.width1 + 1, 2 * neurons, (0, constants.cap))
             + comparison.cost(party.party_id, constants.width2 + 1, ROWS * outputs)
             + shift.cost(party.party_id, constants.shift, weights)
         )

@@ -329,11 +329,5 @@ def common_size(a: int, b: int) -> int:
     return max(a, b)
 
 
-def negated(words: np.ndarray) -> np.ndarray:
-    """Modulo 2^64; one number for all elements stays one (spread)."""
-    once = words[:1] if words.strides == (0,) else words
-    return spread(np.uint64(0) - once, words.shape[0])
-
-
 def spread(words: np.ndarray, size: int) -> np.ndarray:
     return np.broadcast_to(words, (size,)) if words.shape[0] != size else words

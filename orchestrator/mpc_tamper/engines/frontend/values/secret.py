@@ -16,7 +16,6 @@ from mpc_tamper.engines.frontend.values.base import (
     decided,
     divided,
     is_zero,
-    negated,
     read,
     shift,
     spread,
@@ -48,13 +47,17 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
             return value.v if size is None else expand(value.v, size)
         return machine().share_public(np.array(public_words(value, size)))
 
-    def _operand(self, other: Any) -> tuple[Any, Any, bool] | None:
-        """This secret and the other operand at one size, and whether the other is secret too."""
+    def _operand(self, other: Any, *, negated: bool = False) -> tuple[Any, Any, bool] | None:
+        """This secret and the other operand at one size, and whether the other is secret too.
+
+        negated: a public operand is wanted with the other sign.
+        """
         if isinstance(other, sint):
             size = common_size(self.size, other.size)
             return expand(self.v, size), expand(other.v, size), True
         if isinstance(other, (int, Public)):
             words = public_words(other, None)
+            words = np.uint64(0) - words if negated else words
             size = common_size(self.size, words.shape[0])
             return expand(self.v, size), spread(words, size), False
         return None
@@ -74,11 +77,11 @@ class sint(Integer):  # noqa: N801, MP-SPDZ's name
         return sint.wrap(machine().mul(x, y) if secret else machine().scale(x, y))
 
     def __sub__(self, other: Any) -> Any:
-        pair = self._operand(read(other))
+        pair = self._operand(read(other), negated=True)
         if pair is None:
             return NotImplemented
         x, y, secret = pair
-        return sint.wrap(machine().sub(x, y) if secret else machine().add_public(x, negated(y)))
+        return sint.wrap(machine().sub(x, y) if secret else machine().add_public(x, y))
 
     def __rsub__(self, other: Any) -> Any:
         return -self + other

@@ -20,6 +20,7 @@ Pads = tuple[np.ndarray, np.ndarray]
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 _PLANES = types.Array(types.uint64, 2, "C", readonly=True)
 _INDICES = types.Array(types.intp, 1, "C", readonly=True)
+_PAIRS = types.Array(types.intp, 2, "C", readonly=True)
 
 
 def words_for(lanes: int) -> int:
@@ -46,6 +47,25 @@ def _to_planes(values: np.ndarray, first: int, last: int, planes: np.ndarray) ->
                 planes[j, start + w] = bits[j, w]
 
 
+def planes_at(values: np.ndarray, rows: np.ndarray, planes: np.ndarray) -> None:
+    """Bit j of values (m,) as the plane rows[j] of planes, where that is not negative."""
+    parts = ranges(planes.shape[1], values.size // _WORTH)
+    together(_planes_at, [(values, first, last, rows, planes) for first, last in parts])
+
+
+@kernel(types.void(_WORDS, types.int64, types.int64, _INDICES, types.uint64[:, ::1]))
+def _planes_at(values: np.ndarray, first: int, last: int, rows: np.ndarray, planes: np.ndarray) -> None:
+    """Words first .. last - 1 of each plane."""
+    bits = np.empty((WORD, _TOGETHER), np.uint64)
+    for start in range(first, last, _TOGETHER):
+        transpose_blocks(values, start, bits)
+        count = min(_TOGETHER, last - start)
+        for j in range(rows.size):
+            if rows[j] >= 0:
+                for w in range(count):
+                    planes[rows[j], start + w] = bits[j, w]
+
+
 @kernel(types.uint64[::1](_PLANES, types.int64))
 def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
     """Planes (p, words) as integers 0 or 1: (p * lanes,), plane by plane."""
@@ -56,6 +76,25 @@ def from_planes(planes: np.ndarray, lanes: int) -> np.ndarray:
             for e in range(to.size):
                 to[e] = (word >> np.uint64(e)) & np.uint64(1)
     return bits
+
+
+@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, _PAIRS, types.uint64[:, ::1]))
+def enter_leaves(
+    s: np.ndarray, c: np.ndarray, a: np.ndarray, b: np.ndarray, sums: np.ndarray, planes: np.ndarray
+) -> None:
+    """The planes of s at `a`, of c at `b`, both xored, zeros, and the first ones at sums[0] and at sums[1] xored."""
+    leaves, words = a.size, planes.shape[1]
+    for j in range(leaves):
+        x, y = s[a[j]], c[b[j]]
+        for w in range(words):
+            planes[j, w] = x[w]
+            planes[leaves + j, w] = y[w]
+            planes[2 * leaves + j, w] = x[w] ^ y[w]
+    for w in range(words):
+        planes[3 * leaves, w] = 0
+    for i in range(sums.shape[1]):
+        for w in range(words):
+            planes[3 * leaves + 1 + i, w] = planes[sums[0, i], w] ^ planes[sums[1, i], w]
 
 
 @kernel(types.void(_PLANES, types.int64, _INDICES, _INDICES, types.uint64[:, ::1]))

@@ -8,6 +8,7 @@ many bits as leaves.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,12 +62,17 @@ def carries_into(
     s needs planes 1 .. p - 1, c planes 0 .. p - 2. Bit 0 of 2 c is zero: nothing is carried out of it.
     """
     leaves, outputs = _tree(positions)
-    return (yield from planned_carries(party, s[1 : leaves + 1], c[:leaves], plan(leaves, outputs), lanes))
+    return (yield from planned_carries(party, s, c, *_bits(leaves), plan(leaves, outputs), lanes))
 
 
-def planned_carries(party: Party, a: RepShare, b: RepShare, tree: Plan, lanes: int) -> Rounds[list[RepShare]]:
-    """The carries of the plan, whose leaves add the planes a and b: (leaves, words) each."""
-    planes = _entered(a, b, tree)
+def planned_carries(
+    party: Party, s: RepShare, c: RepShare, a: np.ndarray, b: np.ndarray, tree: Plan, lanes: int
+) -> Rounds[list[RepShare]]:
+    """The carries of the plan, planes (1, words). Its leaves add the planes of s at `a` and those of c at `b`."""
+    shape = tree.planes, s.shape[1]
+    planes = RepShare(np.empty(shape, np.uint64), np.empty(shape, np.uint64))
+    bit_ops.enter_leaves(s.own, c.own, a, b, tree.sums, planes.own)
+    bit_ops.enter_leaves(s.previous, c.previous, a, b, tree.sums, planes.previous)
     for number, each in enumerate(tree.rounds):
         product = yield from and_planes(party, planes, each.left, each.right, lanes, _name(number))
         bit_ops.add_products(product.own, each.new, each.onto, each.again, planes.own)
@@ -74,19 +80,11 @@ def planned_carries(party: Party, a: RepShare, b: RepShare, tree: Plan, lanes: i
     return [planes[i : i + 1] for i in tree.carries]
 
 
-def _entered(a: RepShare, b: RepShare, tree: Plan) -> RepShare:
-    """a, b, a ^ b, zeros and sums of two a, with room for what is computed from them."""
-    parts = []
-    for x, y in ((a.own, b.own), (a.previous, b.previous)):
-        leaves = len(x)
-        part = np.empty((tree.planes, x.shape[1]), np.uint64)
-        part[:leaves], part[leaves : 2 * leaves] = x, y
-        np.bitwise_xor(x, y, out=part[2 * leaves : 3 * leaves])
-        part[3 * leaves] = 0
-        for to, (i, j) in enumerate(tree.sums, 3 * leaves + 1):
-            np.bitwise_xor(x[i], x[j], out=part[to])
-        parts.append(part)
-    return RepShare(parts[0], parts[1])
+@functools.lru_cache(maxsize=64)
+def _bits(leaves: int) -> tuple[np.ndarray, np.ndarray]:
+    """Leaf j adds bit j + 1 of s and bit j of c."""
+    b = np.arange(leaves, dtype=np.intp)
+    return b + 1, b
 
 
 def _tree(positions: Sequence[int]) -> tuple[int, tuple[int, ...]]:

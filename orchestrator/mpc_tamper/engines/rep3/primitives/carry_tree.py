@@ -52,7 +52,7 @@ class Round:
 class Plan:
     """planes: how many. The first are a of all leaves, then b, p, a plane of zeros, and sums of two a each.
 
-    carries: where G(0 .. q) of each output q stands at the end.  sums: the indices of what is added, (sums, 2).
+    carries: where G(0 .. q) of each output q stands at the end.  sums: the indices of what is added, (2, sums).
     """
 
     rounds: tuple[Round, ...]
@@ -78,7 +78,7 @@ def indexed(products: list[list[Product]], leaves: int, outputs: list[Node], sum
         indices[node] = len(indices)
     rounds = tuple(_indexed(each, indices) for each in products)
     carries = np.array([indices[node] for node in outputs], np.intp)
-    return Plan(rounds, len(indices), carries, np.array([node[1:] for node in sums], np.intp).reshape(-1, 2))
+    return Plan(rounds, len(indices), carries, np.array([node[1:] for node in sums], np.intp).reshape(-1, 2).T.copy())
 
 
 def _indexed(products: list[Product], indices: dict[Node, int]) -> Round:

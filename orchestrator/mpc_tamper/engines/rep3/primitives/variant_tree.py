@@ -80,7 +80,8 @@ def _best(leaves: Leaves, block: _Block) -> tuple[float, int]:
         return math.inf, block.low
     if block.size == 1:
         return leaves.times(block.high), block.low
-    if (leaves != _ALIKE and not block.low < leaves.shared <= block.high) or (leaves == _ALIKE and block.low > 0):
+    alike = leaves == _ALIKE or not block.low < leaves.shared <= block.high
+    if alike and (leaves != _ALIKE or block.low > 0):
         products, middle = _best(_ALIKE, _Block(0, block.size - 1, block.carry, block.product))
         return leaves.times(block.high) * products, block.low + middle
     return min(_cut(leaves, block, middle) for middle in range(block.low + 1, block.high + 1))
@@ -89,7 +90,8 @@ def _best(leaves: Leaves, block: _Block) -> tuple[float, int]:
 def _cut(leaves: Leaves, block: _Block, middle: int) -> tuple[float, int]:
     joined = leaves.times(block.high) * (1 + (block.product is not None))
     saved = leaves.times(middle) if _takes_no_g(leaves, block, middle) else 0
-    upper, lower = _best(leaves, block.upper(middle))[0], _best(leaves, block.lower(middle))[0]
+    upper = _best(leaves, block.upper(middle))[0]
+    lower = _best(leaves, block.lower(middle))[0] if upper < math.inf else math.inf
     return upper + lower + joined - saved, middle
 
 

@@ -24,7 +24,6 @@ import numpy as np
 from mpc_tamper.engines.rep3.kernels import bit_ops
 from mpc_tamper.engines.rep3.primitives import variant_tree
 from mpc_tamper.engines.rep3.primitives.adder import planned_carries, planned_gates
-from mpc_tamper.engines.rep3.primitives.carry_tree import Plan
 from mpc_tamper.engines.rep3.primitives.variant_tree import Leaves
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.passive import majority_planes
@@ -56,18 +55,13 @@ class Variants:
         """Leaf j adds bit j + 1 of s and majority j."""
         return Leaves(self.bits - 2, max(0, self.shared - 1), self.count)
 
-    @property
-    def tree(self) -> Plan | None:
-        """None where no carry can reach the highest bit."""
-        return variant_tree.plan(self.leaves) if self.leaves.count else None
-
     def plane(self, bit: int, variant: int) -> int:
         """Where a bit below the highest one stands."""
         return bit if bit < self.shared else bit + variant * (self.bits - 1 - self.shared)
 
     def gates(self) -> dict[str, int]:
         """AND gates by name, and how many planes each has; index = plane * m + value, for m values of x."""
-        return planned_gates(self.majorities, self.tree)
+        return planned_gates(self.majorities, variant_tree.plan(self.leaves) if self.leaves.count else None)
 
 
 def signs_of_variants(party: Party, x: RepShare, variants: Variants) -> Rounds[RepShare]:
@@ -75,33 +69,42 @@ def signs_of_variants(party: Party, x: RepShare, variants: Variants) -> Rounds[R
     lanes = x.shape[0] // variants.count
     s = RepShare(_planes(x.own, variants), _planes(x.previous, variants))
     c = yield from majority_planes(party, s[: variants.majorities], lanes, "csa")
-    highest, a, b, tree = _entering(variants)
-    signs = s[variants.majorities :] ^ c[highest]
-    if tree is not None:
-        signs = signs ^ concatenate((yield from planned_carries(party, s[a], c[b], tree, lanes)))
+    places = _places(variants)
+    signs = s[variants.majorities :] ^ c[places.highest]
+    if variants.leaves.count:
+        tree = variant_tree.plan(variants.leaves)
+        signs = signs ^ concatenate((yield from planned_carries(party, s, c, places.a, places.b, tree, lanes)))
     return signs
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Indices of planes. rows: where a variant's bits go, -1 for those that stand there already.  highest: the
+    majorities that enter the signs.  a, b: the planes of s and of the majorities that the tree's leaves add."""
+
+    rows: tuple[np.ndarray, ...]
+    highest: np.ndarray
+    a: np.ndarray
+    b: np.ndarray
+
+
 @functools.lru_cache(maxsize=64)
-def _entering(variants: Variants) -> tuple[np.ndarray, np.ndarray, np.ndarray, Plan | None]:
-    """Which majorities enter the signs, and which planes of s and of the majorities the leaves of the tree."""
-    highest = np.array([variants.plane(variants.bits - 2, variant) for variant in range(variants.count)], np.intp)
+def _places(variants: Variants) -> _Places:
+    count, below = range(variants.count), range(variants.bits - 1)
+    rows = [[variants.plane(bit, v) if not v or bit >= variants.shared else -1 for bit in below] for v in count]
     standing = variants.leaves.standing()
-    a, b = (np.array([variants.plane(j + above, v) for j, v in standing], np.intp) for above in (1, 0))
-    return highest, a, b, variants.tree
+    return _Places(
+        tuple(np.array([*rows[v], variants.majorities + v], np.intp) for v in count),
+        np.array([variants.plane(variants.bits - 2, v) for v in count], np.intp),
+        np.array([variants.plane(j + 1, v) for j, v in standing], np.intp),
+        np.array([variants.plane(j, v) for j, v in standing], np.intp),
+    )
 
 
 def _planes(values: np.ndarray, variants: Variants) -> np.ndarray:
     """Of one component; in the order above."""
-    m, shared, own = values.size // variants.count, variants.shared, variants.bits - 1 - variants.shared
+    m = values.size // variants.count
     planes = np.empty((variants.majorities + variants.count, bit_ops.words_for(m)), np.uint64)
-    for variant in range(variants.count):
-        part = np.ascontiguousarray(values[variant * m : (variant + 1) * m])
-        skipped = shared if variant else 0
-        found = bit_ops.to_planes(part >> np.uint64(skipped), variants.bits - skipped)
-        if not variant:
-            planes[:shared] = found[:shared]
-        first = shared + variant * own
-        planes[first : first + own] = found[shared - skipped : -1]
-        planes[variants.majorities + variant] = found[-1]
+    for variant, rows in enumerate(_places(variants).rows):
+        bit_ops.planes_at(np.ascontiguousarray(values[variant * m : (variant + 1) * m]), rows, planes)
     return planes
