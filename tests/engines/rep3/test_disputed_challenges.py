@@ -45,10 +45,11 @@ def heard(corrupt_party: int, secret: int) -> bool | None:
 
     class Listening(IntegerProver):
         def fold(self, number: int, challenge: bytes) -> None:
-            if number == 0:
+            if number == 0:  # V by R's challenge, the claim by L's
                 self._entries.merge(transcript.challenge([challenge, *told]))
-                self._entries._merging = Merging.of(challenge)
             super().fold(number, challenge)
+            if number == 0:
+                self._entries._merging = Merging.of(challenge)
 
     def lying(party: Party) -> None:
         channel, exchange = party.channel, party.channel.exchange
