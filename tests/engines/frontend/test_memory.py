@@ -103,3 +103,18 @@ def test_mem_values_are_no_aliases(watch: Callable[[str], Watched]) -> None:
         "print_ln('%s %s %s', x.reveal(), m.reveal(), n.reveal())"
     )
     assert machine.text == ["5 2 1\n"]
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (3, 1), (3, 3)])
+@pytest.mark.parametrize("kind", ["sint", "cint"])
+def test_a_transpose_does_not_change_with_what_it_was_made_of(tmp_path, shape, kind):
+    path = tmp_path / "transpose.mpc"
+    opened = ".reveal()" if kind == "sint" else ""
+    path.write_text(
+        f"x = {kind}.Matrix{shape}\nx.assign_all(4)\nt = x.transpose()\nx[0][0] = 7\nt[0][0] += 1\n"
+        f"print_ln('%s %s', x[0][0]{opened}, t[0][0]{opened})\n"
+    )
+    program = load_program(path)
+    machine = ClearMachine(program.sites, {})
+    run_program(program, (), machine)
+    assert "".join(machine.text).split() == ["7", "5"]

@@ -17,9 +17,9 @@ from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
-gate_sums, lookups, ring_128, rows_128, subsets = (
+gate_sums, lookups, recording, ring_128, rows_128, subsets = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("gate_sums", "lookups", "ring_128", "rows_128", "subsets")
+    for name in ("gate_sums", "lookups", "recording", "ring_128", "rows_128", "subsets")
 )
 FEATURES = ("avx512f", "avx512ifma", "avx512dq", "gfni", "pclmul")
 
@@ -111,6 +111,21 @@ def test_a_kernel_that_forgets_a_gate_is_not_used(monkeypatch):
     monkeypatch.setattr(gate_sums, "add_together", forgetful)
     with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
         gate_sums.check()
+
+
+@pytest.mark.parametrize("name", ["ands", "majorities", "products", "conversions"])
+def test_a_kernel_that_does_not_record_a_gate_is_not_used(monkeypatch, name):
+    record = getattr(recording, name)
+
+    def forgetful(*arguments):
+        *gates, t, factors = arguments
+        record(*gates, t, factors)
+        factors[-1, -1] = 0
+
+    recording.check()
+    monkeypatch.setattr(recording, name, forgetful)
+    with pytest.raises(EngineUnavailable, match="expected gates to be recorded as NumPy does it"):
+        recording.check()
 
 
 # Loads the kernels of proofs and prints a hash of what all of them compute, of sizes that are not whole vectors.

@@ -20,7 +20,7 @@ from mpc_tamper.engines.rep3.primitives.variants import Variants
 from mpc_tamper.engines.rep3.protocol import opening, passive
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.rounds import alone
-from mpc_tamper.engines.rep3.protocol.share import public
+from mpc_tamper.engines.rep3.protocol.share import RepShare, plus_public, public
 from mpc_tamper.runs.corruption import Corruption
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import shared
@@ -191,6 +191,7 @@ def test_shifts_of_one_secret_cost_less(bytes_of, text):
     "text",
     [
         "y = sint.concat([x, sint(x) * 2 - SHIFT])",  # another secret
+        "w = x - SHIFT\ny = sint.concat([x, 2 * x])",
         "y = sint.concat([x, x - sint(SHIFT)])",  # a secret number, as far as the program tells
         "y = sint.concat([x, x + cint(list(range(128)))])",  # another number for each
         "y = sint.concat([x.get_vector(0, 128), x.get_vector(0, 128) - SHIFT])",  # copies
@@ -205,3 +206,19 @@ def test_shifts_of_one_secret_cost_less(bytes_of, text):
 def test_what_is_no_shift_or_may_have_changed_is_compared_value_by_value(bytes_of, text):
     plain = bytes_of("y = sint.concat([x, -x])\n")
     assert bytes_of(text + "\n") == plain
+
+
+def test_writing_to_shifts_drops_what_is_known_of_them():
+    x = RepShare(np.zeros(3, np.uint64), np.zeros(3, np.uint64))
+    moved = plus_public(x, np.broadcast_to(np.uint64(5), (3,)), 0)
+    assert moved.shifts is not None
+    moved[1:2] = x[1:2]
+    assert moved.shifts is None
+
+
+@pytest.mark.parametrize("count", [64, 65])
+def test_a_plan_is_made_for_so_many_variants(count):
+    """Of as many values each as would make it pay."""
+    offsets = tuple(c << 41 for c in range(count))
+    shared, alone = comparison.cost(0, 57, count * 4096, offsets), comparison.cost(0, 57, count * 4096)
+    assert (shared.bytes_sent < alone.bytes_sent) == (count == 64)

@@ -224,9 +224,9 @@ class Matrix(MultiArray, dimensions=2):
 def transposed(x: Any) -> Any:
     """A copy of a 2-D secret or array with rows and columns exchanged."""
     rows, columns = x.shape
-    if rows == 1 or columns == 1:
-        return x.reshape(columns, rows)
     result = x.copy().reshape(columns, rows)
+    if rows == 1 or columns == 1:
+        return result
     for column in range(columns):
         result[column] = x[:, column]
     return result

@@ -254,8 +254,9 @@ def add_gates(
 
 
 def check() -> None:
-    """Compare the sums with NumPy's, once a process has loaded them: the prover adds up products as both verifiers do
-    what they have to be, so that an error in a gate that a kernel forgot would pass.
+    """Compare the sums with NumPy's, once a process has loaded them: a gate that a kernel forgot would be missing from
+    what is proved and from what it has to be, and honest proofs would fail only at the inner product, as if somebody
+    cheated.
 
     Raises EngineUnavailable.
     """

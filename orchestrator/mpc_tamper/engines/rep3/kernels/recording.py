@@ -3,13 +3,19 @@
 Each kernel ends with: done, first, count, t, factors. Of the gates that it is given, `count` from number `done` on
 become the entries from `first` on of a block: of the rows of t, which are t_right and t_left, and of those of factors,
 which are what the products of this kind of gate name, in their order.
+
+All three roles take what they prove and verify from here, so that check() compares with NumPy when this is loaded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import types
 
+from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
@@ -216,3 +222,57 @@ def conversions(
     _put(t_left, 0 - done, pad_own[role_2])
     _put_difference(t_left, n_2 - done, pad_own[role_0], own[role_0])
     _put(t_left, n_2 + n_0 - done, pad_own[role_1])
+
+
+def check() -> None:
+    """A gate that a kernel forgot would be a true statement about zeros, to the prover and to both verifiers.
+
+    Raises EngineUnavailable.
+    """
+    n = 67  # vectors, and what is left of them
+    drawn = np.arange(1, 11 * n + 1, dtype=np.uint64).reshape(11, n) * np.uint64(0x9E3779B97F4A7C15)
+    planes, (came, pad, pad_previous) = drawn[:8].reshape(2, 4, n), drawn[8:]
+    own, previous = planes
+    left, right = np.arange(2), np.arange(2, 4)
+    messages = [drawn[8 - i : 10 - i] for i in range(3)]
+    factors = [own[left], previous[right], previous[left], own[right]]
+    t_right = factors[2] & factors[1] ^ messages[0] ^ messages[2]
+    _expect(ands, [own, previous, left, right, *messages], [t_right, messages[1]], factors)
+    t = [messages[0] ^ messages[2], messages[1]]
+    _expect(majorities, [own[:2], previous[:2], *messages], t, [own[:2], previous[:2]])
+
+    x, x_previous, y, y_previous = own[0], previous[0], own[1], previous[1]
+    t = [came - pad_previous - x_previous * y_previous, pad - x * y]
+    gates = [x, x_previous, y, y_previous, came, pad, pad_previous]
+    _expect(products, [*gates, 1, True, True], t, [x, y_previous, x_previous, y])
+
+    cuts = [0, 20, 41, n]
+    first, second, third = (slice(*cuts[i : i + 2]) for i in range(3))
+    beta, beta_here, z_0, z_2 = own[2, second], own[3, third], previous[2, second], previous[3, first]
+    u = [pad[first], _MINUS_TWO * x[second], x[third]]
+    v = [x_previous[first], x_previous[second], beta_here]
+    u_right = [pad_previous[second], _MINUS_TWO * x_previous[third], x_previous[first]]
+    t_right_of = [z_0, beta_here - x_previous[third], z_2 - pad_previous[first]]
+    v_left, t_left_of = [x[third], x[first], beta], [pad[third], pad[first] - x[first], pad[second]]
+    _expect(
+        conversions,
+        [pad, pad_previous, x, x_previous, beta, beta_here, z_0, z_2, *cuts[:3]],
+        [np.concatenate(each) for each in (t_right_of, t_left_of)],
+        [np.concatenate(each) for each in (u, v, u_right, v_left)],
+    )
+
+
+def _expect(kernel_of: Callable[..., None], gates: list[Any], t: list[np.ndarray], factors: list[np.ndarray]) -> None:
+    """What the kernel writes to a block of just these gates."""
+    outputs = t[0].size
+    found = [np.full((len(rows), outputs), np.uint64(1)) for rows in (t, factors)]
+    kernel_of(*gates, 0, 0, outputs, *found)
+    for got, rows in zip(found, (t, factors), strict=True):
+        if not np.array_equal(got, np.stack(rows).reshape(len(rows), outputs)):
+            raise EngineUnavailable(
+                "expected gates to be recorded as NumPy does it, got something else: the compiled kernels are wrong on "
+                "this processor; clear Numba's cache (NUMBA_CACHE_DIR), or try NUMBA_CPU_NAME=generic"
+            )
+
+
+check()

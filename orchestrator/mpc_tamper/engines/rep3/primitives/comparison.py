@@ -21,6 +21,8 @@ from mpc_tamper.engines.rep3.protocol.rounds import Rounds
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.runs.result import Cost
 
+_MOST_VARIANTS = 64
+
 
 def gates(k: int) -> dict[str, int]:
     """The AND gates of a comparison by name, and how many planes each has; index = plane * values + value.
@@ -57,8 +59,11 @@ def less_than_zero(party: Party, x: RepShare, k: int) -> Rounds[RepShare]:
 
 @functools.lru_cache(maxsize=256)
 def _variants(k: int, values: int, offsets: tuple[int, ...]) -> Variants | None:
-    """Where it sends less than a comparison of all values, which few values do not: planes are of whole words."""
-    if len(offsets) < 2:
+    """Where it sends less than a comparison of all values, which few values do not: planes are of whole words.
+
+    With very many offsets a plan would take longer than it saves, so there is none.
+    """
+    if not 2 <= len(offsets) <= _MOST_VARIANTS:
         return None
     variants = Variants.of(k, offsets)
     together = adder.gate_bytes(variants.gates(), values // variants.count)

@@ -30,8 +30,8 @@ def zeros(shape: tuple[int, ...]) -> np.ndarray:
 class Shifts:
     """A vector that is base + c for each c of these numbers modulo 2^64, one after the other.
 
-    base: stands for that sharing, by identity. All of this follows from the program alone, never from shares, so it is
-    the same at all parties.
+    base: stands for that sharing, by identity. All of this follows from the program and from what is public, never from
+    shares, so it is the same at all parties, which compare what is public before they use it.
     """
 
     base: object
@@ -52,7 +52,8 @@ class RepShare:
     owner: whose private input this is, for unchanged inputs (read-only) and their parts; else None.
     plain: the value itself, int16, at the owner of an input whose values fit.
     shifts: what is publicly known of how parts of this vector differ. Only what keeps it true hands it on (below);
-    whatever else makes a share of others drops it, and so does writing.
+    whatever else makes a share of others drops it, and so does writing to this object. Writing to its memory through
+    another one does not: memories of programs copy before they write to what somebody else holds.
     """
 
     own: np.ndarray = field(repr=False)  # no error text and no log shows shares
