@@ -111,7 +111,7 @@ def test_a_transpose_does_not_change_with_what_it_was_made_of(tmp_path, shape, k
     path = tmp_path / "transpose.mpc"
     opened = ".reveal()" if kind == "sint" else ""
     path.write_text(
-        f"x = {kind}.Matrix{shape}\nx.assign_all(4)\nt = x.transpose()\nx[0][0] = 7\nt[0][0] += 1\n"
+        f"x = {kind}.Matrix{shape}\nx.assign_all(4)\nx[0][0] = 4\nt = x.transpose()\nx[0][0] = 7\nt[0][0] += 1\n"
         f"print_ln('%s %s', x[0][0]{opened}, t[0][0]{opened})\n"
     )
     program = load_program(path)
