@@ -31,7 +31,7 @@ from mpc_tamper.engines.kernels import compilation
 from mpc_tamper.engines.rep3.kernels import bit_ops
 import numpy as np
 assert bit_ops.to_planes(np.arange(64, dtype=np.uint64), 6).shape == (6, 1)
-stats = bit_ops._to_planes.stats
+stats = bit_ops._planes_at.stats
 print(json.dumps([sum(stats.cache_misses.values()), sum(stats.cache_hits.values()), str(compilation.cache_folder())]))
 """
 

@@ -5,6 +5,8 @@ Value e stands in word e // 64 at bit e % 64; the lanes after the last value are
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numba import types
 
@@ -30,21 +32,13 @@ def words_for(lanes: int) -> int:
 def to_planes(values: np.ndarray, k: int) -> np.ndarray:
     """The low k bits of values (m,) as planes (k, ceil(m / 64)). 1 <= k <= 64."""
     planes = np.empty((k, words_for(values.size)), np.uint64)
-    parts = ranges(planes.shape[1], values.size // _WORTH)
-    together(_to_planes, [(values, first, last, planes) for first, last in parts])
+    planes_at(values, _in_order(k), planes)
     return planes
 
 
-@kernel(types.void(_WORDS, types.int64, types.int64, types.uint64[:, ::1]))
-def _to_planes(values: np.ndarray, first: int, last: int, planes: np.ndarray) -> None:
-    """Words first .. last - 1 of each plane."""
-    bits = np.empty((WORD, _TOGETHER), np.uint64)
-    for start in range(first, last, _TOGETHER):
-        transpose_blocks(values, start, bits)
-        count = min(_TOGETHER, last - start)
-        for j in range(len(planes)):
-            for w in range(count):
-                planes[j, start + w] = bits[j, w]
+@functools.cache
+def _in_order(k: int) -> np.ndarray:
+    return np.arange(k, dtype=np.intp)
 
 
 def planes_at(values: np.ndarray, rows: np.ndarray, planes: np.ndarray) -> None:

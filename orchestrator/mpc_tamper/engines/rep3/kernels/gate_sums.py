@@ -16,13 +16,14 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
-from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, limbs_of_product, splat
+from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, limbs_of_product
 from mpc_tamper.engines.rep3.kernels.members import ROWS, transpose
+from mpc_tamper.engines.rep3.kernels.sums_of_four import sums_of_four
 
 PRODUCTS = 2  # to a gate, at most, that are added at once
 _AT_ONCE = 4  # gates to a table of sums
@@ -32,7 +33,7 @@ _LIMB, _BYTES, _BUCKETS = 52, 8, 256
 # Rows of 64 words: subsets, limbs of products, words of the last gates, and the sums of limbs and of words.
 _LIMBS_AT, _WORDS_AT, _SUMS_AT, _WORD_SUMS_AT, _ALL = 1, 1 + LIMBS, 3 + LIMBS, 3 + 2 * LIMBS, 5 + 2 * LIMBS
 _ADDRESS = types.uintp
-_WORD, _BIT = ir.IntType(64), ir.IntType(1)
+_WORD = ir.IntType(64)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
@@ -47,15 +48,6 @@ _NOTHING = np.empty(0, np.uint64)
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use VPMADD52, VPERMI2Q and GF2P8AFFINEQB on 512 bits."""
     return may_use("avx512f", "avx512bw", "avx512vbmi", "avx512ifma", "gfni")
-
-
-def _table(builder: Any, numbers: list[Any]) -> tuple[Any, Any]:
-    """The sums of the numbers whose bits are in 0 .. 7 and in 8 .. 15."""
-    total = ir.Constant(_VECTOR, [0] * LANES)
-    for bit, number in enumerate(numbers[:-1]):
-        where = ir.Constant(ir.VectorType(_BIT, LANES), [lane >> bit & 1 for lane in range(LANES)])
-        total = builder.select(where, builder.add(total, splat(builder, number)), total)
-    return total, builder.add(total, splat(builder, numbers[-1]))
 
 
 def _add_sums(rows: int) -> Any:
@@ -78,7 +70,7 @@ def _add_sums(rows: int) -> Any:
         with cgutils.for_range(builder, ir.Constant(_WORD, ROWS // _AT_ONCE)) as loop:
             first = builder.mul(loop.index, ir.Constant(_WORD, _AT_ONCE))
             indices = [builder.add(first, ir.Constant(_WORD, i)) for i in range(_AT_ONCE)]
-            tables = [_table(builder, [builder.load(at(row, i, _WORD)) for i in indices]) for row in numbers]
+            tables = [sums_of_four(builder, [builder.load(at(row, i, _WORD)) for i in indices]) for row in numbers]
             for v, each in enumerate(left):
                 index = builder.load(each)  # of which the instruction takes the low four bits
                 for i, (low, high) in enumerate(tables):
@@ -270,11 +262,8 @@ def check() -> None:
     whole = u.astype(object) * v + other_u.astype(object) * other_v
     sums = indicators.astype(object) @ whole
     found = products[:, 0].astype(object) + (products[:, 1].astype(object) << 64)
-    if not (np.array_equal(found, sums % 2**128) and np.array_equal(words, np.stack([right, left]) @ indicators.T)):
-        raise EngineUnavailable(
-            "expected the sums over subsets that NumPy finds, got others: the compiled kernels are wrong on "
-            "this processor; clear Numba's cache (NUMBA_CACHE_DIR), or try NUMBA_CPU_NAME=generic"
-        )
+    expect(SUMS_OVER_SUBSETS, found, sums % 2**128)
+    expect(SUMS_OVER_SUBSETS, words, np.stack([right, left]) @ indicators.T)
 
 
 check()

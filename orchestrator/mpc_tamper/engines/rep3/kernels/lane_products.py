@@ -6,6 +6,7 @@ Callers give addresses and distances in bytes, as in wide_clmul.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -16,6 +17,8 @@ from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, Load, add_all, sums
 
 # Pairs of rows that are multiplied together: rows a and rows b, as many as there are registers for.
 TILE_A, TILE_B = (4, 2) if WIDE == 8 else (2, 1)
+RECTANGLE = [(i, j) for i in range(TILE_A) for j in range(TILE_B)]
+TRIANGLE = [(i, j) for i in range(TILE_A) for j in range(i, TILE_A)]  # of rows that are both
 _ADDRESS = types.uintp
 _WORD = ir.IntType(64)
 _HALF = ir.VectorType(_WORD, 2)
@@ -45,20 +48,27 @@ def _pairs_of_lanes(products: int) -> Any:
                     pairs.append((add_all(builder, crossed), weight))
             return pairs
 
-        for place, total in enumerate(sums_of_products(builder, TILE_A * TILE_B, vectors, terms)):
-            line = builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, place // TILE_B)))
-            add_to(builder, total, line, place % TILE_B)
+        add_sums(builder, RECTANGLE, vectors, terms, to, to_stride)
         return context.get_dummy_value()
 
     return codegen
 
 
-def add_to(builder: Any, total: Any, address: Any, place: int) -> None:
-    """(low, high) to those at this place."""
-    at = builder.gep(builder.inttoptr(address, _HALF.as_pointer()), [ir.Constant(_WORD, place)])
-    before = builder.load(at)
-    before.align = 8
-    builder.store(builder.xor(before, total), at).align = 8
+def add_sums(
+    builder: Any,
+    places: list[tuple[int, int]],
+    vectors: Any,
+    terms: Callable[[Load], list[tuple[Any, Any]]],
+    to: Any,
+    to_stride: Any,
+) -> None:
+    """Adds the sum of the products of each term to the (low, high) at its place, a line and a column from `to`."""
+    for (i, j), total in zip(places, sums_of_products(builder, len(places), vectors, terms), strict=True):
+        line = builder.inttoptr(builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, i))), _HALF.as_pointer())
+        at = builder.gep(line, [ir.Constant(_WORD, j)])
+        before = builder.load(at)
+        before.align = 8
+        builder.store(builder.xor(before, total), at).align = 8
 
 
 @in_llvm
@@ -98,8 +108,6 @@ def pairs_of_two_products(
 
 
 def _triangle_of_lanes(products: int) -> Any:
-    places = [(i, j) for i in range(TILE_A) for j in range(i, TILE_A)]
-
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         rows, weights, stride, matrix, vectors, to, to_stride = arguments
 
@@ -109,14 +117,13 @@ def _triangle_of_lanes(products: int) -> Any:
                 load(weights),
             )
             pairs = []
-            for i, j in places:
+            for i, j in TRIANGLE:
                 # Of a row with itself, both halves would be the same.
                 halves = range(0, 2 * products, 1 if i < j else 2)
                 pairs.append((add_all(builder, [builder.and_(own[i][c], own[j][c ^ 1]) for c in halves]), weight))
             return pairs
 
-        for (i, j), total in zip(places, sums_of_products(builder, len(places), vectors, terms), strict=True):
-            add_to(builder, total, builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, i))), j)
+        add_sums(builder, TRIANGLE, vectors, terms, to, to_stride)
         return context.get_dummy_value()
 
     return codegen

@@ -16,8 +16,11 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
 from mpc_tamper.engines.kernels.features import may_use
+from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
+from mpc_tamper.engines.rep3.kernels.sums_of_four import splat
 
 LANES = 8  # words to a vector
+_VECTOR_BYTES = 8 * LANES
 # Vectors to a call at most: each adds less than 3 * 2^52 to the sums of the two lower limbs, which may not wrap. The
 # third stands at 2^104 and may.
 MOST = 1024
@@ -25,7 +28,7 @@ _AHEAD = 4  # vectors that are fetched before they are used, into the second cac
 _BITS = 52
 LIMBS = 3  # of a sum modulo 2^128
 _BESIDE = 4  # vectors
-_WORD, _INDEX, _WIDE = ir.IntType(64), ir.IntType(32), ir.IntType(128)
+_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
 _VECTOR = ir.VectorType(_WORD, LANES)
 
 Limbs = Callable[[Any, Any, Any], list[Any]]  # those of the vector at this address and place
@@ -59,11 +62,8 @@ def _of_words(builder: Any, address: Any, index: Any) -> list[Any]:
 def _of_far_words(builder: Any, address: Any, index: Any) -> list[Any]:
     """The same, while words behind them come into the cache: of rows in memory, and too many at once for the processor
     to foresee."""
-    byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-    later = builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [builder.add(index, _number(_AHEAD))])
-    builder.call(fetch, [builder.bitcast(later, byte), *(ir.Constant(flag, each) for each in (0, 2, 1))])
+    ahead = builder.mul(builder.add(index, _number(_AHEAD)), _number(_VECTOR_BYTES))
+    fetch_line(builder, builder.add(address, ahead))
     return _of_words(builder, address, index)
 
 
@@ -88,22 +88,6 @@ def halves_of_products(builder: Any) -> list[Any]:
     kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
     names = [f"llvm.x86.avx512.vpmadd52{half}.uq.512" for half in "lh"]
     return [cgutils.get_or_insert_function(builder.module, kind, name) for name in names]
-
-
-def add_up(builder: Any, limbs: list[Any], bits: int = _BITS) -> list[Any]:
-    """The sum over all lanes as (low, high). bits: from one limb to the next."""
-    add_lanes = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_WORD, [_VECTOR]), f"llvm.vector.reduce.add.v{LANES}i64"
-    )
-    total = ir.Constant(_WIDE, 0)
-    carry = _constant(0)
-    for i, limb in enumerate(limbs):
-        limb = builder.add(limb, carry)
-        carry = builder.lshr(limb, _constant(_BITS))
-        low = builder.and_(limb, _constant((1 << _BITS) - 1))
-        wide = builder.zext(builder.call(add_lanes, [low]), _WIDE)
-        total = builder.add(total, builder.shl(wide, ir.Constant(_WIDE, _BITS * i)))
-    return [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
 
 
 def _sums_over_rows(
@@ -168,12 +152,6 @@ def combination_of_elements(
 ) -> Any:
     """The same of elements."""
     return types.void(*[types.uintp] * 6), _combination(_of_elements)
-
-
-def splat(builder: Any, word: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
-    places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
 
 
 def _joined(builder: Any, limbs: list[Any]) -> tuple[Any, Any]:

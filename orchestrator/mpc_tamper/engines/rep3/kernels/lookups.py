@@ -17,6 +17,7 @@ from numba.core import cgutils
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.kernels.sums_of_four import sums_of_four
 
 LANES = 8
 AT_ONCE = 4  # numbers to a table
@@ -25,7 +26,7 @@ _VECTORS = SUBSETS // LANES
 _CHUNK = 256  # rows whose sums are kept at a time
 _BYTES = 8
 _ADDRESS = types.uintp
-_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
+_WORD = ir.IntType(64)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -36,21 +37,6 @@ _SUMS = types.void(_M, _M, types.int64, types.int64, _OUT2)
 def has_instruction() -> bool:
     """Whether the code that Numba makes here may use VPERMI2Q on 512 bits."""
     return may_use("avx512f")
-
-
-def _splat(builder: Any, word: Any) -> Any:
-    first = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), word, ir.Constant(_INDEX, 0))
-    places = ir.Constant(ir.VectorType(_INDEX, LANES), [0] * LANES)
-    return builder.shuffle_vector(first, ir.Constant(_VECTOR, ir.Undefined), places)
-
-
-def _table(builder: Any, numbers: list[Any]) -> tuple[Any, Any]:
-    """The sums of the numbers whose bits are in 0 .. 7 and in 8 .. 15."""
-    total = ir.Constant(_VECTOR, [0] * LANES)
-    for bit, number in enumerate(numbers[:-1]):
-        where = ir.Constant(ir.VectorType(ir.IntType(1), LANES), [lane >> bit & 1 for lane in range(LANES)])
-        total = builder.select(where, builder.add(total, _splat(builder, number)), total)
-    return total, builder.add(total, _splat(builder, numbers[-1]))
 
 
 @in_llvm
@@ -95,7 +81,7 @@ def _add_sums(
             for first in (start, builder.add(start, column)):
                 addresses = [first, *(builder.add(first, each) for each in (second, third, fourth))]
                 numbers = [builder.load(builder.inttoptr(each, _WORD.as_pointer())) for each in addresses]
-                tables.append(_table(builder, numbers))
+                tables.append(sums_of_four(builder, numbers))
             place = builder.mul(loop.index, ir.Constant(_WORD, _VECTORS))
             for v in range(_VECTORS):
                 index = load(at(indices, builder.add(place, ir.Constant(_WORD, v))))

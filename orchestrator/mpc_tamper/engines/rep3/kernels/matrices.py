@@ -20,8 +20,9 @@ from numba.np.numpy_support import carray
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_of_words
+from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words
-from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows, expect
+from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows
 
 _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of the cache
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
@@ -257,8 +258,8 @@ def check() -> None:
     sums, total = np.empty((2, SUBSETS, n), np.uint64), np.zeros((SUBSETS, SUBSETS), np.uint64)
     both, t = Matrices.of([x, np.ascontiguousarray(x.T)]), Matrices.of([x, x + np.uint64(1)])
     sums_over_subsets(members, both, np.array([False, True]), Matrices.of(list(sums)), t, total)
-    expect(sums, indicators @ x)
-    expect(total[:, :n], indicators[0] @ x + indicators[1] @ (x + np.uint64(1)))
+    expect(SUMS_OVER_SUBSETS, sums, indicators @ x)
+    expect(SUMS_OVER_SUBSETS, total[:, :n], indicators[0] @ x + indicators[1] @ (x + np.uint64(1)))
 
 
 check()

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
+from mpc_tamper.engines.rep3.kernels.expectation import RECORDED_GATES, expect
 
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 _PLANES = types.Array(types.uint64, 2, "C", readonly=True)
@@ -268,11 +268,7 @@ def _expect(kernel_of: Callable[..., None], gates: list[Any], t: list[np.ndarray
     found = [np.full((len(rows), outputs), np.uint64(1)) for rows in (t, factors)]
     kernel_of(*gates, 0, 0, outputs, *found)
     for got, rows in zip(found, (t, factors), strict=True):
-        if not np.array_equal(got, np.stack(rows).reshape(len(rows), outputs)):
-            raise EngineUnavailable(
-                "expected gates to be recorded as NumPy does it, got something else: the compiled kernels are wrong on "
-                "this processor; clear Numba's cache (NUMBA_CACHE_DIR), or try NUMBA_CPU_NAME=generic"
-            )
+        expect(RECORDED_GATES, got, np.stack(rows).reshape(len(rows), outputs))
 
 
 check()

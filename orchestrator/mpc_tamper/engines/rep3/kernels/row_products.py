@@ -12,8 +12,8 @@ from llvmlite import ir
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
-from mpc_tamper.engines.rep3.kernels.lane_products import TILE_A, TILE_B, add_to
-from mpc_tamper.engines.rep3.kernels.wide_clmul import Load, sums_of_products
+from mpc_tamper.engines.rep3.kernels.lane_products import RECTANGLE, TILE_A, TILE_B, TRIANGLE, add_sums
+from mpc_tamper.engines.rep3.kernels.wide_clmul import Load
 
 _ADDRESS = types.uintp
 _WORD = ir.IntType(64)
@@ -37,8 +37,7 @@ def _pairs(places: list[tuple[int, int]], *, triangle: bool) -> Any:
                 for i, j in places
             ]
 
-        for (i, j), total in zip(places, sums_of_products(builder, len(places), vectors, terms), strict=True):
-            add_to(builder, total, builder.add(to, builder.mul(to_stride, ir.Constant(_WORD, i))), j)
+        add_sums(builder, places, vectors, terms, to, to_stride)
         return context.get_dummy_value()
 
     return codegen
@@ -53,8 +52,7 @@ def rectangle_of_rows(
     u_a stands at `rows`, u_b at `others`, v `behind` bytes behind u; rows are `stride` bytes apart. Sums of one a stand
     side by side, those of the next one to_stride bytes behind.
     """
-    places = [(i, j) for i in range(TILE_A) for j in range(TILE_B)]
-    return types.void(*[_ADDRESS] * 7), _pairs(places, triangle=False)
+    return types.void(*[_ADDRESS] * 7), _pairs(RECTANGLE, triangle=False)
 
 
 @in_llvm
@@ -62,5 +60,4 @@ def triangle_of_rows(
     typing_context: Any, rows: Any, others: Any, stride: Any, behind: Any, vectors: Any, to: Any, to_stride: Any
 ) -> Any:
     """The same for the pairs a < b of TILE_A rows, which are both, and sum_c (u_a v_a)_c for each row a."""
-    places = [(i, j) for i in range(TILE_A) for j in range(i, TILE_A)]
-    return types.void(*[_ADDRESS] * 7), _pairs(places, triangle=True)
+    return types.void(*[_ADDRESS] * 7), _pairs(TRIANGLE, triangle=True)

@@ -16,6 +16,7 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
 from mpc_tamper.engines.rep3.kernels.lookups import LANES, elsewhere, has_instruction
 
 AT_ONCE = 4  # rows to a table
@@ -62,9 +63,6 @@ def _make_tables(
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, *others, step, ahead, groups, tables = arguments
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, flag, flag, flag])
-        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
         with cgutils.for_range(builder, groups) as loop:
             start = builder.add(x, builder.mul(loop.index, step))
             to = _behind(builder, tables, loop.index, _SUMS * _VECTOR_BYTES)
@@ -72,8 +70,7 @@ def _make_tables(
             for address in (start, *(builder.add(start, each) for each in others)):
                 row = _load(builder, address)
                 sums += [builder.add(each, row) for each in sums]
-                later = builder.inttoptr(builder.add(address, ahead), byte)
-                builder.call(prefetch, [later, *(ir.Constant(flag, each) for each in (0, 2, 1))])
+                fetch_line(builder, builder.add(address, ahead))
             for i, each in enumerate(sums):
                 builder.store(each, _vector(builder, builder.add(to, ir.Constant(_WORD, i * _VECTOR_BYTES)))).align = 8
         return context.get_dummy_value()

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.threads import ranges, together
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
+from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
 
 _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
@@ -165,16 +165,7 @@ def check() -> None:
     for some, of in ((members, x), (members[:3], x[:3]), (np.resize(members, many), np.resize(x, (many, 9)))):
         indicators = some >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
         for sums_of, entries in ((sums_of_rows, of), (sums_of_columns, np.ascontiguousarray(of.T))):
-            expect(sums_of(some, entries), indicators @ of)
-
-
-def expect(found: np.ndarray, right: np.ndarray) -> None:
-    """Raises EngineUnavailable unless they are equal: sums over subsets, and what NumPy finds."""
-    if not np.array_equal(found, right):
-        raise EngineUnavailable(
-            "expected the sums over subsets that NumPy finds, got others: the compiled kernels are wrong on "
-            "this processor; clear Numba's cache (NUMBA_CACHE_DIR), or try NUMBA_CPU_NAME=generic"
-        )
+            expect(SUMS_OVER_SUBSETS, sums_of(some, entries), indicators @ of)
 
 
 check()

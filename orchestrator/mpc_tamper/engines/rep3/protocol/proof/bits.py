@@ -17,6 +17,7 @@ from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import argument
 from mpc_tamper.engines.rep3.protocol.proof.argument import FIRST_ROWS, Level, length_after, levels_for
 from mpc_tamper.engines.rep3.protocol.proof.record import Gates, Record, Role
+from mpc_tamper.engines.rep3.protocol.proof.roles import Vectors
 from mpc_tamper.engines.rep3.protocol.proof.soundness import polynomial_error
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 from mpc_tamper.engines.rep3.protocol.prss import Stream
@@ -74,14 +75,6 @@ class _Weights:
     def of_blocks(self, gates: Gates, weights: np.ndarray) -> list[np.ndarray]:
         step = gates.block_outputs // FIRST_ROWS
         return [weights[start : start + step] for start in range(0, weights.size, step)]
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """u and v of each role that knows them, elements, once they have left the record."""
-
-    u: dict[Role, np.ndarray]
-    v: dict[Role, np.ndarray]
 
 
 class BitEntries:

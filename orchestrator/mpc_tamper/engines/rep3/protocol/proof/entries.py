@@ -17,6 +17,7 @@ from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, ring_
 from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, Level, draw, masked_rows, vector_of
 from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members
 from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
+from mpc_tamper.engines.rep3.protocol.proof.roles import Vectors
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 
 Pair = tuple[np.ndarray, np.ndarray]  # words of u and of v
@@ -45,14 +46,6 @@ class Merging:
             rows = ring_128.combine(self.sigma, sums[-PAIRS:].reshape(SUBSETS, SUBSETS, WORDS))
             pairs = ring_128.combine(self.tau, rows[:, None])
         return gates, pairs
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """u and v of each role that knows them, once they have left the words: rows of elements, bilinear.masked_rows."""
-
-    u: dict[Role, np.ndarray]
-    v: dict[Role, np.ndarray]
 
 
 class Entries:

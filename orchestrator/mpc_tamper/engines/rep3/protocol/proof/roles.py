@@ -6,12 +6,21 @@ Everything goes in lockstep: party p proves, is R to p - 1 and L to p + 1.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.prss import Stream
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """u and v of each role that knows them, elements, once they have left the record."""
+
+    u: dict[Role, np.ndarray]
+    v: dict[Role, np.ndarray]
 
 
 class Prover(Protocol):
