@@ -78,7 +78,7 @@ class Rep3Engine(Engine):
         launcher = get_launcher()
         spec = self.with_threads(spec, otherwise=1)
         program = load_program(spec.program)
-        launcher.load(kernels.foreseen(program.source, spec.protocol))
+        launcher.load(spec.protocol, kernels.foreseen(program.source, spec.protocol))
         budget = prepare(spec, program, PARTIES, self.memory)
         with contextlib.ExitStack() as stack:
             stack.enter_context(held(spec.run_dir))

@@ -2,7 +2,7 @@
 
 python -P fork_server.py CONTROL_FD ALIVE_FD PACKAGE_FOLDER
 
-Over the control socket come kernels to load and runs to start, with the file descriptors of each run: its own socket,
+Over the control socket come protocols and kernels to load and runs to start, with the file descriptors of each run: its own socket,
 the pipes alive and progress, three listeners, three logs. Back go lines that say what the server does, an empty one
 when it has done what was asked for; so silence means that it hangs. Over a run's socket go its process ids and exit
 codes; when the engine closes it, the run's parties are killed. When the control socket closes, all are, and the server
@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import functools
 import gc
 import importlib.util
 import json
@@ -65,11 +66,13 @@ class ForkServer:
         control: socket.socket,
         alive_fd: int,
         run_party: Callable[[Path, int, int, int], int],
+        load_protocol: Callable[[str], None],
         load_kernels: Callable[[list[str]], None],
     ) -> None:
         self._control = control
         self._alive_fd = alive_fd
         self._run_party = run_party
+        self._load_protocol = load_protocol
         self._load_kernels = load_kernels
         self._runs: list[_Run] = []
         self._selector = selectors.DefaultSelector()
@@ -97,14 +100,20 @@ class ForkServer:
         if not header:
             raise EOFError
         request = json.loads(self._read(int.from_bytes(header, "little")))
+        for name in request.get("protocols", []):
+            self._load(f"the protocol {name}", functools.partial(self._load_protocol, name))
         for name in request["kernels"]:
-            self._say(f"loading the kernels {name}")
-            with contextlib.suppress(Exception), _without_scipy():  # the party that needs them meets the error again
-                self._load_kernels([name])
+            self._load(f"the kernels {name}", functools.partial(self._load_kernels, [name]))
         if fds:
             self._say("starting the parties")
             self._start(request, fds)
         self._say("")
+
+    def _load(self, what: str, load: Callable[[], None]) -> None:
+        """A party that needs what cannot be loaded meets the error again."""
+        self._say(f"loading {what}")
+        with contextlib.suppress(Exception), _without_scipy():
+            load()
 
     def _say(self, line: str) -> None:
         """What it is about to do; an empty line when it has done what was asked for."""
@@ -250,8 +259,10 @@ def main(control_fd: str, alive_fd: str, package: str) -> None:
     _end_with_the_command(int(alive_fd))
     _import_from(Path(package))
     from mpc_tamper.engines.rep3 import kernels, party
+    from mpc_tamper.engines.rep3.protocol import selection
 
-    ForkServer(socket.socket(fileno=int(control_fd)), int(alive_fd), party.run_as_process, kernels.load).serve()
+    control = socket.socket(fileno=int(control_fd))
+    ForkServer(control, int(alive_fd), party.run_as_process, selection.load, kernels.load).serve()
 
 
 if __name__ == "__main__":

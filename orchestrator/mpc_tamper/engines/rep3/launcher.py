@@ -85,10 +85,9 @@ class Launcher:
     def lives(self) -> bool:
         return self._process.poll() is None
 
-    def load(self, kernels: Collection[str]) -> None:
-        """Begin to load the kernels that the next run is going to need, before it is known whether it can start."""
-        if kernels:
-            self._send({"kernels": sorted(kernels)}, [])
+    def load(self, protocol: str, kernels: Collection[str]) -> None:
+        """Begin to load what the next run is going to need, before it is known whether it can start."""
+        self._send({"protocols": [protocol], "kernels": sorted(kernels)}, [])
 
     def start(
         self,

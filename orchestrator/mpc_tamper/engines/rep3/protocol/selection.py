@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
+
 from mpc_tamper.engines.mapped import Storage
 from mpc_tamper.engines.rep3.protocol.age import Age
 from mpc_tamper.engines.rep3.protocol.prss import Prss
 from mpc_tamper.engines.rep3.protocol.recorder import PassiveRecorder, Recorder
 from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.runs.protocols import ProtocolName
+
+
+def load(protocol: str) -> None:
+    """Import what its parties need. A passive run never loads the proofs, which take longer than a short run takes."""
+    if ProtocolName(protocol).active:
+        importlib.import_module("mpc_tamper.engines.rep3.protocol.active")
 
 
 def recorder_for(
@@ -26,7 +34,6 @@ def recorder_for(
     """
     if not ProtocolName(protocol).active:
         return PassiveRecorder()
-    # A passive run never loads the proofs and their kernels, which take longer to load than a short run takes.
     from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
 
     limit = RECORD_BYTES if record_bytes is None else min(RECORD_BYTES, record_bytes)
