@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc_tamper.engines.mapped import Storage, chain
+from mpc_tamper.engines.mapped import Storage, is_frozen
 from mpc_tamper.engines.rep3.kernels import matrices
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
@@ -71,8 +71,8 @@ class Gates:
         # To a block of each column: blocks of different columns hold the same gates.
         self.block_outputs = max(_BLOCK_OUTPUTS, _BLOCK_WORDS // max(1, inner) // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
 
-    def record(self, outputs: int, write: Write, *gates: Any) -> None:
-        """Record gates, copied. In one piece, unless a block ends within it.
+    def record(self, outputs: int, write: Write, *gates: Any) -> int:
+        """Record gates, copied. In one piece, unless a block ends within it. Returns the bytes kept.
 
         write: a kernel (kernels/recording.py), called with what the gates are, which of them, and where they go.
         """
@@ -85,6 +85,7 @@ class Gates:
             write(*gates, done, first, count, *self._open)
             self.outputs += count
             done += count
+        return outputs * self.output_bytes
 
     def _begin_block(self) -> None:
         """t stands apart, that of more and more blocks together: it is dropped first, and a proof takes its room."""
@@ -213,20 +214,17 @@ class Record:
 
 def freeze(x: RepShare) -> RepShare:
     """x itself if nothing can change it any more (an input, or a part of one), else a frozen copy."""
-    parts = []
-    for part in (x.own, x.previous):
-        if part.flags.writeable or not _is_frozen(part):
-            part = np.array(part, np.uint64, order="C")
-            part.flags.writeable = False
-        parts.append(part)
-    return RepShare(parts[0], parts[1], x.owner)
+    return RepShare(_frozen(x.own), _frozen(x.previous), x.owner)
+
+
+def _frozen(part: np.ndarray) -> np.ndarray:
+    if is_frozen(part):
+        return part
+    copied = np.array(part, np.uint64, order="C")
+    copied.flags.writeable = False
+    return copied
 
 
 def identity(x: RepShare) -> tuple[Any, ...]:
     """Equal for the same parts of the same frozen arrays. Only of arrays that are kept, so that no address returns."""
-    parts = (x.own, x.previous)
-    return (x.owner, *((part.__array_interface__["data"][0], part.shape, part.strides) for part in parts))
-
-
-def _is_frozen(array: np.ndarray) -> bool:
-    return not any(each.flags.writeable for each in chain(array))
+    return x.owner, x.shape, *matrices.addresses(x.own, x.previous), x.own.strides, x.previous.strides
