@@ -235,6 +235,11 @@ def _turn_tile(typing_context: Any, x: Any, row: Any, out: Any, out_row: Any) ->
 @kernel(types.void(_M, _OUT2))
 def _turn(x: np.ndarray, out: np.ndarray) -> None:
     m, n = x.shape
+    if n == 1:
+        column, turned = x.reshape(-1), out.reshape(-1)
+        for i in range(m):
+            turned[i] = column[i]
+        return
     row, out_row = _ADDRESS(n * _BYTES), _ADDRESS(m * _BYTES)
     whole, columns = m // _TILE * _TILE, n // _TILE * _TILE
     for first in range(0, columns, _TILE):
