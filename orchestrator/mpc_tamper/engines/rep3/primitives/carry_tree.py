@@ -147,6 +147,7 @@ class _Products:
     def _product(self, block: _Block, variant: int) -> Node:
         if block.size == 1:
             return self._leaf("P", block.high, variant)
+        assert block.product is not None
         node = self._node("P", block, variant)
         if self._in_time(node, block.product):
             return node
