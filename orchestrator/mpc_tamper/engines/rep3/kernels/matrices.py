@@ -28,7 +28,7 @@ _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
-_VIEW = types.Array(types.uint64, 2, "A", readonly=True)
+_ANY = types.Array(types.uint64, 2, "A", readonly=True, aligned=False)
 _FLAGS = types.Array(types.boolean, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C", readonly=True)
 _OUT2 = types.uint64[:, ::1]
@@ -69,9 +69,9 @@ def _enter(table: np.ndarray, index: int, array: np.ndarray) -> None:
     table[index, 0], table[index, 1], table[index, 2] = array.ctypes.data, array.shape[0], array.shape[1]
 
 
-@kernel(types.UniTuple(types.intp, 2)(_VIEW, _VIEW))
+@kernel(types.UniTuple(types.intp, 2)(_ANY, _ANY))
 def addresses(x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
-    """Of their first words, whatever lies between these and the others."""
+    """Of their first words, wherever the others lie."""
     return x.ctypes.data, y.ctypes.data
 
 

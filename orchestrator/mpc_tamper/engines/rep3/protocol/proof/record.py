@@ -6,8 +6,8 @@ Prover P_i, R = P_{i+1} and L = P_{i-1} have to agree on
     \\__ t_R, known to R ____/      \\_ t_L _____/      u = (x_i, y_i) known to R, v = (y_{i-1}, x_{i-1}) known to L
 
 A party records the u and v of its own proof, u and t_R of its predecessor's, v and t_L of its successor's. Recorded
-arrays are copies, frozen, or pads, which a stream hands out once: nothing that happens before the proof changes a
-statement. The proof of AND gates folds its columns where they stand.
+arrays are copies, frozen, or stand in the place of pads, which a stream hands out once: nothing that happens before the
+proof changes a statement. The proof of AND gates folds its columns where they stand.
 """
 
 from __future__ import annotations
