@@ -52,8 +52,8 @@ class Entries:
     """Of one batch. challenge: 0, from which the subsets come.  folded: how many elements elementwise gates become.
     level: the masked one.
 
-    members: of each group and block of elementwise gates, in which subsets they are.  sums: S^k of the elementwise gates
-    of this party's proof, (48, 2).  t: by role, R's or L's part of what they have to be modulo 2^64, (48,).
+    members: of each group and block of elementwise gates, in which subsets they are.  sums: S^k of these gates in this
+    party's proof, (48, 2).  t: by role, R's or L's part of what they have to be modulo 2^64, (48,).
     """
 
     def __init__(self, record: Record, party: int, challenge: bytes, folded: int, level: Level) -> None:
@@ -112,22 +112,21 @@ class Entries:
         """
         if self._vectors is None:
             assert self._merging is not None
-            self.matrices.merge(self._merging.sigma, self._merging.tau)
-            u = {role: self._with_tail(self.matrices.u(role)) for role in (Role.PROVER, Role.RIGHT)}
-            v = {role: self._with_tail(self.matrices.v(role)) for role in (Role.PROVER, Role.LEFT)}
+            u = {role: self._room(role) for role in (Role.PROVER, Role.RIGHT)}
+            v = {role: self._room(role) for role in (Role.PROVER, Role.LEFT)}
+            tails_u, tails_v = (
+                {role: vector_of(rows)[self._folded :] for role, rows in each.items()} for each in (u, v)
+            )
+            self.matrices.merge(self._merging.sigma, self._merging.tau, tails_u, tails_v)
             del self.matrices
             self._fold(alpha, beta, u, v)
             self.groups, self.members = [], []
             self._vectors = Vectors(u, v)
         return self._vectors
 
-    def _with_tail(self, of_matrices: list[np.ndarray]) -> np.ndarray:
-        """Room for what elementwise gates become, and after it what matrices add."""
-        length = self._folded + sum(map(len, of_matrices))
-        rows = masked_rows(length, self._level)
-        tail = vector_of(rows)[self._folded : length]
-        np.concatenate(of_matrices or [tail], out=tail)
-        return rows
+    def _room(self, role: Role) -> np.ndarray:
+        """For what elementwise gates become, and after it what matrices add."""
+        return masked_rows(self._folded + self.matrices.length(role), self._level)
 
     def _fold(self, alpha: np.ndarray, beta: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
         """The elementwise gates, each block of each column by itself."""
