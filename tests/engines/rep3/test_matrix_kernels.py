@@ -102,7 +102,7 @@ def test_combinations_go_where_they_belong():
                 if rows is not None and place >= 0:
                     found = out[place : place + rows.shape[1]]
                     want = sum(a * row for a, row in zip(as_integers, rows.astype(object), strict=False)) % 2**128
-                    assert np.array_equal(found[:, 0].astype(object) + (found[:, 1].astype(object) << 64), want)
+                    assert np.all(found[:, 0].astype(object) + (found[:, 1].astype(object) << 64) == want)
                     was[place : place + rows.shape[1]] = found
         assert all(map(np.array_equal, outs, before))  # nothing else was written
 
