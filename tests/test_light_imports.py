@@ -34,6 +34,16 @@ def test_an_engine_imports_no_numba_and_nothing_of_reports(module: str) -> None:
     assert not imported_by(module) & {"pandas", "matplotlib", "rich", "numba", "PIL"}
 
 
+@pytest.mark.parametrize(("protocol", "loads"), [("ring", False), ("mal-rep-ring", True)])
+def test_only_the_active_protocol_loads_the_proofs(protocol: str, loads: bool) -> None:
+    code = (
+        f"import sys; from {REP3}.protocol import selection; import {REP3}.party; selection.load('{protocol}'); "
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240)
+    assert (f"{REP3}.protocol.proof.bits" in done.stdout.split()) is loads
+
+
 @pytest.mark.parametrize("module", ["mpc_tamper.engines.clear.engine", "mpc_tamper.engines.registry"])
 def test_the_oracle_imports_no_other_engine(module: str) -> None:
     assert not {name for name in imported_by(module) if name.startswith((REP3, "mpc_tamper.engines.mp_spdz"))}

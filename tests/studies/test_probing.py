@@ -13,7 +13,7 @@ import pytest
 from mpc_tamper.datasets import Task, load_task
 from mpc_tamper.datasets.trigger import Trigger
 from mpc_tamper.engines.rep3.gate_flips import ComparisonFlips
-from mpc_tamper.engines.rep3.primitives import comparison
+from mpc_tamper.engines.rep3.primitives import carry_tree, comparison
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.scenarios.scenario import Attempt, Scenario
 from mpc_tamper.studies.leaks import probing, selective_failure
@@ -21,7 +21,7 @@ from mpc_tamper.studies.leaks.selective_failure import Leak, LeakMethod, measure
 from tests.support.in_memory import InMemoryRep3
 from tests.support.scenario_runs import CLEAR, weights_of
 
-WIDTH, REPEATS = 17, 30  # 16 leaves: in a tree of a power of two, as the studied one, a plane of generate is one bit
+WIDTH, REPEATS = 16, 30
 
 
 @cache
@@ -45,10 +45,10 @@ def changes(gate: str, corrupt_party: int) -> np.ndarray:
 
 
 def test_gates_of_a_comparison() -> None:
-    """Carry-save up to the sign's; generate for each bit between the lowest and the sign; then ever fewer."""
+    """Carry-save up to the sign's; then the tree's products, round by round."""
     assert comparison.gates(2) == {"csa": 1}
     assert comparison.gates(3) == {"csa": 2, "generate": 1}
-    assert comparison.gates(6) == {"csa": 5, "generate": 4, "prefix.0": 3, "prefix.1": 1}
+    assert comparison.gates(6) == {"csa": 5, "generate": 3, "prefix.0": 1, "prefix.1": 2}
 
 
 @pytest.mark.parametrize("corrupt_party", range(3))
@@ -62,14 +62,31 @@ def test_a_flipped_majority_has_an_effect_near_the_boundary_half_of_the_time(cor
     assert np.mean([rates[plane, :plane].mean() for plane in range(2, WIDTH - 2)]) == pytest.approx(0.5, abs=0.1)
 
 
+def generated(width: int) -> dict[int, int]:
+    """Bits j by planes of `generate`, of those that make the carry out of one bit, from j into j + 1 of the tree's sum;
+    the others multiply two p."""
+    count = width - 1  # of leaves, in a comparison of width + 1 bits
+    first = carry_tree.plan(carry_tree.Leaves(count, count, 1)).rounds[0]
+    factors = enumerate(zip(first.left.tolist(), first.right.tolist(), strict=True))
+    return {plane: a for plane, (a, b) in factors if a < count and b == count + a}
+
+
 @pytest.mark.parametrize("corrupt_party", range(3))
 def test_a_flipped_generate_bit_has_an_effect_near_the_boundary_for_certain(corrupt_party: int) -> None:
-    """Of plane q: the carry into bit q + 2."""
+    """Of bit j: the carry into bit j + 2."""
     rates = changes("generate", corrupt_party)
-    far = [rates[plane, size] for plane, size in np.ndindex(rates.shape) if plane + 2 < size < WIDTH - 2]
-    near = [rates[plane, size] for plane, size in np.ndindex(rates.shape) if size < plane - 5]
-    assert max(far) == 0
-    assert np.mean(near) > 0.97
+    bits = generated(WIDTH)
+    assert len(bits) >= WIDTH // 2 - 1
+    sizes = [(rates[plane, size], bit, size) for plane, bit in bits.items() for size in range(WIDTH)]
+    assert max(rate for rate, bit, size in sizes if bit + 2 < size < WIDTH - 2) == 0
+    assert np.mean([rate for rate, bit, size in sizes if size < bit - 5]) > 0.97
+
+
+def test_the_leak_flips_the_carry_out_of_a_bit_well_above_the_hinge() -> None:
+    """Bit 27 of 1 - margin, which is at scale 2^24: values well below 32."""
+    gate, plane = selective_failure._GATES[LeakMethod.GENERATE]
+    width = Scenario.plain(load_task("mnist_0_1"), selective_failure.PARAMETERS).constants.width
+    assert (gate, generated(width)[plane]) == ("generate", 27)
 
 
 @pytest.mark.parametrize("method", LeakMethod)

@@ -67,8 +67,8 @@ def test_an_error_in_an_operation_aborts_before_anything_is_opened(corrupt_party
 
 
 def gate_errors() -> list[tuple[str, int]]:
-    """Every gate of the small program's comparison: 5 majorities, 4 and the prefix tree's; b2a by each role."""
-    planes = {"csa": 5, "generate": 4, "prefix.0": 3, "prefix.1": 1}
+    """Every gate of the small program's comparison: 5 majorities, and the carry tree's; b2a by each role."""
+    planes = {"csa": 5, "generate": 3, "prefix.0": 1, "prefix.1": 2}
     gates = [(f"STEP/{gate}", i) for gate, n in planes.items() for i in range(n * LANES)]
     return gates + [(f"STEP/{gate}", i) for gate in ("b2a.beta", "b2a.z") for i in range(LANES)]
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mpc_tamper.engines.rep3.primitives import variant_tree
-from mpc_tamper.engines.rep3.primitives.carry_tree import Plan, plan
-from mpc_tamper.engines.rep3.primitives.variant_tree import Leaves
+from mpc_tamper.engines.rep3.primitives import adder, comparison
+from mpc_tamper.engines.rep3.primitives.carry_tree import Leaves, plan
+from mpc_tamper.engines.rep3.primitives.gate_plan import Plan
 
 LANES = 64
+
+
+def alone(count: int) -> Leaves:
+    """Of one sum."""
+    return Leaves(count, count, 1)
 
 
 def carried_out(leaves: int, a: np.ndarray, b: np.ndarray) -> list[np.ndarray]:
@@ -42,23 +47,17 @@ def test_each_carry_alone_and_all_together(leaves):
     b[0] = a[0]
     want = carried_out(leaves, a, b)
     for outputs in [*((q,) for q in range(leaves)), tuple(range(leaves))]:
-        got = followed(plan(leaves, outputs), a, b)
+        got = followed(plan(alone(leaves), *outputs), a, b)
         assert all(np.array_equal(got[i], want[q]) for i, q in enumerate(outputs)), outputs
 
 
 @pytest.mark.parametrize("leaves", range(1, 64))
 def test_as_few_rounds_as_the_degree_allows(leaves):
     """The carry out of n leaves has degree n + 1, and each round doubles a degree at most."""
-    rounds = plan(leaves, (leaves - 1,)).rounds
-    assert len(rounds) == leaves.bit_length() == int(np.ceil(np.log2(leaves + 1)))
-    assert all(len(each.left) == len(each.right) == len(each.onto) + len(each.again) for each in rounds)
-
-
-@pytest.mark.parametrize("leaves", [1, 2, 4, 8, 16, 32])
-def test_sklansky_s_tree_where_it_has_no_more_rounds(leaves):
-    first = plan(leaves, (leaves - 1,)).rounds[0]
-    assert first.left.tolist() == list(range(leaves))  # its first round makes all g and nothing else
-    assert first.right.tolist() == list(range(leaves, 2 * leaves))
+    for outputs in ((leaves - 1,), (leaves // 2, leaves - 1)):
+        rounds = plan(alone(leaves), *outputs).rounds
+        assert len(rounds) == leaves.bit_length() == int(np.ceil(np.log2(leaves + 1)))
+        assert all(len(each.left) == len(each.right) == len(each.onto) + len(each.again) for each in rounds)
 
 
 def leaves_of_variants():
@@ -71,21 +70,22 @@ def leaves_of_variants():
 
 @pytest.mark.parametrize("leaves", list(leaves_of_variants()), ids=str)
 def test_carries_of_variants_that_share_low_leaves(leaves):
-    """Right, in as few rounds as the degree allows, and with no more products than a tree for each variant takes."""
+    """Right, in as few rounds as the degree allows, and with hardly more products than a tree for each variant: the
+    block that ends where leaves are shared no more has its g, once for all."""
     rng = np.random.default_rng(leaves.count)
     standing = leaves.standing()
     assert [leaves.index(*each) for each in standing] == list(range(len(standing)))
     a, b = rng.integers(0, 2**64, (2, len(standing), LANES), np.uint64)
     b[:, :32] = ~a[:, :32]  # long ways for a carry
     b[0] = a[0]
-    tree = variant_tree.plan(leaves)
+    tree = plan(leaves)
     got = followed(tree, a, b)
     for variant in range(leaves.variants):
         own = [leaves.index(j, variant) for j in range(leaves.count)]
         assert np.array_equal(got[variant], carried_out(leaves.count, a[own], b[own])[-1])
     assert len(tree.rounds) == leaves.count.bit_length()
-    apart = sum(len(each.left) for each in plan(leaves.count, (leaves.count - 1,)).rounds)
-    assert sum(len(each.left) for each in tree.rounds) <= leaves.variants * apart
+    apart = sum(len(each.left) for each in plan(alone(leaves.count)).rounds)
+    assert sum(len(each.left) for each in tree.rounds) <= leaves.variants * (apart + 1)
 
 
 def brute_force(size: int, carry: int, product: int | None) -> float:
@@ -105,11 +105,24 @@ def brute_force(size: int, carry: int, product: int | None) -> float:
 
 @pytest.mark.parametrize("count", range(1, 9))
 def test_fewest_products_of_one_variant(count):
-    tree = variant_tree.plan(Leaves(count, count, 1))
+    tree = plan(alone(count))
     assert sum(len(each.left) for each in tree.rounds) == brute_force(count, count.bit_length(), None)
 
 
 def test_what_a_capped_relu_takes():
-    """57 bits, of which 41 are shared: 55 leaves, 40 of them shared. Apart they took 187 products each."""
-    tree = variant_tree.plan(Leaves(55, 40, 2))
+    """57 bits, of which 41 are shared: 55 leaves, 40 of them shared. Apart they take 127 products each."""
+    tree = plan(Leaves(55, 40, 2))
     assert [len(each.left) for each in tree.rounds] == [61, 39, 24, 18, 11, 12]
+
+
+@pytest.mark.parametrize(("bits", "planes"), [(3, 3), (6, 11), (33, 104), (57, 183), (64, 211)])
+def test_what_a_comparison_takes(bits, planes):
+    """Majorities and carries; Sklansky's tree has about a third more."""
+    assert sum(comparison.gates(bits).values()) == planes
+
+
+@pytest.mark.parametrize(("shift", "planes"), [(1, 215), (8, 220), (16, 236), (62, 304)])
+def test_what_a_shift_takes(shift, planes):
+    """Two carries, which have blocks in common."""
+    positions = [64] if shift == 1 else [shift, 64]
+    assert sum(adder.gates(64, positions).values()) == planes

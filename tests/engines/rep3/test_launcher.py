@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import pytest
 
 from mpc_tamper.core.errors import PartyError, PeerLost, PeerTimeout
 from mpc_tamper.engines.rep3.engine import Rep3Engine, _first_cause
+from mpc_tamper.engines.rep3.fork_server import ForkServer
 from mpc_tamper.engines.rep3.launcher import get_launcher
 from mpc_tamper.engines.rep3.party import _progress_writer
 from mpc_tamper.runs.result import RunResult
@@ -61,6 +63,25 @@ def test_runs_of_a_process_share_one_server(run: Run) -> None:
     assert run(ONE_NUMBER).lines == ("3",)
     assert get_launcher() is server
     assert len(list(Path(f"/proc/{server.pid}/task").iterdir())) == 1
+
+
+def test_a_server_loads_a_runs_protocol_and_kernels_before_it_forks() -> None:
+    """What all of its parties need is imported once; what cannot be loaded, a party says."""
+    asked: list[str] = []
+
+    def load(name: str) -> None:
+        asked.append(name)
+        raise ImportError(name)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(os.devnull) as alive:
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, load, lambda names: load(*names))
+        body = json.dumps({"protocols": ["mal-rep-ring"], "kernels": ["lanes", "subsets"]}).encode()
+        ours.sendall(len(body).to_bytes(8, "little") + body)
+        server._take_request()
+        said = ours.recv(1 << 12).decode()
+    assert asked == ["mal-rep-ring", "lanes", "subsets"]
+    assert said == "loading the protocol mal-rep-ring\nloading the kernels lanes\nloading the kernels subsets\n\n"
 
 
 def test_runs_leave_no_descriptor_and_no_process_behind(run: Run) -> None:

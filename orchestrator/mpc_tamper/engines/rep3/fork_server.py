@@ -2,11 +2,11 @@
 
 python -P fork_server.py CONTROL_FD ALIVE_FD PACKAGE_FOLDER
 
-Over the control socket come protocols and kernels to load and runs to start, with the file descriptors of each run: its own socket,
-the pipes alive and progress, three listeners, three logs. Back go lines that say what the server does, an empty one
-when it has done what was asked for; so silence means that it hangs. Over a run's socket go its process ids and exit
-codes; when the engine closes it, the run's parties are killed. When the control socket closes, all are, and the server
-ends.
+Over the control socket come protocols and kernels to load and runs to start, with the file descriptors of each run: its
+own socket, the pipes alive and progress, three listeners, three logs. Back go lines that say what the server does, an
+empty one when it has done what was asked for; so silence means that it hangs. Over a run's socket go its process ids
+and exit codes; when the engine closes it, the run's parties are killed. When the control socket closes, all are, and
+the server ends.
 
 All this takes a server that listens. One that is stuck in a library, or stopped, is killed by the system all the same
 when the pipe ALIVE_FD closes, which it does when the command ends; and the parties are when the server ends.

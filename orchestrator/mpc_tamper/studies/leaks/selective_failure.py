@@ -59,8 +59,8 @@ class LeakMethod(StrEnum):
     GENERATE = "generate"
 
 
-# Gate and plane of the flip, with an effect where 1 - margin is below 1, or well below 16.
-_GATES = {LeakMethod.CARRY: ("csa", 23), LeakMethod.CARRIES: ("csa", 23), LeakMethod.GENERATE: ("generate", 26)}
+# Gate and plane of the flip, with an effect where 1 - margin is below 1, or well below 32: the carry out of bit 27.
+_GATES = {LeakMethod.CARRY: ("csa", 23), LeakMethod.CARRIES: ("csa", 23), LeakMethod.GENERATE: ("generate", 14)}
 
 
 @dataclass(frozen=True)

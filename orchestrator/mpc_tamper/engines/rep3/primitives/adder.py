@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from mpc_tamper.engines.rep3.kernels import bit_ops
-from mpc_tamper.engines.rep3.primitives.carry_tree import Plan, plan
+from mpc_tamper.engines.rep3.primitives.carry_tree import Leaves, plan
+from mpc_tamper.engines.rep3.primitives.gate_plan import Plan
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.passive import and_planes, majority_planes
@@ -24,7 +25,7 @@ from mpc_tamper.engines.rep3.protocol.share import RepShare
 
 def gates(carries: int, positions: Sequence[int]) -> dict[str, int]:
     """The gates of carry_save and carries_into by name, a round each, and how many planes each has."""
-    return planned_gates(carries, plan(*_tree(positions)) if positions else None)
+    return planned_gates(carries, _tree(positions))
 
 
 def planned_gates(carries: int, tree: Plan | None) -> dict[str, int]:
@@ -61,8 +62,7 @@ def carries_into(
 
     s needs planes 1 .. p - 1, c planes 0 .. p - 2. Bit 0 of 2 c is zero: nothing is carried out of it.
     """
-    leaves, outputs = _tree(positions)
-    return (yield from planned_carries(party, s, c, *_bits(leaves), plan(leaves, outputs), lanes))
+    return (yield from planned_carries(party, s, c, *_bits(_leaves(positions)), _tree(positions), lanes))
 
 
 def planned_carries(
@@ -87,9 +87,15 @@ def _bits(leaves: int) -> tuple[np.ndarray, np.ndarray]:
     return b + 1, b
 
 
-def _tree(positions: Sequence[int]) -> tuple[int, tuple[int, ...]]:
-    """Leaves are bits 1 .. top - 1, at tree indices from 0, and the carry into p comes out of bit p - 1."""
-    return max(positions) - 1, tuple(p - 2 for p in positions)
+def _leaves(positions: Sequence[int]) -> int:
+    """They are bits 1 .. top - 1, at tree indices from 0."""
+    return max(positions) - 1
+
+
+def _tree(positions: Sequence[int]) -> Plan:
+    """The carry into p comes out of bit p - 1."""
+    count = _leaves(positions)
+    return plan(Leaves(count, count, 1), *(p - 2 for p in positions))
 
 
 def _name(number: int) -> str:

@@ -1,171 +1,182 @@
-"""Which products make the carries of a sum of two numbers, round by round: a plan of public indices, no shares.
+"""Carries of one sum, or of several whose low leaves are the same, with few products in as few rounds as they can have.
 
-Leaf j adds bits a_j and b_j. It generates a carry, g_j = a_j b_j, or propagates one, p_j = a_j ^ b_j. Of leaves low ..
-high, P is the product of all p, and for adjacent blocks
+Each variant, one of the sums, has leaves of its own above the shared ones. A block of leaves that are all shared stands
+once, any other block once for each variant. In the terms of gate_plan.py, a block is cut in two,
 
-    G(low .. high) = G(upper) ^ P(upper) G(lower).
+    G(low .. high) = G(upper) ^ P(upper) G(lower),        P(low .. high) = P(upper) P(lower),
 
-p takes no round and g takes one, so after r rounds a P can span 2^r leaves and a G
+or, as leaf q is its top and p_q = a_q ^ b_q, without the product g_q:
 
-    G(upper) ^ P(upper) g(middle) ^ P(upper, middle) G(lower):   (2^(r-1) - 1) + 1 + (2^(r-1) - 1) = 2^r - 1.
+    G(low .. q) = a_q ^ p_q (a_q ^ G(low .. q - 1)).
 
-This is what the degree allows, 2^r in a and b. Sklansky's tree (1960), which first makes all g and then doubles spans,
-has 2^(r-1) leaves. Only where the number of leaves is a power of two does it take no more rounds, and it sends
-less there.
+Where to cut is found by dynamic programming: the fewest products so that the carry is there in ceil(log2(leaves + 1))
+rounds. This is what its degree, leaves + 1 in a and b, allows. Sklansky's tree (1960) first makes all g and then
+doubles spans: it takes a third more products, and a round more unless the number of leaves is a power of two.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 
-import numpy as np
-
-# What stands for a plane: a or b of a leaf, and P or G of the leaves low .. high.
-Node = tuple[str, int, int]
-ZERO: Node = ("zero", 0, 0)
+from mpc_tamper.engines.rep3.primitives.gate_plan import ZERO, Node, Plan, Product, indexed
 
 
 @dataclass(frozen=True)
-class Product:
-    """node = onto ^ the sum of left times right over factors."""
+class Leaves:
+    """count: of each variant, from 0.  shared: so many of them, the lowest, are the same for all variants."""
 
-    node: Node
-    onto: Node
-    factors: tuple[tuple[Node, Node], ...]
+    count: int
+    shared: int
+    variants: int
+
+    def standing(self) -> list[tuple[int, int]]:
+        """(leaf, variant) in the order in which they stand in a plan; a shared one stands once."""
+        own = range(self.shared, self.count)
+        return [(j, 0) for j in range(self.shared)] + [(j, v) for v in range(self.variants) for j in own]
+
+    def index(self, leaf: int, variant: int) -> int:
+        """Where it stands."""
+        return leaf if leaf < self.shared else leaf + variant * (self.count - self.shared)
+
+    def times(self, high: int) -> int:
+        """How often a block stands whose highest leaf this is."""
+        return 1 if high < self.shared else self.variants
 
 
 @dataclass(frozen=True)
-class Round:
-    """Indices of planes. Products left * right: the first of them, each with its `onto`, make the planes from `new` on;
-    what is left over is added to the planes `again`."""
+class _Block:
+    """Leaves low .. high. carry: the last round in which G may be made.  product: the same of P, None if not wanted."""
 
-    left: np.ndarray
-    right: np.ndarray
-    new: int
-    onto: np.ndarray
-    again: np.ndarray
+    low: int
+    high: int
+    carry: int
+    product: int | None
+
+    @property
+    def size(self) -> int:
+        return self.high - self.low + 1
+
+    def upper(self, middle: int) -> _Block:
+        """The leaves from `middle` on. Their G is added to the rest, their P multiplied by what the rest gives."""
+        product = self.carry - 1 if self.product is None else min(self.carry, self.product) - 1
+        return _Block(middle, self.high, self.carry, product)
+
+    def lower(self, middle: int) -> _Block:
+        return _Block(self.low, middle - 1, self.carry - 1, None if self.product is None else self.product - 1)
 
 
-@dataclass(frozen=True)
-class Plan:
-    """planes: how many. The first are a of all leaves, then b, p, a plane of zeros, and sums of two a each.
+_ALIKE = Leaves(64, 64, 1)  # blocks of leaves that stand equally often are cut alike, and as these
 
-    carries: where G(0 .. q) of each output q stands at the end.  sums: the indices of what is added, (2, sums).
+
+@functools.lru_cache(maxsize=1 << 16)
+def _best(leaves: Leaves, block: _Block) -> tuple[float, int]:
+    """How many products a block takes, all variants together, and where its upper block begins.
+
+    Infinitely many where the rounds do not suffice.
     """
+    late = block.product is not None and (block.product < 0 or block.size > 1 << block.product)
+    if late or block.carry < 1 or block.size >= 1 << block.carry:
+        return math.inf, block.low
+    if block.size == 1:
+        return leaves.times(block.high), block.low
+    alike = leaves == _ALIKE or not block.low < leaves.shared <= block.high
+    if alike and (leaves != _ALIKE or block.low > 0):
+        products, middle = _best(_ALIKE, _Block(0, block.size - 1, block.carry, block.product))
+        return leaves.times(block.high) * products, block.low + middle
+    return min(_cut(leaves, block, middle) for middle in range(block.low + 1, block.high + 1))
 
-    rounds: tuple[Round, ...]
-    planes: int
-    carries: np.ndarray
-    sums: np.ndarray
+
+def _cut(leaves: Leaves, block: _Block, middle: int) -> tuple[float, int]:
+    joined = leaves.times(block.high) * (1 + (block.product is not None))
+    saved = leaves.times(middle) if _takes_no_g(leaves, block, middle) else 0
+    upper = _best(leaves, block.upper(middle))[0]
+    lower = _best(leaves, block.lower(middle))[0] if upper < math.inf else math.inf
+    return upper + lower + joined - saved, middle
+
+
+def _takes_no_g(leaves: Leaves, block: _Block, middle: int) -> bool:
+    """Whether a_q is added to the carry below leaf q; not to one that other variants need without it."""
+    return middle == block.high and leaves.times(middle - 1) == leaves.times(middle)
 
 
 @functools.lru_cache(maxsize=256)
-def plan(leaves: int, outputs: tuple[int, ...]) -> Plan:
-    """The carries out of leaf q for each q of outputs, all below `leaves`, of which there is at least one."""
-    if leaves.bit_length() < 1 + (leaves - 1).bit_length():
-        products = _least_depth(outputs)
-    else:
-        products = _sklansky(leaves, outputs)
-    return indexed(products, leaves, [("G", 0, q) for q in outputs])
+def plan(leaves: Leaves, *outputs: int) -> Plan:
+    """The carries out of these leaves, or out of the highest one, of each variant; there is at least one leaf."""
+    found, rounds = _Products(leaves), leaves.count.bit_length()
+    blocks = [_Block(0, q, rounds, None) for q in outputs or (leaves.count - 1,)]
+    carries = [found.carry(block, variant) for variant in range(leaves.variants) for block in blocks]
+    return indexed(found.by_rounds(), len(leaves.standing()), carries, list(found.sums))
 
 
-def indexed(products: list[list[Product]], leaves: int, outputs: list[Node], sums: Sequence[Node] = ()) -> Plan:
-    """The plan of these products, round by round. sums: (_, j, l) is a_j ^ a_l."""
-    indices = {(kind, j, j): i * leaves + j for i, kind in enumerate("abP") for j in range(leaves)}
-    for node in (ZERO, *sums):
-        indices[node] = len(indices)
-    rounds = tuple(_indexed(each, indices) for each in products)
-    carries = np.array([indices[node] for node in outputs], np.intp)
-    return Plan(rounds, len(indices), carries, np.array([node[1:] for node in sums], np.intp).reshape(-1, 2).T.copy())
+class _Products:
+    """The products of the blocks that are cut in this way. Nodes name leaves by where they stand."""
 
+    def __init__(self, leaves: Leaves) -> None:
+        self._leaves = leaves
+        self._made: dict[Node, tuple[int, Product]] = {}
+        self.sums: dict[Node, None] = {}  # in order
 
-def _indexed(products: list[Product], indices: dict[Node, int]) -> Round:
-    """Gives the new planes the next indices."""
-    new = len(indices)
-    for product in products:
-        indices[product.node] = len(indices)
-    more = [(product.node, factors) for product in products for factors in product.factors[1:]]
-    factors = [product.factors[0] for product in products] + [each for _, each in more]
+    def by_rounds(self) -> list[list[Product]]:
+        last = max(number for number, _ in self._made.values())
+        in_order = sorted(self._made.values(), key=lambda each: each[1].node)
+        return [[product for when, product in in_order if when == number] for number in range(1, last + 1)]
 
-    def of(nodes: list[Node]) -> np.ndarray:
-        return np.array([indices[node] for node in nodes], np.intp)
-
-    return Round(
-        left=of([left for left, _ in factors]),
-        right=of([right for _, right in factors]),
-        new=new,
-        onto=of([product.onto for product in products]),
-        again=of([node for node, _ in more]),
-    )
-
-
-def _generate(leaf: int) -> Product:
-    return Product(("G", leaf, leaf), ZERO, ((("a", leaf, leaf), ("b", leaf, leaf)),))
-
-
-def _least_depth(outputs: tuple[int, ...]) -> list[list[Product]]:
-    made: dict[Node, tuple[int, Product]] = {}
-
-    def carry(low: int, high: int) -> Node:
-        node, size = ("G", low, high), high - low + 1
-        if node in made:
+    def carry(self, block: _Block, variant: int, above: bool = False) -> Node:
+        """G of the block. above: with the a of the leaf above it added to it."""
+        node = self._node("H" if above else "G", block, variant)
+        if self._in_time(node, block.carry):
             return node
-        number = size.bit_length()
-        most = (1 << (number - 1)) - 1  # that a carry spans a round earlier
-        middle = low + most  # the first leaf above the lower block
-        if size == 1:
-            product = _generate(low)
-        elif size <= 2 * most:
-            factors = ((propagate(middle, high), carry(low, middle - 1)),)
-            product = Product(node, carry(middle, high), factors)
+        added = [self._leaf("a", block.high + 1, variant)] if above else []
+        factors: list[tuple[Node, Node]] = []
+        rest = block
+        while rest.size > 1:
+            middle = _best(self._leaves, rest)[1]
+            if _takes_no_g(self._leaves, rest, middle):
+                top = rest.high
+                added.insert(0, self._leaf("a", top, variant))
+                factors.append((self._leaf("P", top, variant), self.carry(rest.lower(middle), variant, above=True)))
+                break
+            factors.append((self._product(rest.upper(middle), variant), self.carry(rest.lower(middle), variant)))
+            rest = rest.upper(middle)
         else:
-            first = propagate(middle + 1, high), carry(middle, middle)
-            second = propagate(middle, high), carry(low, middle - 1)
-            product = Product(node, carry(middle + 1, high), (first, second))
-        made[node] = number, product
+            factors.append((self._leaf("a", rest.high, variant), self._leaf("b", rest.high, variant)))
+        return self._add(Product(node, self._sum(added), tuple(factors)))
+
+    def _product(self, block: _Block, variant: int) -> Node:
+        if block.size == 1:
+            return self._leaf("P", block.high, variant)
+        assert block.product is not None
+        node = self._node("P", block, variant)
+        if self._in_time(node, block.product):
+            return node
+        middle = _best(self._leaves, block)[1]
+        factors = self._product(block.upper(middle), variant), self._product(block.lower(middle), variant)
+        return self._add(Product(node, ZERO, (factors,)))
+
+    def _in_time(self, node: Node, last: int) -> bool:
+        """Whether it is made already, in that round or before."""
+        return node in self._made and self._made[node][0] <= last
+
+    def _add(self, product: Product) -> Node:
+        """In the first round in which it can be made."""
+        before = [self._made[node][0] for factors in product.factors for node in factors if node in self._made]
+        self._made[product.node] = 1 + max(before, default=0), product
+        return product.node
+
+    def _node(self, kind: str, block: _Block, variant: int) -> Node:
+        variant = variant if block.high >= self._leaves.shared else 0
+        return kind, self._leaves.index(block.low, variant), self._leaves.index(block.high, variant)
+
+    def _leaf(self, kind: str, leaf: int, variant: int) -> Node:
+        index = self._leaves.index(leaf, variant)
+        return kind, index, index
+
+    def _sum(self, planes: list[Node]) -> Node:
+        """Of no plane, of one, or of two."""
+        if len(planes) < 2:
+            return planes[0] if planes else ZERO
+        node = ("sum", planes[0][1], planes[1][1])
+        self.sums[node] = None
         return node
-
-    def propagate(low: int, high: int) -> Node:
-        node, size = ("P", low, high), high - low + 1
-        if size > 1 and node not in made:
-            number = (size - 1).bit_length()
-            cut = high + 1 - (1 << (number - 1))
-            made[node] = number, Product(node, ZERO, ((propagate(cut, high), propagate(low, cut - 1)),))
-        return node
-
-    for q in outputs:
-        carry(0, q)
-    last = max(number for number, _ in made.values())
-    in_order = sorted(made.values(), key=lambda each: each[1].node)
-    return [[product for when, product in in_order if when == number] for number in range(1, last + 1)]
-
-
-def _sklansky(leaves: int, outputs: tuple[int, ...]) -> list[list[Product]]:
-    """After level l, leaf q spans the leaves from the start of its block of 2^(l + 1) up to q."""
-    levels = _targets(leaves, outputs)
-    rounds = [[_generate(j) for j in range(leaves)]] if leaves else []
-    for level, targets in enumerate(levels):
-        pairs = [(q, q >> level << level) for q in targets]
-        carries = [_joined("G", level, q, start) for q, start in pairs]
-        # Blocks that do not reach down to leaf 0 need their P.
-        rounds.append(carries + [_joined("P", level, q, start) for q, start in pairs if q >> (level + 1)])
-    return [each for each in rounds if each]
-
-
-def _joined(kind: str, level: int, q: int, start: int) -> Product:
-    low = start - (1 << level)
-    upper = ("P", start, q)
-    onto: Node = ("G", start, q) if kind == "G" else ZERO
-    return Product((kind, low, q), onto, ((upper, (kind, low, start - 1)),))
-
-
-def _targets(leaves: int, outputs: tuple[int, ...]) -> list[list[int]]:
-    """The nodes of Sklansky's tree that the outputs need: per level, the leaves whose block is extended downward."""
-    needed = set(outputs)
-    levels: list[list[int]] = []
-    for level in reversed(range(max(0, (leaves - 1).bit_length()))):
-        levels.append(sorted(q for q in needed if q >> level & 1))
-        needed |= {(q >> level << level) - 1 for q in levels[-1]}
-    return levels[::-1]

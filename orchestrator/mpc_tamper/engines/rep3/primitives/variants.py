@@ -1,8 +1,8 @@
-"""The signs of x + c for several public c at once.
+"""The signs of x + c for several public c at once, or for one.
 
 A public number is added to component 0, so all variants have the same components 1 and 2, and the same low t bits of
 component 0, where 2^t divides all differences of the c. Of these bits s and the majorities c_j (adder.py) are computed
-once, and so are the blocks of the carry tree that lie wholly among them (variant_tree.py). The planes are
+once, and so are the blocks of the carry tree that lie wholly among them (carry_tree.py). The planes are
 
     bits 0 .. t - 1, once;   for each variant, bits t .. k - 2;   for each variant, bit k - 1.
 
@@ -22,9 +22,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpc_tamper.engines.rep3.kernels import bit_ops
-from mpc_tamper.engines.rep3.primitives import variant_tree
+from mpc_tamper.engines.rep3.primitives import carry_tree
 from mpc_tamper.engines.rep3.primitives.adder import planned_carries, planned_gates
-from mpc_tamper.engines.rep3.primitives.variant_tree import Leaves
+from mpc_tamper.engines.rep3.primitives.carry_tree import Leaves
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.passive import majority_planes
 from mpc_tamper.engines.rep3.protocol.rounds import Rounds
@@ -40,7 +40,7 @@ class Variants:
     shared: int
 
     @classmethod
-    def of(cls, bits: int, offsets: tuple[int, ...]) -> Variants:
+    def of(cls, bits: int, offsets: tuple[int, ...] = (0,)) -> Variants:
         differences = 1 << (bits - 1)
         for offset in offsets:
             differences |= offset - offsets[0]
@@ -61,7 +61,7 @@ class Variants:
 
     def gates(self) -> dict[str, int]:
         """AND gates by name, and how many planes each has; index = plane * m + value, for m values of x."""
-        return planned_gates(self.majorities, variant_tree.plan(self.leaves) if self.leaves.count else None)
+        return planned_gates(self.majorities, carry_tree.plan(self.leaves) if self.leaves.count else None)
 
 
 def signs_of_variants(party: Party, x: RepShare, variants: Variants) -> Rounds[RepShare]:
@@ -72,7 +72,7 @@ def signs_of_variants(party: Party, x: RepShare, variants: Variants) -> Rounds[R
     places = _places(variants)
     signs = s[variants.majorities :] ^ c[places.highest]
     if variants.leaves.count:
-        tree = variant_tree.plan(variants.leaves)
+        tree = carry_tree.plan(variants.leaves)
         signs = signs ^ concatenate((yield from planned_carries(party, s, c, places.a, places.b, tree, lanes)))
     return signs
 
