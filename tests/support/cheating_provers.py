@@ -78,7 +78,7 @@ class AfterTheSubsets(IntegerProver):
 
     def errors(self) -> list[int]:
         """Of the sums over subsets, modulo 2^64."""
-        member = int(next(self._entries.members(0))[self.gate])
+        member = int(self._entries.members[0][0][self.gate])
         return [ERROR * (member >> k & 1) for k in range(SUBSETS)]
 
     def changes(self) -> list[int]:

@@ -102,7 +102,7 @@ def drawn_subsets(corrupt_party: int) -> np.ndarray:
     class Spy(IntegerProver):
         def message(self, number: int) -> bytes:
             if number == 0:
-                seen.append(next(self._entries.members(0)))
+                seen.append(self._entries.members[0][0])
             return super().message(number)
 
     ends = run(products, corrupt_party=corrupt_party, active_class=cheating(Spy), insecure_fixed_seed=8)

@@ -84,18 +84,27 @@ def test_products_of_those_that_are_to_be_there():
     assert np.array_equal(found, want)
 
 
-def test_combinations():
+def test_combinations_go_where_they_belong():
     factors = words(SUBSETS, 2)
     as_integers = factors[:, 0].astype(object) + (factors[:, 1].astype(object) << 64)
     for side in (*sides(), []):
-        found = matrices.combinations(factors, Matrices.of(side))
-        assert len(found) == len(side)
-        for rows, elements in zip(side, found, strict=True):
-            if rows is None:
-                assert elements is None
-                continue
-            want = as_integers[: len(rows)] @ rows.astype(object) % 2**128 if len(rows) else np.zeros(rows.shape[1])
-            assert np.array_equal(elements[:, 0].astype(object) + (elements[:, 1].astype(object) << 64), want)
+        lengths = [0 if rows is None else rows.shape[1] for rows in side]
+        outs, places = [words(sum(lengths) + 9, 2, seed=seed) for seed in (1, 2)], np.full((2, len(side)), -1)
+        before = [out.copy() for out in outs]
+        ends = np.cumsum(lengths)
+        for index, (rows, length) in enumerate(zip(side, lengths, strict=True)):
+            if rows is not None:
+                places[0, index] = -1 if index % 3 == 0 else ends[index] - length
+                places[1, index] = -1 if index % 3 == 1 else ends[-1] + 9 - ends[index]  # the other way round
+        matrices.combine(factors, Matrices.of(side), *zip(outs, places, strict=True))
+        for rows, *to in zip(side, *places, strict=True):
+            for place, out, was in zip(to, outs, before, strict=True):
+                if rows is not None and place >= 0:
+                    found = out[place : place + rows.shape[1]]
+                    want = sum(a * row for a, row in zip(as_integers, rows.astype(object), strict=False)) % 2**128
+                    assert np.all(found[:, 0].astype(object) + (found[:, 1].astype(object) << 64) == want)
+                    was[place : place + rows.shape[1]] = found
+        assert all(map(np.array_equal, outs, before))  # nothing else was written
 
 
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 31])

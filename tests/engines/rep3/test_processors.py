@@ -165,7 +165,9 @@ outer, inner = [words(48, 130), words(48, 21)], [words(9, 130), words(48, 21)]
 x, y = matrices.Matrices.of(outer), matrices.Matrices.of(inner)
 matrices.add_products(x, y, many)
 matrices.subtract_low_products(x, y, low)
-put(*matrices.combinations(words(48, 2), y), matrices.turned(words(19, 23)))
+outs, places = words(2, 151, 2), np.array([[0, 130], [-1, 0]])
+matrices.combine(words(48, 2), y, *zip(outs, places, strict=True))
+put(outs, matrices.turned(words(19, 23)))
 given, sums, t = ([words(*shape) for shape in shapes] for shapes in (
     [(13, 9), (3, 13)], [(48, 9), (48, 3)], [(13, 5), (13, 48)]
 ))

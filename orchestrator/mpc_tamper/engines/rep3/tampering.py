@@ -215,7 +215,7 @@ class _Observed:
                 ]
 
             def _drawn(self, index: int) -> list[int]:
-                return [int(m) for block in self._entries.members(index) for m in block.tolist()]
+                return [int(m) for block in self._entries.members[index] for m in block.tolist()]
 
         class Observing(Active):
             integer_prover = Prover

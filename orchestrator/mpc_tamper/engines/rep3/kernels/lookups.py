@@ -17,6 +17,7 @@ from numba.core import cgutils
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
+from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
 from mpc_tamper.engines.rep3.kernels.sums_of_four import sums_of_four
 
 LANES = 8
@@ -54,6 +55,7 @@ def _add_sums(
     other_sums: Any,
 ) -> Any:
     """Adds, to 48 words at sums and at other_sums, the numbers of two columns, the second `column` behind the first.
+    The two after them are fetched.
 
     Numbers in `groups` of four: at x, x + second and so on, and again `step` behind these. places: vectors of each
     group's places in its table.
@@ -77,11 +79,13 @@ def _add_sums(
         totals = [[cgutils.alloca_once_value(builder, load(at(each, v))) for v in range(_VECTORS)] for each in to]
         with cgutils.for_range(builder, groups) as loop:
             start = builder.add(x, builder.mul(loop.index, step))
+            ahead = builder.mul(column, ir.Constant(_WORD, COLUMNS))
             tables = []
             for first in (start, builder.add(start, column)):
                 addresses = [first, *(builder.add(first, each) for each in (second, third, fourth))]
                 numbers = [builder.load(builder.inttoptr(each, _WORD.as_pointer())) for each in addresses]
                 tables.append(sums_of_four(builder, numbers))
+                fetch_line(builder, builder.add(first, ahead))
             place = builder.mul(loop.index, ir.Constant(_WORD, _VECTORS))
             for v in range(_VECTORS):
                 index = load(at(indices, builder.add(place, ir.Constant(_WORD, v))))

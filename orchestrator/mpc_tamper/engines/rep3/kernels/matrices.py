@@ -7,7 +7,6 @@ and its columns. In it, what is not there has no rows and no columns.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +30,7 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 _ANY = types.Array(types.uint64, 2, "A", readonly=True, aligned=False)
 _FLAGS = types.Array(types.boolean, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C", readonly=True)
+_PLACES = types.Array(types.int64, 1, "C", readonly=True)
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
 _ADDRESS, _BYTES = types.uintp, 8
@@ -52,6 +52,9 @@ class Matrices:
             if array is not None:
                 _enter(table, index, array)
         return cls(kept, table)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
 
     def where(self, there: Sequence[bool]) -> Matrices:
         """Those of them that are to be there."""
@@ -167,24 +170,31 @@ def _add_products(x: np.ndarray, y: np.ndarray, total: np.ndarray) -> None:
             add_of_words(_matrix(x, index), b, total[:, : len(b)])
 
 
-def combinations(factors: np.ndarray, rows: Matrices) -> list[np.ndarray | None]:
-    """Of each matrix, sum_a factor_a row_a: (n, 2). factors: (48, 2), of which a matrix of fewer rows takes the first
-    ones."""
-    stops = np.cumsum(rows.table[:, 2]).tolist()
-    out = np.empty((stops[-1] if stops else 0, 2), np.uint64)
-    _combine(factors, rows.table, out)
-    places = itertools.pairwise([0, *stops])
-    return [None if each is None else out[slice(*place)] for each, place in zip(rows.arrays, places, strict=True)]
+def combine(factors: np.ndarray, rows: Matrices, *outs: tuple[np.ndarray, np.ndarray]) -> None:
+    """Of each matrix, sum_a factor_a row_a, n elements, into both outs. factors: (48, 2), of which a matrix of fewer
+    rows takes the first ones.
+
+    outs: elements, (.., 2), and where those of each matrix begin: -1 where they are left out.
+    """
+    (one, of_one), (other, of_other) = outs
+    _combine(factors, rows.table, one, of_one, other, of_other)
 
 
-@kernel(types.void(_M, _TABLE, _OUT2))
-def _combine(factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
-    first = 0
+@kernel(types.void(_M, _TABLE, _OUT2, _PLACES, _OUT2, _PLACES))
+def _combine(
+    factors: np.ndarray, rows: np.ndarray, one: np.ndarray, of_one: np.ndarray, other: np.ndarray, of_other: np.ndarray
+) -> None:
     for index in range(len(rows)):
-        some = _matrix(rows, index)
-        last = first + some.shape[1]
-        combine_columns_of_words(factors[: len(some)], some, 0, some.shape[1], out[first:last])
-        first = last
+        some, first, second = _matrix(rows, index), of_one[index], of_other[index]
+        n = some.shape[1]
+        if first >= 0:
+            found = one[first : first + n]
+        else:
+            found = other[second : second + n]
+        if first >= 0 or second >= 0:
+            combine_columns_of_words(factors[: len(some)], some, 0, n, found)
+        if first >= 0 and second >= 0:
+            other[second : second + n] = found
 
 
 def turned(x: np.ndarray) -> np.ndarray:

@@ -23,18 +23,21 @@ AT_ONCE = 4  # rows to a table
 _SUMS = 2**AT_ONCE
 _HALF = SUBSETS // 2  # subsets whose sums fit into registers
 _BLOCK = 64  # rows whose tables stand in the cache together: half of it
-_BYTES, _OFFSET_BYTES, _VECTOR_BYTES = 8, 2, 64
+_BYTES, _VECTOR_BYTES = 8, 64
+# Where a sum stands in its table, in bytes, is four bits above the sixth. A word has those of twelve subsets, four bits
+# apart: numbers of their own would take as long to load as sums.
+_IN_WORD, _WORDS = 12, SUBSETS // 12
+_FIRST_BIT, _PLACE_BITS = 6, (_SUMS - 1) * _VECTOR_BYTES
 # What is fetched meanwhile, into the second cache, as rows are mostly in memory: columns that are soon summed or, where
 # rows are short, those that come after the block.
 _AHEAD, _SHORT = 2 * _VECTOR_BYTES, 8 * _VECTOR_BYTES
 _ADDRESS = types.uintp
-_WORD, _OFFSET, _INDEX = ir.IntType(64), ir.IntType(16), ir.IntType(32)
+_WORD = ir.IntType(64)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
-_O = types.Array(types.uint16, 2, "C", readonly=True)
 _OUT2 = types.uint64[:, ::1]
-_ARGUMENTS = types.void(_O, _M, types.int64, types.int64, _OUT2)
+_ARGUMENTS = types.void(_M, _M, types.int64, types.int64, _OUT2)
 _1 = np.uint64(1)
 
 
@@ -89,11 +92,12 @@ def _add_sums(typing_context: Any, tables: Any, offsets: Any, groups: Any, sums:
         totals = [cgutils.alloca_once_value(builder, _load(builder, place)) for place in places]
         with cgutils.for_range(builder, groups) as loop:
             table = _behind(builder, tables, loop.index, _SUMS * _VECTOR_BYTES)
-            first = _behind(builder, offsets, loop.index, SUBSETS * _OFFSET_BYTES)
-            numbers = builder.inttoptr(first, _OFFSET.as_pointer())
+            first = builder.inttoptr(_behind(builder, offsets, loop.index, _WORDS * _BYTES), _WORD.as_pointer())
             for k, total in enumerate(totals):
-                offset = builder.zext(builder.load(builder.gep(numbers, [ir.Constant(_INDEX, k)])), _WORD)
-                found = _load(builder, builder.add(table, offset))
+                if k % _IN_WORD == 0:
+                    word = builder.load(builder.gep(first, [ir.Constant(_WORD, k // _IN_WORD)]))
+                shifted = builder.lshr(word, ir.Constant(_WORD, AT_ONCE * (k % _IN_WORD)))
+                found = _load(builder, builder.add(table, builder.and_(shifted, ir.Constant(_WORD, _PLACE_BITS))))
                 builder.store(builder.add(builder.load(total), found), total)
         for place, total in zip(places, totals, strict=True):
             builder.store(builder.load(total), _vector(builder, place)).align = 8
@@ -102,21 +106,22 @@ def _add_sums(typing_context: Any, tables: Any, offsets: Any, groups: Any, sums:
     return types.void(*[_ADDRESS] * 5), codegen
 
 
-@kernel(types.uint16[:, ::1](_V))
+@part_of_kernels
+def _spread(bits: np.uint64) -> np.uint64:
+    """Twelve bits, to every fourth place."""
+    bits = (bits | bits << np.uint64(18)) & np.uint64(0x3F00003F)
+    bits = (bits | bits << np.uint64(9)) & np.uint64(0x7007007007)
+    return (bits | bits << np.uint64(3) | bits << np.uint64(6)) & np.uint64(0x111111111111)
+
+
+@kernel(_OUT2(_V))
 def offsets_of(members: np.ndarray) -> np.ndarray:
-    """For each four members and each subset, where in a table the sum of those that are in it stands: (groups, 48)."""
-    out = np.empty(((members.size + AT_ONCE - 1) // AT_ONCE, SUBSETS), np.uint16)
-    four = np.zeros(AT_ONCE, np.uint64)
-    for group in range(len(out)):
-        four[:] = np.uint64(0)
-        for i in range(min(AT_ONCE, members.size - AT_ONCE * group)):
-            four[i] = members[AT_ONCE * group + i]
-        a, b, c, d = four
-        row = out[group]
-        for k in range(SUBSETS):
-            bit = np.uint64(k)
-            place = (a >> bit & _1) | (b >> bit & _1) << _1 | (c >> bit & _1) << np.uint64(2)
-            row[k] = (place | (d >> bit & _1) << np.uint64(3)) * np.uint64(_VECTOR_BYTES)
+    """For each four members and each subset, where in a table the sum of those that are in it stands: (groups, 4)."""
+    out = np.zeros(((members.size + AT_ONCE - 1) // AT_ONCE, _WORDS), np.uint64)
+    for i in range(members.size):
+        for word in range(_WORDS):
+            some = members[i] >> np.uint64(_IN_WORD * word) & np.uint64(2**_IN_WORD - 1)
+            out[i // AT_ONCE, word] |= _spread(some) << np.uint64(_FIRST_BIT + i % AT_ONCE)
     return out
 
 
@@ -142,9 +147,9 @@ def _add_strip(
         behind = tables + _ADDRESS(whole * _SUMS) * vector
         _make_tables(x + _ADDRESS(whole * AT_ONCE) * row, near, far, far, row, ahead, _ADDRESS(1), behind)
     groups = _ADDRESS(whole + min(1, rest))
-    at = _ADDRESS(offsets.ctypes.data) + _ADDRESS(start // AT_ONCE * SUBSETS * _OFFSET_BYTES)
+    at = _ADDRESS(offsets.ctypes.data) + _ADDRESS(start // AT_ONCE * _WORDS * _BYTES)
     _add_sums(tables, at, groups, sums, distance)
-    _add_sums(tables, at + _ADDRESS(_HALF * _OFFSET_BYTES), groups, sums + _ADDRESS(_HALF) * distance, distance)
+    _add_sums(tables, at + _ADDRESS(_WORDS // 2 * _BYTES), groups, sums + _ADDRESS(_HALF) * distance, distance)
 
 
 @kernel_where(has_instruction(), _nothing, _ARGUMENTS)

@@ -15,6 +15,7 @@ Elements are words, the number a is the point a: points are the polynomials whos
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -88,6 +89,7 @@ def total(elements: np.ndarray) -> np.ndarray:
     return np.bitwise_xor.reduce(elements, keepdims=True)
 
 
+@functools.lru_cache(maxsize=16)  # the three roles of a party ask for the same
 def point(challenge: bytes, excluded: int) -> np.uint64:
     """r: uniform without the points 0 .. excluded - 1. Canonical by its making: what travels is the challenge, and each
     party derives r from it by itself."""
@@ -106,9 +108,12 @@ def cut(vector: np.ndarray, rows: int) -> np.ndarray:
     return vector.reshape(rows, columns)
 
 
+@functools.lru_cache(maxsize=16)
 def row_coefficients(level: Level, r: np.uint64) -> np.ndarray:
-    """By which the rows at points first .. k are combined into the row at r."""
-    return nodes(level.first, level.rows).at(r)
+    """By which the rows at points first .. k are combined into the row at r. Frozen, as it is kept."""
+    found = nodes(level.first, level.rows).at(r)
+    found.flags.writeable = False
+    return found
 
 
 def values(level: Level, pair_sums: np.ndarray) -> np.ndarray:

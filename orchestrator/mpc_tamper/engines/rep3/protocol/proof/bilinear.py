@@ -66,13 +66,14 @@ def one() -> np.ndarray:
     return np.array([[1, 0]], np.uint64)
 
 
+@functools.lru_cache(maxsize=16)  # the three roles of a party ask for the same
 def coefficients(level: Level, challenge: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """alpha and beta, of rows 0 or 1 .. k."""
+    """alpha and beta, of rows 0 or 1 .. k. Frozen, as they are kept."""
     stream = expand(challenge, b"alpha and beta modulo 2^128")
-    alpha, beta = draw(stream, level.rows), draw(stream, level.rows)
-    if not level.masked:
-        return alpha, beta
-    return np.concatenate([one(), alpha]), np.concatenate([one(), beta])
+    of_mask = [one()] if level.masked else []
+    alpha, beta = (np.concatenate([*of_mask, draw(stream, level.rows)]) for _ in range(2))
+    alpha.flags.writeable = beta.flags.writeable = False
+    return alpha, beta
 
 
 def masked_rows(length: int, level: Level) -> np.ndarray:

@@ -16,7 +16,7 @@ from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, ring_128
 from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, Level, draw, masked_rows, vector_of
 from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members
-from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
+from mpc_tamper.engines.rep3.protocol.proof.record import Gates, Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.roles import Vectors
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 
@@ -52,28 +52,23 @@ class Entries:
     """Of one batch. challenge: 0, from which the subsets come.  folded: how many elements elementwise gates become.
     level: the masked one.
 
-    sums: S^k of the elementwise gates of this party's proof, (48, 2).  t: by role, R's or L's part of what they have to
-    be modulo 2^64, (48,).
+    members: of each group and block of elementwise gates, in which subsets they are.  sums: S^k of these gates in this
+    party's proof, (48, 2).  t: by role, R's or L's part of what they have to be modulo 2^64, (48,).
     """
 
     def __init__(self, record: Record, party: int, challenge: bytes, folded: int, level: Level) -> None:
         self.groups = list(record.integers.values())
         self.challenge, self._folded, self._level = challenge, folded, level
         self.matrices = compressed(record, party, challenge)
+        self.members = [self._draw_members(index, gates) for index, gates in enumerate(self.groups)]
         self.sums, self.t = self._sums_over_subsets()
         self._merging: Merging | None = None
         self._tables = np.empty((0, 0, 0), np.uint64)
         self._vectors: Vectors | None = None
 
-    def members(self, index: int) -> Iterator[np.ndarray]:
-        """In which subsets the gates of a group are, block by block.
-
-        They are drawn again whenever they are read: this takes less time than memory.
-        """
-        gates = self.groups[index]
-        stream = expand(self.challenge, b"subsets of gates, %d" % index)
-        for start in range(0, gates.outputs, gates.block_outputs):
-            yield draw_members(stream, min(gates.block_outputs, gates.outputs - start))
+    def _draw_members(self, index: int, gates: Gates) -> list[np.ndarray]:
+        stream, size = expand(self.challenge, b"subsets of gates, %d" % index), gates.block_outputs
+        return [draw_members(stream, min(size, gates.outputs - start)) for start in range(0, gates.outputs, size)]
 
     def _sums_over_subsets(self) -> tuple[np.ndarray, dict[Role, np.ndarray]]:
         products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
@@ -90,9 +85,9 @@ class Entries:
     def _blocks(self) -> Iterator[tuple[int, int, np.ndarray, list[Pair]]]:
         """Of each group and block of gates: their numbers, the members, and u and v of each product of this party's
         proof; no pair where products have length 0."""
-        for index, gates in enumerate(self.groups):
+        for index, (gates, of_group) in enumerate(zip(self.groups, self.members, strict=True)):
             sides = list(zip(gates.u(Role.PROVER), gates.v(Role.PROVER), strict=True)) if gates.inner else []
-            for block, members in enumerate(self.members(index)):
+            for block, members in enumerate(of_group):
                 yield index, block, members, [(u[block], v[block]) for u, v in sides]
 
     def merge(self, challenge: bytes) -> Merging:
@@ -117,22 +112,21 @@ class Entries:
         """
         if self._vectors is None:
             assert self._merging is not None
-            self.matrices.merge(self._merging.sigma, self._merging.tau)
-            u = {role: self._with_tail(self.matrices.u(role)) for role in (Role.PROVER, Role.RIGHT)}
-            v = {role: self._with_tail(self.matrices.v(role)) for role in (Role.PROVER, Role.LEFT)}
+            u = {role: self._room(role) for role in (Role.PROVER, Role.RIGHT)}
+            v = {role: self._room(role) for role in (Role.PROVER, Role.LEFT)}
+            tails_u, tails_v = (
+                {role: vector_of(rows)[self._folded :] for role, rows in each.items()} for each in (u, v)
+            )
+            self.matrices.merge(self._merging.sigma, self._merging.tau, tails_u, tails_v)
             del self.matrices
             self._fold(alpha, beta, u, v)
-            self.groups = []
+            self.groups, self.members = [], []
             self._vectors = Vectors(u, v)
         return self._vectors
 
-    def _with_tail(self, of_matrices: list[np.ndarray]) -> np.ndarray:
-        """Room for what elementwise gates become, and after it what matrices add."""
-        length = self._folded + sum(map(len, of_matrices))
-        rows = masked_rows(length, self._level)
-        tail = vector_of(rows)[self._folded : length]
-        np.concatenate(of_matrices or [tail], out=tail)
-        return rows
+    def _room(self, role: Role) -> np.ndarray:
+        """For what elementwise gates become, and after it what matrices add."""
+        return masked_rows(self._folded + self.matrices.length(role), self._level)
 
     def _fold(self, alpha: np.ndarray, beta: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
         """The elementwise gates, each block of each column by itself."""

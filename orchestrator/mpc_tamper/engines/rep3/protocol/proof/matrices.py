@@ -10,8 +10,7 @@ three provers: they are revealed to them, and a prover could otherwise choose la
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,6 +25,8 @@ from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 from mpc_tamper.engines.rep3.protocol.prss import Stream
 
 _UNUSED_BITS = np.uint64(64 - SUBSETS)
+_ALONE = np.uint64(1) << np.arange(SUBSETS, dtype=np.uint64)  # members of subsets of one each
+_ALONE.flags.writeable = False
 _BLOCK_WORDS = 1 << 18  # a call takes little of the time that they do, and they little of what memory there is
 PAIRS = SUBSETS**2
 
@@ -45,9 +46,7 @@ def subsets_of_matrices(challenge: bytes) -> Stream:
 def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, np.ndarray]:
     """Members of the rows of one Z, a, and of its columns, b: up to 48 columns are a subset each."""
     a = draw_members(stream, outer)
-    if vectors > SUBSETS:
-        return a, draw_members(stream, vectors)
-    return a, np.uint64(1) << np.arange(vectors, dtype=np.uint64)
+    return a, draw_members(stream, vectors) if vectors > SUBSETS else _ALONE[:vectors]
 
 
 @dataclass
@@ -77,55 +76,33 @@ class Block:
 
 
 @dataclass
-class Merged:
-    """Of one component of all matrix products, the combinations of its rows: of each, (inner, 2) elements."""
-
-    x: list[np.ndarray | None] = field(default_factory=list)
-    y: list[np.ndarray | None] = field(default_factory=list)
-
-    def add(self, components: list[Component], sigma: np.ndarray, tau: np.ndarray) -> None:
-        """By sigma of those of X, by tau of those of Y. Components are dropped one by one."""
-        while components:
-            component = components.pop(0)
-            self.x += kernel.combinations(sigma, component.x)
-            self.y += kernel.combinations(tau, component.y)
-
-
-@dataclass
 class Compressed:
     """All matrix products of a batch, as the three roles of a party need them.
 
     With prover i of a role, u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero. So
     the party's own component is that of u in its own proof and of v in that of which it is L.
-    zero: for each matrix X, whether party 0's, 1's and 2's component of it is known to be zero.
+    zero: for each matrix X, whether party 0's, 1's and 2's component of it is known to be zero.  inner: of each.
     """
 
     party: int
-    zero: list[tuple[bool, bool, bool]]
+    zero: np.ndarray
+    inner: np.ndarray
     blocks: list[Block]
-    own: Merged = field(default_factory=Merged)
-    previous: Merged = field(default_factory=Merged)
 
-    def u(self, role: Role) -> list[np.ndarray]:
-        """Of the prover, or of R."""
-        merged = self.previous if role is Role.RIGHT else self.own
-        return self._known(role, merged.x, merged.y)
+    def length(self, role: Role) -> int:
+        """Of u and v in the proof of a role: what merge needs room for."""
+        return int(self._lengths(role).sum())
 
-    def v(self, role: Role) -> list[np.ndarray]:
-        """Of the prover, or of L."""
-        merged = self.own if role is Role.LEFT else self.previous
-        return self._known(role, merged.y, merged.x)
-
-    def _known(
-        self, role: Role, one: Sequence[np.ndarray | None], other: Sequence[np.ndarray | None]
-    ) -> list[np.ndarray]:
-        """Of X_i Y_{i-1} and of X_{i-1} Y_i, for each matrix, one side each."""
+    def _lengths(self, role: Role) -> np.ndarray:
+        """Of X_i Y_{i-1} and of X_{i-1} Y_i, how long their sides are, for each matrix: (matrices, 2)."""
         prover = (self.party + {Role.PROVER: 0, Role.RIGHT: -1, Role.LEFT: 1}[role]) % 3
-        found = []
-        for zero, first, second in zip(self.zero, one, other, strict=True):
-            found += [] if zero[prover] else [first]
-            found += [] if zero[prover - 1] else [second]
-        return [side for side in found if side is not None]
+        return np.where(self.zero[:, [prover, prover - 1]], 0, self.inner[:, None])
+
+    def _places(self, role: Role) -> np.ndarray:
+        """Where they begin: (2, matrices); -1 where there are none."""
+        lengths = self._lengths(role)
+        ends = lengths.cumsum().reshape(-1, 2)
+        return np.where(lengths > 0, ends - lengths, -1).T.copy()
 
     def t(self, role: Role) -> np.ndarray:
         total = np.zeros((SUBSETS, SUBSETS), np.uint64)
@@ -140,11 +117,28 @@ class Compressed:
             total = ring_128.sums(total, block.products)
         return total
 
-    def merge(self, sigma: np.ndarray, tau: np.ndarray) -> None:
-        """In place of rows, their combinations."""
-        own, previous = [block.own for block in self.blocks], [block.previous for block in self.blocks]
-        self.blocks = []
-        shared(Merged.add, [(self.own, own, sigma, tau), (self.previous, previous, sigma, tau)])
+    def merge(self, sigma: np.ndarray, tau: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
+        """Into u and v of each role that knows them, combinations of rows: by sigma of a^T X, by tau of Y b. The rows
+        are dropped."""
+        blocks, self.blocks = self.blocks, []
+        own, previous = [block.own for block in blocks], [block.previous for block in blocks]
+        roles = (own, Role.PROVER, Role.LEFT), (previous, Role.RIGHT, Role.PROVER)
+        # X_i is the first side of u and the second one of v, Y_i the other way round.
+        calls = [
+            (some, sigma, tau, (u[of_u], self._places(of_u)), (v[of_v], self._places(of_v)[::-1]))
+            for some, of_u, of_v in roles
+        ]
+        shared(_combine, calls)
+
+
+def _combine(
+    components: list[Component], sigma: np.ndarray, tau: np.ndarray, *outs: tuple[np.ndarray, np.ndarray]
+) -> None:
+    last = 0
+    for component in components:
+        first, last = last, last + len(component.x)
+        for side, (factors, rows) in enumerate(((sigma, component.x), (tau, component.y))):
+            kernel.combine(factors, rows, *((out, places[side, first:last]) for out, places in outs))
 
 
 def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
@@ -155,7 +149,8 @@ def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     # What is shared is not split once more, and a single block can be.
     blocks = shared(_block, calls) if len(calls) > 1 else list(itertools.starmap(_block, calls))
     zero = [(gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)) for gates in groups]
-    return Compressed(party, zero, blocks)
+    inner = np.array([gates.inner for gates in groups], np.int64)
+    return Compressed(party, np.array(zero, np.bool_).reshape(-1, 3), inner, blocks)
 
 
 def _blocks(groups: list[MatrixGates]) -> list[slice]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -157,11 +158,11 @@ class MatrixGates:
             taken, self.t_left = self.t_left, []
         return taken
 
-    @property
+    @cached_property
     def outer(self) -> int:
         return self.x.shape[1] if self.transposed else self.x.shape[0]
 
-    @property
+    @cached_property
     def inner(self) -> int:
         return self.x.shape[0] if self.transposed else self.x.shape[1]
 
