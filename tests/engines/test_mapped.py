@@ -140,3 +140,15 @@ except MemoryError:
 """
     shown = subprocess.run([sys.executable, "-c", code, tmp_path], capture_output=True, text=True, check=True)
     assert shown.stdout == "True\nrefused\n"
+
+
+def test_a_view_is_frozen_where_all_that_it_is_a_view_of_is(in_file: np.ndarray) -> None:
+    """One that cannot be written to is no promise: what it is a view of may change."""
+    for array in (np.zeros((4, 6)), in_file):
+        view = array[1:].T
+        view.flags.writeable = False
+        assert not mapped.is_frozen(view)
+        mapped.freeze(array)
+        assert not array.flags.writeable
+        assert all(mapped.is_frozen(each) for each in (view, array, array[:, 2:]))
+    assert mapped.is_frozen(np.broadcast_to(np.frombuffer(bytes(8)), (2, 3)))

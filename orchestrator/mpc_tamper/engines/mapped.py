@@ -108,18 +108,22 @@ def mapping_of(array: np.ndarray) -> mmap.mmap | None:
     return found if isinstance(found, mmap.mmap) else None
 
 
-def chain(array: np.ndarray) -> Iterator[np.ndarray]:
-    """The array, the one that it is a view of, and so on."""
+def freeze(array: np.ndarray) -> None:
+    """Nobody writes to it from now on, nor to what it is a view of."""
     base: object = array
     while isinstance(base, np.ndarray):
-        yield base
+        base.flags.writeable = False
         base = base.base
 
 
-def freeze(array: np.ndarray) -> None:
-    """Nobody writes to it from now on, nor to what it is a view of."""
-    for each in chain(array):
-        each.flags.writeable = False
+def is_frozen(array: np.ndarray) -> bool:
+    """Whether nobody writes to it any more, nor to what it is a view of."""
+    base: object = array
+    while isinstance(base, np.ndarray):
+        if base.flags.writeable:
+            return False
+        base = base.base
+    return True
 
 
 def release(array: np.ndarray) -> None:

@@ -182,6 +182,35 @@ def test_an_error_in_a_long_computation_aborts(corrupt_party):
         assert_rejected(opened, errors, corrupt_party)
 
 
+ROWS, COLUMNS = (100, 20, 200), 128
+
+
+def large_products(party: Party, opened: list[np.ndarray]) -> None:
+    """Whose pads are more than half of what is drawn ahead, a part of the rest, and more than all of it."""
+    y = shared(party, 1, np.arange(COLUMNS, dtype=np.uint64)).reshape(1, COLUMNS)
+    x = [shared(party, 0, np.arange(rows, dtype=np.uint64)).reshape(rows, 1) for rows in ROWS]
+    party.steps.start(4)
+    found = [passive.matmul(party, each, y) for each in x]
+    party.steps.stop(4)
+    opened.extend(open_to_all(party, z) for z in found)
+
+
+def test_messages_are_recorded_in_the_place_of_large_pads():
+    opened, errors = ends_of(large_products)
+    assert errors == [None, None, None]
+    for rows, *found in zip(ROWS, *opened, strict=True):
+        assert all(np.array_equal(z, np.outer(np.arange(rows), np.arange(COLUMNS))) for z in found)
+
+
+@corrupt
+@pytest.mark.parametrize("products", [1, 2, 3])
+def test_an_error_in_the_last_entry_of_a_large_product_aborts(corrupt_party, products):
+    last = sum(ROWS[:products]) * COLUMNS - 1
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 0, last, 1)])
+    opened, errors = ends_of(large_products, corrupt_party=corrupt_party, plan=plan)
+    assert_rejected(opened, errors, corrupt_party)
+
+
 @pytest.mark.slow
 def test_no_false_abort():
     for _ in range(1000):

@@ -131,6 +131,16 @@ def test_what_lies_otherwise_is_copied():
     assert all(np.array_equal(each, found[0]) for each in found)
 
 
+def test_addresses():
+    """Of what lies anyhow, without a copy: a zero without memory too."""
+    x = words(6, 9)
+    odd = np.frombuffer(b"\0" + x.tobytes(), np.uint64, offset=1).reshape(x.shape)
+    views = [x, x[1:, 2:], x.T, x[::-1], odd, odd[2:, ::3], np.broadcast_to(np.uint64(0), x.shape), x[:0], x[:, :0]]
+    for one, other in zip(views, views[::-1], strict=True):
+        want = tuple(each.__array_interface__["data"][0] for each in (one, other))
+        assert matrices.addresses(one, other) == want
+
+
 def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch):
     sums = matrices._sums_over_subsets
 

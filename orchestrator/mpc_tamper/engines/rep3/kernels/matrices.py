@@ -27,6 +27,7 @@ _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
+_ANY = types.Array(types.uint64, 2, "A", readonly=True, aligned=False)
 _FLAGS = types.Array(types.boolean, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C", readonly=True)
 _PLACES = types.Array(types.int64, 1, "C", readonly=True)
@@ -69,6 +70,12 @@ def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
 def _enter(table: np.ndarray, index: int, array: np.ndarray) -> None:
     """NumPy takes microseconds to say where an array is."""
     table[index, 0], table[index, 1], table[index, 2] = array.ctypes.data, array.shape[0], array.shape[1]
+
+
+@kernel(types.UniTuple(types.intp, 2)(_ANY, _ANY))
+def addresses(x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
+    """Of their first words, wherever the others lie."""
+    return x.ctypes.data, y.ctypes.data
 
 
 @in_llvm
@@ -238,6 +245,11 @@ def _turn_tile(typing_context: Any, x: Any, row: Any, out: Any, out_row: Any) ->
 @kernel(types.void(_M, _OUT2))
 def _turn(x: np.ndarray, out: np.ndarray) -> None:
     m, n = x.shape
+    if n == 1:
+        column, turned = x.reshape(-1), out.reshape(-1)
+        for i in range(m):
+            turned[i] = column[i]
+        return
     row, out_row = _ADDRESS(n * _BYTES), _ADDRESS(m * _BYTES)
     whole, columns = m // _TILE * _TILE, n // _TILE * _TILE
     for first in range(0, columns, _TILE):

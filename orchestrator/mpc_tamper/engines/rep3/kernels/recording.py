@@ -58,6 +58,13 @@ def _put_difference(column: np.ndarray, start: int, words: np.ndarray, less: np.
 
 
 @part_of_kernels
+def _copy(column: np.ndarray, words: np.ndarray) -> None:
+    """column[:] = words, for which Numba takes up to three times as long."""
+    for e in range(column.size):
+        column[e] = words[e]
+
+
+@part_of_kernels
 def _put_sum(column: np.ndarray, words: np.ndarray, others: np.ndarray) -> None:
     """Of bits."""
     for e in range(column.size):
@@ -93,22 +100,22 @@ def ands(
     factors: np.ndarray,
 ) -> None:
     """Of planes (p, words): those at `left` & those at `right`. factors: own x, previous y, previous x, own y."""
-    words, last = own.shape[1], first + count
-    came, pads = z_previous.reshape(-1)[done : done + count], pad_previous.reshape(-1)[done : done + count]
-    t_right = t[0, first:last]
-    x_own, y_previous = factors[0, first:last], factors[1, first:last]
-    x_previous, y_own = factors[2, first:last], factors[3, first:last]
+    words, here, to = own.shape[1], slice(done, done + count), slice(first, first + count)
+    came, pads, t_right = z_previous.reshape(-1)[here], pad_previous.reshape(-1)[here], t[0, to]
+    x_own, y_previous, x_previous, y_own = factors[0, to], factors[1, to], factors[2, to], factors[3, to]
     start = 0
     while start < count:
         i, w = divmod(done + start, words)
         part = slice(start, min(start + words - w, count))
-        here = slice(w, w + part.stop - part.start)
-        x_own[part], x_previous[part] = own[left[i], here], previous[left[i], here]
-        y_own[part], y_previous[part] = own[right[i], here], previous[right[i], here]
+        of_plane = slice(w, w + part.stop - part.start)
+        _copy(x_own[part], own[left[i], of_plane])
+        _copy(y_previous[part], previous[right[i], of_plane])
+        _copy(x_previous[part], previous[left[i], of_plane])
+        _copy(y_own[part], own[right[i], of_plane])
         start = part.stop
     for e in range(count):
         t_right[e] = (x_previous[e] & y_previous[e]) ^ came[e] ^ pads[e]
-    t[1, first:last] = pad_own.reshape(-1)[done : done + count]
+    _copy(t[1, to], pad_own.reshape(-1)[here])
 
 
 @kernel(types.void(*[_PLANES] * 5, *_PLACE))
@@ -127,9 +134,9 @@ def majorities(
     """Of planes. factors: own x, previous x."""
     here, to = slice(done, done + count), slice(first, first + count)
     _put_sum(t[0, to], z_previous.reshape(-1)[here], pad_previous.reshape(-1)[here])
-    t[1, to] = pad_own.reshape(-1)[here]
-    factors[0, to] = x_own.reshape(-1)[here]
-    factors[1, to] = x_previous.reshape(-1)[here]
+    _copy(t[1, to], pad_own.reshape(-1)[here])
+    _copy(factors[0, to], x_own.reshape(-1)[here])
+    _copy(factors[1, to], x_previous.reshape(-1)[here])
 
 
 @kernel(types.void(*[_WORDS] * 7, types.int64, *[types.boolean] * 2, *_PLACE))
@@ -156,12 +163,14 @@ def products(
     """
     words, to = slice(inner * done, inner * (done + count)), slice(inner * first, inner * (first + count))
     x, y = x_previous[words], y_previous[words]
-    factors[0, to], factors[1, to] = x_own[words], y
-    factors[2, to], factors[3, to] = x, y_own[words]
+    _copy(factors[0, to], x_own[words])
+    _copy(factors[1, to], y)
+    _copy(factors[2, to], x)
+    _copy(factors[3, to], y_own[words])
     here = slice(done, done + count)
     t_right, t_left = t[0, first : first + count], t[1, first : first + count]
     _put_difference(t_right, 0, z_previous[here], pad_previous[here])
-    t_left[:] = pad_own[here]
+    _copy(t_left, pad_own[here])
     if right_has_term:
         _subtract_products(x, y, inner, t_right)
     if left_has_term:

@@ -17,7 +17,7 @@ import numpy as np
 
 from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
 from mpc_tamper.engines import mapped
-from mpc_tamper.engines.mapped import Storage, chain
+from mpc_tamper.engines.mapped import Storage
 from mpc_tamper.engines.rep3.kernels import recording
 from mpc_tamper.engines.rep3.protocol.proof import transcript
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver, BitStatement
@@ -80,14 +80,12 @@ class Active:
     def and_gates(self, planes: RepShare, left: np.ndarray, right: np.ndarray, z: RepShare, pads: Pads) -> None:
         gates = _group(self._record.bits, "and", TWO_PRODUCTS)
         own, previous = np.ascontiguousarray(planes.own), np.ascontiguousarray(planes.previous)
-        gates.record(z.own.size, recording.ands, own, previous, left, right, z.previous, *pads)
-        self._keep(z.own.size * gates.output_bytes)
+        self._keep(gates.record(z.own.size, recording.ands, own, previous, left, right, z.previous, *pads))
 
     def majorities(self, x: RepShare, z: RepShare, pads: Pads) -> None:
         gates = _group(self._record.bits, "majority", COMPONENTS)
         own, previous = np.ascontiguousarray(x.own), np.ascontiguousarray(x.previous)
-        gates.record(z.own.size, recording.majorities, own, previous, z.previous, *pads)
-        self._keep(z.own.size * gates.output_bytes)
+        self._keep(gates.record(z.own.size, recording.majorities, own, previous, z.previous, *pads))
 
     def products(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads) -> None:
         party = self._channel.party_id
@@ -97,13 +95,11 @@ class Active:
         inner = x.shape[-1] if z.own.ndim < x.own.ndim else 1
         gates = _group(self._record.integers, ("products", inner), TWO_PRODUCTS, inner)
         words = [each.ravel() for each in (x.own, x.previous, y.own, y.previous, z.previous, *pads)]
-        gates.record(z.own.size, recording.products, *words, inner, right_has_term, left_has_term)
-        self._keep(z.own.size * gates.output_bytes)
+        self._keep(gates.record(z.own.size, recording.products, *words, inner, right_has_term, left_has_term))
 
     def conversions(self, known: Conversions) -> None:
         gates = _group(self._record.integers, ("conversions", 1), SEPARATE)
-        gates.record(known.own.size, recording.conversions, *known)
-        self._keep(known.own.size * gates.output_bytes)
+        self._keep(gates.record(known.own.size, recording.conversions, *known))
 
     def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None:
         """The products x_i y_i are left to the proof, which compresses them."""
@@ -116,11 +112,14 @@ class Active:
             # The same at all parties: a known zero may stay a view where x was copied, but nobody holds two zeros.
             copied = frozen.own is not x.own or frozen.previous is not x.previous
             kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
-        self._keep(kept + group.add(y, z.previous - pads[1], _alone(pads[0])))
+        in_place = pads[1] if _stands_alone(pads[1]) else None
+        t_right = np.subtract(z.previous, pads[1], out=in_place)
+        t_left = pads[0] if _stands_alone(pads[0]) else pads[0].copy()
+        self._keep(kept + group.add(y, t_right, t_left))
 
     def lend(self, x: RepShare) -> bool:
         """Counted once, when it is frozen; which of the holder's arrays are is the same at all parties."""
-        if any(each.flags.writeable for component in (x.own, x.previous) for each in chain(component)):
+        if not (mapped.is_frozen(x.own) and mapped.is_frozen(x.previous)):
             self._record.kept_bytes += x.own.nbytes + x.previous.nbytes
         mapped.freeze(x.own)
         mapped.freeze(x.previous)
@@ -196,10 +195,11 @@ def _group(groups: dict[_Key, Gates], key: _Key, products: tuple[Product, ...], 
     return groups[key]
 
 
-def _alone(pad: np.ndarray) -> np.ndarray:
-    """The pad, or a copy of one that keeps more than itself in memory: small ones are parts of what was drawn ahead."""
+def _stands_alone(pad: np.ndarray) -> bool:
+    """Whether it keeps hardly more than itself in memory, and may be recorded: small ones are parts of what was drawn
+    ahead."""
     whole = pad.base
-    return pad if whole is None or whole.nbytes <= 2 * pad.nbytes else pad.copy()
+    return whole is None or whole.nbytes <= 2 * pad.nbytes
 
 
 def _statements(record: Record) -> list[Statement]:

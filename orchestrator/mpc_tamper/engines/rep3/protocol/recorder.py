@@ -61,7 +61,7 @@ class Recorder(Protocol):
         ...
 
     def matrix(self, x: RepShare, y: RepShare, z: RepShare, pads: Pads, *, transposed: bool) -> None:
-        """z = x y, or the transpose of x times y."""
+        """z = x y, or the transpose of x times y. From now on pads are the recorder's, which may write to them."""
         ...
 
     def and_gates(self, planes: RepShare, left: np.ndarray, right: np.ndarray, z: RepShare, pads: Pads) -> None:

@@ -6,8 +6,8 @@ Prover P_i, R = P_{i+1} and L = P_{i-1} have to agree on
     \\__ t_R, known to R ____/      \\_ t_L _____/      u = (x_i, y_i) known to R, v = (y_{i-1}, x_{i-1}) known to L
 
 A party records the u and v of its own proof, u and t_R of its predecessor's, v and t_L of its successor's. Recorded
-arrays are copies, frozen, or pads, which a stream hands out once: nothing that happens before the proof changes a
-statement. The proof of AND gates folds its columns where they stand.
+arrays are copies, frozen, or stand in the place of pads, which a stream hands out once: nothing that happens before the
+proof changes a statement. The proof of AND gates folds its columns where they stand.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from mpc_tamper.engines.mapped import Storage, chain
+from mpc_tamper.engines.mapped import Storage, is_frozen
 from mpc_tamper.engines.rep3.kernels import matrices
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
@@ -72,8 +72,8 @@ class Gates:
         # To a block of each column: blocks of different columns hold the same gates.
         self.block_outputs = max(_BLOCK_OUTPUTS, _BLOCK_WORDS // max(1, inner) // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
 
-    def record(self, outputs: int, write: Write, *gates: Any) -> None:
-        """Record gates, copied. In one piece, unless a block ends within it.
+    def record(self, outputs: int, write: Write, *gates: Any) -> int:
+        """Record gates, copied. In one piece, unless a block ends within it. Returns the bytes kept.
 
         write: a kernel (kernels/recording.py), called with what the gates are, which of them, and where they go.
         """
@@ -86,6 +86,7 @@ class Gates:
             write(*gates, done, first, count, *self._open)
             self.outputs += count
             done += count
+        return outputs * self.output_bytes
 
     def _begin_block(self) -> None:
         """t stands apart, that of more and more blocks together: it is dropped first, and a proof takes its room."""
@@ -214,20 +215,17 @@ class Record:
 
 def freeze(x: RepShare) -> RepShare:
     """x itself if nothing can change it any more (an input, or a part of one), else a frozen copy."""
-    parts = []
-    for part in (x.own, x.previous):
-        if part.flags.writeable or not _is_frozen(part):
-            part = np.array(part, np.uint64, order="C")
-            part.flags.writeable = False
-        parts.append(part)
-    return RepShare(parts[0], parts[1], x.owner)
+    return RepShare(_frozen(x.own), _frozen(x.previous), x.owner)
+
+
+def _frozen(part: np.ndarray) -> np.ndarray:
+    if is_frozen(part):
+        return part
+    copied = np.array(part, np.uint64, order="C")
+    copied.flags.writeable = False
+    return copied
 
 
 def identity(x: RepShare) -> tuple[Any, ...]:
     """Equal for the same parts of the same frozen arrays. Only of arrays that are kept, so that no address returns."""
-    parts = (x.own, x.previous)
-    return (x.owner, *((part.__array_interface__["data"][0], part.shape, part.strides) for part in parts))
-
-
-def _is_frozen(array: np.ndarray) -> bool:
-    return not any(each.flags.writeable for each in chain(array))
+    return x.owner, x.shape, *matrices.addresses(x.own, x.previous), x.own.strides, x.previous.strides
