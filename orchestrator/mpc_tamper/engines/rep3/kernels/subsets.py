@@ -157,12 +157,13 @@ def check() -> None:
 
     Raises EngineUnavailable.
     """
-    m, n = 131, 70  # whole blocks and strips, and what is left of them
+    m, n = 132, 70  # whole blocks and strips, and what is left of them
     x = (np.arange(1, m * n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(m, n)
     x[:2], x[-2:] = np.uint64(2**64 - 1), np.uint64(2**63)
     members = np.arange(1, m + 1, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03) >> np.uint64(64 - SUBSETS)
     many = _MANY + 3
-    for some, of in ((members, x), (members[:3], x[:3]), (np.resize(members, many), np.resize(x, (many, 9)))):
+    few = [(members[:rows], x[:rows]) for rows in (3, 5, 6, m)]  # a last group of four has one, two and three rows
+    for some, of in (*few, (np.resize(members, many), np.resize(x, (many, 9)))):
         indicators = some >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
         for sums_of, entries in ((sums_of_rows, of), (sums_of_columns, np.ascontiguousarray(of.T))):
             expect(SUMS_OVER_SUBSETS, sums_of(some, entries), indicators @ of)

@@ -11,7 +11,8 @@ or, as leaf q is its top and p_q = a_q ^ b_q, without the product g_q:
 
 Where to cut is found by dynamic programming: the fewest products so that the carry is there in ceil(log2(leaves + 1))
 rounds. This is what its degree, leaves + 1 in a and b, allows. Sklansky's tree (1960) first makes all g and then
-doubles spans: it takes a third more products, and a round more unless the number of leaves is a power of two.
+doubles spans: it takes a fifth to a third more products, and a round more unless the number of leaves is a power of
+two.
 """
 
 from __future__ import annotations
@@ -105,8 +106,14 @@ def _takes_no_g(leaves: Leaves, block: _Block, middle: int) -> bool:
 def plan(leaves: Leaves, *outputs: int) -> Plan:
     """The carries out of these leaves, or out of the highest one, of each variant; there is at least one leaf."""
     found, rounds = _Products(leaves), leaves.count.bit_length()
-    blocks = [_Block(0, q, rounds, None) for q in outputs or (leaves.count - 1,)]
-    carries = [found.carry(block, variant) for variant in range(leaves.variants) for block in blocks]
+    outputs, variants = outputs or (leaves.count - 1,), range(leaves.variants)
+    # The longest first: it may need a shorter one early, and that one would be made twice.
+    nodes = {
+        (q, variant): found.carry(_Block(0, q, rounds, None), variant)
+        for q in sorted(outputs, reverse=True)
+        for variant in variants
+    }
+    carries = [nodes[q, variant] for variant in variants for q in outputs]
     return indexed(found.by_rounds(), len(leaves.standing()), carries, list(found.sums))
 
 
@@ -166,7 +173,6 @@ class _Products:
         return product.node
 
     def _node(self, kind: str, block: _Block, variant: int) -> Node:
-        variant = variant if block.high >= self._leaves.shared else 0
         return kind, self._leaves.index(block.low, variant), self._leaves.index(block.high, variant)
 
     def _leaf(self, kind: str, leaf: int, variant: int) -> Node:

@@ -196,8 +196,8 @@ def _group(groups: dict[_Key, Gates], key: _Key, products: tuple[Product, ...], 
 
 
 def _stands_alone(pad: np.ndarray) -> bool:
-    """Whether it keeps hardly more than itself in memory, and may be recorded: small ones are parts of what was drawn
-    ahead."""
+    """Whether it keeps at most twice itself in memory, and may be recorded: small ones are parts of what was drawn
+    ahead, of which nobody else reads or writes theirs."""
     whole = pad.base
     return whole is None or whole.nbytes <= 2 * pad.nbytes
 
