@@ -65,7 +65,7 @@ def test_a_planted_neuron(mp_spdz: EngineOf) -> None:
 
 
 def test_a_secret_start(mp_spdz: EngineOf) -> None:
-    parameters = replace(SMALL, hidden=8, epochs=20, start=Start.SECRET)
+    parameters = replace(SMALL, hidden=64, epochs=6, batch_size=16, start=Start.SECRET)  # hardly ever a bad one
     task = stripes(2, rows=160)
     models = [train_and_open(task, parameters, model=MLP, engine=mp_spdz()) for _ in range(2)]
     assert models[0].weights.tolist() != models[1].weights.tolist()
