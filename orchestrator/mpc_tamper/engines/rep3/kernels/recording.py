@@ -34,11 +34,16 @@ def _within(column: np.ndarray, start: int, size: int) -> slice:
 
 # Loops count from 0, as a place that might be negative costs Numba the vectors.
 @part_of_kernels
+def _copy(column: np.ndarray, words: np.ndarray) -> None:
+    """column[:] = words, for which Numba takes about twice as long."""
+    for e in range(column.size):
+        column[e] = words[e]
+
+
+@part_of_kernels
 def _put(column: np.ndarray, start: int, words: np.ndarray) -> None:
     here = _within(column, start, words.size)
-    to, words = column[start + here.start : start + here.stop], words[here]
-    for e in range(to.size):
-        to[e] = words[e]
+    _copy(column[start + here.start : start + here.stop], words[here])
 
 
 @part_of_kernels
@@ -55,13 +60,6 @@ def _put_difference(column: np.ndarray, start: int, words: np.ndarray, less: np.
     to, words, less = column[start + here.start : start + here.stop], words[here], less[here]
     for e in range(to.size):
         to[e] = words[e] - less[e]
-
-
-@part_of_kernels
-def _copy(column: np.ndarray, words: np.ndarray) -> None:
-    """column[:] = words, for which Numba takes about twice as long."""
-    for e in range(column.size):
-        column[e] = words[e]
 
 
 @part_of_kernels

@@ -20,6 +20,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mpc_tamper.engines.rep3.primitives.gate_plan import ZERO, Node, Plan, Product, indexed
 
@@ -46,8 +47,7 @@ class Leaves:
         return 1 if high < self.shared else self.variants
 
 
-@dataclass(frozen=True)
-class _Block:
+class _Block(NamedTuple):
     """Leaves low .. high. carry: the last round in which G may be made.  product: the same of P, None if not wanted."""
 
     low: int
