@@ -28,7 +28,7 @@ def test_rounds_and_bytes_of_a_step(classes: int, hidden: int) -> None:
         step = [record.cost for record in party.steps if record.occurrence == 1]
         assert sum(cost.rounds for cost in step) == 27
         weights = hidden * outputs
-        products = (neurons, 2 * neurons, *3 * [ROWS * outputs], weights, neurons, neurons, (PIXELS + 1) * hidden)
+        products = (neurons, neurons, *3 * [ROWS * outputs], weights, neurons, neurons, (PIXELS + 1) * hidden)
         expected = (
             sum((passive.cost(count) for count in products), Cost())
             + comparison.cost(party.party_id, constants.width1 + 1, 2 * neurons, (0, constants.cap))
