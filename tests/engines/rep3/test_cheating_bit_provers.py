@@ -22,7 +22,7 @@ from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from tests.support.active_runs import accepted_by_honest, kernel, run, shared
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
-WORDS = 600  # of AND gates: three levels, and blocks of 64 words with a sigma each
+WORDS = 600  # of AND gates: blocks of 64 words with a sigma each
 LANES = 64 * WORDS
 LANE = 3
 FIRST = np.zeros(1, np.intp)  # of one plane
@@ -34,6 +34,12 @@ def and_gates(party: Party, opened: list[np.ndarray]) -> None:
     z = alone(party, passive.and_planes(party, x, FIRST, FIRST, LANES, "and"))
     party.steps.stop(4)
     opened.append(open_to_all(party, z))
+
+
+@pytest.fixture(autouse=True)
+def short_last_levels(monkeypatch):
+    """So that few gates have a level of each kind."""
+    monkeypatch.setattr(argument, "_LAST_LENGTH", 1000)
 
 
 class Spy(BitProver):
@@ -162,7 +168,7 @@ def shifting(corrupt_party: int, number: int) -> type[Active]:
     return cheating(Shifting, shifted=number, guess=points[number])
 
 
-SHAPE = (Level(64), Level(32), Level(32, masked=True))
+SHAPE = (Level(64), Level(8), Level(64, masked=True))
 level = pytest.mark.parametrize("number", range(3), ids=["first level", "middle level", "masked level"])
 
 

@@ -133,7 +133,7 @@ def test_private_matrices_of_each_owner(owner, corrupt_party):
         found = [passive.matmul(party, x, y[0]), passive.trans_matmul(party, x, y[1])]
         party.steps.stop(4)
         for gates in party.recorder._record.matrices.values():
-            assert [gates.known_zero(i) for i in range(3)] == [i == (owner + 1) % 3 for i in range(3)]
+            assert gates.zero == tuple(i == (owner + 1) % 3 for i in range(3))
         opened.extend(open_to_all(party, z) for z in found)
 
     x, squares = numbers(4, INNER), [numbers(INNER, 2) ** 2, numbers(4, 2) ** 2]

@@ -225,13 +225,18 @@ def test_streams_of_different_challenges_and_purposes_differ():
     assert len(drawn) == 4
 
 
-@pytest.mark.parametrize("length", [1, 7, 64, 65, 5000, 3 << 20])
-def test_levels_shrink_to_a_masked_one(length):
+@pytest.mark.parametrize(
+    ("length", "rows"), [(1, []), (7, []), (64, []), (5000, []), (1 << 19, [8]), (3 << 20, [16, 8])]
+)
+def test_levels_shrink_to_a_masked_one(length, rows):
+    """Few rows where these are enough. What is opened has at most 2,048 words."""
     for columns in ([length], [length, 1, 1]):
         levels = levels_for(columns)
         assert levels[0] == Level(64)
+        assert [level.rows for level in levels[1:-1]] == rows
+        assert levels[-1] == Level(min(64, sum(columns)), masked=True)
         assert [level.masked for level in levels] == [False] * (len(levels) - 1) + [True]
-        assert length_after(columns, levels[1:]) <= 32
+        assert length_after(columns, levels[1:]) <= 2048
 
 
 def test_a_levels_numbers():

@@ -7,7 +7,7 @@ and its columns. In it, what is not there has no rows and no columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,14 +38,18 @@ _ADDRESS, _BYTES = types.uintp, 8
 
 @dataclass(frozen=True)
 class Matrices:
-    """Several matrices of words, row-major; None: there is none in this place."""
+    """Several matrices of words, row-major.
+
+    arrays: what they lie in.  table: where and how large each is.
+    """
 
     arrays: list[np.ndarray | None] = field(repr=False)
     table: np.ndarray = field(repr=False)
 
     @classmethod
     def of(cls, arrays: Sequence[np.ndarray | None]) -> Matrices:
-        """Copies what is not as kernels take it: what is mapped from a file may begin anywhere."""
+        """None: there is none in this place. Copies what is not as kernels take it: what is mapped from a file may
+        begin anywhere."""
         kept = [None if each is None else _as_kernels_take_it(each) for each in arrays]
         table = np.zeros((len(kept), 3), np.int64)
         for index, array in enumerate(kept):
@@ -53,8 +57,21 @@ class Matrices:
                 _enter(table, index, array)
         return cls(kept, table)
 
+    @classmethod
+    def new(cls, rows: int, columns: Sequence[int], instead: Mapping[int, np.ndarray]) -> Matrices:
+        """One after the other, unwritten, each of so many rows; in some places, these arrays instead."""
+        sizes = np.array(columns, np.int64)
+        sizes[list(instead)] = 0
+        ends = sizes.cumsum()
+        words = np.empty(rows * int(ends[-1]) if len(ends) else 0, np.uint64)
+        table = np.empty((len(sizes), 3), np.int64)
+        table[:, 0], table[:, 1], table[:, 2] = words.ctypes.data + _BYTES * rows * (ends - sizes), rows, sizes
+        for index, array in instead.items():
+            _enter(table, index, array)
+        return cls([words, *instead.values()], table)
+
     def __len__(self) -> int:
-        return len(self.arrays)
+        return len(self.table)
 
     def where(self, there: Sequence[bool]) -> Matrices:
         """Those of them that are to be there."""

@@ -42,6 +42,15 @@ def differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return out
 
 
+@kernel(_OUT2(_M))
+def total(a: np.ndarray) -> np.ndarray:
+    """The sum of all elements: (1, 2)."""
+    out = np.zeros((1, 2), np.uint64)
+    for i in range(len(a)):
+        out[0, 0], out[0, 1] = add(out[0, 0], out[0, 1], a[i, 0], a[i, 1])
+    return out
+
+
 def cut(vector: np.ndarray, k: int) -> np.ndarray:
     """(n, ..) entries, zeros appended, as (k, columns, ..)."""
     columns = -(-len(vector) // k)

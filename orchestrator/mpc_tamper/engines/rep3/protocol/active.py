@@ -42,7 +42,11 @@ from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.engines.rep3.protocol.share_check import check_agreement
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
-RECORD_BYTES = 112 << 20  # as fast as any; more memory takes longer to touch, and more batches to prove
+RECORD_BYTES = 112 << 20
+# A record is proved when it has so many bytes, and one more for every few of the matrices that its proof reads where
+# they lie, up to RECORD_BYTES. Memory takes long to touch for the first time; a batch takes milliseconds, and those
+# matrices once more.
+_SMALL_BYTES, _READ_TO_KEPT = 32 << 20, 4
 _Key = TypeVar("_Key")
 _CHECKS = ("binding", "inner product")
 
@@ -50,7 +54,7 @@ _CHECKS = ("binding", "inner product")
 class Active:
     """One party's recorder.
 
-    session: binds the run.  record_bytes: how large a record may grow before it is proved.  storage: see Record.
+    session: binds the run.  record_bytes: how large a record may grow at most.  storage: see Record.
     first_batch: its number, of a run that is simulated to have gone on for long.
     """
 
@@ -71,7 +75,7 @@ class Active:
         self._record_bytes = record_bytes
         self._storage = storage or Storage()
         self._held = False
-        self._record = Record(storage=self._storage)
+        self._record, self._limit = self._nothing_yet()
         self.batches = first_batch
         self.soundness_error = 0.0
 
@@ -111,7 +115,11 @@ class Active:
             group = self._record.matrices[key] = MatrixGates(frozen, transposed)
             # The same at all parties: a known zero may stay a view where x was copied, but nobody holds two zeros.
             copied = frozen.own is not x.own or frozen.previous is not x.previous
-            kept = frozen.own.nbytes + frozen.previous.nbytes if copied else 0
+            size = frozen.own.nbytes + frozen.previous.nbytes
+            if copied:
+                kept = size
+            else:
+                self._limit = min(self._record_bytes, self._limit + size // _READ_TO_KEPT)
         in_place = pads[1] if _stands_alone(pads[1]) else None
         t_right = np.subtract(z.previous, pads[1], out=in_place)
         t_left = pads[0] if _stands_alone(pads[0]) else pads[0].copy()
@@ -127,8 +135,12 @@ class Active:
 
     def _keep(self, size: int) -> None:
         self._record.kept_bytes += size
-        if not self._held and self._record.kept_bytes > self._record_bytes:
+        if self._record.kept_bytes > self._limit and not self._held:
             self.prove()
+
+    def _nothing_yet(self) -> tuple[Record, int]:
+        """A record, and how large it may grow."""
+        return Record(storage=self._storage), min(self._record_bytes, _SMALL_BYTES)
 
     @contextlib.contextmanager
     def one_batch(self) -> Iterator[None]:
@@ -154,7 +166,8 @@ class Active:
     def _prove(self) -> None:
         if self.batches >= transcript.MAX_BATCHES:
             raise ProtocolAbort("expected at most 2^64 batches of proofs in a run, got more; start a new run")
-        record, self._record = self._record, Record(storage=self._storage)
+        record = self._record
+        self._record, self._limit = self._nothing_yet()
         statements = _statements(record)
         self._account(sum(each.error for each in statements))
         batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)

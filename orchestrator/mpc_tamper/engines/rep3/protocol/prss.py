@@ -24,7 +24,9 @@ _AES_BYTES = 16
 _WORD_BYTES = 8
 _WORTH = 1 << 17  # words that a thread has to make for it to pay
 MAX_WORDS = 1 << 45  # of a stream
-_AHEAD = 1 << 14  # words made at a time, as small draws are frequent
+# Words made at a time, as small draws are frequent: each time twice as many, up to the last number. Of most streams
+# that a challenge stands for, a few words are drawn.
+_FIRST_AHEAD, _AHEAD = 1 << 7, 1 << 14
 _ZEROS = memoryview(bytes(_AHEAD * _WORD_BYTES))
 _CHALLENGE = b"challenges of proofs"
 
@@ -57,6 +59,7 @@ class Stream:
         self._made = first_block * _AES_BYTES // _WORD_BYTES  # words, counted from the first block of all
         self._encryptor = self._at(self._made)
         self._ahead = np.empty(0, np.uint64)
+        self._next = _FIRST_AHEAD
 
     def draw(self, count: int) -> np.ndarray:
         """The next `count` words, uint64, writable. Each word is handed out once."""
@@ -64,7 +67,8 @@ class Stream:
             words, self._ahead = self._generate(self._ahead, count - self._ahead.size), np.empty(0, np.uint64)
             return words
         if count > self._ahead.size:
-            self._ahead = self._generate(self._ahead, _AHEAD)
+            self._ahead = self._generate(self._ahead, max(count, self._next))
+            self._next = min(2 * self._next, _AHEAD)
         words, self._ahead = self._ahead[:count], self._ahead[count:]
         return words
 

@@ -26,11 +26,12 @@ from mpc_tamper.engines.rep3.protocol.proof.interpolation import extension, node
 from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 
 FIRST_ROWS = 64  # the bits of a word
-# A prover's work at a level goes with rows times length, so a long vector is first made shorter by few rows; many rows
-# save rounds.
-_ROWS = 32
-_LONG, _ROWS_OF_LONG = 1 << 20, 8
-_LAST_LENGTH = _ROWS * _ROWS
+# A prover's work at a level goes with rows times length, so a long vector is first made shorter by few rows. Each level
+# is two rounds in which parties wait for each other, so it does not become much shorter before the last one, of which a
+# row is opened: 16 KB at most.
+_ROWS = (8, 16)
+_LAST_ROWS = 64
+_LAST_LENGTH = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -69,8 +70,9 @@ def levels_for(columns: Sequence[int]) -> tuple[Level, ...]:
     """The first level, and those after it. columns: how long the vector's columns are after the first one."""
     levels: list[Level] = []
     while (length := length_after(columns, levels)) > _LAST_LENGTH:
-        levels.append(Level(_ROWS_OF_LONG if length > _LONG else _ROWS))
-    return (Level(FIRST_ROWS), *levels, Level(max(1, min(_ROWS, length)), masked=True))
+        few, many = _ROWS
+        levels.append(Level(few if length <= few * _LAST_LENGTH else many))
+    return (Level(FIRST_ROWS), *levels, Level(max(1, min(_LAST_ROWS, length)), masked=True))
 
 
 def length_after(columns: Sequence[int], levels: Sequence[Level]) -> int:

@@ -99,6 +99,6 @@ def new_claim(level: Level, parts: np.ndarray, claim: np.ndarray, alpha: np.ndar
     of the claim."""
     side = len(alpha)
     z = np.concatenate([parts, claim]).reshape(side, side, WORDS)
-    for a in range(int(level.masked), side - 1):  # the mask's row is outside the sum
-        z[-1, -1:] = ring_128.differences(z[-1, -1:], z[a, a : a + 1])
+    in_sum = np.arange(int(level.masked), side - 1)  # the mask's row is outside the sum
+    z[-1, -1:] = ring_128.differences(z[-1, -1:], ring_128.total(z[in_sum, in_sum]))
     return ring_128.combine(beta, ring_128.combine(alpha, z)[:, None])

@@ -50,7 +50,8 @@ class IntegerStatement:
     @classmethod
     def of(cls, record: Record) -> IntegerStatement:
         columns = tuple(g.inner * g.outputs for g in record.integers.values() for _ in g.products)
-        first, second, third = (sum(m.length(p) for m in record.matrices.values()) for p in range(3))
+        tails = [gates.lengths for gates in record.matrices.values()]
+        first, second, third = map(sum, zip(*tails, strict=True)) if tails else (0, 0, 0)
         shape = levels_for(sum(columns), max(first, second, third))
         return cls(bool(record.integers), bool(record.matrices), columns, (first, second, third), shape)
 

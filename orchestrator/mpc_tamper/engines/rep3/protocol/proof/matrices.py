@@ -148,7 +148,7 @@ def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     calls = [(party, groups[some], drawn[some], record.storage) for some in _blocks(groups)]
     # What is shared is not split once more, and a single block can be.
     blocks = shared(_block, calls) if len(calls) > 1 else list(itertools.starmap(_block, calls))
-    zero = [(gates.known_zero(0), gates.known_zero(1), gates.known_zero(2)) for gates in groups]
+    zero = [gates.zero for gates in groups]
     inner = np.array([gates.inner for gates in groups], np.int64)
     return Compressed(party, np.array(zero, np.bool_).reshape(-1, 3), inner, blocks)
 
@@ -183,23 +183,19 @@ def _component(
     role: Role, index: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
 ) -> Component:
     x: list[np.ndarray | None] = []  # of which sums are still to be made
-    sums: list[np.ndarray | None] = []
+    instead: dict[int, np.ndarray] = {}  # those that have been made
     y, t = [], []
-    for gates, (a, b) in zip(groups, drawn, strict=True):
-        component = None if gates.known_zero(index) else gates.x_of(role)
-        if component is None:
-            sums.append(None)
-        elif mapping_of(component) is None:
-            sums.append(np.empty((SUBSETS, gates.inner), np.uint64))
-        else:
-            sums.append(_sums_of_mapped(gates, a, component, storage))
-            component = None
+    for number, (gates, (a, b)) in enumerate(zip(groups, drawn, strict=True)):
+        component = None if gates.zero[index] else gates.x_of(role)
+        if component is not None and mapping_of(component) is not None:
+            instead[number], component = _sums_of_mapped(gates, a, component, storage), None
         x.append(component)
         y.append(_sums_of_vectors(gates, b, gates.take_y(role), storage))
         t.append(_sums_of_t(b, gates.take_t(role)))
     members, transposed = np.concatenate([a for a, _ in drawn]), np.array([gates.transposed for gates in groups])
+    columns = [0 if gates.zero[index] else gates.inner for gates in groups]
+    of_x, of_y = kernel.Matrices.new(SUBSETS, columns, instead), kernel.Matrices.of(y)
     total = np.zeros((SUBSETS, SUBSETS), np.uint64)
-    of_x, of_y = kernel.Matrices.of(sums), kernel.Matrices.of(y)
     kernel.sums_over_subsets(members, kernel.Matrices.of(x), transposed, of_x, kernel.Matrices.of(t), total)
     kernel.subtract_low_products(of_x.where([_has_term(gates, role, index) for gates in groups]), of_y, total)
     return Component(of_x, of_y, total)
@@ -223,9 +219,7 @@ def _sums_of_mapped(gates: MatrixGates, a: np.ndarray, x: np.ndarray, storage: S
 
 def _sums_of_vectors(gates: MatrixGates, b: np.ndarray, y: list[np.ndarray], storage: Storage) -> np.ndarray:
     """Y b: (48, inner), or (vectors, inner). y: vectors (inner,) as rows, of one product after the other."""
-    if not (
-        gates.transposed and any(mapping_of(component) is not None for component in (gates.x.own, gates.x.previous))
-    ):
+    if not (gates.transposed and gates.mapped):
         return _sums_of_rows(b, y[0] if len(y) == 1 else np.concatenate(y))
     out = storage.zeros((min(SUBSETS, gates.vectors), gates.inner))
     size = max(1, BLOCK_BYTES // (WORD_BYTES * max(gates.vectors, SUBSETS)))

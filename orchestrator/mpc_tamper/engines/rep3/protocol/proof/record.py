@@ -15,12 +15,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from mpc_tamper.engines.mapped import Storage, is_frozen
+from mpc_tamper.engines.mapped import Storage, is_frozen, mapping_of
 from mpc_tamper.engines.rep3.kernels import matrices
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.share import RepShare
@@ -48,6 +47,7 @@ Write = Callable[..., None]
 Block = tuple[np.ndarray, np.ndarray]
 _T = ("t_right", "t_left")
 _NO_BLOCK: Block = (np.empty((0, 0), np.uint64), np.empty((0, 0), np.uint64))
+_NEVER_ZERO = (False,) * 3
 _BLOCK_WORDS = 1 << 16
 _BLOCK_OUTPUTS = 64  # at least in a block, and in steps: of AND gates, what shares one random weight
 
@@ -68,6 +68,7 @@ class Gates:
         self._columns: dict[str, list[np.ndarray]] = {name: [] for name in (*_T, *self._names)}
         self._room_for_t: list[np.ndarray] = []
         self._open = _NO_BLOCK  # what the next gates are written to: t_right and t_left, and what products name
+        self._free = 0  # places in it
         self.output_bytes = WORD_BYTES * (len(_T) + inner * len(self._names))
         # To a block of each column: blocks of different columns hold the same gates.
         self.block_outputs = max(_BLOCK_OUTPUTS, _BLOCK_WORDS // max(1, inner) // _BLOCK_OUTPUTS * _BLOCK_OUTPUTS)
@@ -79,11 +80,11 @@ class Gates:
         """
         done = 0
         while done < outputs:
-            first = self.outputs % self.block_outputs
-            if not first:
+            if not self._free:
                 self._begin_block()
-            count = min(outputs - done, self.block_outputs - first)
-            write(*gates, done, first, count, *self._open)
+            count = min(outputs - done, self._free)
+            write(*gates, done, self.block_outputs - self._free, count, *self._open)
+            self._free -= count
             self.outputs += count
             done += count
         return outputs * self.output_bytes
@@ -95,7 +96,7 @@ class Gates:
             self._room_for_t = list(np.empty((blocks, len(_T), self.block_outputs), np.uint64))
         t = self._room_for_t.pop()
         factors = np.empty((len(self._names), self.block_outputs * self.inner), np.uint64)
-        self._open = t, factors
+        self._open, self._free = (t, factors), self.block_outputs
         for name, column in zip((*_T, *self._names), (*t, *factors), strict=True):
             self._columns[name].append(column)
 
@@ -103,7 +104,7 @@ class Gates:
         """R's or L's part of what the products have to be. Taken once, so that its memory serves what comes next."""
         name = _T[0] if role is Role.RIGHT else _T[1]
         taken, self._columns[name] = self._blocks(name, 1), []
-        self._open, self._room_for_t = _NO_BLOCK, []
+        self._open, self._free, self._room_for_t = _NO_BLOCK, 0, []
         return taken
 
     def u(self, role: Role) -> list[list[np.ndarray]]:
@@ -126,8 +127,9 @@ class Gates:
 class MatrixGates:
     """Products of one and the same matrix x (outer, inner), or of its transpose, by vectors y.
 
-    y: of each product, its vectors as rows.  t: of each product, (outer, vectors).  owner: of x, if it is a private
-    input (share.py).
+    y: of each product, its vectors as rows.  t: of each product, (outer, vectors).  zero: whether the components 0, 1
+    and 2 of x are zero by construction, for everybody to see: of a private input (share.py).  lengths: of this group's
+    u and v in the proofs of parties 0, 1 and 2.  mapped: whether x lies in a file.
     """
 
     x: RepShare
@@ -137,6 +139,19 @@ class MatrixGates:
     t_right: list[np.ndarray] = field(default_factory=list)
     t_left: list[np.ndarray] = field(default_factory=list)
     vectors: int = 0
+    outer: int = field(init=False)
+    inner: int = field(init=False)
+    zero: tuple[bool, ...] = field(init=False)
+    lengths: tuple[int, ...] = field(init=False)
+    mapped: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outer, self.inner = self.x.shape[::-1] if self.transposed else self.x.shape
+        owner = self.x.owner
+        self.zero = _NEVER_ZERO if owner is None else tuple(i == (owner + 1) % 3 for i in range(3))
+        zero = self.zero
+        self.lengths = tuple((2 - zero[prover] - zero[prover - 1]) * self.inner for prover in range(3))
+        self.mapped = mapping_of(self.x.own) is not None or mapping_of(self.x.previous) is not None
 
     def x_of(self, role: Role) -> np.ndarray:
         """The component of x by which R or L verifies."""
@@ -158,14 +173,6 @@ class MatrixGates:
             taken, self.t_left = self.t_left, []
         return taken
 
-    @cached_property
-    def outer(self) -> int:
-        return self.x.shape[1] if self.transposed else self.x.shape[0]
-
-    @cached_property
-    def inner(self) -> int:
-        return self.x.shape[0] if self.transposed else self.x.shape[1]
-
     def add(self, y: RepShare, t_right: np.ndarray, t_left: np.ndarray) -> int:
         """y: (inner, vectors); copied.  t: (outer, vectors), which is frozen. Returns the bytes kept."""
         self.vectors += y.shape[1]
@@ -177,10 +184,6 @@ class MatrixGates:
             of_role.append(t)
         return rows.nbytes + t_right.nbytes + t_left.nbytes
 
-    def known_zero(self, component: int) -> bool:
-        """Whether this component of x is zero by construction, for everybody to see."""
-        return self.x.owner is not None and component % 3 == (self.x.owner + 1) % 3
-
     def term_is_shifted(self, prover: int) -> bool:
         """Whether the prover's own x_i y_i is left to the next party (passive.py): true of the input's owner - 1."""
         return self.x.owner is not None and prover % 3 == (self.x.owner - 1) % 3
@@ -188,11 +191,6 @@ class MatrixGates:
     def takes_shifted_term(self, prover: int) -> bool:
         """Whether the prover adds x_{i-1} y_{i-1}: true of the owner of an input."""
         return self.x.owner is not None and prover % 3 == self.x.owner
-
-    def length(self, prover: int) -> int:
-        """Of this group's u and v."""
-        zero = self.known_zero(prover) + self.known_zero(prover - 1)
-        return (2 - zero) * self.inner
 
 
 @dataclass
