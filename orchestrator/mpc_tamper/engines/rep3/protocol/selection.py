@@ -28,7 +28,7 @@ def recorder_for(
     storage: Storage | None = None,
     age: Age | None = None,
 ) -> Recorder:
-    """session: what binds the run.  record_bytes: how large a record may grow at most before it is proved; None: 112 MiB.
+    """session: what binds the run.  record_bytes: how large a record may grow at most; None: 112 MiB.
 
     storage: for what proofs make that may be larger than memory.  age: of the run, where it is simulated.
     """
