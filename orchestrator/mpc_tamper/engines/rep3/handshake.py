@@ -22,7 +22,7 @@ from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
-WIRE_VERSION = 8
+WIRE_VERSION = 9
 _FIELD_BYTES = 32
 _MEMORY_BYTES = 8
 _SESSION = b"mpc-tamper rep3 session"
