@@ -153,3 +153,16 @@ def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch):
     monkeypatch.setattr(matrices, "_sums_over_subsets", forgetful)
     with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
         matrices.check()
+
+
+def test_new_matrices_stand_one_after_the_other():
+    """Those without columns are not there, and others may be elsewhere."""
+    other = words(48, 3, seed=4)
+    found = Matrices.new(48, [5, 0, 2, 3], {3: other})
+    given = [words(48, 5, seed=1), None, words(48, 2, seed=2), other]
+    assert [row[1:].tolist() for row in found.table] == [row[1:].tolist() for row in Matrices.of(given).table]
+    assert found.table[2, 0] - found.table[0, 0] == 8 * 48 * 5
+    assert found.table[3, 0] == other.ctypes.data
+    assert len(found) == 4
+    assert not found.table[1].any()
+    assert len(Matrices.new(48, [], {})) == 0

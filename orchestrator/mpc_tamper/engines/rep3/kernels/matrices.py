@@ -59,13 +59,15 @@ class Matrices:
 
     @classmethod
     def new(cls, rows: int, columns: Sequence[int], instead: Mapping[int, np.ndarray]) -> Matrices:
-        """One after the other, unwritten, each of so many rows; in some places, these arrays instead."""
+        """One after the other, unwritten, each of so many rows; in some places, these arrays instead. Where there are to
+        be no columns, there is none."""
         sizes = np.array(columns, np.int64)
         sizes[list(instead)] = 0
         ends = sizes.cumsum()
         words = np.empty(rows * int(ends[-1]) if len(ends) else 0, np.uint64)
         table = np.empty((len(sizes), 3), np.int64)
         table[:, 0], table[:, 1], table[:, 2] = words.ctypes.data + _BYTES * rows * (ends - sizes), rows, sizes
+        table[sizes == 0] = 0
         for index, array in instead.items():
             _enter(table, index, array)
         return cls([words, *instead.values()], table)
