@@ -59,8 +59,8 @@ class Matrices:
 
     @classmethod
     def new(cls, rows: int, columns: Sequence[int], instead: Mapping[int, np.ndarray]) -> Matrices:
-        """One after the other, unwritten, each of so many rows; in some places, these arrays instead. Where there are to
-        be no columns, there is none."""
+        """One after the other, unwritten, each of so many rows, or none where it is to have no columns. In some places,
+        these arrays instead."""
         sizes = np.array(columns, np.int64)
         sizes[list(instead)] = 0
         ends = sizes.cumsum()
