@@ -239,6 +239,13 @@ def test_levels_shrink_to_a_masked_one(length, rows):
         assert length_after(columns, levels[1:]) <= 2048
 
 
+@pytest.mark.parametrize(
+    ("length", "rows"), [(1 << 17, []), ((1 << 17) + 1, [8]), (1 << 20, [8]), ((1 << 20) + 1, [16]), (1 << 21, [16])]
+)
+def test_where_a_vector_is_long(length, rows):
+    assert [level.rows for level in levels_for([length])] == [64, *rows, 64]
+
+
 def test_a_levels_numbers():
     plain, masked = Level(8), Level(8, masked=True)
     assert (plain.first, plain.last, plain.degree, plain.values) == (1, 15, 14, 14)  # 15 values, one not sent

@@ -35,3 +35,18 @@ def test_what_a_draw_that_fails_may_have_made_is_never_made_again(
     # Nor is it what the failed draw made: it goes on behind that.
     whole = Stream(b"k" * 32, Purpose.ZERO).draw(3 * MANY)
     np.testing.assert_array_equal(drawn[1], whole[2 * MANY :])
+
+
+def test_few_words_are_made_ahead_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And twice as many each time, up to 2^14. They are those of one long draw."""
+    made, real = [], Stream._generate
+
+    def generate(stream: Stream, rest: np.ndarray, count: int) -> np.ndarray:
+        made.append(count)
+        return real(stream, rest, count)
+
+    monkeypatch.setattr(Stream, "_generate", generate)
+    stream = Stream(b"k" * 32, Purpose.ZERO)
+    words = np.concatenate([stream.draw(100) for _ in range(500)])
+    assert made == [128 << i for i in range(7)] + [1 << 14] * 3
+    np.testing.assert_array_equal(words, Stream(b"k" * 32, Purpose.ZERO).draw(50_000))
