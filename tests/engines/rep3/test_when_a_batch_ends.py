@@ -39,7 +39,8 @@ def notes_of(party: Party, owner: int) -> list[tuple[int, int, int]]:
     recorder, notes = party.recorder, []
     assert isinstance(recorder, Active)
     x = shared(party, owner, np.arange(ROWS * COLUMNS, dtype=np.uint64)).reshape(ROWS, COLUMNS)
-    tall, long = (shared(party, 0, np.arange(n * VECTORS, dtype=np.uint64)).reshape(n, VECTORS) for n in (COLUMNS, ROWS))
+    numbers = np.arange(ROWS * VECTORS, dtype=np.uint64)
+    tall, long = (shared(party, 0, numbers[: n * VECTORS]).reshape(n, VECTORS) for n in (COLUMNS, ROWS))
     lent = x.copy()
 
     def note() -> None:
