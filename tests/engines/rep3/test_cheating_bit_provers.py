@@ -168,7 +168,7 @@ def shifting(corrupt_party: int, number: int) -> type[Active]:
     return cheating(Shifting, shifted=number, guess=points[number])
 
 
-SHAPE = (Level(64), Level(8), Level(64, masked=True))
+SHAPE = (Level(64), Level(8), Level(32, masked=True))
 level = pytest.mark.parametrize("number", range(3), ids=["first level", "middle level", "masked level"])
 
 

@@ -234,16 +234,25 @@ def test_levels_shrink_to_a_masked_one(length, rows):
         levels = levels_for(columns)
         assert levels[0] == Level(64)
         assert [level.rows for level in levels[1:-1]] == rows
-        assert levels[-1] == Level(min(64, sum(columns)), masked=True)
+        assert levels[-1] == Level(min(64 if rows or length == 5000 else 32, sum(columns)), masked=True)
         assert [level.masked for level in levels] == [False] * (len(levels) - 1) + [True]
         assert length_after(columns, levels[1:]) <= 2048
 
 
 @pytest.mark.parametrize(
-    ("length", "rows"), [(1 << 17, []), ((1 << 17) + 1, [8]), (1 << 20, [8]), ((1 << 20) + 1, [16]), (1 << 21, [16])]
+    ("length", "rows"),
+    [
+        (1 << 12, [32]),
+        ((1 << 12) + 1, [64]),
+        (1 << 17, [64]),
+        ((1 << 17) + 1, [8, 64]),
+        (1 << 20, [8, 64]),
+        ((1 << 20) + 1, [16, 64]),
+        (1 << 21, [16, 64]),
+    ],
 )
 def test_where_a_vector_is_long(length, rows):
-    assert [level.rows for level in levels_for([length])] == [64, *rows, 64]
+    assert [level.rows for level in levels_for([length])] == [64, *rows]
 
 
 def test_a_levels_numbers():

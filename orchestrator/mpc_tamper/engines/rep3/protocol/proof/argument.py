@@ -27,10 +27,10 @@ from mpc_tamper.engines.rep3.protocol.proof.transcript import expand
 
 FIRST_ROWS = 64  # the bits of a word
 # A prover's work at a level goes with rows times length, so a long vector is first made shorter by few rows. Each level
-# is two rounds in which parties wait for each other, so it does not become much shorter before the last one, of which a
-# row is opened: 16 KB at most.
+# is two rounds in which parties wait for each other, so it does not become much shorter before the last one. That sends
+# two words for each row and opens one for each column, 16 KB at most.
 _ROWS = (8, 16)
-_LAST_ROWS = 64
+_LAST_ROWS = (32, 64)
 _LAST_LENGTH = 1 << 17
 
 
@@ -72,7 +72,9 @@ def levels_for(columns: Sequence[int]) -> tuple[Level, ...]:
     while (length := length_after(columns, levels)) > _LAST_LENGTH:
         few, many = _ROWS
         levels.append(Level(few if length <= few * _LAST_LENGTH else many))
-    return (Level(FIRST_ROWS), *levels, Level(max(1, min(_LAST_ROWS, length)), masked=True))
+    few, many = _LAST_ROWS
+    last = few if length <= 2 * few * many else many
+    return (Level(FIRST_ROWS), *levels, Level(max(1, min(last, length)), masked=True))
 
 
 def length_after(columns: Sequence[int], levels: Sequence[Level]) -> int:
