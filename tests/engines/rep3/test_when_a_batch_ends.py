@@ -44,7 +44,7 @@ def notes_of(party: Party, owner: int) -> list[tuple[int, int, int]]:
     lent = x.copy()
 
     def note() -> None:
-        notes.append((recorder.batches, recorder._record.kept_bytes, recorder._limit))
+        notes.append((recorder.batches, recorder._record.kept_bytes, recorder._record.limit))
 
     for product in (
         lambda: passive.matmul(party, x, tall),

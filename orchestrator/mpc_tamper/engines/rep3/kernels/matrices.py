@@ -63,10 +63,9 @@ class Matrices:
         these arrays instead."""
         sizes = np.array(columns, np.int64)
         sizes[list(instead)] = 0
-        ends = sizes.cumsum()
-        words = np.empty(rows * int(ends[-1]) if len(ends) else 0, np.uint64)
-        table = np.empty((len(sizes), 3), np.int64)
-        table[:, 0], table[:, 1], table[:, 2] = words.ctypes.data + _BYTES * rows * (ends - sizes), rows, sizes
+        words = np.empty(rows * int(sizes.sum()), np.uint64)
+        starts = words.ctypes.data + _BYTES * rows * (sizes.cumsum() - sizes)
+        table = np.stack([starts, np.full_like(sizes, rows), sizes], axis=1)
         table[sizes == 0] = 0
         for index, array in instead.items():
             _enter(table, index, array)

@@ -75,7 +75,7 @@ class Active:
         self._record_bytes = record_bytes
         self._storage = storage or Storage()
         self._held = False
-        self._record, self._limit = self._nothing_yet()
+        self._record = self._nothing_yet()
         self.batches = first_batch
         self.soundness_error = 0.0
 
@@ -119,7 +119,7 @@ class Active:
             if copied:
                 kept = size
             else:
-                self._limit = min(self._record_bytes, self._limit + size // _READ_TO_KEPT)
+                self._record.limit = min(self._record_bytes, self._record.limit + size // _READ_TO_KEPT)
         in_place = pads[1] if _stands_alone(pads[1]) else None
         t_right = np.subtract(z.previous, pads[1], out=in_place)
         t_left = pads[0] if _stands_alone(pads[0]) else pads[0].copy()
@@ -135,12 +135,11 @@ class Active:
 
     def _keep(self, size: int) -> None:
         self._record.kept_bytes += size
-        if self._record.kept_bytes > self._limit and not self._held:
+        if self._record.kept_bytes > self._record.limit and not self._held:
             self.prove()
 
-    def _nothing_yet(self) -> tuple[Record, int]:
-        """A record, and how large it may grow."""
-        return Record(storage=self._storage), min(self._record_bytes, _SMALL_BYTES)
+    def _nothing_yet(self) -> Record:
+        return Record(limit=min(self._record_bytes, _SMALL_BYTES), storage=self._storage)
 
     @contextlib.contextmanager
     def one_batch(self) -> Iterator[None]:
@@ -166,8 +165,7 @@ class Active:
     def _prove(self) -> None:
         if self.batches >= transcript.MAX_BATCHES:
             raise ProtocolAbort("expected at most 2^64 batches of proofs in a run, got more; start a new run")
-        record = self._record
-        self._record, self._limit = self._nothing_yet()
+        record, self._record = self._record, self._nothing_yet()
         statements = _statements(record)
         self._account(sum(each.error for each in statements))
         batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)

@@ -29,9 +29,10 @@ FIRST_ROWS = 64  # the bits of a word
 # A prover's work at a level goes with rows times length, so a long vector is first made shorter by few rows. Each level
 # is two rounds in which parties wait for each other, so it does not become much shorter before the last one. That sends
 # two words for each row and opens one for each column, 16 KB at most.
-_ROWS = (8, 16)
-_LAST_ROWS = (32, 64)
 _LAST_LENGTH = 1 << 17
+_ROWS, _ROWS_OF_LONG = 8, 16
+_LAST_ROWS, _LAST_ROWS_OF_LONG = 32, 64
+_SHORT = 2 * _LAST_ROWS * _LAST_ROWS_OF_LONG  # where both send as much
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,9 @@ def levels_for(columns: Sequence[int]) -> tuple[Level, ...]:
     """The first level, and those after it. columns: how long the vector's columns are after the first one."""
     levels: list[Level] = []
     while (length := length_after(columns, levels)) > _LAST_LENGTH:
-        few, many = _ROWS
-        levels.append(Level(few if length <= few * _LAST_LENGTH else many))
-    few, many = _LAST_ROWS
-    last = few if length <= 2 * few * many else many
-    return (Level(FIRST_ROWS), *levels, Level(max(1, min(last, length)), masked=True))
+        levels.append(Level(_ROWS if length <= _ROWS * _LAST_LENGTH else _ROWS_OF_LONG))
+    rows = _LAST_ROWS if length <= _SHORT else _LAST_ROWS_OF_LONG
+    return (Level(FIRST_ROWS), *levels, Level(max(1, min(rows, length)), masked=True))
 
 
 def length_after(columns: Sequence[int], levels: Sequence[Level]) -> int:

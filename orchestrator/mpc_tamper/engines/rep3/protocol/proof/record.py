@@ -47,7 +47,6 @@ Write = Callable[..., None]
 Block = tuple[np.ndarray, np.ndarray]
 _T = ("t_right", "t_left")
 _NO_BLOCK: Block = (np.empty((0, 0), np.uint64), np.empty((0, 0), np.uint64))
-_NEVER_ZERO = (False,) * 3
 _BLOCK_WORDS = 1 << 16
 _BLOCK_OUTPUTS = 64  # at least in a block, and in steps: of AND gates, what shares one random weight
 
@@ -148,8 +147,7 @@ class MatrixGates:
     def __post_init__(self) -> None:
         self.outer, self.inner = self.x.shape[::-1] if self.transposed else self.x.shape
         owner = self.x.owner
-        self.zero = _NEVER_ZERO if owner is None else tuple(i == (owner + 1) % 3 for i in range(3))
-        zero = self.zero
+        zero = self.zero = tuple(owner is not None and i == (owner + 1) % 3 for i in range(3))
         self.lengths = tuple((2 - zero[prover] - zero[prover - 1]) * self.inner for prover in range(3))
         self.mapped = mapping_of(self.x.own) is not None or mapping_of(self.x.previous) is not None
 
@@ -197,13 +195,15 @@ class MatrixGates:
 class Record:
     """The gates of one batch. Groups stand in the order of their first gate, which is the same at every party.
 
-    storage: for what a proof makes of them that is as long as rows larger than memory.
+    limit: how many bytes may be kept.  storage: for what a proof makes of them that is as long as rows larger than
+    memory.
     """
 
     bits: dict[str, Gates] = field(default_factory=dict)
     integers: dict[tuple[str, int], Gates] = field(default_factory=dict)
     matrices: dict[tuple[Any, ...], MatrixGates] = field(default_factory=dict)
     kept_bytes: int = 0
+    limit: int = 0
     storage: Storage = field(default_factory=Storage)
 
     @property
