@@ -37,7 +37,7 @@ from mpc_tamper.workflows.stages import Training
 THREADS = (1, 2)
 PARTY = 1  # not the owner of the rows, whose integers of 16 bits are read faster
 REPETITIONS = 7
-_STEPS = {"SVM": 20, "network": 8}  # few enough for one batch of proofs
+_STEPS = {"SVM": 20, "network": 8}
 _HIDDEN = (32, 128)
 _WARM_UP = 2  # steps that are left out
 

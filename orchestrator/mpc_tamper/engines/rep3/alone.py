@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
 
 from mpc_tamper.engines.base import LocalWork
 from mpc_tamper.engines.frontend.program import load_program, run_program
@@ -21,7 +21,6 @@ from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
 from mpc_tamper.engines.rep3.protocol.context import Party
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
-from mpc_tamper.engines.rep3.protocol.recorder import Recorder
 from mpc_tamper.engines.rep3.protocol.selection import recorder_for
 from mpc_tamper.engines.rep3.transport.replay import ReplayChannel
 from mpc_tamper.engines.validation import validate
@@ -32,18 +31,15 @@ _SESSION = b"in memory"  # what run_in_threads binds proofs to
 
 
 class _Timed:
-    """A recorder, and the seconds of its proofs before an opening or a write to share files."""
+    """Proves, and adds up the seconds."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, prove: Callable[[], None]) -> None:
+        self._prove = prove
         self.seconds = 0.0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._recorder, name)
-
-    def prove(self) -> None:
+    def __call__(self) -> None:
         begin = time.perf_counter()
-        self._recorder.prove()
+        self._prove()
         self.seconds += time.perf_counter() - begin
 
 
@@ -66,11 +62,13 @@ class Rep3Alone:
     def run(self, threads: int) -> LocalWork:
         channel = ReplayChannel(self._party_id, self._received)
         prss = Prss(self._keys[self._party_id], self._keys[self._party_id - 1])
-        timed = _Timed(recorder_for(self._spec.protocol, channel, prss, _SESSION))
-        party = Party(channel, prss, StepClock(self._program.sites), None, cast(Recorder, timed))
+        recorder = recorder_for(self._spec.protocol, channel, prss, _SESSION)
+        timed = _Timed(recorder.prove)
+        recorder.prove = timed  # type: ignore[method-assign]  # a recorder that is full calls it, too
+        party = Party(channel, prss, StepClock(self._program.sites), None, recorder)
         with on_threads(threads), TemporaryDirectory() as folder:
             self._compute(party, Path(folder))
-            timed.prove()
+            recorder.prove()
         party.recorder.finish()
         return LocalWork(timed.seconds, tuple(party.steps.records))
 
