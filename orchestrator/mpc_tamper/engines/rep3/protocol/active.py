@@ -46,7 +46,7 @@ RECORD_BYTES = 112 << 20
 # A record is proved when it has so many bytes, and one more for every few of the matrices that its proof reads where
 # they lie, up to RECORD_BYTES. Memory takes long to touch for the first time; a batch takes milliseconds, and those
 # matrices once more.
-_SMALL_BYTES, _READ_TO_KEPT = 32 << 20, 4
+_SMALL_BYTES, _READ_TO_KEPT = 48 << 20, 4
 _Key = TypeVar("_Key")
 _CHECKS = ("binding", "inner product")
 
