@@ -24,7 +24,7 @@ from mpc_tamper.datasets.task import Task
 from mpc_tamper.engines.base import Engine, LocalWork
 from mpc_tamper.engines.huge_pages import use_huge_pages
 from mpc_tamper.engines.kernels import limits
-from mpc_tamper.engines.kernels.threads import on_threads, ranges, together
+from mpc_tamper.engines.kernels.threads import helpers, on_threads
 from mpc_tamper.models.base import Layout
 from mpc_tamper.models.linear_svm.parameters import PLAIN
 from mpc_tamper.models.mlp.parameters import MlpParameters
@@ -96,9 +96,8 @@ def _reading(task: Task, repetitions: int) -> list[list[float]]:
     for repetition in range(repetitions + 1):
         for found, threads in zip(seconds, THREADS, strict=True):
             with on_threads(threads):
-                parts = [(component[a:b],) for a, b in ranges(len(component), threads)]
                 begin = time.perf_counter()
-                together(limits.read, parts)
+                limits.read(helpers(threads), component)
                 if repetition:
                     found.append(time.perf_counter() - begin)
     return seconds

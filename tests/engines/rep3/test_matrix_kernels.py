@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.engines.kernels.threads import on_threads
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
+from tests.support.products_of_matrices import pairs_of_rows
 
 matrices = importlib.import_module(f"{kernels.__name__}.matrices")
 Matrices = matrices.Matrices
 # (outer, inner, vectors) of products: what networks have, single rows and columns, and sizes of 0.
+LONG = [(2100, 600, 3), (600, 2100, 2), (3, 9000, 1)]
 SHAPES = [(16, 21, 10), (1, 3, 1), (5, 1, 3), (9, 64, SUBSETS), (0, 4, 2), (3, 0, 2), (4, 5, 0)]
 
 
@@ -30,11 +33,12 @@ def indicators(members: np.ndarray) -> np.ndarray:
     return members >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
 
 
-@pytest.mark.parametrize("shapes", [[], SHAPES, SHAPES[::-1]], ids=["none", "all", "reversed"])
-def test_sums_over_subsets(shapes):
-    """Of rows, of columns, and where there is no x."""
+@pytest.mark.parametrize("shapes", [SHAPES, SHAPES[::-1], LONG], ids=["all", "reversed", "long"])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_sums_over_subsets(shapes, threads):
+    """Of rows, of columns, and where there is no x; of either component. What is long is cut."""
     members, x, t, out, want = [words(0)], [], [], [], []
-    total = words(SUBSETS, SUBSETS, seed=9)
+    total = words(2, SUBSETS, SUBSETS, seed=9)
     want_total = total.copy()
     kinds = [(number % 3, shape) for number, shape in enumerate(shapes)]
     for kind, (outer, inner, vectors) in kinds:
@@ -44,13 +48,48 @@ def test_sums_over_subsets(shapes):
         out.append(None if kind == 2 else words(SUBSETS, inner, seed=3))
         of_rows = [x[-1], x[-1].T, None][kind] if kind < 2 else None
         want.append(None if of_rows is None else indicators(members[-1]) @ of_rows)
-        want_total[:, :vectors] += indicators(members[-1]) @ t[-1]
-    transposed = np.array([kind == 1 for kind, _ in kinds], bool)
-    arguments = Matrices.of(x), transposed, Matrices.of(out), Matrices.of(t), total
-    matrices.sums_over_subsets(np.concatenate(members), *arguments)
+        want_total[:, :, :vectors] += indicators(members[-1]) @ t[-1]
+    of_rows = matrices.SubsetsOfRows.of(members[1:], [kind == 1 for kind, _ in kinds])
+    units = matrices.units_of(*zip(*[shape[:2] for shape in shapes], strict=True))
+    nothing = Matrices.of([np.empty((0, shape[1]), np.uint64) for shape in shapes])
+    outs = [[None if each is None else each.copy() for each in out] for _ in range(2)]
+    no_terms = np.zeros(len(shapes), np.bool_)
+    sides = [matrices.Side(Matrices.of(x), Matrices.of(to), nothing, Matrices.of(t), no_terms) for to in outs]
+    products = np.zeros((SUBSETS, SUBSETS, 2), np.uint64)
+    with on_threads(threads):
+        matrices.compress(of_rows, units, *sides, total, products)
     assert np.array_equal(total, want_total)
-    for found, right in zip(out, want, strict=True):
-        assert right is None or np.array_equal(found, right)
+    assert not products.any()
+    for out in outs:
+        for found, right in zip(out, want, strict=True):
+            assert right is None or np.array_equal(found, right)
+
+
+def test_sums_that_have_been_made_are_kept():
+    """Of one component: those of the other are still to be made."""
+    made, x, members = words(SUBSETS, 5, seed=1), words(7, 5), words(7, seed=2) >> np.uint64(64 - SUBSETS)
+    own_rows, rows = made.copy(), words(SUBSETS, 5, seed=3)
+    t, y, no_term = Matrices.of([words(7, 0)]), Matrices.of([words(0, 5)]), np.zeros(1, np.bool_)
+    own = matrices.Side(Matrices.of([None]), Matrices.of([own_rows]), y, t, no_term)
+    previous = matrices.Side(Matrices.of([x]), Matrices.of([rows]), y, t, no_term)
+    for sides in ((own, previous), (previous, own)):
+        sums = np.zeros((2, SUBSETS, SUBSETS), np.uint64), np.zeros((SUBSETS, SUBSETS, 2), np.uint64)
+        matrices.compress(matrices.SubsetsOfRows.of([members], [False]), matrices.units_of([7], [5]), *sides, *sums)
+        assert np.array_equal(own_rows, made)
+        assert np.array_equal(rows, indicators(members) @ x)
+
+
+def test_units_are_all_columns_once():
+    """Long ones are cut; of each there is one at least, also where there are no columns."""
+    outer, inner = [1, 785, 3, 0, 12_665], [3, 12_665, 0, 9, 785]
+    units = matrices.units_of(outer, inner)
+    for number, columns in enumerate(inner):
+        of_matrix = [(first, last) for index, first, last in units.tolist() if index == number]
+        assert [column for first, last in of_matrix for column in range(first, last)] == list(range(columns))
+        assert of_matrix[0][0] == 0
+    assert [index for index, *_ in units.tolist()] == sorted(index for index, *_ in units.tolist())
+    assert len(units) > len(inner)
+    assert matrices.units_of([], []).shape == (0, 3)
 
 
 def sides() -> tuple[list[np.ndarray | None], list[np.ndarray | None]]:
@@ -62,24 +101,21 @@ def sides() -> tuple[list[np.ndarray | None], list[np.ndarray | None]]:
 
 def test_products_of_all_pairs_of_rows():
     x, y = sides()
-    total, low = np.zeros((SUBSETS, SUBSETS, 2), np.uint64), words(SUBSETS, SUBSETS, seed=5)
-    want, before = np.zeros((SUBSETS, SUBSETS), object), low.copy()
+    want = np.zeros((SUBSETS, SUBSETS), object)
     for a, b in zip(x, y, strict=True):
         if a is not None:
             want[:, : len(b)] += a.astype(object) @ b.T.astype(object)
-    matrices.add_products(Matrices.of(x), Matrices.of(y), total)
-    matrices.subtract_low_products(Matrices.of(x), Matrices.of(y), low)
+    total, low = pairs_of_rows(x, y)
     assert np.array_equal(total[..., 0].astype(object) + (total[..., 1].astype(object) << 64), want % 2**128)
-    assert np.array_equal(before - low, total[..., 0])
+    assert np.array_equal(low, total[..., 0])
 
 
-def test_products_of_those_that_are_to_be_there():
+def test_products_of_those_that_have_the_term():
     x, y = sides()
-    found, want = (np.zeros((SUBSETS, SUBSETS), np.uint64) for _ in range(2))
     there = [number % 2 == 1 for number in range(len(x))]
-    matrices.subtract_low_products(Matrices.of(x).where(there), Matrices.of(y), found)
+    _, found = pairs_of_rows(x, y, there)
     some = [each if is_there else None for each, is_there in zip(x, there, strict=True)]
-    matrices.subtract_low_products(Matrices.of(some), Matrices.of(y), want)
+    _, want = pairs_of_rows(some, y)
     assert want.any()
     assert np.array_equal(found, want)
 
@@ -96,7 +132,8 @@ def test_combinations_go_where_they_belong():
             if rows is not None:
                 places[0, index] = -1 if index % 3 == 0 else ends[index] - length
                 places[1, index] = -1 if index % 3 == 1 else ends[-1] + 9 - ends[index]  # the other way round
-        matrices.combine(factors, Matrices.of(side), *zip(outs, places, strict=True))
+        units = matrices.units_of([0] * len(side), lengths)
+        matrices.combine(factors, Matrices.of(side), units, *zip(outs, places, strict=True))
         for rows, *to in zip(side, *places, strict=True):
             for place, out, was in zip(to, outs, before, strict=True):
                 if rows is not None and place >= 0:
@@ -122,11 +159,9 @@ def test_what_lies_otherwise_is_copied():
     """Columns of a matrix, and words that begin between two."""
     aligned = words(SUBSETS, 12)
     odd = np.frombuffer(b"\0" + aligned.tobytes(), np.uint64, offset=1).reshape(aligned.shape)
-    other = Matrices.of([words(4, 12, seed=1)])
-    found = []
-    for x in (aligned, odd, np.asfortranarray(aligned), np.repeat(aligned, 2, axis=1)[:, ::2]):
-        found.append(np.zeros((SUBSETS, SUBSETS), np.uint64))
-        matrices.subtract_low_products(Matrices.of([x]), other, found[-1])
+    other = words(4, 12, seed=1)
+    same = (aligned, odd, np.asfortranarray(aligned), np.repeat(aligned, 2, axis=1)[:, ::2])
+    found = [pairs_of_rows([x], [other])[1] for x in same]
     assert found[0].any()
     assert all(np.array_equal(each, found[0]) for each in found)
 
@@ -142,15 +177,15 @@ def test_addresses():
 
 
 def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch):
-    sums = matrices._sums_over_subsets
+    compress = matrices._compress
 
-    def forgetful(members, *others):
+    def forgetful(note, members, *others):
         members = members.copy()
         members[-1] = 0
-        sums(members, *others)
+        compress(note, members, *others)
 
     matrices.check()
-    monkeypatch.setattr(matrices, "_sums_over_subsets", forgetful)
+    monkeypatch.setattr(matrices, "_compress", forgetful)
     with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
         matrices.check()
 

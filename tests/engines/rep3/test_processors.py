@@ -63,7 +63,7 @@ def test_the_largest_sums_of_middle_limbs(vectors):
     word, n = 2**53 - 1, 8 * vectors
     words = np.full((1, n), word, np.uint64)
     total = np.zeros((1, 1, 2), np.uint64)
-    rows_128.add_of_words(words, words, total)
+    rows_128.add_of_words(words, words, 0, n, total)
     assert number(total[0, 0]) == n * word**2 % 2**128
     for high in (0, 2**40 - 1, 2**64 - 1):
         element = word + (high << 64)
@@ -100,15 +100,15 @@ def test_a_kernel_that_forgets_a_number_is_not_used(monkeypatch, name):
 
 
 def test_a_kernel_that_forgets_a_gate_is_not_used(monkeypatch):
-    add = gate_sums.add_together
+    add = gate_sums._add_in_parts
 
-    def forgetful(members, *rest):
+    def forgetful(note, members, *rest):
         members = members.copy()
         members[-1] = 0
-        add(members, *rest)
+        add(note, members, *rest)
 
     gate_sums.check()
-    monkeypatch.setattr(gate_sums, "add_together", forgetful)
+    monkeypatch.setattr(gate_sums, "_add_in_parts", forgetful)
     with pytest.raises(EngineUnavailable, match="expected the sums over subsets that NumPy finds"):
         gate_sums.check()
 
@@ -160,20 +160,20 @@ lanes.weigh_lanes(weights, out)
 put(out, fields.pair_sums(words(5, 77), words(5, 77)), fields.combine(words(5), words(5, 77)))
 members, x = words(133) >> np.uint64(16), words(133, 75)
 put(subsets.sums_of_rows(members, x), subsets.sums_of_columns(members, np.ascontiguousarray(x.T)))
-many, low = np.zeros((48, 48, 2), np.uint64), np.zeros((48, 48), np.uint64)
-outer, inner = [words(48, 130), words(48, 21)], [words(9, 130), words(48, 21)]
-x, y = matrices.Matrices.of(outer), matrices.Matrices.of(inner)
-matrices.add_products(x, y, many)
-matrices.subtract_low_products(x, y, low)
+many, low = np.zeros((48, 48, 2), np.uint64), np.zeros((2, 48, 48), np.uint64)
+of_rows = matrices.SubsetsOfRows.of([words(13) >> np.uint64(16), words(13) >> np.uint64(16)], [False, True])
+units = matrices.units_of([13, 13], [130, 21])
+sides = []
+for _ in range(2):
+    given, sums, y, t = ([words(*shape) for shape in shapes] for shapes in (
+        [(13, 130), (21, 13)], [(48, 130), (48, 21)], [(9, 130), (48, 21)], [(13, 5), (13, 48)]
+    ))
+    sides.append((matrices.Side(*map(matrices.Matrices.of, (given, sums, y, t)), np.array([True, False])), sums))
+matrices.compress(of_rows, units, sides[0][0], sides[1][0], low, many)
 outs, places = words(2, 151, 2), np.array([[0, 130], [-1, 0]])
-matrices.combine(words(48, 2), y, *zip(outs, places, strict=True))
-put(outs, matrices.turned(words(19, 23)))
-given, sums, t = ([words(*shape) for shape in shapes] for shapes in (
-    [(13, 9), (3, 13)], [(48, 9), (48, 3)], [(13, 5), (13, 48)]
-))
-x, to, t = map(matrices.Matrices.of, (given, sums, t))
-matrices.sums_over_subsets(words(26) >> np.uint64(16), x, np.array([False, True]), to, t, low)
-put(*sums, many, low, ring.row_products(words(3, 20, 2), words(3, 20, 2)))
+matrices.combine(words(48, 2), sides[0][0].y, units, *zip(outs, places, strict=True))
+put(outs, matrices.turned(words(19, 23)), *sides[0][1], *sides[1][1])
+put(many, low, ring.row_products(words(3, 20, 2), words(3, 20, 2)))
 beta, rho, folded, of_words = words(4, 2), words(48, 2), np.empty((2, 146, 2), np.uint64), np.empty((146, 2), np.uint64)
 pairs = [(u, v), (u_2, v_2)]
 square, products, sums = (np.zeros(shape, np.uint64) for shape in ((4, 4, 2), (48, 2), (2, 48)))

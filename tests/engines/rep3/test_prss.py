@@ -9,7 +9,7 @@ from mpc_tamper.engines.kernels.threads import on_threads
 from mpc_tamper.engines.rep3.protocol import prss
 from mpc_tamper.engines.rep3.protocol.prss import Purpose, Stream
 
-MANY = 1 << 18
+MANY = 1 << 20
 
 
 @pytest.mark.parametrize("failing", [1, 4])

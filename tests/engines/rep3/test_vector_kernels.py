@@ -46,7 +46,8 @@ def same(with_it: Callable[..., Any], without: Callable[..., Any], *arguments: A
 @pytest.mark.parametrize("rows", [1, 2, 5, 10, SUBSETS])
 def test_products_of_all_pairs_of_rows(n, rows):
     a, b = words(SUBSETS, n), words(rows, n, seed=1)
-    same(rows_128.add_of_words, rows_128._words_one_by_one, a, b, shape=(SUBSETS, rows, 2))
+    for first, last in {(0, n), (n // 3, n), (n // 3, n // 2)}:
+        same(rows_128.add_of_words, rows_128._words_one_by_one, a, b, first, last, shape=(SUBSETS, rows, 2))
     u, v = words(rows, n, 2), words(3, n, 2, seed=1)
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, u, v, shape=(rows, 3, 2))
 
@@ -58,7 +59,7 @@ def test_products_of_many_long_rows_of_one_word(n, word):
     a, b = np.full((9, n), word, np.uint64), np.full((8, n), word, np.uint64)
     b[::2] = 2**64 - 1
     total = np.zeros((9, 8, 2), np.uint64)
-    rows_128.add_of_words(a, b, total)
+    rows_128.add_of_words(a, b, 0, n, total)
     for k in range(8):
         low, high = (int(half) for half in total[8, k])
         assert low | high << 64 == n * word * (word if k % 2 else 2**64 - 1) % 2**128
@@ -79,7 +80,8 @@ def test_products_of_rows_of_words_and_of_elements(n, k):
 def test_sums_of_the_largest_products_do_not_wrap(vectors):
     """More terms than a sum of limbs may have at a time, each as large as it can be."""
     largest = np.full((2, vectors * limbs.LANES), 2**64 - 1, np.uint64)
-    same(rows_128.add_of_words, rows_128._words_one_by_one, largest, largest, shape=(2, 2, 2))
+    columns = 0, largest.shape[1]
+    same(rows_128.add_of_words, rows_128._words_one_by_one, largest, largest, *columns, shape=(2, 2, 2))
     elements = np.full((1, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, elements, elements, shape=(1, 1, 2))
     arguments = largest, 0, elements, 0, elements.shape[1]
@@ -214,8 +216,10 @@ def test_combinations_of_weighed_elements(k, n):
         found = np.empty(n, np.uint64)
         lanes.combine_weighed(coefficients, of_blocks, rows, found)
         assert np.array_equal(found, binary_field.combine(coefficients, weighed))
-    factors = words(n // 64, k, seed=3) if n >= 64 else words(0, k)
-    same(lanes._combine_blocks, lanes._combine_blocks_one_by_one, factors, rows, shape=(n // 64 * 64,))
+    for first in {0, min(1, n // 64)}:
+        factors = words(n // 64 - first, k, seed=3)
+        pair = lanes._combine_blocks, lanes._combine_blocks_one_by_one
+        same(*pair, factors, first, rows, shape=(n // 64 * 64,))
 
 
 @pytest.mark.parametrize(("k", "n"), [(1, 64), (8, 64), (8, 70), (9, 256), (13, 320), (33, 192), (32, 31)])

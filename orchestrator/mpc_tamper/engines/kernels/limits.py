@@ -13,7 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
 from mpc_tamper.engines.kernels.tiles import ROWS
 from mpc_tamper.engines.kernels.words import INDEX, LANES, VECTOR, splat
 
@@ -51,10 +52,20 @@ def multiply_and_add(steps: int, factor: int) -> int:
     return _chains(steps, factor)
 
 
-@kernel(types.uint64(types.Array(types.uint64, 1, "C", readonly=True)))
-def read(x: np.ndarray) -> np.uint64:
-    """The sum of all words: from one end of the memory to the other."""
+@part_of_kernels
+def _read_some(who: int, first: int, last: int, x: np.ndarray, totals: np.ndarray) -> None:
     total = np.uint64(0)
-    for i in range(x.size):
-        total += x[i]
+    for word in x[first:last]:
+        total += word
+    totals[who] += total
+
+
+@kernel(types.uint64(NOTE, types.Array(types.uint64, 1, "C", readonly=True)))
+def read(note: int, x: np.ndarray) -> np.uint64:
+    """The sum of all words: from one end of the memory to the other."""
+    totals = np.zeros(threads_of(note), np.uint64)
+    in_parts(_read_some, note, x.size, AT_ONCE, (x, totals))
+    total = np.uint64(0)
+    for found in totals:
+        total += found
     return total

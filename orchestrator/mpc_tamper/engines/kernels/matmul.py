@@ -16,8 +16,9 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels import small_integers, vectors
-from mpc_tamper.engines.kernels.compilation import kernel
-from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.kernels.tiles import (
     PAIR,
     ROWS,
@@ -33,8 +34,9 @@ from mpc_tamper.engines.kernels.words import LANES
 
 _INNER = 160  # of the sum, at a time: that many rows of a panel fit in half of the first cache
 _OUTER = 256  # rows of the product: their part of x stays in the second cache, while all panels are gone through
+_MOST_OF_PART = 64  # rows that are one part at least, where threads have so many each
 _FEW = LANES // 2  # columns that would leave half of a vector empty
-_WORTH = 1 << 20  # products of words that a thread has to have for it to pay
+_WORTH = 1 << 17  # products of words that a thread has to have for it to pay
 
 _WORD = np.dtype(np.uint64)
 _OUT1 = types.uint64[::1]
@@ -141,11 +143,11 @@ def _add_block(
         _add_last_columns(x, place, row, step, y, start, stop, first, last, left, panel, out)
 
 
-_BLOCKED = (X, types.boolean, types.int64, types.int64, _OUT2)
+_BLOCKED = (X, types.boolean, _OUT2)
 
 
-@kernel(types.void(X, *_BLOCKED))
-def add_matmat(x: np.ndarray, y: np.ndarray, transposed: bool, first: int, last: int, out: np.ndarray) -> None:
+@part_of_kernels
+def _add_rows(who: int, first: int, last: int, x: np.ndarray, y: np.ndarray, transposed: bool, out: np.ndarray) -> None:
     """out[first:last] += those rows of x y, or of the transpose of x times y."""
     inner = len(y)
     panel = aligned(min(_INNER, inner + LANES) * WIDTH)
@@ -156,8 +158,10 @@ def add_matmat(x: np.ndarray, y: np.ndarray, transposed: bool, first: int, last:
             _add_block(x, i * row + start * step, row, step, y, start, stop, i, min(i + _OUTER, last), 0, panel, out)
 
 
-@kernel(types.void(X_SMALL, *_BLOCKED))
-def add_matmat_of_small(x: np.ndarray, y: np.ndarray, transposed: bool, first: int, last: int, out: np.ndarray) -> None:
+@part_of_kernels
+def _add_rows_of_small(
+    who: int, first: int, last: int, x: np.ndarray, y: np.ndarray, transposed: bool, out: np.ndarray
+) -> None:
     """The same of int16, which become words block by block."""
     inner = len(y)
     panel = aligned(min(_INNER, inner + LANES) * WIDTH)
@@ -175,6 +179,25 @@ def add_matmat_of_small(x: np.ndarray, y: np.ndarray, transposed: bool, first: i
             _add_block(block, 0, row, step, y, start, stop, i, end, 0, panel, out)
 
 
+@part_of_kernels
+def _rows_of_part(note: int, rows: int) -> int:
+    """Many, as y is copied for each part."""
+    share = (rows // threads_of(note) + ROWS - 1) // ROWS * ROWS
+    return max(ROWS, min(_MOST_OF_PART, share))
+
+
+@kernel(types.void(NOTE, X, *_BLOCKED))
+def add_matmat(note: int, x: np.ndarray, y: np.ndarray, transposed: bool, out: np.ndarray) -> None:
+    """out += x y, or the transpose of x times y."""
+    in_parts(_add_rows, note, len(out), _rows_of_part(note, len(out)), (x, y, transposed, out))
+
+
+@kernel(types.void(NOTE, X_SMALL, *_BLOCKED))
+def add_matmat_of_small(note: int, x: np.ndarray, y: np.ndarray, transposed: bool, out: np.ndarray) -> None:
+    """The same of int16."""
+    in_parts(_add_rows_of_small, note, len(out), _rows_of_part(note, len(out)), (x, y, transposed, out))
+
+
 def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """x (a, b), uint64 or int16, times y (b, c): (a, c)."""
     out = np.zeros((len(x), y.shape[1]), _WORD)
@@ -184,12 +207,11 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def add_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """out += x y. out: (a, c), row-major."""
+    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
     if out.shape[1] != 1:
-        _add_blocked(_as_kernels_take_it(x), _as_kernels_take_it(y), False, out)
-        return
-    x, v, sums = _as_kernels_take_it(x), _as_kernels_take_it(y)[:, 0], out[:, 0]
-    parts = ranges(len(x), x.size // _WORTH)
-    together(_of_vector(x).add_matvec, [(x[first:last], v, sums[first:last]) for first, last in parts])
+        _add_blocked(x, y, False, out)
+    else:
+        _of_vector(x).add_matvec(helpers(x.size // _WORTH), x, y[:, 0], out[:, 0])
 
 
 def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -201,28 +223,16 @@ def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def add_trans_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """out += the transpose of x, times y. out: (a, c), row-major."""
+    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
     if out.shape[1] != 1:
-        _add_blocked(_as_kernels_take_it(x), _as_kernels_take_it(y), True, out)
-        return
-    x, v = _as_kernels_take_it(x), _as_kernels_take_it(y)[:, 0]
-    parts = ranges(len(x), x.size // _WORTH)
-    sums = np.zeros((len(parts), len(out)), _WORD)
-    calls = [(x[a:b], v[a:b], each) for (a, b), each in zip(parts, sums, strict=True)]
-    together(_of_vector(x).add_trans_matvec, calls)
-    for each in sums:
-        out[:, 0] += each
+        _add_blocked(x, y, True, out)
+    else:
+        _of_vector(x).add_trans_matvec(helpers(x.size // _WORTH), x, y[:, 0], out[:, 0])
 
 
 def _add_blocked(x: np.ndarray, y: np.ndarray, transposed: bool, out: np.ndarray) -> None:
     add = add_matmat if x.dtype == _WORD else add_matmat_of_small
-    rows, columns = out.shape
-    worth = x.size * columns // _WORTH
-    if (
-        worth <= 1
-    ):  # at once: the outputs of a small network take microseconds, which calls of Python's functions do too
-        add(x, y, transposed, 0, rows, out)
-    else:
-        together(add, [(x, y, transposed, first, last, out) for first, last in ranges(rows, worth)])
+    add(helpers(x.size * out.shape[1] // _WORTH), x, y, transposed, out)
 
 
 def _of_vector(x: np.ndarray) -> Any:

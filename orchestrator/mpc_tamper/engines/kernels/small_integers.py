@@ -17,8 +17,9 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels import vectors
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_where
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts
 from mpc_tamper.engines.kernels.vectors import OUT1, X_SMALL, V
 from mpc_tamper.engines.kernels.words import WORD, Flat, call, constant, number, shuffle, sum_of_lanes
 
@@ -207,62 +208,77 @@ def _take(typing_context: Any, sums: Any, vector: Any, out: Any) -> Any:
     return types.void(sums, _INT, out), codegen
 
 
-_KIND = types.void(X_SMALL, V, OUT1)
+_KIND = types.void(NOTE, X_SMALL, V, OUT1)
 _AT_ONCE = TERMS // 2  # vectors, each of which adds two products to a sum
 _BLOCK = TERMS // ADDED * ADDED  # rows that are added before sums become words
 
 
-@kernel_where(has_instruction(), vectors.add_matvec, _KIND)
-def add_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """As vectors.add_matvec."""
-    rows, columns = x.shape
-    if columns < SHORTS:
-        vectors.add_matvec(x, v, out)
-        return
-    count, last = -(-columns // SHORTS), columns - SHORTS
+@part_of_kernels
+def _add_dots_of_rows(who: int, first: int, last: int, x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """As vectors.add_rows. At least SHORTS columns."""
+    columns = x.shape[1]
+    count, behind = -(-columns // SHORTS), columns - SHORTS
     digits = vectors.aligned(count * SHORTS).view(np.int16)
     for i in range(count):
-        _split(v, min(i * SHORTS, last), digits, i * SHORTS * DIGITS)
+        _split(v, min(i * SHORTS, behind), digits, i * SHORTS * DIGITS)
     for i in range(DIGITS):  # what the last vector has of the one before
-        first = ((count - 1) * DIGITS + i) * SHORTS
-        digits[first : first + count * SHORTS - columns] = 0
+        place = ((count - 1) * DIGITS + i) * SHORTS
+        digits[place : place + count * SHORTS - columns] = 0
     sums = np.zeros(ROWS, np.uint64)
-    for i in range(0, rows, ROWS):
-        there, large = min(ROWS, rows - i), False
+    for i in range(first, last, ROWS):
+        there, large = min(ROWS, last - i), False
         sums[:] = 0
-        for first in range(0, count, _AT_ONCE):
-            end = min(first + _AT_ONCE, count)
-            large |= _add_dots(x, i * columns, columns, there, last, digits, first, end, sums)
+        for begin in range(0, count, _AT_ONCE):
+            end = min(begin + _AT_ONCE, count)
+            large |= _add_dots(x, i * columns, columns, there, behind, digits, begin, end, sums)
         if large:
-            vectors.add_matvec(x[i:], v, out[i:])
+            vectors.add_rows(who, i, last, x, v, out)
             return
         for r in range(there):
             out[i + r] += sums[r]
 
 
-@kernel_where(has_instruction(), vectors.add_trans_matvec, _KIND)
-def add_trans_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """As vectors.add_trans_matvec."""
-    rows, columns = x.shape
-    done = 0
-    if columns >= SHORTS:
-        count, last = -(-columns // SHORTS), columns - SHORTS
-        sums = vectors.aligned(count * SHORTS * DIGITS // 2).view(np.int32)
-        sums[:] = 0
-        words = vectors.aligned(count * SHORTS)
-        words[:] = 0
-        while rows - done >= ADDED:
-            end, large = done + min(_BLOCK, (rows - done) // ADDED * ADDED), False
-            for i in range(done, end, ADDED):
-                large |= _add_rows(x, i * columns, columns, v, i, sums, count, last)
-            if large:
-                break
-            for i in range(count):
-                _take(sums, i, words)
-            done = end
+@part_of_kernels
+def _add_rows_of_small(who: int, first: int, last: int, x: np.ndarray, v: np.ndarray, totals: np.ndarray) -> None:
+    """As vectors.add_trans_rows. At least SHORTS columns."""
+    columns, out = x.shape[1], totals[who]
+    count, behind = -(-columns // SHORTS), columns - SHORTS
+    sums = vectors.aligned(count * SHORTS * DIGITS // 2).view(np.int32)
+    sums[:] = 0
+    words = vectors.aligned(count * SHORTS)
+    words[:] = 0
+    done = first
+    while last - done >= ADDED:
+        end, large = done + min(_BLOCK, (last - done) // ADDED * ADDED), False
+        for i in range(done, end, ADDED):
+            large |= _add_rows(x, i * columns, columns, v, i, sums, count, behind)
+        if large:
+            break
         for i in range(count):
-            first = min(i * SHORTS, last)
-            for j in range(i * SHORTS - first, SHORTS):
-                out[first + j] += words[i * SHORTS + j]
-    if done < rows:
-        vectors.add_trans_matvec(x[done:], v[done:], out)
+            _take(sums, i, words)
+        done = end
+    for i in range(count):
+        place = min(i * SHORTS, behind)
+        for j in range(i * SHORTS - place, SHORTS):
+            out[place + j] += words[i * SHORTS + j]
+    vectors.add_trans_rows(who, done, last, x, v, totals)
+
+
+@kernel_where(has_instruction(), vectors.add_matvec, _KIND)
+def add_matvec(note: int, x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """As vectors.add_matvec."""
+    if x.shape[1] < SHORTS:
+        in_parts(vectors.add_rows, note, len(x), 1, (x, v, out))
+    else:
+        in_parts(_add_dots_of_rows, note, len(x), ROWS, (x, v, out))
+
+
+@kernel_where(has_instruction(), vectors.add_trans_matvec, _KIND)
+def add_trans_matvec(note: int, x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """As vectors.add_trans_matvec."""
+    totals = vectors.totals_of(note, out.size)
+    if x.shape[1] < SHORTS:
+        in_parts(vectors.add_trans_rows, note, len(x), 1, (x, v, totals))
+    else:
+        in_parts(_add_rows_of_small, note, len(x), ADDED, (x, v, totals))
+    vectors.add_totals(totals, out)

@@ -1,22 +1,56 @@
-"""How many threads the kernels of this process use, and how work is split among them.
+"""How many threads this process computes on, and how work is split among them.
 
-Kernels run without Python's lock, so that threads of a ThreadPoolExecutor are enough. They start when they are first
-used, and several parties of one process may use them at once, neither of which holds for those that Numba brings.
-Threads do not survive a fork: a fork's child has none until it uses one. What a thread gets are views, so that no large
-array is copied for it.
+Kernels have their helpers (parts.py), who need no turn of Python's lock to begin. What is not a kernel of ours, such as
+AES, is shared among threads of a ThreadPoolExecutor, as it runs without the lock. Both start when they are first used,
+and several parties of one process may use them at once, neither of which holds for the threads that Numba brings.
+Threads do not survive a fork: a fork's child has none until it uses one. Whatever their number, results are the same.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import importlib
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+_SECONDS_TO_END = 1.0  # for a helper that is at a part when the process ends
+
+
+class _Helpers:
+    """Threads that help kernels of this process, all for the same note, which stays where it is."""
+
+    def __init__(self, count: int) -> None:
+        self._parts: Any = importlib.import_module("mpc_tamper.engines.kernels.parts")
+        line = self._parts.LINE
+        words = np.zeros(self._parts.words_for(count) + line, np.uint64)
+        first = -(words.ctypes.data >> 3) % line
+        self._note = words[first:]
+        self._parts.begin(self._note, count)
+        self.address = self._note.ctypes.data
+        self._threads = [self._start(who) for who in range(1, count)]
+
+    def _start(self, who: int) -> threading.Thread:
+        asleep, wake = os.pipe()
+        self._parts.enrol(self._note, who, wake)
+        arguments = (self.address, who, asleep)
+        thread = threading.Thread(target=self._parts.help_others, args=arguments, name=f"kernels {who}", daemon=True)
+        thread.start()
+        return thread
+
+    def end(self) -> None:
+        """Python may not end under a helper that looks at its note."""
+        self._parts.stop(self.address)
+        for thread in self._threads:
+            thread.join(_SECONDS_TO_END)
 
 
 class _Threads:
@@ -26,6 +60,8 @@ class _Threads:
         self.count = 1
         self._pool: ThreadPoolExecutor | None = None
         self._workers = 0
+        self._helpers: dict[int, _Helpers] = {}
+        self._starting = threading.Lock()
 
     def pool(self) -> ThreadPoolExecutor:
         """Of one thread less, at least: the one that calls works too."""
@@ -33,22 +69,29 @@ class _Threads:
             from concurrent.futures import ThreadPoolExecutor  # which a party of one thread does without
 
             self._workers = self.count - 1
-            self._pool = ThreadPoolExecutor(self._workers, "kernels")
+            self._pool = ThreadPoolExecutor(self._workers, "pads")
         return self._pool
 
+    def note(self) -> int:
+        """Where as many helpers as there may be look for work."""
+        found = self._helpers.get(self.count)
+        if found is None:
+            with self._starting:
+                found = self._helpers.get(self.count) or _Helpers(self.count)
+                self._helpers[self.count] = found
+        return found.address
+
+    def end(self) -> None:
+        for each in self._helpers.values():
+            each.end()
+
     def forget(self) -> None:
-        self._pool = None
-
-
-class _Within(threading.local):
-    """share: whether this thread does its share of a larger piece of work, and splits nothing itself."""
-
-    share = False
+        self._pool, self._helpers, self._starting = None, {}, threading.Lock()
 
 
 _threads = _Threads()
-_within = _Within()
 os.register_at_fork(after_in_child=_threads.forget)
+atexit.register(_threads.end)
 
 
 @contextlib.contextmanager
@@ -66,55 +109,31 @@ def all_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def ranges(size: int, worth: int, multiple: int = 1) -> list[tuple[int, int]]:
-    """0 .. size in (first, last) for each thread, beginning at multiples; at least one.
+def helpers(worth: int) -> int:
+    """Who helps a kernel with its work, which is its first argument (parts.py): nobody is 0.
+
+    worth: for how many threads there is work: to hand some over takes a microsecond or two.
+    """
+    return 0 if worth <= 1 or _threads.count == 1 else _threads.note()
+
+
+def ranges(size: int, worth: int) -> list[tuple[int, int]]:
+    """0 .. size in (first, last) for each thread; at least one.
 
     worth: for how many threads there is work: to hand some over takes tens of microseconds.
     """
-    if worth <= 1 or _threads.count == 1 or _within.share:
-        return [(0, size)]
-    count = min(_threads.count, worth)
-    units = -(-size // multiple)
-    bounds = [min(size, units * i // count * multiple) for i in range(count + 1)]
-    return [(a, b) for a, b in itertools.pairwise(bounds) if b > a] or [(0, size)]
+    count = max(1, min(_threads.count, worth, size))
+    bounds = [size * i // count for i in range(count + 1)]
+    return list(itertools.pairwise(bounds))
 
 
-def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """The results of these calls, which threads share: the last is made by the caller itself."""
-    if len(calls) == 1:
-        return [function(*calls[0])]
+def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> None:
+    """Makes these calls, which threads share: the last is made by the caller itself."""
     pending = [_threads.pool().submit(function, *arguments) for arguments in calls[:-1]]
     try:
-        own = function(*calls[-1])
+        function(*calls[-1])
     finally:
         found = [each.exception() for each in pending]  # none writes any more when this returns or raises
     for exc in found:
         if exc is not None:
             raise exc
-    return [*(each.result() for each in pending), own]
-
-
-def shared(function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> list[Any]:
-    """The results of these calls, which may be more than there are threads: each takes the next one that nobody has.
-
-    For pieces of work that are made of many small ones. What a call calls is not split once more.
-    """
-    if _within.share or _threads.count == 1:
-        return list(itertools.starmap(function, calls))
-    found: dict[int, Any] = {}
-    numbered, turn = enumerate(calls), threading.Lock()
-
-    def work() -> None:
-        _within.share = True
-        try:
-            while True:
-                with turn:
-                    number, arguments = next(numbered, (-1, ()))
-                if number < 0:
-                    return
-                found[number] = function(*arguments)
-        finally:
-            _within.share = False
-
-    together(work, [()] * _threads.count)
-    return [found[number] for number in range(len(found))]

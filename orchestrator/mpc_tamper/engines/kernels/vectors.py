@@ -12,7 +12,8 @@ import numpy as np
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
 from mpc_tamper.engines.kernels.words import LANES, Flat, add_to, number, splat, sum_of_lanes, zero
 
 _LINE = 8  # words to a line of the cache
@@ -78,30 +79,56 @@ def aligned(words: int) -> np.ndarray:
     return memory[first : first + words]
 
 
-@kernel(*(types.void(x, V, OUT1) for x in (X, X_SMALL)))
-def add_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """out += x v. x: (a, b); v: (b,); out: (a,)."""
-    rows, columns = x.shape
+@part_of_kernels
+def add_rows(who: int, first: int, last: int, x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """out[first:last] += those rows of x, times v."""
+    columns = x.shape[1]
     vectors = columns // LANES
     factors = aligned(columns)
     factors[:] = v
-    for i in range(rows):
+    for i in range(first, last):
         total = _dot_of_row(x, i * columns, factors, vectors)
         for j in range(vectors * LANES, columns):
             total += np.uint64(x[i, j]) * v[j]
         out[i] += total
 
 
-@kernel(*(types.void(x, V, OUT1) for x in (X, X_SMALL)))
-def add_trans_matvec(x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    """out += the transpose of x, times v. x: (b, a); v: (b,); out: (a,)."""
-    rows, columns = x.shape
+@part_of_kernels
+def add_trans_rows(who: int, first: int, last: int, x: np.ndarray, v: np.ndarray, totals: np.ndarray) -> None:
+    """totals[who] += the sum of x[i] v[i] for i from first to last - 1."""
+    columns, total = x.shape[1], totals[who]
     vectors = columns // LANES
-    total = aligned(columns)
-    total[:] = 0
-    for i in range(rows):
+    for i in range(first, last):
         _add_row(x, i * columns, v[i], total, vectors)
         for j in range(vectors * LANES, columns):
             total[j] += np.uint64(x[i, j]) * v[i]
-    for j in range(columns):
-        out[j] += total[j]
+
+
+@part_of_kernels
+def totals_of(note: int, columns: int) -> np.ndarray:
+    """Zeros, of whole lines of the cache for each thread."""
+    threads, width = threads_of(note), (columns + _LINE - 1) // _LINE * _LINE
+    totals = aligned(threads * width)
+    totals[:] = 0
+    return totals.reshape(threads, width)
+
+
+@part_of_kernels
+def add_totals(totals: np.ndarray, out: np.ndarray) -> None:
+    for total in totals:
+        for j in range(out.size):
+            out[j] += total[j]
+
+
+@kernel(*(types.void(NOTE, x, V, OUT1) for x in (X, X_SMALL)))
+def add_matvec(note: int, x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """out += x v. x: (a, b); v: (b,); out: (a,)."""
+    in_parts(add_rows, note, len(x), 1, (x, v, out))
+
+
+@kernel(*(types.void(NOTE, x, V, OUT1) for x in (X, X_SMALL)))
+def add_trans_matvec(note: int, x: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    """out += the transpose of x, times v. x: (b, a); v: (b,); out: (a,)."""
+    totals = totals_of(note, out.size)
+    in_parts(add_trans_rows, note, len(x), 1, (x, v, totals))
+    add_totals(totals, out)

@@ -6,7 +6,8 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
-from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, inverse, multiply, reduce
 from mpc_tamper.engines.rep3.kernels.fetching import LINE, fetch
 from mpc_tamper.engines.rep3.kernels.lane_products import TILE_A, TILE_B
@@ -23,7 +24,7 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 COLUMNS = 256  # of rows whose pairs are multiplied
 _BLOCK = 512  # elements per row that are worked on together
 # Products that a thread has to have for it to pay: of sums by the wide instruction, and of combinations.
-_WORTH, _WORTH_COMBINING = 1 << 20, 1 << 17
+_WORTH, _WORTH_COMBINING = 1 << 14, 1 << 13
 
 
 @kernel_unless(has_wide_instruction(), _PAIR(_V, _V, _V, _V))
@@ -110,11 +111,7 @@ def without_squares(sums: np.ndarray) -> np.ndarray:
 
 def pair_sums(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """G_ab + G_ba for a < b, and G_aa, where G_ab = sum_c u_ac v_bc. u, v: (k, n). Zero below the diagonal."""
-    parts = ranges(u.shape[1], u.size * len(u) // _WORTH, _BLOCK)
-    first, *others = together(_pair_sums, [(u, v, a, b) for a, b in parts])
-    for other in others:
-        first ^= other
-    return first
+    return _pair_sums(helpers(u.size * len(u) // _WORTH), u, v)
 
 
 @part_of_kernels
@@ -127,19 +124,35 @@ def copy_piece(out: np.ndarray, words: np.ndarray) -> None:
         out[c] = words[c]
 
 
-@kernel(_OUT2(_M, _M, types.int64, types.int64))
-def _pair_sums(u: np.ndarray, v: np.ndarray, first: int, last: int) -> np.ndarray:
+@part_of_kernels
+def _add_pairs_of_columns(who: int, first: int, last: int, u: np.ndarray, v: np.ndarray, sums: np.ndarray) -> None:
     """Of columns first .. last - 1, a few at a time: rows that are far apart drive each other out of the cache."""
     k = len(u)
-    sums = np.zeros((k, k, 2), np.uint64)
     some_u, some_v = np.empty((k, COLUMNS), np.uint64), np.empty((k, COLUMNS), np.uint64)
     for start in range(first, last, COLUMNS):
         size = min(COLUMNS, last - start)
         for a in range(k):
             copy_piece(some_u[a], u[a, start : start + size])
             copy_piece(some_v[a], v[a, start : start + size])
-        add_pairs_of_sums(some_u, some_v, size, sums)
-    return without_squares(sums)
+        add_pairs_of_sums(some_u, some_v, size, sums[who])
+
+
+@part_of_kernels
+def sum_of_sums(sums: np.ndarray) -> np.ndarray:
+    """Of what threads have added up, that of the first one."""
+    for who in range(1, len(sums)):
+        for a in range(sums.shape[1]):
+            for b in range(sums.shape[2]):
+                sums[0, a, b, 0] ^= sums[who, a, b, 0]
+                sums[0, a, b, 1] ^= sums[who, a, b, 1]
+    return sums[0]
+
+
+@kernel(_OUT2(NOTE, _M, _M))
+def _pair_sums(note: int, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    sums = np.zeros((threads_of(note), len(u), len(u), 2), np.uint64)
+    in_parts(_add_pairs_of_columns, note, u.shape[1], COLUMNS, (u, v, sums))
+    return without_squares(sum_of_sums(sums))
 
 
 def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -151,8 +164,7 @@ def combine(coefficients: np.ndarray, u: np.ndarray) -> np.ndarray:
 
 def combine_to(coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
     """The same, into out."""
-    parts = ranges(u.shape[1], u.size // _WORTH_COMBINING, _BLOCK)
-    together(combine_columns, [(coefficients, u, first, last, out) for first, last in parts])
+    _combine(helpers(u.size // _WORTH_COMBINING), coefficients, u, out)
 
 
 @kernel_unless(has_wide_instruction(), types.void(_V, _M, types.int64, types.int64, _OUT1))
@@ -182,6 +194,16 @@ def combine_columns(coefficients: np.ndarray, u: np.ndarray, first: int, last: i
     rows, to = _ADDRESS(u.ctypes.data) + place, _ADDRESS(out.ctypes.data) + place
     combination(factors, rows, stride, _ADDRESS(len(u)), _ADDRESS(vectors), to)
     _combine_one_by_one(coefficients, u, first + WIDE * vectors, last, out)
+
+
+@part_of_kernels
+def _combine_some(who: int, first: int, last: int, coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    combine_columns(coefficients, u, first, last, out)
+
+
+@kernel(types.void(NOTE, _V, _M, _OUT1))
+def _combine(note: int, coefficients: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
+    in_parts(_combine_some, note, u.shape[1], COLUMNS, (coefficients, u, out))
 
 
 @kernel(_OUT1(_M, _M))

@@ -11,12 +11,13 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
-from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels.transposition import transpose_blocks
 
 WORD = 64
 _TOGETHER = 8  # words of a plane that are made at a time: a line of the cache
-_WORTH = 1 << 17  # values that a thread has to have for it to pay
+_WORTH = 1 << 13  # values or words of planes that a thread has to have for it to pay
 
 Pads = tuple[np.ndarray, np.ndarray]
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
@@ -43,12 +44,11 @@ def _in_order(k: int) -> np.ndarray:
 
 def planes_at(values: np.ndarray, rows: np.ndarray, planes: np.ndarray) -> None:
     """Bit j of values (m,) as the plane rows[j] of planes, where that is not negative."""
-    parts = ranges(planes.shape[1], values.size // _WORTH)
-    together(_planes_at, [(values, first, last, rows, planes) for first, last in parts])
+    _planes_at(helpers(values.size // _WORTH), values, rows, planes)
 
 
-@kernel(types.void(_WORDS, types.int64, types.int64, _INDICES, types.uint64[:, ::1]))
-def _planes_at(values: np.ndarray, first: int, last: int, rows: np.ndarray, planes: np.ndarray) -> None:
+@part_of_kernels
+def _words_at(who: int, first: int, last: int, values: np.ndarray, rows: np.ndarray, planes: np.ndarray) -> None:
     """Words first .. last - 1 of each plane."""
     bits = np.empty((WORD, _TOGETHER), np.uint64)
     for start in range(first, last, _TOGETHER):
@@ -58,6 +58,11 @@ def _planes_at(values: np.ndarray, first: int, last: int, rows: np.ndarray, plan
             if rows[j] >= 0:
                 for w in range(count):
                     planes[rows[j], start + w] = bits[j, w]
+
+
+@kernel(types.void(NOTE, _WORDS, _INDICES, types.uint64[:, ::1]))
+def _planes_at(note: int, values: np.ndarray, rows: np.ndarray, planes: np.ndarray) -> None:
+    in_parts(_words_at, note, planes.shape[1], _TOGETHER, (values, rows, planes))
 
 
 @kernel(types.uint64[::1](_PLANES, types.int64))
@@ -169,8 +174,7 @@ def and_shares(pads: Pads, own: np.ndarray, previous: np.ndarray, left: np.ndarr
     """
     z = np.empty((left.size, own.shape[1]), np.uint64)
     own, previous = np.ascontiguousarray(own), np.ascontiguousarray(previous)
-    parts = ranges(z.size, z.size // _WORTH)
-    together(_and_shares, [(own, previous, left, right, *pads, *part, z) for part in parts])
+    _and_shares(helpers(z.size // _WORTH), own, previous, left, right, *pads, z)
     return z
 
 
@@ -178,20 +182,21 @@ def majority_shares(pads: Pads, x_own: np.ndarray, x_previous: np.ndarray) -> np
     """A party's xor share of the majority of x's three components: the xor over i of x_i & x_{i-1}."""
     z = np.empty(x_own.shape, np.uint64)
     x_own, x_previous = np.ascontiguousarray(x_own), np.ascontiguousarray(x_previous)
-    together(_majority_shares, [(*pads, x_own, x_previous, *part, z) for part in ranges(z.size, z.size // _WORTH)])
+    _majority_shares(helpers(z.size // _WORTH), *pads, x_own, x_previous, z)
     return z
 
 
-@kernel(types.void(*[_PLANES] * 2, *[_INDICES] * 2, *[_PLANES] * 2, types.int64, types.int64, types.uint64[:, ::1]))
-def _and_shares(
+@part_of_kernels
+def _words_of_products(
+    who: int,
+    first: int,
+    last: int,
     own: np.ndarray,
     previous: np.ndarray,
     left: np.ndarray,
     right: np.ndarray,
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
-    first: int,
-    last: int,
     z: np.ndarray,
 ) -> None:
     """Words first .. last - 1 of the products."""
@@ -208,14 +213,30 @@ def _and_shares(
         first += out.size
 
 
-@kernel(types.void(*[_PLANES] * 4, types.int64, types.int64, types.uint64[:, ::1]))
-def _majority_shares(
+@kernel(types.void(NOTE, *[_PLANES] * 2, *[_INDICES] * 2, *[_PLANES] * 2, types.uint64[:, ::1]))
+def _and_shares(
+    note: int,
+    own: np.ndarray,
+    previous: np.ndarray,
+    left: np.ndarray,
+    right: np.ndarray,
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    z: np.ndarray,
+) -> None:
+    arguments = (own, previous, left, right, pad_own, pad_previous, z)
+    in_parts(_words_of_products, note, z.size, _TOGETHER, arguments)
+
+
+@part_of_kernels
+def _words_of_majorities(
+    who: int,
+    first: int,
+    last: int,
     pad_own: np.ndarray,
     pad_previous: np.ndarray,
     x_own: np.ndarray,
     x_previous: np.ndarray,
-    first: int,
-    last: int,
     z: np.ndarray,
 ) -> None:
     """Words first .. last - 1."""
@@ -227,3 +248,15 @@ def _majority_shares(
     pads, pads_previous = pad_own.reshape(-1)[first:last], pad_previous.reshape(-1)[first:last]
     for e in range(out.size):
         out[e] = (x_own[e] & x_previous[e]) ^ pads[e] ^ pads_previous[e]
+
+
+@kernel(types.void(NOTE, *[_PLANES] * 4, types.uint64[:, ::1]))
+def _majority_shares(
+    note: int,
+    pad_own: np.ndarray,
+    pad_previous: np.ndarray,
+    x_own: np.ndarray,
+    x_previous: np.ndarray,
+    z: np.ndarray,
+) -> None:
+    in_parts(_words_of_majorities, note, z.size, _TOGETHER, (pad_own, pad_previous, x_own, x_previous, z))

@@ -13,17 +13,21 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel
+from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_by_weights
-from mpc_tamper.engines.rep3.kernels.int128 import add_product
+from mpc_tamper.engines.rep3.kernels.int128 import add, add_product
 from mpc_tamper.engines.rep3.kernels.ring_128 import cut
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words
 from mpc_tamper.engines.rep3.kernels.weights import tables_of, times_at_once, weights_at_once
 
 __all__ = ["add_row_products", "fold", "tables_of", "tables_of_rows"]
 
-_COLUMNS = 512
+_COLUMNS = 512  # that are worked on together
+_STEP = 32  # columns whose weights are looked up at once
+_WORTH = 1 << 12  # words that a thread has to have for it to pay
 _PRODUCTS, _FOLDS = 2, 4  # that share weights: products of a gate, and for the prover and L
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
@@ -45,24 +49,38 @@ def add_row_products(
     rows = _rows_of(members, pairs[0][0].size, k)
     for some in _in_parts([(cut(u, k), cut(v, k)) for u, v in pairs], _PRODUCTS, (rows[:, :0], rows[:, :0])):
         u, v = zip(*some, strict=True)
-        _add_row_products(tables, rows, u, v, total)
+        _add_row_products(helpers(rows.size // _WORTH), tables, rows, u, v, total)
 
 
-@kernel(types.void(_T, _M, types.UniTuple(_M, _PRODUCTS), types.UniTuple(_M, _PRODUCTS), _OUT3))
-def _add_row_products(tables: np.ndarray, members: np.ndarray, u: Any, v: Any, total: np.ndarray) -> None:
-    k, n = members.shape
+@part_of_kernels
+def _add_products_of_columns(
+    who: int, first: int, last: int, tables: np.ndarray, members: np.ndarray, u: Any, v: Any, totals: np.ndarray
+) -> None:
+    k, total = len(members), totals[who]
     w = np.empty((_COLUMNS, 2), np.uint64)
     weighed = np.empty((_PRODUCTS, k, _COLUMNS, 2), np.uint64)
-    for first in range(0, n, _COLUMNS):
-        size = min(_COLUMNS, n - first)
+    for start in range(first, last, _COLUMNS):
+        size = min(_COLUMNS, last - start)
         for b in range(k):
-            weights_at_once(tables, members[b, first : first + size], w[:size])
+            weights_at_once(tables, members[b, start : start + size], w[:size])
             for product in range(_PRODUCTS):
                 if v[product].shape[1]:
-                    times_at_once(w[:size], v[product][b, first : first + size], weighed[product, b, :size])
+                    times_at_once(w[:size], v[product][b, start : start + size], weighed[product, b, :size])
         for product in range(_PRODUCTS):
             if v[product].shape[1]:
-                add_by_words(u[product], first, weighed[product], 0, size, total)
+                add_by_words(u[product], start, weighed[product], 0, size, total)
+
+
+@kernel(types.void(NOTE, _T, _M, types.UniTuple(_M, _PRODUCTS), types.UniTuple(_M, _PRODUCTS), _OUT3))
+def _add_row_products(note: int, tables: np.ndarray, members: np.ndarray, u: Any, v: Any, total: np.ndarray) -> None:
+    k, n = members.shape
+    totals = np.zeros((threads_of(note), k, k, 2), np.uint64)
+    in_parts(_add_products_of_columns, note, n, _STEP, (tables, members, u, v, totals))
+    for found in totals:
+        for a in range(k):
+            for b in range(k):
+                to = total[a, b]
+                to[0], to[1] = add(to[0], to[1], found[a, b, 0], found[a, b, 1])
 
 
 def fold(tables: np.ndarray, members: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
@@ -77,20 +95,25 @@ def fold(tables: np.ndarray, members: np.ndarray, folds: Sequence[tuple[np.ndarr
     nothing = (rows[:, :0], np.empty((0, 2), np.uint64))
     for some in _in_parts([(cut(v, k), out) for v, out in folds], _FOLDS, nothing):
         v, out = zip(*some, strict=True)
-        _fold(tables, rows, v, out)
+        _fold(helpers(rows.size // _WORTH), tables, rows, v, out)
 
 
-@kernel(types.void(_TABLES, _M, types.UniTuple(_M, _FOLDS), types.UniTuple(_OUT2, _FOLDS)))
-def _fold(tables: np.ndarray, members: np.ndarray, v: Any, out: Any) -> None:
-    k, n = members.shape
+@part_of_kernels
+def _fold_columns(who: int, first: int, last: int, tables: np.ndarray, members: np.ndarray, v: Any, out: Any) -> None:
+    k = len(members)
     scaled = np.empty((k, _COLUMNS, 2), np.uint64)
-    for first in range(0, n, _COLUMNS):
-        last = min(first + _COLUMNS, n)
+    for start in range(first, last, _COLUMNS):
+        stop = min(start + _COLUMNS, last)
         for b in range(k):
-            weights_at_once(tables[b], members[b, first:last], scaled[b, : last - first])
+            weights_at_once(tables[b], members[b, start:stop], scaled[b, : stop - start])
         for i in range(_FOLDS):
             if v[i].shape[1]:
-                combine_columns_by_weights(scaled, v[i], first, last, out[i])
+                combine_columns_by_weights(scaled, v[i], start, stop, out[i])
+
+
+@kernel(types.void(NOTE, _TABLES, _M, types.UniTuple(_M, _FOLDS), types.UniTuple(_OUT2, _FOLDS)))
+def _fold(note: int, tables: np.ndarray, members: np.ndarray, v: Any, out: Any) -> None:
+    in_parts(_fold_columns, note, members.shape[1], _STEP, (tables, members, v, out))
 
 
 @kernel(_OUT3(_M, _M))

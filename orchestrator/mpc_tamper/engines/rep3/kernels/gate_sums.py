@@ -16,8 +16,10 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_unless, kernel_where, part_of_kernels
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_unless, kernel_where, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
@@ -39,6 +41,7 @@ _OUT2 = types.uint64[:, ::1]
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _PAIR = types.UniTuple(_V, 2)
 _ARGUMENTS = types.void(_V, _PAIR, _PAIR, _PAIR, _OUT2, _OUT2)
+_WORTH = 1 << 12  # words that a thread has to have for it to pay
 _ROW = _ADDRESS(ROWS * _BYTES)
 _52, _12, _40, _8 = (np.uint64(bits) for bits in (52, 12, 40, 8))
 _LOW, _BYTE = np.uint64((1 << _LIMB) - 1), np.uint64(_BUCKETS - 1)
@@ -227,6 +230,46 @@ def add_together(members: np.ndarray, u: Any, v: Any, t: Any, products: np.ndarr
         words[1, k] += room[_WORD_SUMS_AT + 1, k]
 
 
+@part_of_kernels
+def _pieces(pair: Any, first: int, last: int) -> Any:
+    """Of what there is none of, none."""
+    one, other = pair
+    return one[min(first, one.size) : min(last, one.size)], other[min(first, other.size) : min(last, other.size)]
+
+
+@part_of_kernels
+def _add_some(
+    who: int,
+    first: int,
+    last: int,
+    members: np.ndarray,
+    u: Any,
+    v: Any,
+    t: Any,
+    products: np.ndarray,
+    words: np.ndarray,
+) -> None:
+    inner = u[0].size // max(1, members.size)
+    start, stop = first * inner, last * inner
+    some = _pieces(u, start, stop), _pieces(v, start, stop), _pieces(t, first, last)
+    add_together(members[first:last], some[0], some[1], some[2], products[who], words[who])
+
+
+@kernel(types.void(NOTE, *_ARGUMENTS.args))
+def _add_in_parts(
+    note: int, members: np.ndarray, u: Any, v: Any, t: Any, products: np.ndarray, words: np.ndarray
+) -> None:
+    threads = threads_of(note)
+    of_products, of_words = np.zeros((threads, SUBSETS, 2), np.uint64), np.zeros((threads, 2, SUBSETS), np.uint64)
+    in_parts(_add_some, note, members.size, ROWS, (members, u, v, t, of_products, of_words))
+    for who in range(threads):
+        for k in range(SUBSETS):
+            found = of_products[who, k]
+            products[k, 0], products[k, 1] = add(products[k, 0], products[k, 1], found[0], found[1])
+            words[0, k] += of_words[who, 0, k]
+            words[1, k] += of_words[who, 1, k]
+
+
 def add_gates(
     members: np.ndarray,
     pairs: Sequence[tuple[np.ndarray, np.ndarray]],
@@ -241,7 +284,7 @@ def add_gates(
     for start in range(0, max(1, len(pairs)), PRODUCTS):
         some = [*pairs[start : start + PRODUCTS], *[(_NOTHING, _NOTHING)] * PRODUCTS][:PRODUCTS]
         u, v = zip(*some, strict=True)
-        add_together(members, u, v, t, products, words)
+        _add_in_parts(helpers(max(members.size, u[0].size) // _WORTH), members, u, v, t, products, words)
         t = (_NOTHING, _NOTHING)
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where
-from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, kernel_where, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import binary_field
 from mpc_tamper.engines.rep3.kernels.affine import LANES, has_instruction, map_words
 from mpc_tamper.engines.rep3.kernels.binary_field import (
@@ -19,6 +20,7 @@ from mpc_tamper.engines.rep3.kernels.binary_field import (
     add_pairs_of_sums,
     combine_columns,
     copy_piece,
+    sum_of_sums,
     without_squares,
 )
 from mpc_tamper.engines.rep3.kernels.clmul import clmul, multiply, reduce
@@ -34,7 +36,7 @@ from mpc_tamper.engines.rep3.kernels.transposition import ROWS, transpose_blocks
 from mpc_tamper.engines.rep3.kernels.wide_clmul import WIDE, combination, has_wide_instruction, weigh_powers
 
 # What a thread has to have for it to pay: words, and blocks whose pairs of rows are multiplied.
-_WORTH, _WORTH_BLOCKS = 1 << 16, 256
+_WORTH, _WORTH_BLOCKS = 1 << 12, 8
 _BLOCKS = 64  # that are worked on together: four arrays of 64 rows of them stay in a core's second cache
 _ADDRESS = types.uintp
 _OUT1 = types.uint64[::1]
@@ -95,41 +97,47 @@ def pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, we
     u, v: words; u_2, v_2: of a second product of the same gates, or empty.  weights: a word for 64 of them.
     Zero below the diagonal.
     """
-    calls = []
-    for a, b in ranges(weights.size, weights.size // _WORTH_BLOCKS):
-        words = slice(64 * a, 64 * b)
-        calls.append((u[words], v[words], u_2[words], v_2[words], weights[a:b]))
-    return _xor(together(_pair_sums, calls))
+    return _pair_sums(helpers(weights.size // _WORTH_BLOCKS), u, v, u_2, v_2, weights)
 
 
-def _xor(parts: list[np.ndarray]) -> np.ndarray:
-    total = parts[0]
-    for part in parts[1:]:
-        total ^= part
-    return total
-
-
-@kernel(_OUT2(_V, _V, _V, _V, _V))
-def _pair_sums(u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray) -> np.ndarray:
+@part_of_kernels
+def _add_pairs_of_blocks(
+    who: int,
+    first: int,
+    last: int,
+    u: np.ndarray,
+    v: np.ndarray,
+    u_2: np.ndarray,
+    v_2: np.ndarray,
+    weights: np.ndarray,
+    sums: np.ndarray,
+) -> None:
     arrays = 2 if u_2.size == 0 else 4
-    sums, out = np.zeros((ROWS, ROWS, 2), np.uint64), np.zeros((ROWS, ROWS), np.uint64)
-    blocks = weights.size
-    columns = min(_BLOCKS, (blocks + WIDE - 1) // WIDE * WIDE)
+    columns = max(WIDE, min(_BLOCKS, (last - first + WIDE - 1) // WIDE * WIDE))
     rows = np.empty((arrays, ROWS, columns), np.uint64)
     w = np.empty(columns, np.uint64)
-    for first in range(0, blocks, columns):
-        size = min(columns, blocks - first)
+    for start in range(first, last, columns):
+        size = min(columns, last - start)
         w[size:] = np.uint64(0)
-        w[:size] = weights[first : first + size]
-        transpose_blocks(u, first, rows[0])
-        transpose_blocks(v, first, rows[1])
+        w[:size] = weights[start : start + size]
+        transpose_blocks(u, start, rows[0])
+        transpose_blocks(v, start, rows[1])
         if arrays == 4:
-            transpose_blocks(u_2, first, rows[2])
-            transpose_blocks(v_2, first, rows[3])
-        add_pairs_wide(rows, w, sums)
+            transpose_blocks(u_2, start, rows[2])
+            transpose_blocks(v_2, start, rows[3])
+        add_pairs_wide(rows, w, sums[who])
+
+
+@kernel(_OUT2(NOTE, _V, _V, _V, _V, _V))
+def _pair_sums(
+    note: int, u: np.ndarray, v: np.ndarray, u_2: np.ndarray, v_2: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    sums, out = np.zeros((threads_of(note), ROWS, ROWS, 2), np.uint64), np.zeros((ROWS, ROWS), np.uint64)
+    in_parts(_add_pairs_of_blocks, note, weights.size, WIDE, (u, v, u_2, v_2, weights, sums))
+    total = sum_of_sums(sums)
     for a in range(ROWS):
         for b in range(a, ROWS):
-            out[a, b] = reduce(sums[a, b, 0], sums[a, b, 1])
+            out[a, b] = reduce(total[a, b, 0], total[a, b, 1])
     return out
 
 
@@ -162,8 +170,7 @@ def _sums(coefficients: np.ndarray) -> np.ndarray:
 
 def combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
     """The sum over bits a of each word of coefficient_a, into out, which may be the words. t: tables(coefficients)."""
-    parts = ranges(words.size, words.size // _WORTH)
-    together(_combine_lanes, [(t, words[a:b], out[a:b]) for a, b in parts])
+    _combine_in_parts(helpers(words.size // _WORTH), t, words, out)
 
 
 @kernel_unless(has_instruction(), types.void(_V, _V, _OUT1))
@@ -187,10 +194,19 @@ def _combine_lanes(t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
         out[c] = rest[c - vectors * LANES]
 
 
+@part_of_kernels
+def _combine_some(who: int, first: int, last: int, t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+    _combine_lanes(t, words[first:last], out[first:last])
+
+
+@kernel(types.void(NOTE, _V, _V, _OUT1))
+def _combine_in_parts(note: int, t: np.ndarray, words: np.ndarray, out: np.ndarray) -> None:
+    in_parts(_combine_some, note, words.size, ROWS, (t, words, out))
+
+
 def weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     """X^j w_c x_(64 c + j) in place of x_(64 c + j); weights: one for 64 elements."""
-    parts = ranges(weights.size, x.size // _WORTH)
-    together(_weigh_lanes, [(weights[a:b], x[64 * a : 64 * b]) for a, b in parts])
+    _weigh_in_parts(helpers(x.size // _WORTH), weights, x)
 
 
 @kernel_unless(has_wide_instruction(), types.void(_V, _OUT1))
@@ -209,13 +225,23 @@ def _weigh_lanes(weights: np.ndarray, x: np.ndarray) -> None:
     _weigh_one_by_one(weights[whole:], x[ROWS * whole :])
 
 
+@part_of_kernels
+def _weigh_some(who: int, first: int, last: int, weights: np.ndarray, x: np.ndarray) -> None:
+    _weigh_lanes(weights[first:last], x[ROWS * first : ROWS * last])
+
+
+@kernel(types.void(NOTE, _V, _OUT1))
+def _weigh_in_parts(note: int, weights: np.ndarray, x: np.ndarray) -> None:
+    in_parts(_weigh_some, note, weights.size, 1, (weights, x))
+
+
 def weighed_pair_sums(u: np.ndarray, weights: np.ndarray, v: np.ndarray) -> np.ndarray:
     """binary_field.pair_sums of rows u, (k, n), and of what weigh_lanes makes of the elements of v, row after row.
 
     weights: one for 64 elements; elements that have none are zeros.
     """
     if _rows_begin_with_weights(v, weights):
-        return _weighed_pair_sums(u, weights, v)
+        return _weighed_pair_sums(helpers(v.size // _WORTH), u, weights, v)
     weighed = v.copy()
     weigh_lanes(weights, weighed.reshape(-1))
     return binary_field.pair_sums(u, weighed)
@@ -225,54 +251,77 @@ def _rows_begin_with_weights(rows: np.ndarray, weights: np.ndarray) -> bool:
     return rows.shape[1] % ROWS == 0 and rows.size == ROWS * weights.size
 
 
-@kernel(_OUT2(_M, _V, _M))
-def _weighed_pair_sums(u: np.ndarray, weights: np.ndarray, v: np.ndarray) -> np.ndarray:
+@part_of_kernels
+def _add_weighed_pairs(
+    who: int, first: int, last: int, u: np.ndarray, weights: np.ndarray, v: np.ndarray, sums: np.ndarray
+) -> None:
     k, blocks = len(u), u.shape[1] // ROWS
-    sums = np.zeros((k, k, 2), np.uint64)
     some_u, some_v = np.empty((k, COLUMNS), np.uint64), np.empty((k, COLUMNS), np.uint64)
-    for first in range(0, blocks, COLUMNS // ROWS):
-        last = min(first + COLUMNS // ROWS, blocks)
-        size = ROWS * (last - first)
+    for start in range(first, last, COLUMNS // ROWS):
+        stop = min(start + COLUMNS // ROWS, last)
+        size = ROWS * (stop - start)
         for a in range(k):
-            copy_piece(some_u[a], u[a, ROWS * first : ROWS * last])
-            copy_piece(some_v[a], v[a, ROWS * first : ROWS * last])
-            _weigh_lanes(weights[a * blocks + first : a * blocks + last], some_v[a, :size])
-        add_pairs_of_sums(some_u, some_v, size, sums)
-    return without_squares(sums)
+            copy_piece(some_u[a], u[a, ROWS * start : ROWS * stop])
+            copy_piece(some_v[a], v[a, ROWS * start : ROWS * stop])
+            _weigh_lanes(weights[a * blocks + start : a * blocks + stop], some_v[a, :size])
+        add_pairs_of_sums(some_u, some_v, size, sums[who])
 
 
-@kernel_unless(has_wide_instruction(), types.void(_M, _M, _OUT1))
-def _combine_blocks_one_by_one(factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
-    """sum_a factor_ca rows_ai, for each i of the 64 columns of block c."""
-    for i in range(out.size):
+@kernel(_OUT2(NOTE, _M, _V, _M))
+def _weighed_pair_sums(note: int, u: np.ndarray, weights: np.ndarray, v: np.ndarray) -> np.ndarray:
+    sums = np.zeros((threads_of(note), len(u), len(u), 2), np.uint64)
+    in_parts(_add_weighed_pairs, note, u.shape[1] // ROWS, COLUMNS // ROWS, (u, weights, v, sums))
+    return without_squares(sum_of_sums(sums))
+
+
+@kernel_unless(has_wide_instruction(), types.void(_M, types.int64, _M, _OUT1))
+def _combine_blocks_one_by_one(factors: np.ndarray, first: int, rows: np.ndarray, out: np.ndarray) -> None:
+    """sum_a factor_ca rows_ai, for each i of the 64 columns of block first + c."""
+    start = ROWS * first
+    for i in range(ROWS * len(factors)):
         low = high = np.uint64(0)
         for a in range(len(rows)):
-            p_low, p_high = clmul(factors[i // ROWS, a], rows[a, i])
+            p_low, p_high = clmul(factors[i // ROWS, a], rows[a, start + i])
             low ^= p_low
             high ^= p_high
-        out[i] = reduce(low, high)
+        out[start + i] = reduce(low, high)
 
 
-@kernel_where(has_wide_instruction(), _combine_blocks_one_by_one, types.void(_M, _M, _OUT1))
-def _combine_blocks(factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+@kernel_where(has_wide_instruction(), _combine_blocks_one_by_one, types.void(_M, types.int64, _M, _OUT1))
+def _combine_blocks(factors: np.ndarray, first: int, rows: np.ndarray, out: np.ndarray) -> None:
     """The same by the wide instruction."""
     count, vectors, stride = _ADDRESS(len(rows)), _ADDRESS(ROWS // WIDE), _ADDRESS(8 * rows.shape[1])
     of_block, base, to = _ADDRESS(factors.ctypes.data), _ADDRESS(rows.ctypes.data), _ADDRESS(out.ctypes.data)
     for c in range(len(factors)):
-        place = _ADDRESS(8 * ROWS * c)
+        place = _ADDRESS(8 * ROWS * (first + c))
         combination(of_block + _ADDRESS(8 * c) * count, base + place, stride, count, vectors, to + place)
 
 
-@kernel(types.void(_V, _V, _M, _OUT1))
-def _combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+@part_of_kernels
+def _combine_weighed_blocks(
+    who: int,
+    first: int,
+    last: int,
+    coefficients: np.ndarray,
+    weights: np.ndarray,
+    rows: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """sum_a coefficient_a X^j w_ac rows_a,(64 c + j), where w_a are the weights of row a: X^j is left to the end."""
     blocks = out.size // ROWS
-    factors = np.empty((blocks, len(rows)), np.uint64)
+    factors = np.empty((last - first, len(rows)), np.uint64)
     for a in range(len(rows)):
-        for c in range(blocks):
-            factors[c, a] = multiply(coefficients[a], weights[a * blocks + c])
-    _combine_blocks(factors, rows, out)
-    _weigh_lanes(np.ones(blocks, np.uint64), out)
+        for c in range(first, last):
+            factors[c - first, a] = multiply(coefficients[a], weights[a * blocks + c])
+    _combine_blocks(factors, first, rows, out)
+    _weigh_lanes(np.ones(last - first, np.uint64), out[ROWS * first : ROWS * last])
+
+
+@kernel(types.void(NOTE, _V, _V, _M, _OUT1))
+def _combine_weighed(
+    note: int, coefficients: np.ndarray, weights: np.ndarray, rows: np.ndarray, out: np.ndarray
+) -> None:
+    in_parts(_combine_weighed_blocks, note, out.size // ROWS, 1, (coefficients, weights, rows, out))
 
 
 def combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
@@ -281,7 +330,7 @@ def combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndar
     weights: one for 64 elements; elements that have none are zeros.
     """
     if _rows_begin_with_weights(rows, weights):
-        _combine_weighed(coefficients, weights, rows, out)
+        _combine_weighed(helpers(rows.size // _WORTH), coefficients, weights, rows, out)
         return
     weighed = rows.copy()
     weigh_lanes(weights, weighed.reshape(-1))
@@ -290,23 +339,36 @@ def combine_weighed(coefficients: np.ndarray, weights: np.ndarray, rows: np.ndar
 
 def weighted_sum(rho: np.ndarray, weights: np.ndarray, words: np.ndarray) -> np.uint64:
     """The sum over words 64 c + j and their bits a of X^j w_c rho_a. rho: (64,); weights: one for 64 words."""
-    parts = ranges(weights.size, words.size // _WORTH)
-    sums = together(_weighted_sum, [(rho, weights[a:b], words[64 * a : 64 * b]) for a, b in parts])
-    return np.bitwise_xor.reduce(np.array(sums, np.uint64))
+    found: np.uint64 = _weighted_sum(helpers(words.size // _WORTH), rho, weights, words)
+    return found
 
 
-@kernel(types.uint64(_V, _V, _V))
-def _weighted_sum(rho: np.ndarray, weights: np.ndarray, words: np.ndarray) -> np.uint64:
+@part_of_kernels
+def _add_weighted(
+    who: int, first: int, last: int, rho: np.ndarray, weights: np.ndarray, words: np.ndarray, sums: np.ndarray
+) -> None:
     """Each block's row, transposed, is a polynomial in X: rows are combined before they are weighed."""
-    columns = max(1, min(_BLOCKS, weights.size))
+    columns = max(1, min(_BLOCKS, last - first))
     rows, combined = np.empty((ROWS, columns), np.uint64), np.empty(columns, np.uint64)
     low = high = np.uint64(0)
-    for first in range(0, weights.size, columns):
-        size = min(columns, weights.size - first)
-        transpose_blocks(words, first, rows)
+    for start in range(first, last, columns):
+        size = min(columns, last - start)
+        transpose_blocks(words, start, rows)
         combine_columns(rho, rows, 0, columns, combined)
         for c in range(size):
-            p_low, p_high = clmul(weights[first + c], combined[c])
+            p_low, p_high = clmul(weights[start + c], combined[c])
             low ^= p_low
             high ^= p_high
+    sums[who, 0] ^= low
+    sums[who, 1] ^= high
+
+
+@kernel(types.uint64(NOTE, _V, _V, _V))
+def _weighted_sum(note: int, rho: np.ndarray, weights: np.ndarray, words: np.ndarray) -> np.uint64:
+    sums = np.zeros((threads_of(note), LANES), np.uint64)  # a line of the cache for each
+    in_parts(_add_weighted, note, weights.size, WIDE, (rho, weights, words, sums))
+    low = high = np.uint64(0)
+    for who in range(len(sums)):
+        low ^= sums[who, 0]
+        high ^= sums[who, 1]
     return reduce(low, high)

@@ -17,13 +17,23 @@ from numba import types
 from numba.np.numpy_support import carray
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
+from mpc_tamper.engines.rep3.kernels.int128 import add
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words
-from mpc_tamper.engines.rep3.kernels.subsets import add_columns, add_rows
+from mpc_tamper.engines.rep3.kernels.subsets import (
+    add_prepared_columns,
+    add_prepared_rows,
+    prepared_columns,
+    prepared_rows,
+)
 
 _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of the cache
+# Of what a unit reads, so much that a call is little beside it, and that it stays in a core's second cache.
+_ENTRIES, _LEAST_COLUMNS = 1 << 19, 256
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -109,39 +119,94 @@ def _matrix(table: np.ndarray, index: int) -> Any:
     return carray(_words_at(table[index, 0]), (table[index, 1], table[index, 2]))
 
 
-def sums_over_subsets(
-    members: np.ndarray, x: Matrices, transposed: np.ndarray, out: Matrices, t: Matrices, total: np.ndarray
-) -> None:
-    """Of each x, the sums over 48 subsets of its rows, or of its columns where transposed, to out, (48, n). Of all t
-    together, the sums of rows are added to total, (48, 48).
+def units_of(outer: Sequence[int], inner: Sequence[int]) -> np.ndarray:
+    """Pieces of products of matrices X Y that threads take one after the other: the number of each, and which of X's
+    columns and Y's rows, from a first one to a last. What is long is cut, and of each there is one at least.
 
-    members: of each matrix, as many as its t has rows.  transposed: whether each x is.  out: of x that are there.
+    outer: how many rows each X has.  inner: how many columns.
     """
-    _sums_over_subsets(members, x.table, transposed, out.table, t.table, total)
+    units = []
+    for number, (rows, length) in enumerate(zip(outer, inner, strict=True)):
+        step = max(_LEAST_COLUMNS, _ENTRIES // max(1, rows))
+        units += [(number, first, min(first + step, length)) for first in range(0, max(1, length), step)]
+    return np.array(units, np.int64).reshape(-1, 3)
 
 
-@kernel(types.void(_V, _TABLE, _FLAGS, _TABLE, _TABLE, _OUT2))
-def _sums_over_subsets(
-    members: np.ndarray, x: np.ndarray, transposed: np.ndarray, out: np.ndarray, t: np.ndarray, total: np.ndarray
+@dataclass(frozen=True)
+class Side:
+    """One component of some matrix products Z = X Y.
+
+    x: where sums over subsets are to be made of it.  of_x: those sums, a^T X, (48, inner).  y: Y b, (48 or fewer,
+    inner).  t: of the messages, (rows of Z, 48 or fewer).  has_term: whether x y is subtracted from their sums.
+    """
+
+    x: Matrices
+    of_x: Matrices
+    y: Matrices
+    t: Matrices
+    has_term: np.ndarray
+
+    @property
+    def tables(self) -> tuple[np.ndarray, ...]:
+        return self.x.table, self.of_x.table, self.y.table, self.t.table, self.has_term
+
+
+@dataclass(frozen=True)
+class SubsetsOfRows:
+    """Of some matrix products Z = X Y.
+
+    members: of the rows of each Z, from starts on.  transposed: whether these are the columns of what stands for X.
+    """
+
+    members: np.ndarray
+    starts: np.ndarray
+    transposed: np.ndarray
+
+    @classmethod
+    def of(cls, members: Sequence[np.ndarray], transposed: Sequence[bool]) -> SubsetsOfRows:
+        starts = np.cumsum([0, *map(len, members)], dtype=np.int64)
+        return cls(np.concatenate(members), starts, np.array(transposed, np.bool_))
+
+
+def compress(
+    of_rows: SubsetsOfRows, units: np.ndarray, own: Side, previous: Side, t: np.ndarray, products: np.ndarray
 ) -> None:
-    first = 0
-    for index in range(len(t)):
-        rows = _matrix(t, index)
-        some = members[first : first + len(rows)]
-        first += len(rows)
-        if x[index, 1] or x[index, 2]:
-            of, to = _matrix(x, index), _matrix(out, index)
-            to[:] = np.uint64(0)
-            if transposed[index]:
-                add_columns(some, of, 0, len(of), to)
+    """Of each x, write the sums over 48 subsets of its rows, or of its columns where transposed, to of_x. Add
+
+    - to t, (2, 48, 48): of each side, the sums over subsets of its t, less <of_x_j, y_k> where it has that term, modulo
+      2^64, over all matrices
+    - to products, (48, 48, 2): <of_x_j, y_k> of either side's of_x and the other's y, modulo 2^128.
+
+    units: units_of all of them.
+    """
+    of_rows_and_units = (of_rows.members, of_rows.starts, of_rows.transposed, units)
+    _compress(helpers(len(units)), *of_rows_and_units, own.tables, previous.tables, t, products)
+
+
+@part_of_kernels
+def _is_there(table: np.ndarray, index: int) -> bool:
+    return table[index, 1] != 0 or table[index, 2] != 0
+
+
+@part_of_kernels
+def _make_sums(some: np.ndarray, transposed: bool, index: int, first: int, last: int, own: Any, previous: Any) -> None:
+    """Over subsets, of columns first .. last - 1 of both components, as far as there are sums to make."""
+    if not (_is_there(own[0], index) or _is_there(previous[0], index)):
+        return
+    of_rows, of_columns = some[:0], some[:0]
+    prepared, prepared_of_columns = prepared_rows(of_rows), prepared_columns(of_columns)
+    if transposed:
+        prepared_of_columns = prepared_columns(some)
+    else:
+        prepared = prepared_rows(some)
+    for side in (own, previous):
+        if _is_there(side[0], index):
+            x, out = _matrix(side[0], index), _matrix(side[1], index)
+            out[:, first:last] = np.uint64(0)
+            if transposed:
+                add_prepared_columns(prepared_of_columns, x, first, last, out)
             else:
-                add_rows(some, of, 0, of.shape[1], to)
-        add_rows(some, rows, 0, rows.shape[1], total)
-
-
-def subtract_low_products(x: Matrices, y: Matrices, total: np.ndarray) -> None:
-    """total[j, k] -= <x_j, y_k> modulo 2^64, for all matrices together. x: (48, n); y: (48 at most, n)."""
-    _subtract_low_products(x.table, y.table, total)
+                add_prepared_rows(prepared, x, first, last, out)
 
 
 @part_of_kernels
@@ -160,59 +225,132 @@ def _low_products(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, e:
     return (ae, af), (be, bf), (ce, cf), (de, df)
 
 
-@kernel(types.void(_TABLE, _TABLE, _OUT2))
-def _subtract_low_products(x: np.ndarray, y: np.ndarray, total: np.ndarray) -> None:
-    for index in range(len(x)):
-        if x[index, 1]:
-            a, b = _matrix(x, index), _matrix(y, index)
-            for k in range(0, len(b), _LOW_COLUMNS):
-                other = min(k + 1, len(b) - 1)
-                for j in range(0, SUBSETS, _LOW_ROWS):
-                    found = _low_products(a[j], a[j + 1], a[j + 2], a[j + 3], b[k], b[other])
-                    for i in range(_LOW_ROWS):
-                        total[j + i, k] -= found[i][0]
-                        if other != k:
-                            total[j + i, other] -= found[i][1]
+@part_of_kernels
+def _subtract_low_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    """total[j, k] -= <a_j, b_k> modulo 2^64, of columns first .. last - 1."""
+    for k in range(0, len(b), _LOW_COLUMNS):
+        other = min(k + 1, len(b) - 1)
+        y = b[k, first:last], b[other, first:last]
+        for j in range(0, SUBSETS, _LOW_ROWS):
+            x, x_1, x_2, x_3 = a[j, first:last], a[j + 1, first:last], a[j + 2, first:last], a[j + 3, first:last]
+            found = _low_products(x, x_1, x_2, x_3, y[0], y[1])
+            for i in range(_LOW_ROWS):
+                total[j + i, k] -= found[i][0]
+                if other != k:
+                    total[j + i, other] -= found[i][1]
 
 
-def add_products(x: Matrices, y: Matrices, total: np.ndarray) -> None:
-    """total[j, k] += <x_j, y_k> modulo 2^128, for all matrices together: (48, 48, 2)."""
-    _add_products(x.table, y.table, total)
+@part_of_kernels
+def _compress_units(
+    who: int,
+    begin: int,
+    end: int,
+    members: np.ndarray,
+    starts: np.ndarray,
+    transposed: np.ndarray,
+    units: np.ndarray,
+    own: Any,
+    previous: Any,
+    t: np.ndarray,
+    products: np.ndarray,
+) -> None:
+    """What follows from sums is made while they are in the cache."""
+    for unit in units[begin:end]:
+        index, first, last = unit[0], unit[1], unit[2]
+        some = members[starts[index] : starts[index + 1]]
+        out, other = _matrix(own[1], index), _matrix(previous[1], index)
+        _make_sums(some, transposed[index], index, first, last, own, previous)
+        y, other_y = _matrix(own[2], index), _matrix(previous[2], index)
+        if len(out):
+            add_of_words(out, other_y, first, last, products[who, :, : len(other_y)])
+            if own[4][index]:
+                _subtract_low_products(out, y, first, last, t[who, 0])
+        if len(other):
+            add_of_words(other, y, first, last, products[who, :, : len(y)])
+            if previous[4][index]:
+                _subtract_low_products(other, other_y, first, last, t[who, 1])
+        if first == 0:
+            rows = prepared_rows(some)
+            of_own, of_previous = _matrix(own[3], index), _matrix(previous[3], index)
+            add_prepared_rows(rows, of_own, 0, of_own.shape[1], t[who, 0])
+            add_prepared_rows(rows, of_previous, 0, of_previous.shape[1], t[who, 1])
 
 
-@kernel(types.void(_TABLE, _TABLE, _OUT3))
-def _add_products(x: np.ndarray, y: np.ndarray, total: np.ndarray) -> None:
-    for index in range(len(x)):
-        if x[index, 1]:
-            b = _matrix(y, index)
-            add_of_words(_matrix(x, index), b, total[:, : len(b)])
+_TABLES = types.Tuple((*[_TABLE] * 4, _FLAGS))
 
 
-def combine(factors: np.ndarray, rows: Matrices, *outs: tuple[np.ndarray, np.ndarray]) -> None:
+@kernel(types.void(NOTE, _V, _PLACES, _FLAGS, _TABLE, _TABLES, _TABLES, _OUT3, _OUT3))
+def _compress(
+    note: int,
+    members: np.ndarray,
+    starts: np.ndarray,
+    transposed: np.ndarray,
+    units: np.ndarray,
+    own: Any,
+    previous: Any,
+    t: np.ndarray,
+    products: np.ndarray,
+) -> None:
+    threads = threads_of(note)
+    of_t = np.zeros((threads, 2, SUBSETS, SUBSETS), np.uint64)
+    of_products = np.zeros((threads, SUBSETS, SUBSETS, 2), np.uint64)
+    arguments = (members, starts, transposed, units, own, previous, of_t, of_products)
+    in_parts(_compress_units, note, len(units), 1, arguments)
+    for who in range(threads):
+        t += of_t[who]
+        for j in range(SUBSETS):
+            for k in range(SUBSETS):
+                to, found = products[j, k], of_products[who, j, k]
+                to[0], to[1] = add(to[0], to[1], found[0], found[1])
+
+
+def combine(factors: np.ndarray, rows: Matrices, units: np.ndarray, *outs: tuple[np.ndarray, np.ndarray]) -> None:
     """Of each matrix, sum_a factor_a row_a, n elements, into both outs. factors: (48, 2), of which a matrix of fewer
     rows takes the first ones.
 
-    outs: elements, (.., 2), and where those of each matrix begin: -1 where they are left out.
+    units: units_of them.  outs: elements, (.., 2), and where those of each matrix begin: -1 where they are left out.
     """
     (one, of_one), (other, of_other) = outs
-    _combine(factors, rows.table, one, of_one, other, of_other)
+    _combine(helpers(len(units)), factors, rows.table, units, one, of_one, other, of_other)
 
 
-@kernel(types.void(_M, _TABLE, _OUT2, _PLACES, _OUT2, _PLACES))
-def _combine(
-    factors: np.ndarray, rows: np.ndarray, one: np.ndarray, of_one: np.ndarray, other: np.ndarray, of_other: np.ndarray
+@part_of_kernels
+def _combine_units(
+    who: int,
+    begin: int,
+    end: int,
+    factors: np.ndarray,
+    rows: np.ndarray,
+    units: np.ndarray,
+    one: np.ndarray,
+    of_one: np.ndarray,
+    other: np.ndarray,
+    of_other: np.ndarray,
 ) -> None:
-    for index in range(len(rows)):
+    for unit in units[begin:end]:
+        index, start, stop = unit[0], unit[1], unit[2]
         some, first, second = _matrix(rows, index), of_one[index], of_other[index]
         n = some.shape[1]
-        if first >= 0:
-            found = one[first : first + n]
-        else:
-            found = other[second : second + n]
-        if first >= 0 or second >= 0:
-            combine_columns_of_words(factors[: len(some)], some, 0, n, found)
+        if n == 0 or (first < 0 and second < 0):
+            continue
+        found = one[first : first + n] if first >= 0 else other[second : second + n]
+        combine_columns_of_words(factors[: len(some)], some, start, stop, found)
         if first >= 0 and second >= 0:
-            other[second : second + n] = found
+            other[second + start : second + stop] = found[start:stop]
+
+
+@kernel(types.void(NOTE, _M, _TABLE, _TABLE, _OUT2, _PLACES, _OUT2, _PLACES))
+def _combine(
+    note: int,
+    factors: np.ndarray,
+    rows: np.ndarray,
+    units: np.ndarray,
+    one: np.ndarray,
+    of_one: np.ndarray,
+    other: np.ndarray,
+    of_other: np.ndarray,
+) -> None:
+    in_parts(_combine_units, note, len(units), 1, (factors, rows, units, one, of_one, other, of_other))
 
 
 def turned(x: np.ndarray) -> np.ndarray:
@@ -295,11 +433,24 @@ def check() -> None:
     x = (np.arange(1, m * n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)).reshape(m, n)
     members = np.arange(1, 2 * m + 1, dtype=np.uint64) * np.uint64(0xD1B54A32D192ED03) >> np.uint64(64 - SUBSETS)
     indicators = members.reshape(2, 1, m) >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)
-    sums, total = np.empty((2, SUBSETS, n), np.uint64), np.zeros((SUBSETS, SUBSETS), np.uint64)
-    both, t = Matrices.of([x, np.ascontiguousarray(x.T)]), Matrices.of([x, x + np.uint64(1)])
-    sums_over_subsets(members, both, np.array([False, True]), Matrices.of(list(sums)), t, total)
-    expect(SUMS_OVER_SUBSETS, sums, indicators @ x)
-    expect(SUMS_OVER_SUBSETS, total[:, :n], indicators[0] @ x + indicators[1] @ (x + np.uint64(1)))
+    sums, total = np.empty((2, 2, SUBSETS, n), np.uint64), np.zeros((2, SUBSETS, SUBSETS), np.uint64)
+    added = np.arange(2, dtype=np.uint64)  # by the component
+    sides = [
+        Side(
+            Matrices.of([x + more, np.ascontiguousarray(x.T) + more]),
+            Matrices.of(list(of_x)),
+            Matrices.of([x[:SUBSETS]] * 2),
+            Matrices.of([x - more, x + np.uint64(2)]),
+            np.zeros(2, np.bool_),
+        )
+        for of_x, more in zip(sums, added, strict=True)
+    ]
+    of_rows = SubsetsOfRows.of([members[:m], members[m:]], [False, True])
+    products = np.zeros((SUBSETS, SUBSETS, 2), np.uint64)
+    compress(of_rows, units_of([m, m], [n, n]), sides[0], sides[1], total, products)
+    for of_x, of_t, more in zip(sums, total, added, strict=True):
+        expect(SUMS_OVER_SUBSETS, of_x, indicators @ (x + more))
+        expect(SUMS_OVER_SUBSETS, of_t[:, :n], indicators[0] @ (x - more) + indicators[1] @ (x + np.uint64(2)))
 
 
 check()

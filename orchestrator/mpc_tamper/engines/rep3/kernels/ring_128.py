@@ -6,13 +6,12 @@ matrices.py.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel
-from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns, combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.int128 import add, subtract
 from mpc_tamper.engines.rep3.kernels.limbs import LANES
@@ -20,8 +19,10 @@ from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_elements
 
 _OUT2 = types.uint64[:, ::1]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
-_WORTH = 1 << 19  # products that a thread has to have for it to pay
-_WORTH_COMBINING = 1 << 17  # entries
+_T = types.Array(types.uint64, 3, "C", readonly=True)
+_WORTH = 1 << 13  # products that a thread has to have for it to pay
+_WORTH_COMBINING = 1 << 13  # entries
+_ROWS_OF_PART, _COLUMNS_OF_PART = 2, 8 * LANES
 
 
 @kernel(_OUT2(_M, _M))
@@ -69,24 +70,53 @@ def fold_words(alpha: np.ndarray, u: np.ndarray, out: np.ndarray) -> None:
 def row_products(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """z_ab = <u_a, v_b>. u, v: (k, n, 2)."""
     out = np.zeros((len(u), len(v), 2), np.uint64)
-    parts = ranges(len(u), u.shape[1] * len(u) * len(v) // _WORTH)
-    together(add_of_elements, [(u[a:b], v, out[a:b]) for a, b in parts])
+    _add_products(helpers(u.shape[1] * len(u) * len(v) // _WORTH), u, v, out)
     return out
+
+
+@part_of_kernels
+def _add_of_rows(who: int, first: int, last: int, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    add_of_elements(u[first:last], v, out[first:last])
+
+
+@kernel(types.void(NOTE, _T, _T, types.uint64[:, :, ::1]))
+def _add_products(note: int, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
+    in_parts(_add_of_rows, note, len(u), _ROWS_OF_PART, (u, v, out))
 
 
 def combine(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """sum_a coefficient_a row_a: (n, 2). coefficients: (k, 2); rows: (k, n, 2)."""
     out = np.empty((rows.shape[1], 2), np.uint64)
-    _combine_columns(combine_columns, coefficients, rows, out)
+    _combine(_helpers_for(rows), coefficients, rows, out)
     return out
 
 
 def combine_words(coefficients: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     """The same of rows of words, (k, n), into out (n, 2)."""
-    _combine_columns(combine_columns_of_words, coefficients, rows, out)
+    _combine_words(_helpers_for(rows), coefficients, rows, out)
 
 
-def _combine_columns(kernel_of: Any, coefficients: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
-    columns = rows.shape[1]
-    parts = ranges(columns, columns * len(rows) // _WORTH_COMBINING, LANES)
-    together(kernel_of, [(coefficients, rows, first, last, out) for first, last in parts])
+def _helpers_for(rows: np.ndarray) -> int:
+    return helpers(rows.shape[1] * len(rows) // _WORTH_COMBINING)
+
+
+@part_of_kernels
+def _columns_of_elements(
+    who: int, first: int, last: int, factors: np.ndarray, rows: np.ndarray, out: np.ndarray
+) -> None:
+    combine_columns(factors, rows, first, last, out)
+
+
+@part_of_kernels
+def _columns_of_words(who: int, first: int, last: int, factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    combine_columns_of_words(factors, rows, first, last, out)
+
+
+@kernel(types.void(NOTE, _M, _T, _OUT2))
+def _combine(note: int, factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    in_parts(_columns_of_elements, note, rows.shape[1], _COLUMNS_OF_PART, (factors, rows, out))
+
+
+@kernel(types.void(NOTE, _M, _M, _OUT2))
+def _combine_words(note: int, factors: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    in_parts(_columns_of_words, note, rows.shape[1], _COLUMNS_OF_PART, (factors, rows, out))

@@ -59,12 +59,11 @@ def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> Non
                 total[a, b, 0], total[a, b, 1] = low, high
 
 
-@kernel_unless(has_instruction(), types.void(_M, _M, _PART3))
-def _words_one_by_one(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
-    n = a.shape[1]
+@kernel_unless(has_instruction(), types.void(_M, _M, types.int64, types.int64, _PART3))
+def _words_one_by_one(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     block = 2 * _COLUMNS
-    for start in range(0, n, block):
-        stop = min(start + block, n)
+    for start in range(first, last, block):
+        stop = min(start + block, last)
         for j in range(len(a)):
             for k in range(0, len(b) - 3, _TILE):
                 t = total[j, k : k + _TILE]
@@ -133,16 +132,15 @@ def add_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
                 t[0], t[1] = add_product(t[0], t[1], u[a, c, 0], u[a, c, 1], v[b, c, 0], v[b, c, 1])
 
 
-@kernel_where(has_instruction(), _words_one_by_one, types.void(_M, _M, _PART3))
-def add_of_words(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
-    """total[j, k] += <a_j, b_k>. a: (j, n) words; b: (k, n)."""
-    n = a.shape[1]
-    if n >= _LONG and min(len(a), len(b)) >= _MANY:
-        _add_by_halves(a, b, total)
+@kernel_where(has_instruction(), _words_one_by_one, types.void(_M, _M, types.int64, types.int64, _PART3))
+def add_of_words(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    """total[j, k] += <a_j, b_k>, of columns first .. last - 1. a: (j, n) words; b: (k, n)."""
+    if last - first >= _LONG and min(len(a), len(b)) >= _MANY:
+        _add_by_halves(a, b, first, last, total)
         return
-    vectors, stride = n // LANES, _ADDRESS(n * _WORD_BYTES)
+    vectors, stride = (last - first) // LANES, _ADDRESS(a.shape[1] * _WORD_BYTES)
     for start in range(0, vectors, MOST):
-        count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS(start * LANES * _WORD_BYTES)
+        count, place = _ADDRESS(min(MOST, vectors - start)), _ADDRESS((first + start * LANES) * _WORD_BYTES)
         for j in range(0, len(a), 2):
             x, more_j = _ADDRESS(a.ctypes.data) + place + _ADDRESS(j) * stride, min(1, len(a) - 1 - j)
             for k in range(0, len(b), 2):
@@ -152,5 +150,5 @@ def add_of_words(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
     for j in range(len(a)):
         for k in range(len(b)):
             t = total[j, k]
-            for c in range(vectors * LANES, n):
+            for c in range(first + vectors * LANES, last):
                 t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
-from mpc_tamper.engines.kernels.threads import ranges, together
+from mpc_tamper.engines.kernels.compilation import kernel, kernel_unless, part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts
+from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
 from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
 
@@ -25,7 +26,7 @@ _BYTE, _8 = np.uint64(255), np.uint64(8)
 _NARROW, _WIDE = 8, 64
 _MANY = 1500
 # What a thread has to have for it to pay.
-_WORTH_ENTRIES = 1 << 19
+_WORTH_ENTRIES = 1 << 13
 _4, _LOW_4, _6, _LOW_6 = np.uint64(4), np.uint64(15), np.uint64(6), np.uint64(63)
 
 
@@ -95,16 +96,14 @@ def _add_few_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out
 def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
     out = np.zeros((SUBSETS, x.shape[1]), np.uint64)
-    parts = ranges(x.shape[1], x.size // _WORTH_ENTRIES, _WIDE)
-    together(add_rows, [(members, x, first, last, out) for first, last in parts])
+    _add_rows(helpers(x.size // _WORTH_ENTRIES), members, x, out)
     return out
 
 
 def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
     out = np.zeros((SUBSETS, len(x)), np.uint64)
-    parts = ranges(len(x), x.size // _WORTH_ENTRIES, _NARROW)
-    together(add_columns, [(members, x, first, last, out) for first, last in parts])
+    _add_columns(helpers(x.size // _WORTH_ENTRIES), members, x, out)
     return out
 
 
@@ -114,12 +113,6 @@ def rows_in_buckets(members: np.ndarray, x: np.ndarray, first: int, last: int, o
         _add_many_rows(members, x, first, last, out)
     else:
         _add_few_rows(members, x, first, last, out)
-
-
-@kernel_where(lookups.has_instruction(), rows_in_buckets, _SUMS)
-def add_rows(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
-    row_sums.add_rows(row_sums.offsets_of(members), x, first, last, out)
 
 
 @kernel_unless(lookups.has_instruction(), _SUMS)
@@ -145,10 +138,41 @@ def columns_in_buckets(members: np.ndarray, x: np.ndarray, first: int, last: int
         _totals(buckets, out, start, size)
 
 
-@kernel_where(lookups.has_instruction(), columns_in_buckets, _SUMS)
-def add_columns(members: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
-    lookups.add_columns(lookups.places_of(members), x, first, last, out)
+@part_of_kernels
+def _members(members: np.ndarray) -> np.ndarray:
+    return members
+
+
+# What the sums of rows, or of columns, take in place of members, and how they are added: for several matrices that
+# have the same.
+prepared_rows, add_prepared_rows = (
+    (row_sums.offsets_of, row_sums.add_rows) if lookups.has_instruction() else (_members, rows_in_buckets)
+)
+prepared_columns, add_prepared_columns = (
+    (lookups.places_of, lookups.add_columns) if lookups.has_instruction() else (_members, columns_in_buckets)
+)
+
+
+@part_of_kernels
+def _add_some_rows(who: int, first: int, last: int, prepared: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    add_prepared_rows(prepared, x, first, last, out)
+
+
+@part_of_kernels
+def _add_some_columns(who: int, first: int, last: int, prepared: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    add_prepared_columns(prepared, x, first, last, out)
+
+
+@kernel(types.void(NOTE, _V, _M, _OUT2))
+def _add_rows(note: int, members: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """out[k, c] += the sum of x[i, c] over the rows i in subset k."""
+    in_parts(_add_some_rows, note, x.shape[1], _WIDE, (prepared_rows(members), x, out))
+
+
+@kernel(types.void(NOTE, _V, _M, _OUT2))
+def _add_columns(note: int, members: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """out[k, i] += the sum of x[i, c] over the columns c in subset k."""
+    in_parts(_add_some_columns, note, len(x), _NARROW, (prepared_columns(members), x, out))
 
 
 def check() -> None:

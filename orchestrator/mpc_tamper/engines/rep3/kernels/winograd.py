@@ -153,20 +153,19 @@ def _add_planes(a: np.ndarray, b: np.ndarray, own_a: np.ndarray, own_b: np.ndarr
                     to[0], to[1] = add(to[0], to[1], low, high)
 
 
-@kernel_where(has_instruction(), _nothing, types.void(_M, _M, _PART3))
-def add_products(a: np.ndarray, b: np.ndarray, total: np.ndarray) -> None:
-    """total[j, k] += <a_j, b_k>. a: (j, n) words; b: (k, n)."""
-    n = a.shape[1]
-    if n == 0:
+@kernel_where(has_instruction(), _nothing, types.void(_M, _M, types.int64, types.int64, _PART3))
+def add_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    """total[j, k] += <a_j, b_k>, of columns first .. last - 1. a: (j, n) words; b: (k, n)."""
+    if first == last:
         return
-    vectors = (n + 2 * LANES - 1) // (2 * LANES)
+    vectors = (last - first + 2 * LANES - 1) // (2 * LANES)
     parts = (vectors + MOST - 1) // MOST
     size = LANES * ((vectors + parts - 1) // parts)
     planes_a, planes_b = np.empty((len(a), _PLANES, size), np.uint64), np.empty((len(b), _PLANES, size), np.uint64)
     own_a, own_b = np.empty((len(a), 2), np.uint64), np.empty((len(b), 2), np.uint64)
     nothing = np.zeros((1, _PLANES, size), np.uint64)
     for part in range(parts):
-        start, stop = min(2 * size * part, n), min(2 * size * (part + 1), n)
+        start, stop = min(first + 2 * size * part, last), min(first + 2 * size * (part + 1), last)
         _split(a, start, stop, planes_a)
         _split(b, start, stop, planes_b)
         _own_products(planes_a, nothing, own_a)

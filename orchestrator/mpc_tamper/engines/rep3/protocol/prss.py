@@ -22,12 +22,12 @@ from mpc_tamper.engines.kernels.threads import ranges, together
 KEY_BYTES = 32
 _AES_BYTES = 16
 _WORD_BYTES = 8
-_WORTH = 1 << 17  # words that a thread has to make for it to pay
+_WORTH = 1 << 18  # words that a thread has to make for it to pay
 MAX_WORDS = 1 << 45  # of a stream
 # Words made at a time, as small draws are frequent: each time twice as many, up to the last number. Of most streams
 # that a challenge stands for, a few words are drawn.
 _FIRST_AHEAD, _AHEAD = 1 << 7, 1 << 14
-_ZEROS = memoryview(bytes(_AHEAD * _WORD_BYTES))
+_ZEROS = memoryview(bytes(1 << 20))  # what is encrypted at a time
 _CHALLENGE = b"challenges of proofs"
 
 
@@ -97,9 +97,10 @@ class Stream:
             _encrypt(self._encryptor, out)
         else:
             calls = []
-            for first, last in parts:
-                calls.append((self._at(begin + first), out[_WORD_BYTES * first : _WORD_BYTES * last]))
-            together(_encrypt_exactly, calls)
+            for first, last in parts:  # the room behind a part is where the next one begins: nothing is written there
+                places = slice(_WORD_BYTES * first, _WORD_BYTES * last + _AES_BYTES - 1)
+                calls.append((self._at(begin + first), out[places]))
+            together(_encrypt, calls)
             self._encryptor = self._at(begin + count)
         return words
 
@@ -117,13 +118,6 @@ def _encrypt(encryptor: CipherContext, out: np.ndarray) -> None:
     for start in range(0, count, len(_ZEROS)):
         size = min(len(_ZEROS), count - start)
         encryptor.update_into(_ZEROS[:size], places[start : start + size + _AES_BYTES - 1])
-
-
-def _encrypt_exactly(encryptor: CipherContext, out: np.ndarray) -> None:
-    """Into all bytes; a neighbour's begin behind them."""
-    with_room = np.empty(out.size + _AES_BYTES - 1, np.uint8)
-    _encrypt(encryptor, with_room)
-    out[:] = with_room[: out.size]
 
 
 class Prss:

@@ -6,12 +6,12 @@ Bit a of each recorded word stands in row a of the first level (kernels/lanes.py
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.rep3.kernels import binary_field, lanes
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import argument
@@ -93,12 +93,12 @@ class BitEntries:
     def claim(self, role: Role) -> np.ndarray:
         """R's or L's part of the weighted sum of all products: one element. The messages are dropped."""
         rho = np.concatenate([self.weights.rho, _ONE])
-        calls = (
-            (rho, weights, words)
+        sums = [
+            lanes.weighted_sum(rho, weights, words)
             for gates, of_group in zip(self.groups, self.weights.of_groups, strict=True)
             for words, weights in zip(gates.take_t(role), self.weights.of_blocks(gates, of_group), strict=True)
-        )
-        return argument.total(np.array(shared(lanes.weighted_sum, calls), np.uint64))
+        ]
+        return argument.total(np.array(sums, np.uint64))
 
     def pair_sums(self) -> np.ndarray:
         """Of the rows of the first level, in this party's proof."""
@@ -112,16 +112,17 @@ class BitEntries:
         """After the first level. The challenge is the same for all roles: the first that asks has it done."""
         if not self._folded:
             tables = lanes.tables(coefficients)
-            columns = (words for _, pairs in self._blocks() for pair in pairs for words in pair)
-            shared(lanes.combine_lanes, ((tables, words, words) for words in columns))
+            for _, pairs in self._blocks():
+                for words in itertools.chain(*pairs):
+                    lanes.combine_lanes(tables, words, words)
             self._folded = True
 
     def folded_pair_sums(self, rows: int) -> np.ndarray:
         """Of the rows of the second level, into which each block is cut by itself."""
         sums = np.zeros((rows, rows), np.uint64)
-        calls = ((rows, weights, *pair) for weights, pairs in self._blocks() for pair in pairs)
-        for of_block in shared(_pair_sums_of_block, calls):
-            sums ^= of_block
+        for weights, pairs in self._blocks():
+            for u, v in pairs:
+                sums ^= lanes.weighed_pair_sums(argument.cut(u, rows), weights, argument.cut(v, rows))
         return sums
 
     def vectors(self, coefficients: np.ndarray) -> Vectors:
@@ -131,7 +132,10 @@ class BitEntries:
             length = sum(-(-u.size // rows) for _, pairs in self._blocks() for u, _ in pairs)
             u = {role: np.empty(length, np.uint64) for role in (Role.PROVER, Role.RIGHT)}
             v = {role: np.empty(length, np.uint64) for role in (Role.PROVER, Role.LEFT)}
-            shared(_combine_block, ((coefficients, *call) for call in self._combinations(rows, u, v)))
+            for weights, elements, plain, weighed in self._combinations(rows, u, v):
+                cut = argument.cut(elements, rows)
+                binary_field.combine_to(coefficients, cut, plain)
+                lanes.combine_weighed(coefficients, weights, cut, weighed)
             self.groups = []
             self._vectors = Vectors(u, v)
         return self._vectors
@@ -166,18 +170,6 @@ class BitEntries:
                     yield weights, previous[i], u[Role.RIGHT][right_to], v[Role.PROVER][own_to]
                     first += size
             start += len(gates.products) * length
-
-
-def _pair_sums_of_block(rows: int, weights: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return lanes.weighed_pair_sums(argument.cut(u, rows), weights, argument.cut(v, rows))
-
-
-def _combine_block(
-    coefficients: np.ndarray, weights: np.ndarray, elements: np.ndarray, plain: np.ndarray, weighed: np.ndarray
-) -> None:
-    rows = argument.cut(elements, len(coefficients))
-    binary_field.combine_to(coefficients, rows, plain)
-    lanes.combine_weighed(coefficients, weights, rows, weighed)
 
 
 class BitProver:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.rep3.kernels import SUBSETS, gate_rows, gate_sums, ring_128
 from mpc_tamper.engines.rep3.protocol.proof.bilinear import WORDS, Level, draw, masked_rows, vector_of
 from mpc_tamper.engines.rep3.protocol.proof.matrices import PAIRS, compressed, draw_members
@@ -73,13 +72,9 @@ class Entries:
     def _sums_over_subsets(self) -> tuple[np.ndarray, dict[Role, np.ndarray]]:
         products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
         t = [(gates.take_t(Role.RIGHT), gates.take_t(Role.LEFT)) for gates in self.groups]
-        blocks = (
-            (members, pairs, (t[index][0][block], t[index][1][block]))
-            for index, block, members, pairs in self._blocks()
-        )
-        for of_products, of_words in shared(_sums_of_block, blocks):
-            products = ring_128.sums(products, of_products)
-            words += of_words
+        for index, block, members, pairs in self._blocks():
+            of_block = t[index][0][block], t[index][1][block]
+            gate_sums.add_gates(members, pairs, of_block, products, words)
         return products, {Role.RIGHT: words[0], Role.LEFT: words[1]}
 
     def _blocks(self) -> Iterator[tuple[int, int, np.ndarray, list[Pair]]]:
@@ -99,11 +94,10 @@ class Entries:
 
     def row_products(self, rows: int) -> np.ndarray:
         """z_ab of this party's proof at the level over words: (rows * rows, 2)."""
-        total = np.zeros((rows * rows, WORDS), np.uint64)
-        blocks = ((self._tables, members, pairs, rows) for _, _, members, pairs in self._blocks() if pairs)
-        for of_block in shared(_row_products_of_block, blocks):
-            total = ring_128.sums(total, of_block.reshape(-1, WORDS))
-        return total
+        total = np.zeros((rows, rows, WORDS), np.uint64)
+        for _, _, members, pairs in self._blocks():
+            gate_rows.add_row_products(self._tables, members, pairs, total)
+        return total.reshape(-1, WORDS)
 
     def vectors(self, alpha: np.ndarray, beta: np.ndarray) -> Vectors:
         """After the level over words, by its coefficients, or by ones: as with merge.
@@ -130,43 +124,18 @@ class Entries:
 
     def _fold(self, alpha: np.ndarray, beta: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
         """The elementwise gates, each block of each column by itself."""
-
-        def calls() -> Iterator[tuple[np.ndarray, list[Fold], list[Fold]]]:
-            start = 0
-            to_u, to_v = ({role: vector_of(rows) for role, rows in each.items()} for each in (u, v))
-            of_u = [{role: gates.u(role) for role in u} for gates in self.groups]
-            of_v = [{role: gates.v(role) for role in v} for gates in self.groups]
-            for index, block, members, pairs in self._blocks():
-                folds_u: list[Fold] = []
-                folds_v: list[Fold] = []
-                for product in range(len(pairs)):
-                    stop = start + -(-members.size * self.groups[index].inner // len(alpha))
-                    folds_u += [(of_u[index][role][product][block], out[start:stop]) for role, out in to_u.items()]
-                    folds_v += [(of_v[index][role][product][block], out[start:stop]) for role, out in to_v.items()]
-                    start = stop
-                yield members, folds_u, folds_v
-
         assert self._merging is not None
         tables = gate_rows.tables_of_rows(self._merging.rho, beta)
-
-        def fold(members: np.ndarray, folds_u: list[Fold], folds_v: list[Fold]) -> None:
-            for words, out in folds_u:
-                ring_128.fold_words(alpha, words, out)
-            gate_rows.fold(tables, members, folds_v)
-
-        shared(fold, calls())
-
-
-def _sums_of_block(
-    members: np.ndarray, pairs: list[Pair], t: tuple[np.ndarray, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Of the products, and of R's and L's parts of what they have to be."""
-    products, words = np.zeros((SUBSETS, WORDS), np.uint64), np.zeros((2, SUBSETS), np.uint64)
-    gate_sums.add_gates(members, pairs, t, products, words)
-    return products, words
-
-
-def _row_products_of_block(tables: np.ndarray, members: np.ndarray, pairs: list[Pair], rows: int) -> np.ndarray:
-    total = np.zeros((rows, rows, WORDS), np.uint64)
-    gate_rows.add_row_products(tables, members, pairs, total)
-    return total
+        to_u, to_v = ({role: vector_of(rows) for role, rows in each.items()} for each in (u, v))
+        of_u = [{role: gates.u(role) for role in u} for gates in self.groups]
+        of_v = [{role: gates.v(role) for role in v} for gates in self.groups]
+        start = 0
+        for index, block, members, pairs in self._blocks():
+            folds: list[Fold] = []
+            for product in range(len(pairs)):
+                stop = start + -(-members.size * self.groups[index].inner // len(alpha))
+                for role, out in to_u.items():
+                    ring_128.fold_words(alpha, of_u[index][role][product][block], out[start:stop])
+                folds += [(of_v[index][role][product][block], out[start:stop]) for role, out in to_v.items()]
+                start = stop
+            gate_rows.fold(tables, members, folds)

@@ -133,7 +133,7 @@ class IntegerProver:
         if self._statement.elementwise:
             parts.append(self._entries.sums)
         if self._statement.matrices:
-            parts.append(self._entries.matrices.products())
+            parts.append(self._entries.matrices.products)
         return np.concatenate(parts)
 
     def _enter(self, alpha: np.ndarray, beta: np.ndarray) -> None:
@@ -201,7 +201,7 @@ class IntegerVerifier:
         if self._statement.elementwise:
             parts.append(self._entries.t[role])
         if self._statement.matrices:
-            parts.append(self._entries.matrices.t(role).reshape(-1))
+            parts.append(self._entries.matrices.t[role].reshape(-1))
         return np.concatenate(parts)
 
     def _enter(self, alpha: np.ndarray, beta: np.ndarray) -> None:

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mpc_tamper.engines.kernels.threads import shared
 from mpc_tamper.engines.mapped import BLOCK_BYTES, Storage, mapping_of, release, row_blocks, sum_over_rows
-from mpc_tamper.engines.rep3.kernels import SUBSETS, ring_128, subsets
+from mpc_tamper.engines.rep3.kernels import SUBSETS, subsets
 from mpc_tamper.engines.rep3.kernels import matrices as kernel
 from mpc_tamper.engines.rep3.protocol.costs import WORD_BYTES
 from mpc_tamper.engines.rep3.protocol.proof import bilinear
@@ -27,7 +26,7 @@ from mpc_tamper.engines.rep3.protocol.prss import Stream
 _UNUSED_BITS = np.uint64(64 - SUBSETS)
 _ALONE = np.uint64(1) << np.arange(SUBSETS, dtype=np.uint64)  # members of subsets of one each
 _ALONE.flags.writeable = False
-_BLOCK_WORDS = 1 << 18  # a call takes little of the time that they do, and they little of what memory there is
+_BLOCK_WORDS = 1 << 20  # a call takes little of the time that they do, and they little of what memory there is
 PAIRS = SUBSETS**2
 
 
@@ -49,30 +48,20 @@ def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, 
     return a, draw_members(stream, vectors) if vectors > SUBSETS else _ALONE[:vectors]
 
 
-@dataclass
-class Component:
-    """What is made of one component of some matrix products Z = X Y: of the party's own, or of the previous party's.
-
-    x: of each, a^T X, (48, inner) words, or None where that is known to be zero.  y: Y b, (48 or columns, inner).
-    t: R's or L's part of what the products have to be modulo 2^64, (48, 48): R verifies by the previous party's
-    component, L by its own.
-    """
-
-    x: kernel.Matrices
-    y: kernel.Matrices
-    t: np.ndarray
+Rows = tuple[kernel.Matrices, kernel.Matrices]  # of a component of some matrix products, a^T X and Y b
 
 
 @dataclass
 class Block:
-    """What is made of some of a batch's matrix products: of as many as are worth a call.
+    """What is left of some of a batch's matrix products.
 
-    products: S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2).
+    numbers: which they are.  units: pieces of the work (kernels/matrices.py).  own, previous: of each component.
     """
 
-    own: Component
-    previous: Component
-    products: np.ndarray
+    numbers: slice
+    units: np.ndarray
+    own: Rows
+    previous: Rows
 
 
 @dataclass
@@ -82,12 +71,16 @@ class Compressed:
     With prover i of a role, u = (a^T X_i, Y_i b) and v = (Y_{i-1} b, a^T X_{i-1}), without what is known to be zero. So
     the party's own component is that of u in its own proof and of v in that of which it is L.
     zero: for each matrix X, whether party 0's, 1's and 2's component of it is known to be zero.  inner: of each.
+    t: L's and R's part of what the products have to be modulo 2^64, (48, 48): L verifies by its own component, R by the
+    previous party's.  products: S_jk modulo 2^128, from canonical lifts of the words: (48 * 48, 2).
     """
 
     party: int
     zero: np.ndarray
     inner: np.ndarray
     blocks: list[Block]
+    t: dict[Role, np.ndarray]
+    products: np.ndarray
 
     def length(self, role: Role) -> int:
         """Of u and v in the proof of a role: what merge needs room for."""
@@ -104,53 +97,35 @@ class Compressed:
         ends = lengths.cumsum().reshape(-1, 2)
         return np.where(lengths > 0, ends - lengths, -1).T.copy()
 
-    def t(self, role: Role) -> np.ndarray:
-        total = np.zeros((SUBSETS, SUBSETS), np.uint64)
-        for block in self.blocks:
-            total += (block.previous if role is Role.RIGHT else block.own).t
-        return total
-
-    def products(self) -> np.ndarray:
-        """S_jk of all of them."""
-        total = np.zeros((PAIRS, bilinear.WORDS), np.uint64)
-        for block in self.blocks:
-            total = ring_128.sums(total, block.products)
-        return total
-
     def merge(self, sigma: np.ndarray, tau: np.ndarray, u: dict[Role, np.ndarray], v: dict[Role, np.ndarray]) -> None:
         """Into u and v of each role that knows them, combinations of rows: by sigma of a^T X, by tau of Y b. The rows
         are dropped."""
+        places = {role: self._places(role) for role in Role}
         blocks, self.blocks = self.blocks, []
-        own, previous = [block.own for block in blocks], [block.previous for block in blocks]
-        roles = (own, Role.PROVER, Role.LEFT), (previous, Role.RIGHT, Role.PROVER)
-        # X_i is the first side of u and the second one of v, Y_i the other way round.
-        calls = [
-            (some, sigma, tau, (u[of_u], self._places(of_u)), (v[of_v], self._places(of_v)[::-1]))
-            for some, of_u, of_v in roles
-        ]
-        shared(_combine, calls)
-
-
-def _combine(
-    components: list[Component], sigma: np.ndarray, tau: np.ndarray, *outs: tuple[np.ndarray, np.ndarray]
-) -> None:
-    last = 0
-    for component in components:
-        first, last = last, last + len(component.x)
-        for side, (factors, rows) in enumerate(((sigma, component.x), (tau, component.y))):
-            kernel.combine(factors, rows, *((out, places[side, first:last]) for out, places in outs))
+        for block in blocks:
+            # X_i is the first side of u and the second one of v, Y_i the other way round.
+            for rows, of_u, of_v in (
+                (block.own, Role.PROVER, Role.LEFT),
+                (block.previous, Role.RIGHT, Role.PROVER),
+            ):
+                outs = (u[of_u], places[of_u][:, block.numbers]), (v[of_v], places[of_v][::-1, block.numbers])
+                for side, factors in enumerate((sigma, tau)):
+                    kernel.combine(factors, rows[side], block.units, *((out, starts[side]) for out, starts in outs))
 
 
 def compressed(record: Record, party: int, challenge: bytes) -> Compressed:
     """Of what a party recorded, whose vectors and messages are dropped."""
     groups, stream = list(record.matrices.values()), subsets_of_matrices(challenge)
     drawn = [draw_subsets(stream, gates.outer, gates.vectors) for gates in groups]
-    calls = [(party, groups[some], drawn[some], record.storage) for some in _blocks(groups)]
-    # What is shared is not split once more, and a single block can be.
-    blocks = shared(_block, calls) if len(calls) > 1 else list(itertools.starmap(_block, calls))
-    zero = [gates.zero for gates in groups]
+    t, products = np.zeros((2, SUBSETS, SUBSETS), np.uint64), np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
+    blocks = [
+        _block(party, groups[numbers], drawn[numbers], record.storage, numbers, (t, products))
+        for numbers in _blocks(groups)
+    ]
+    zero = np.array([gates.zero for gates in groups], np.bool_).reshape(-1, 3)
     inner = np.array([gates.inner for gates in groups], np.int64)
-    return Compressed(party, np.array(zero, np.bool_).reshape(-1, 3), inner, blocks)
+    of_verifier = {Role.LEFT: t[0], Role.RIGHT: t[1]}
+    return Compressed(party, zero, inner, blocks, of_verifier, products.reshape(PAIRS, bilinear.WORDS))
 
 
 def _blocks(groups: list[MatrixGates]) -> list[slice]:
@@ -164,24 +139,27 @@ def _blocks(groups: list[MatrixGates]) -> list[slice]:
 
 
 def _block(
-    party: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
+    party: int,
+    groups: list[MatrixGates],
+    drawn: list[tuple[np.ndarray, np.ndarray]],
+    storage: Storage,
+    numbers: slice,
+    sums: tuple[np.ndarray, np.ndarray],
 ) -> Block:
-    """The products follow at once, while what they need is in the cache."""
-    roles = [(Role.LEFT, party), (Role.RIGHT, (party - 1) % 3)]  # the verifier by a component, and whose that is
-    own, previous = shared(_component, [(role, index, groups, drawn, storage) for role, index in roles])
-    one, other = shared(_products, [(own.x, previous.y), (previous.x, own.y)])
-    return Block(own, previous, ring_128.sums(one, other))
+    """Adds to sums: what both verifiers and the prover of Compressed have."""
+    outer, inner = ([getattr(gates, name) for gates in groups] for name in ("outer", "inner"))
+    units = kernel.units_of(outer, inner)
+    subsets_of_rows = kernel.SubsetsOfRows.of([a for a, _ in drawn], [gates.transposed for gates in groups])
+    # The verifier by a component, and whose that is.
+    own = _side(Role.LEFT, party, groups, drawn, storage)
+    previous = _side(Role.RIGHT, (party - 1) % 3, groups, drawn, storage)
+    kernel.compress(subsets_of_rows, units, own, previous, *sums)
+    return Block(numbers, units, (own.of_x, own.y), (previous.of_x, previous.y))
 
 
-def _products(x: kernel.Matrices, y: kernel.Matrices) -> np.ndarray:
-    total = np.zeros((SUBSETS, SUBSETS, bilinear.WORDS), np.uint64)
-    kernel.add_products(x, y, total)
-    return total.reshape(PAIRS, bilinear.WORDS)
-
-
-def _component(
+def _side(
     role: Role, index: int, groups: list[MatrixGates], drawn: list[tuple[np.ndarray, np.ndarray]], storage: Storage
-) -> Component:
+) -> kernel.Side:
     x: list[np.ndarray | None] = []  # of which sums are still to be made
     instead: dict[int, np.ndarray] = {}  # those that have been made
     y, t = [], []
@@ -192,13 +170,10 @@ def _component(
         x.append(component)
         y.append(_sums_of_vectors(gates, b, gates.take_y(role), storage))
         t.append(_sums_of_t(b, gates.take_t(role)))
-    members, transposed = np.concatenate([a for a, _ in drawn]), np.array([gates.transposed for gates in groups])
     columns = [0 if gates.zero[index] else gates.inner for gates in groups]
-    of_x, of_y = kernel.Matrices.new(SUBSETS, columns, instead), kernel.Matrices.of(y)
-    total = np.zeros((SUBSETS, SUBSETS), np.uint64)
-    kernel.sums_over_subsets(members, kernel.Matrices.of(x), transposed, of_x, kernel.Matrices.of(t), total)
-    kernel.subtract_low_products(of_x.where([_has_term(gates, role, index) for gates in groups]), of_y, total)
-    return Component(of_x, of_y, total)
+    has_term = np.array([_has_term(gates, role, index) for gates in groups], np.bool_)
+    of_x = kernel.Matrices.new(SUBSETS, columns, instead)
+    return kernel.Side(kernel.Matrices.of(x), of_x, kernel.Matrices.of(y), kernel.Matrices.of(t), has_term)
 
 
 def _has_term(gates: MatrixGates, role: Role, index: int) -> bool:

@@ -1,0 +1,183 @@
+"""Helpers take parts of a kernel's work: each part is done once, whoever does it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numba import types
+
+from mpc_tamper.engines.kernels import parts, threads
+from mpc_tamper.engines.kernels.compilation import part_of_kernels
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
+from mpc_tamper.engines.kernels.threads import helpers, on_threads
+
+SECONDS = 20.0  # until something has surely happened, on a slow machine
+
+
+@part_of_kernels
+def _count(who: int, first: int, last: int, times: np.ndarray, of_thread: np.ndarray) -> None:
+    for i in range(first, last):
+        times[i] += 1
+        of_thread[who] += 1
+
+
+@numba.njit([types.void(NOTE, types.int64, types.int64[::1], types.int64[::1])], nogil=True)
+def count(note: int, unit: int, times: np.ndarray, of_thread: np.ndarray) -> None:
+    in_parts(_count, note, times.size, unit, (times, of_thread))
+
+
+@part_of_kernels
+def _bounds(who: int, first: int, last: int, begins: np.ndarray) -> None:
+    begins[first] = 1
+
+
+@numba.njit([types.void(NOTE, types.int64, types.int64[::1])], nogil=True)
+def bounds(note: int, unit: int, begins: np.ndarray) -> None:
+    in_parts(_bounds, note, begins.size, unit, (begins,))
+
+
+@part_of_kernels
+def _take_memory(who: int, first: int, last: int, words: int, taken: np.ndarray) -> None:
+    for i in range(first, last):
+        taken[i] = np.empty(words if i == 1 else 1, np.uint64).size
+
+
+@numba.njit([types.void(NOTE, types.int64, types.int64[::1])], nogil=True)
+def take_memory(note: int, words: int, taken: np.ndarray) -> None:
+    in_parts(_take_memory, note, taken.size, 1, (words, taken))
+
+
+@numba.njit([types.int64(NOTE)], nogil=True)
+def how_many(note: int) -> int:
+    return threads_of(note)
+
+
+def counted(size: int, unit: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    times, of_thread = np.zeros(size, np.int64), np.zeros(8, np.int64)
+    count(helpers(2), unit, times, of_thread)
+    return times, of_thread
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5])
+def test_each_part_is_done_once(number: int) -> None:
+    with on_threads(number):
+        for size in [0, 1, 2, 7, 64, 1000, 100_003]:
+            for unit in (1, 8, 64):
+                times, of_thread = counted(size, unit)
+                assert (times == 1).all()
+                assert of_thread.sum() == size
+                assert not of_thread[number:].any()
+
+
+@pytest.mark.parametrize("number", [2, 3])
+def test_parts_begin_at_multiples_of_the_unit(number: int) -> None:
+    with on_threads(number):
+        for size, unit in ((100, 8), (1000, 64), (5, 64)):
+            begins = np.zeros(size, np.int64)
+            bounds(helpers(2), unit, begins)
+            assert not [place for place in begins.nonzero()[0] if place % unit]
+            assert 1 <= begins.sum() <= -(-size // unit)
+            assert size < 2 * unit or begins.sum() > 1
+
+
+def test_nobody_helps_where_there_is_little_work_or_one_thread() -> None:
+    with on_threads(3):
+        assert helpers(0) == helpers(1) == 0
+        assert how_many(helpers(2)) == 3
+    with on_threads(1):
+        assert helpers(1000) == 0
+    assert how_many(0) == 1
+
+
+def test_helpers_take_parts_also_after_they_have_slept() -> None:
+    with on_threads(2):
+        for _ in range(3):
+            assert until(lambda: counted(3_000_000)[1][1] > 0)
+            assert until(asleep)
+            assert until(lambda: counted(3_000_000)[1][1] > 0)
+
+
+def asleep() -> bool:
+    """Whether the helper of two threads says that it is to be woken."""
+    return bool(threads._threads._helpers[2]._note[parts._HELPERS + parts._ASLEEP])
+
+
+def until(condition: Any) -> bool:
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.001)
+    return False
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_part_that_finds_no_memory_is_an_error_of_the_kernel(number: int) -> None:
+    """Whoever does it; and the other parts are done."""
+    with on_threads(number):
+        for _ in range(20):
+            taken = np.zeros(10, np.int64)
+            with pytest.raises(MemoryError, match="expected memory for the work of a kernel"):
+                take_memory(helpers(2), 1 << 58, taken)
+            assert number == 1 or (taken == [1, 0, *[1] * 8]).all()
+        taken[:] = 0
+        take_memory(helpers(2), 5, taken)
+        assert (taken == [1, 5, *[1] * 8]).all()
+
+
+def test_callers_at_the_same_time_do_not_meet() -> None:
+    """One has its work shared, the others do theirs by themselves."""
+    found: list[bool] = []
+
+    def call() -> None:
+        for size in range(1, 400):
+            times, of_thread = counted(size)
+            found.append(bool((times == 1).all()) and of_thread.sum() == size)
+
+    with on_threads(3):
+        callers = [threading.Thread(target=call) for _ in range(3)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join()
+    assert len(found) == 3 * 399
+    assert all(found)
+
+
+def test_a_fork_has_helpers_of_its_own() -> None:
+    with on_threads(2):
+        counted(1000)
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if until(lambda: counted(3_000_000)[1][1] > 0) else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert (counted(1000)[0] == 1).all()
+
+
+AT_THE_END = """
+import time
+import numpy as np
+from mpc_tamper.engines.kernels import matmul
+from mpc_tamper.engines.kernels.threads import on_threads
+
+x = np.ones((400, 400), np.uint64)
+with on_threads(3):
+    print(matmul.matmul(x, x)[0, 0], flush=True)
+time.sleep({seconds})
+"""
+
+
+@pytest.mark.parametrize("seconds", [0, 0.2])
+def test_a_process_ends_whatever_its_helpers_do(seconds: float) -> None:
+    """At work, or asleep."""
+    command = [sys.executable, "-c", AT_THE_END.format(seconds=seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10 * SECONDS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "400\n", "")
