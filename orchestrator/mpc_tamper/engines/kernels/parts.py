@@ -10,6 +10,7 @@ Only one thread at a time has its work shared. If another one comes meanwhile, i
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +28,9 @@ _FRAME += 1
 _HELPERS = LINE * 6  # of each helper, whether it sleeps and what wakes it
 _ASLEEP, _PIPE = 0, 1
 _PARTS = 4  # to a thread: some are slower than others
-_PAUSES, _TURNS = 64, 400  # between looks at the system's other work; those until a helper sleeps
+# Pauses until others get this core, and how often that until a helper sleeps: a fraction of a millisecond.
+_PAUSES, _TURNS = 64, 200
+_WITH_PAUSE = ("x86_64", "AMD64")
 _FAILED = "expected memory for the work of a kernel, got none; free some"
 _WORD, _INT, _BYTES = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
 _ENTRY_KIND = ir.FunctionType(ir.VoidType(), [_BYTES, _WORD])
@@ -77,8 +80,21 @@ def _add(typing_context: Any, word: Any, value: Any) -> Any:
 
 
 @in_llvm
+def _pause(typing_context: Any) -> Any:
+    """For a moment, in which another thread of this core goes on, where the processor has an instruction for that."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        if platform.machine() in _WITH_PAUSE:
+            kind = ir.FunctionType(ir.VoidType(), [])
+            builder.call(cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@in_llvm
 def _let_others(typing_context: Any) -> Any:
-    """Wait for a moment, in which another thread of this core may go on."""
+    """Whom the system has waiting for this core."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = ir.FunctionType(_INT, [])
@@ -143,6 +159,7 @@ def _share(note: int, entry: int, frame: int) -> None:
     _exchange(_word(note, _JOB), job + 1)
     turns = 0
     while _load(_word(note, _INSIDE)) != 0:
+        _pause()
         turns += 1
         if turns % _PAUSES == 0:
             _let_others()
@@ -180,6 +197,7 @@ def help_others(note: int, who: int, pipe: int) -> None:
                 _call(_A(_load(_word(note, _ENTRY))), _A(_load(_word(note, _FRAME))), who)
             _add(_word(note, _INSIDE), _I(-1))
             turns = 0
+        _pause()
         turns += 1
         if turns % _PAUSES == 0:
             _let_others()
