@@ -21,6 +21,7 @@ from mpc_tamper.engines.mp_spdz.certificates import install_certificates, make_c
 from mpc_tamper.engines.mp_spdz.parties import PartyCommand, run_parties, run_while_alive
 from mpc_tamper.runs.plan import AdditiveErrorPlan
 from mpc_tamper.runs.spec import InputFiles
+from tests.support.ports import free_ports
 
 HEADER = (20).to_bytes(8, "little") + b"replicated Z2^64" + (64).to_bytes(4, "little")
 
@@ -76,11 +77,9 @@ def test_hosts(tmp_path: Path) -> None:
 def test_ports() -> None:
     ports = [port for _, port in run_folder.local_addresses(None)]
     assert len(set(ports)) == 3
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
-        busy.listen()
-        with pytest.raises(PortInUse, match="party 1"):
-            run_folder.local_addresses(busy.getsockname()[1] - 1)
+    first = free_ports()
+    with socket.create_server(("127.0.0.1", first + 1)), pytest.raises(PortInUse, match="party 1"):
+        run_folder.local_addresses(first)
 
 
 def test_a_plan_in_numbers() -> None:
