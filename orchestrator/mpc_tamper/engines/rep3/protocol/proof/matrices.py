@@ -48,7 +48,7 @@ def draw_subsets(stream: Stream, outer: int, vectors: int) -> tuple[np.ndarray, 
     return a, draw_members(stream, vectors) if vectors > SUBSETS else _ALONE[:vectors]
 
 
-Rows = tuple[kernel.Matrices, kernel.Matrices]  # of a component of some matrix products, a^T X and Y b
+Rows = tuple["kernel.Matrices", "kernel.Matrices"]  # of a component of some matrix products, a^T X and Y b
 
 
 @dataclass
