@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -160,6 +162,71 @@ def test_a_fork_has_helpers_of_its_own() -> None:
             os._exit(0 if until(lambda: counted(3_000_000)[1][1] > 0) else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert (counted(1000)[0] == 1).all()
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_helpers_that_cannot_be_started_are_done_without(started: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipes = iter([os.pipe() for _ in range(started)])
+
+    def pipe() -> tuple[int, int]:
+        for each in pipes:
+            return each
+        raise OSError(24, "too many open files")
+
+    monkeypatch.setattr(threads, "_threads", fresh := threads._Threads())
+    monkeypatch.setattr(os, "pipe", pipe)
+    with on_threads(4):
+        assert (counted(1000)[0] == 1).all()
+        assert how_many(helpers(2)) == started + 1
+    assert len(fresh._helpers[4]._threads) == started
+    fresh.end()
+
+
+def test_an_interrupt_while_helpers_start_ends_those_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh, start, started = threads._Threads(), threading.Thread.start, []
+
+    def interrupted(thread: threading.Thread) -> None:
+        if started:
+            raise KeyboardInterrupt
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threads, "_threads", fresh)
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with on_threads(3), pytest.raises(KeyboardInterrupt):
+        helpers(2)
+    assert until(lambda: not started[0].is_alive())
+    assert not fresh._helpers
+
+
+def test_a_number_of_threads_that_changes_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another thread of the process may change it at any time."""
+    numbers = itertools.cycle([2, 3, 4])
+
+    class Changing(threads._Threads):
+        @property
+        def count(self) -> int:
+            return next(numbers)
+
+        @count.setter
+        def count(self, value: int) -> None: ...
+
+    changing = Changing()
+    for _ in range(20):
+        assert changing.note()
+    assert {number: len(found._threads) for number, found in changing._helpers.items()} == {2: 1, 3: 2, 4: 3}
+    changing.end()
+
+
+def test_signals_are_for_other_threads_than_helpers() -> None:
+    with on_threads(2):
+        counted(1000)
+        [helper] = threads._threads._helpers[2]._threads
+        with open(f"/proc/self/task/{helper.native_id}/status") as file:
+            [blocked] = [int(line.split()[1], 16) for line in file if line.startswith("SigBlk")]
+        assert blocked >> signal.SIGINT - 1 & 1
+        assert blocked >> signal.SIGTERM - 1 & 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
 
 
 AT_THE_END = """

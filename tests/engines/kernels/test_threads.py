@@ -23,8 +23,9 @@ from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.engine import Rep3Engine
 from mpc_tamper.engines.rep3.in_process import run_in_threads
 from mpc_tamper.engines.rep3.machine import Rep3Machine
-from mpc_tamper.engines.rep3.protocol import prss
+from mpc_tamper.engines.rep3.protocol import passive, prss
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.inputs import share_input
 from mpc_tamper.runs.spec import MAX_THREADS, InputFiles, RunSpec
 
 COUNTS = [2, 3]
@@ -119,6 +120,7 @@ def words_of(seed: np.ndarray, columns: int) -> np.ndarray:
 
 
 CASES = cases()
+CASES_SEED = words(N)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -179,6 +181,32 @@ def test_a_training_sends_the_same_messages(active: bool, tmp_path: Path, always
         found.append((messages, shares))
     assert found[0][0][0]
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("columns", [3, 60])
+def test_products_of_matrices_send_the_same_messages(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a private input and of what is shared, whole and in pieces; fewer than 48 columns, and more."""
+    kernel = importlib.import_module(f"{kernels.__name__}.matrices")
+
+    def compute(party: Party) -> list[tuple[int, str, bytes]]:
+        received = party.channel.record_received()
+        values = iter([words_of(CASES_SEED[:9], 30), words_of(CASES_SEED[:30], columns)])
+        x, y = (
+            share_input(party, 1, shape, lambda count: next(values).reshape(-1)) for shape in ((9, 30), (30, columns))
+        )
+        z = passive.matmul(party, x, y)
+        passive.trans_matmul(party, z, z)
+        party.recorder.prove()
+        return received
+
+    found = []
+    for count, least in ((1, kernel._LEAST_COLUMNS), (1, 2), (2, 2), (3, 7)):
+        monkeypatch.setattr(kernel, "_ENTRIES", 1)
+        monkeypatch.setattr(kernel, "_LEAST_COLUMNS", least)
+        with on_threads(count):
+            found.append(run_in_threads(compute, insecure_keys=[bytes([i]) * 32 for i in range(3)], active=True))
+    assert any(tag.startswith("proof/level") for _, tag, _ in found[0][0])
+    assert all(messages == found[0] for messages in found[1:])
 
 
 def test_work_is_split_without_gaps() -> None:

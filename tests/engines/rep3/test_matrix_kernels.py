@@ -201,3 +201,37 @@ def test_new_matrices_stand_one_after_the_other():
     assert len(found) == 4
     assert not found.table[1].any()
     assert len(Matrices.new(48, [], {})) == 0
+
+
+def test_sizes_that_do_not_fit_are_refused():
+    """A row of Z that nobody adds up would be a row that nobody verifies."""
+    m, n, k = 6, 5, 4
+
+    def attempt(**others):
+        given = {"members": words(m), "x": words(m, n), "y": words(k, n), "t": words(m, k), "units": [[0, 0, n]]}
+        given |= others
+        of_x = np.zeros((SUBSETS, others.get("length", n)), np.uint64)
+        matrix = (Matrices.of([each]) for each in (given["x"], of_x, given["y"], given["t"]))
+        side = matrices.Side(*matrix, np.ones(1, np.bool_))
+        of_rows = matrices.SubsetsOfRows.of([given["members"]], [False])
+        sums = np.zeros((2, SUBSETS, SUBSETS), np.uint64), np.zeros((SUBSETS, SUBSETS, 2), np.uint64)
+        matrices.compress(of_rows, np.array(given["units"], np.int64).reshape(-1, 3), side, side, *sums)
+
+    attempt()
+    for wrong in (
+        {"members": words(m - 1)},
+        {"members": words(m + 1)},
+        {"x": words(m, n - 1)},
+        {"x": words(n, m)},
+        {"y": words(k, n + 1)},
+        {"y": words(SUBSETS + 1, n)},
+        {"t": words(m - 1, k)},
+        {"t": words(m, SUBSETS + 1)},
+        {"length": n - 1},
+        {"units": []},
+        {"units": [[0, 0, n - 1]]},
+        {"units": [[0, 1, n]]},
+        {"units": [[0, 0, n], [0, 0, n]]},
+    ):
+        with pytest.raises(ValueError, match="expected X, Y and Z = X Y of sizes that fit"):
+            attempt(**wrong)

@@ -3,10 +3,15 @@ and sizes of 0 and 1: what is right is accepted, and an error in any of them is 
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import ProofRejected
+from mpc_tamper.engines.kernels.threads import on_threads
+from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.context import Party
@@ -33,6 +38,19 @@ PRODUCTS = [(rows, width) for _ in range(2) for rows, _, columns in SHAPES for w
 Errors = dict[int, list[tuple[int, int, int]]]  # of each product: row, column and what is added there
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 kinds = pytest.mark.parametrize("private", [True, False], ids=["private input", "shared"])
+
+
+@pytest.fixture(autouse=True, params=["whole", "cut, on threads"])
+def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What is long is cut, and threads share the pieces: here of any length, too."""
+    if request.param == "whole":
+        yield
+        return
+    kernel = importlib.import_module(f"{kernels.__name__}.matrices")
+    monkeypatch.setattr(kernel, "_ENTRIES", 1)
+    monkeypatch.setattr(kernel, "_LEAST_COLUMNS", 2)
+    with on_threads(3):
+        yield
 
 
 def numbers(rows: int, columns: int) -> np.ndarray:

@@ -50,3 +50,13 @@ def test_few_words_are_made_ahead_at_first(monkeypatch: pytest.MonkeyPatch) -> N
     words = np.concatenate([stream.draw(100) for _ in range(500)])
     assert made == [128 << i for i in range(7)] + [1 << 14] * 3
     np.testing.assert_array_equal(words, Stream(b"k" * 32, Purpose.ZERO).draw(50_000))
+
+
+@pytest.mark.parametrize("size", [0, 8, 1 << 20, (1 << 20) + 8, 3 << 20])
+def test_nothing_is_written_to_the_room_behind_pads(size: int) -> None:
+    """Of parts that threads make, a neighbour's pads are there."""
+    room = np.full(size + 15, 0xA5, np.uint8)
+    stream = Stream(b"k" * 32, Purpose.ZERO)
+    prss._encrypt(stream._at(0), room)
+    assert (room[size:] == 0xA5).all()
+    assert np.array_equal(room[:size].view(np.uint64), Stream(b"k" * 32, Purpose.ZERO).draw(size // 8))

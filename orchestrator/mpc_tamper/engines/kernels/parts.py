@@ -2,7 +2,7 @@
 
 A kernel cuts its work into parts and leaves a note of it in memory, which all helpers watch. Whoever is free takes the
 next part, the caller among them, until none is left. Then the note is withdrawn, and the caller waits for those who are
-still at a part. So it never waits for a helper that has not begun, such as one that the system does not run just now.
+still at a part, or at the step before one. So a helper that sleeps, or that the system does not run, holds nobody up.
 Helpers that have had nothing to do for a while sleep until there is another note.
 
 Only one thread at a time has its work shared. If another one comes meanwhile, it does its own by itself.
@@ -10,6 +10,7 @@ Only one thread at a time has its work shared. If another one comes meanwhile, i
 
 from __future__ import annotations
 
+import ctypes
 import platform
 from collections.abc import Callable
 from typing import Any
@@ -22,10 +23,10 @@ from numba.core import cgutils
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
 
 # The note's words, each in a line of the cache that others do not write to meanwhile.
-LINE = 8
-_BUSY, _JOB, _ENTRY, _FRAME, _INSIDE, _COUNT, _STOP = (LINE * i for i in (0, 1, 2, 2, 3, 4, 5))
+_LINE = 8
+_BUSY, _JOB, _ENTRY, _FRAME, _INSIDE, _COUNT, _STOP = (_LINE * i for i in (0, 1, 2, 2, 3, 4, 5))
 _FRAME += 1
-_HELPERS = LINE * 6  # of each helper, whether it sleeps and what wakes it
+_HELPERS = _LINE * 6  # of each helper, whether it sleeps and what wakes it
 _ASLEEP, _PIPE = 0, 1
 _PARTS = 4  # to a thread: some are slower than others
 # Pauses until others get this core, and how often that until a helper sleeps: a fraction of a millisecond.
@@ -38,19 +39,22 @@ _A, _I = types.uintp, types.int64
 NOTE = _I  # the type of a kernel's first argument
 
 
-def words_for(count: int) -> int:
-    """How many words a note has for so many threads, the caller among them."""
-    return _HELPERS + LINE * count
+def new_note(count: int) -> np.ndarray:
+    """For so many threads, the caller among them. Its memory is never freed: helpers look at it until the process ends,
+    and callers know no more of it than its address."""
+    words = np.zeros(_HELPERS + _LINE * (count + 1), np.uint64)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(words))
+    return words[-(words.ctypes.data >> 3) % _LINE :]
 
 
 def begin(note: np.ndarray, count: int) -> None:
-    """note: zeros, from a line of the cache on."""
+    """count: how many threads there are, the caller among them."""
     note[_COUNT] = count
 
 
 def enrol(note: np.ndarray, who: int, pipe: int) -> None:
     """who: from 1.  pipe: what to write to, while this helper sleeps at the other end."""
-    note[_HELPERS + LINE * (who - 1) + _PIPE] = pipe
+    note[_HELPERS + _LINE * (who - 1) + _PIPE] = pipe
 
 
 def _atomic(operation: Callable[[Any, Any, list[Any]], Any], result: Any, *arguments: Any) -> Any:
@@ -154,7 +158,7 @@ def _share(note: int, entry: int, frame: int) -> None:
     _exchange(_word(note, _FRAME), _I(frame))
     job = _add(_word(note, _JOB), _I(1)) + 1  # odd: there is something to do
     for helper in range(_load(_word(note, _COUNT)) - 1):
-        _wake(note, _HELPERS + LINE * helper)
+        _wake(note, _HELPERS + _LINE * helper)
     _call(entry, frame, _I(0))
     _exchange(_word(note, _JOB), job + 1)
     turns = 0
@@ -173,21 +177,22 @@ def _wake(note: int, helper: int) -> None:
 
 
 @part_of_kernels
-def _sleep(note: int, helper: int, pipe: int, seen: int) -> None:
-    """Until there is another note. Whoever takes back that the helper sleeps writes a byte, unless it is the helper."""
+def _sleep(note: int, helper: int, pipe: int, seen: int) -> bool:
+    """Until there is another note; False if the pipe is closed. Whoever takes back that the helper sleeps writes a
+    byte, unless it is the helper."""
     _exchange(_word(note, helper + _ASLEEP), _I(1))
     job = _load(_word(note, _JOB))
     news = (job % 2 == 1 and job != seen) or _load(_word(note, _STOP)) != 0
-    if not news or _exchange(_word(note, helper + _ASLEEP), _I(0)) == 0:
-        while _read(pipe) < 0:  # interrupted by a signal
-            pass
+    if news and _exchange(_word(note, helper + _ASLEEP), _I(0)) != 0:
+        return True
+    return bool(_read(pipe) == 1)
 
 
 @kernel(types.void(_I, _I, _I))
 def help_others(note: int, who: int, pipe: int) -> None:
     """What a helper does until it is to stop. pipe: to read from."""
     seen = turns = 0
-    helper = _HELPERS + LINE * (who - 1)
+    helper = _HELPERS + _LINE * (who - 1)
     while _load(_word(note, _STOP)) == 0:
         job = _load(_word(note, _JOB))
         if job % 2 == 1 and job != seen:
@@ -202,7 +207,8 @@ def help_others(note: int, who: int, pipe: int) -> None:
         if turns % _PAUSES == 0:
             _let_others()
         if turns == _PAUSES * _TURNS:
-            _sleep(note, helper, pipe, seen)
+            if not _sleep(note, helper, pipe, seen):
+                return
             turns = 0
 
 
@@ -210,7 +216,7 @@ def help_others(note: int, who: int, pipe: int) -> None:
 def stop(note: int) -> None:
     _exchange(_word(note, _STOP), _I(1))
     for helper in range(_load(_word(note, _COUNT)) - 1):
-        _wake(note, _HELPERS + LINE * helper)
+        _wake(note, _HELPERS + _LINE * helper)
 
 
 @part_of_kernels

@@ -13,11 +13,10 @@ import contextlib
 import importlib
 import itertools
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -26,31 +25,51 @@ _SECONDS_TO_END = 1.0  # for a helper that is at a part when the process ends
 
 
 class _Helpers:
-    """Threads that help kernels of this process, all for the same note, which stays where it is."""
+    """Threads that help kernels of this process, all for the same note.
+
+    address: of the note; 0 if none of them could be started, as where there are too many threads already.
+    """
 
     def __init__(self, count: int) -> None:
         self._parts: Any = importlib.import_module("mpc_tamper.engines.kernels.parts")
-        line = self._parts.LINE
-        words = np.zeros(self._parts.words_for(count) + line, np.uint64)
-        first = -(words.ctypes.data >> 3) % line
-        self._note = words[first:]
-        self._parts.begin(self._note, count)
-        self.address = self._note.ctypes.data
-        self._threads = [self._start(who) for who in range(1, count)]
+        self._note = self._parts.new_note(count)
+        self._threads: list[threading.Thread] = []
+        self._pipes: list[tuple[int, int]] = []
+        try:
+            for who in range(1, count):
+                self._start(who)
+        except (OSError, RuntimeError):  # those that there are help: results do not depend on how many
+            pass
+        except BaseException:
+            self.end()
+            raise
+        self._parts.begin(self._note, 1 + len(self._threads))
+        self.address = self._note.ctypes.data if self._threads else 0
 
-    def _start(self, who: int) -> threading.Thread:
-        asleep, wake = os.pipe()
+    def _start(self, who: int) -> None:
+        asleep, wake = pipe = os.pipe()
+        self._pipes.append(pipe)
         self._parts.enrol(self._note, who, wake)
-        arguments = (self.address, who, asleep)
+        arguments = (self._note.ctypes.data, who, asleep)
         thread = threading.Thread(target=self._parts.help_others, args=arguments, name=f"kernels {who}", daemon=True)
-        thread.start()
-        return thread
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # signals are for others
+        try:
+            thread.start()
+            self._threads.append(thread)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def end(self) -> None:
-        """Python may not end under a helper that looks at its note."""
-        self._parts.stop(self.address)
+        """Python may not end under a helper that is at work."""
+        self._parts.begin(self._note, 1 + len(self._threads))
+        self._parts.stop(self._note.ctypes.data)
         for thread in self._threads:
             thread.join(_SECONDS_TO_END)
+
+    def forget(self) -> None:
+        """In a fork: they are the parent's."""
+        for handle in itertools.chain(*self._pipes):
+            os.close(handle)
 
 
 class _Threads:
@@ -74,11 +93,13 @@ class _Threads:
 
     def note(self) -> int:
         """Where as many helpers as there may be look for work."""
-        found = self._helpers.get(self.count)
+        count = self.count  # which another thread may change meanwhile
+        found = self._helpers.get(count)
         if found is None:
             with self._starting:
-                found = self._helpers.get(self.count) or _Helpers(self.count)
-                self._helpers[self.count] = found
+                found = self._helpers.get(count)
+                if found is None:
+                    found = self._helpers[count] = _Helpers(count)
         return found.address
 
     def end(self) -> None:
@@ -86,7 +107,10 @@ class _Threads:
             each.end()
 
     def forget(self) -> None:
-        self._pool, self._helpers, self._starting = None, {}, threading.Lock()
+        helpers, self._helpers = self._helpers, {}
+        self._pool, self._starting = None, threading.Lock()
+        for each in helpers.values():
+            each.forget()
 
 
 _threads = _Threads()

@@ -177,10 +177,32 @@ def compress(
       2^64, over all matrices
     - to products, (48, 48, 2): <of_x_j, y_k> of either side's of_x and the other's y, modulo 2^128.
 
-    units: units_of all of them.
+    units: units_of all of them. Raises ValueError where sizes do not fit: what a verifier forgot would go unnoticed.
     """
+    if not (_fit(of_rows, units, own) and _fit(of_rows, units, previous)):
+        raise ValueError("expected X, Y and Z = X Y of sizes that fit, got others: a fault of the software")
     of_rows_and_units = (of_rows.members, of_rows.starts, of_rows.transposed, units)
     _compress(helpers(len(units)), *of_rows_and_units, own.tables, previous.tables, t, products)
+
+
+def _fit(of_rows: SubsetsOfRows, units: np.ndarray, side: Side) -> bool:
+    count = len(of_rows.transposed)
+    if {len(of_rows.starts) - 1, len(side.has_term), *map(len, side.tables[:4])} != {count}:
+        return False
+    x, of_x, y, t = (table[:, 1:] for table in side.tables[:4])
+    rows, inner = np.diff(of_rows.starts), y[:, 1]
+    shape = np.where(of_rows.transposed[:, None], np.stack([inner, rows], 1), np.stack([rows, inner], 1))
+    first = units[units[:, 1] == 0]
+    return bool(
+        np.array_equal(first[:, 0], np.arange(count))
+        and np.array_equal(np.bincount(units[:, 0], units[:, 2] - units[:, 1], count), inner)
+        and (t[:, 0] == rows).all()
+        and (t[:, 1] <= SUBSETS).all()
+        and (y[:, 0] <= SUBSETS).all()
+        and ((x == shape).all(axis=1) | ~x.any(axis=1)).all()
+        and ((of_x == np.stack([np.full(count, SUBSETS), inner], 1)).all(axis=1) | ~of_x.any(axis=1)).all()
+        and of_x[x.any(axis=1) & (inner > 0)].all()
+    )
 
 
 @part_of_kernels
