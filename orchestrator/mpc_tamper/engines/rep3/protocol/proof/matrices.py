@@ -26,7 +26,7 @@ from mpc_tamper.engines.rep3.protocol.prss import Stream
 _UNUSED_BITS = np.uint64(64 - SUBSETS)
 _ALONE = np.uint64(1) << np.arange(SUBSETS, dtype=np.uint64)  # members of subsets of one each
 _ALONE.flags.writeable = False
-_BLOCK_WORDS = 1 << 19  # a call takes little of the time that they do, and they little of what memory there is
+_BLOCK_WORDS = 1 << 18  # a call takes little of the time that they do, and they little of what memory there is
 PAIRS = SUBSETS**2
 
 
