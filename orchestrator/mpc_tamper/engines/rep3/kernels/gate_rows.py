@@ -18,9 +18,9 @@ from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
 from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_by_weights
-from mpc_tamper.engines.rep3.kernels.int128 import add, add_product
+from mpc_tamper.engines.rep3.kernels.int128 import add_product
 from mpc_tamper.engines.rep3.kernels.ring_128 import cut
-from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words
+from mpc_tamper.engines.rep3.kernels.rows_128 import add_by_words, add_totals
 from mpc_tamper.engines.rep3.kernels.weights import tables_of, times_at_once, weights_at_once
 
 __all__ = ["add_row_products", "fold", "tables_of", "tables_of_rows"]
@@ -76,11 +76,7 @@ def _add_row_products(note: int, tables: np.ndarray, members: np.ndarray, u: Any
     k, n = members.shape
     totals = np.zeros((threads_of(note), k, k, 2), np.uint64)
     in_parts(_add_products_of_columns, note, n, _STEP, (tables, members, u, v, totals))
-    for found in totals:
-        for a in range(k):
-            for b in range(k):
-                to = total[a, b]
-                to[0], to[1] = add(to[0], to[1], found[a, b, 0], found[a, b, 1])
+    add_totals(totals, total)
 
 
 def fold(tables: np.ndarray, members: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:

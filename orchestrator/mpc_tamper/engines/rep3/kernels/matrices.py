@@ -22,8 +22,7 @@ from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
-from mpc_tamper.engines.rep3.kernels.int128 import add
-from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words
+from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words, add_totals
 from mpc_tamper.engines.rep3.kernels.subsets import (
     add_prepared_columns,
     add_prepared_rows,
@@ -83,10 +82,6 @@ class Matrices:
 
     def __len__(self) -> int:
         return len(self.table)
-
-    def where(self, there: Sequence[bool]) -> Matrices:
-        """Those of them that are to be there."""
-        return Matrices(self.arrays, self.table * np.array(there, np.int64)[:, None])
 
 
 def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
@@ -320,10 +315,7 @@ def _compress(
     in_parts(_compress_units, note, len(units), 1, arguments)
     for who in range(threads):
         t += of_t[who]
-        for j in range(SUBSETS):
-            for k in range(SUBSETS):
-                to, found = products[j, k], of_products[who, j, k]
-                to[0], to[1] = add(to[0], to[1], found[0], found[1])
+    add_totals(of_products, products)
 
 
 def combine(factors: np.ndarray, rows: Matrices, units: np.ndarray, *outs: tuple[np.ndarray, np.ndarray]) -> None:

@@ -92,6 +92,16 @@ def _add_four(total: np.ndarray, a: int, more_a: int, b: int, more_b: int, found
             to[0], to[1] = add(to[0], to[1], found[4 * i + 2 * j], found[4 * i + 2 * j + 1])
 
 
+@part_of_kernels
+def add_totals(totals: np.ndarray, out: np.ndarray) -> None:
+    """Adds to out, (j, k, 2), what each thread has added up."""
+    for total in totals:
+        for j in range(out.shape[0]):
+            for k in range(out.shape[1]):
+                to = out[j, k]
+                to[0], to[1] = add(to[0], to[1], total[j, k, 0], total[j, k, 1])
+
+
 @kernel_where(has_instruction(), by_words_one_by_one, _BY_WORDS)
 def add_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
     """total[a, b] += <u_a, w_b>, of columns start .. stop - 1 of w, and of those `first` behind them of u.
