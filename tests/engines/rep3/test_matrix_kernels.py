@@ -80,7 +80,7 @@ def test_sums_that_have_been_made_are_kept():
 
 
 def test_units_are_all_columns_once():
-    """Long ones are cut; of each there is one at least, also where there are no columns."""
+    """Long ones are cut into equal pieces; of each there is one at least, also where there are no columns."""
     outer, inner = [1, 785, 3, 0, 12_665], [3, 12_665, 0, 9, 785]
     units = matrices.units_of(outer, inner)
     for number, columns in enumerate(inner):
@@ -88,7 +88,7 @@ def test_units_are_all_columns_once():
         assert [column for first, last in of_matrix for column in range(first, last)] == list(range(columns))
         assert of_matrix[0][0] == 0
     assert [index for index, *_ in units.tolist()] == sorted(index for index, *_ in units.tolist())
-    assert len(units) > len(inner)
+    assert [last - first for index, first, last in units.tolist() if index == 4] == [200, 200, 200, 185]
     assert matrices.units_of([], []).shape == (0, 3)
 
 

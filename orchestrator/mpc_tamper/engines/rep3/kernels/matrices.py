@@ -116,13 +116,15 @@ def _matrix(table: np.ndarray, index: int) -> Any:
 
 def units_of(outer: Sequence[int], inner: Sequence[int]) -> np.ndarray:
     """Pieces of products of matrices X Y that threads take one after the other: the number of each, and which of X's
-    columns and Y's rows, from a first one to a last. What is long is cut, and of each there is one at least.
+    columns and Y's rows, from a first one to a last. What is long is cut into equal ones, and of each there is one at
+    least.
 
     outer: how many rows each X has.  inner: how many columns.
     """
     units = []
     for number, (rows, length) in enumerate(zip(outer, inner, strict=True)):
-        step = max(_LEAST_COLUMNS, _ENTRIES // max(1, rows))
+        pieces = max(1, -(-length // max(_LEAST_COLUMNS, _ENTRIES // max(1, rows))))
+        step = max(1, -(-length // (pieces * _TILE)) * _TILE)
         units += [(number, first, min(first + step, length)) for first in range(0, max(1, length), step)]
     return np.array(units, np.int64).reshape(-1, 3)
 
