@@ -79,7 +79,7 @@ def _measure(product: Product, repetitions: int) -> Mapping[str, Any]:
     calls: dict[str, Callable[[], Any]] = {
         "product": lambda: multiply(x, y),
         "call": lambda: multiply(nothing, y[:0]),
-        "multiplications": lambda: limits.multiply_and_add(_STEPS, 3),
+        "multiplications": lambda: limits.multiply_and_add(0, _STEPS, 3),
         "memory": lambda: limits.read(0, words),
     }
     seconds: dict[str, list[float]] = {name: [] for name in calls}

@@ -4,16 +4,20 @@ The party is run by itself, in this process: what the other two sent it in an ea
 (engines/rep3/alone.py). So nothing waits, and on two idle cores the seconds are those of its threads. Runs on one
 thread and on two take turns. A step of the SVM reads shares of all rows twice, from memory: two threads cannot gain
 much more there than what is measured beside it, by threads that read a component of the rows and do nothing else.
+
+Nor can they anywhere gain more than the machine lets them: the cores of a virtual machine may be one core of its host,
+or have to share it with others', for minutes. So all turns also time what needs nothing but two cores: multiplications
+and additions in registers.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -40,10 +44,14 @@ REPETITIONS = 7
 _STEPS = {"SVM": 20, "network": 8}
 _HIDDEN = (32, 128)
 _WARM_UP = 2  # steps that are left out
+_TRIES = 3
+_MULTIPLICATIONS = 1 << 17  # steps of limits.multiply_and_add: a millisecond or so
+_Measured = TypeVar("_Measured")
 
 
 def bench_threads(engine: Engine, *, repetitions: int = REPETITIONS, progress: Progress = silent) -> dict[str, Any]:
-    """engine: rep3.  Medians of seconds by number of threads, with quartiles, and the gain.  JSON types."""
+    """engine: rep3.  Medians of seconds by number of threads, with quartiles, and the gain; what multiplications and
+    additions in registers gained in the same turns (registers_gain).  JSON types."""
     svm = load_task("mnist_0_1")
     digits = first_rows(load_task("mnist_10"), 128 * _STEPS["network"])
     trainings: list[tuple[str, Task, str, Any]] = [("SVM", svm, "linear_svm", replace(PLAIN, iterations=_STEPS["SVM"]))]
@@ -54,11 +62,31 @@ def bench_threads(engine: Engine, *, repetitions: int = REPETITIONS, progress: P
             _alone(engine, task, model, parameters, protocol, repetitions, progress, name)
             for protocol in (ProtocolName.RING, ProtocolName.MAL_REP_RING)
         )
-        found.append({"work": f"{name}, a step", **_gain([_steps(works) for works in passive])})
-        proofs = [[work.proof_seconds for work in works] for works in active]
-        found.append({"work": f"{name}, the proof of {_STEPS[name.split()[0]]} steps", **_gain(proofs)})
-    found.insert(1, {"work": "SVM, reading a component of the rows", **_gain(_reading(svm, repetitions))})
+        found.append({"work": f"{name}, a step", **_gain(passive, _step_seconds)})
+        proof = f"{name}, the proof of {_STEPS[name.split()[0]]} steps"
+        found.append({"work": proof, **_gain(active, lambda work: work.proof_seconds)})
+    found.insert(1, {"work": "SVM, reading a component of the rows", **_gain(_reading(svm, repetitions), float)})
     return {"party": PARTY, "repetitions": repetitions, "work": found}
+
+
+@dataclass(frozen=True)
+class _Turns(Generic[_Measured]):
+    """By number of threads, a measurement for each repetition. registers: the seconds of multiplications beside it."""
+
+    works: list[list[_Measured]]
+    registers: list[list[float]]
+
+
+def _take_turns(repetitions: int, measure: Callable[[int], _Measured]) -> _Turns[_Measured]:
+    """measure: on so many threads."""
+    turns = _Turns[_Measured]([[] for _ in THREADS], [[] for _ in THREADS])
+    for repetition in range(repetitions + 1):
+        for threads, works, registers in zip(THREADS, turns.works, turns.registers, strict=True):
+            work, seconds = measure(threads), _multiplying(threads)
+            if repetition:  # the first one fills caches
+                works.append(work)
+                registers.append(seconds)
+    return turns
 
 
 def _alone(
@@ -70,53 +98,55 @@ def _alone(
     repetitions: int,
     progress: Progress,
     name: str,
-) -> list[list[LocalWork]]:
-    """By number of threads, a run for each repetition."""
+) -> _Turns[LocalWork]:
     progress(f"threads: {name}, {protocol}, one party alone")
     stage = Training.of(task, get_model(model), parameters)
     with TemporaryFolder() as folder:
         call = stage.call(task, Owners.share_equally(len(task.x_train)), Path(folder), Layout.ROWS)
         spec = RunSpec(call.program, call.args, protocol, call.inputs, run_dir=Path(folder, "run"))
-        party = engine.alone(spec, PARTY)
-        runs: list[list[LocalWork]] = [[] for _ in THREADS]
-        for repetition in range(repetitions + 1):
-            for found, threads in zip(runs, THREADS, strict=True):
-                work = party.run(threads)
-                if repetition:  # the first one fills caches
-                    found.append(work)
-    return runs
+        return _take_turns(repetitions, engine.alone(spec, PARTY).run)
 
 
-def _reading(task: Task, repetitions: int) -> list[list[float]]:
-    """Seconds by number of threads, of which each reads a part of what lies in memory as shares of rows do."""
+def _reading(task: Task, repetitions: int) -> _Turns[float]:
+    """Seconds in which each thread reads a part of what lies in memory as shares of rows do."""
     component = np.zeros(len(task.x_train) * (task.x_train.shape[1] + 1), np.uint64)
     use_huge_pages(component)
     component[:] = 1
-    seconds: list[list[float]] = [[] for _ in THREADS]
-    for repetition in range(repetitions + 1):
-        for found, threads in zip(seconds, THREADS, strict=True):
-            with on_threads(threads):
-                begin = time.perf_counter()
-                limits.read(helpers(threads), component)
-                if repetition:
-                    found.append(time.perf_counter() - begin)
-    return seconds
+
+    def read(threads: int) -> float:
+        with on_threads(threads):
+            begin = time.perf_counter()
+            limits.read(helpers(threads), component)
+            return time.perf_counter() - begin
+
+    return _take_turns(repetitions, read)
 
 
-def _steps(works: Sequence[LocalWork]) -> list[float]:
-    """The seconds of a step of each run: the sum over sites of medians over occurrences."""
-    found = []
-    for work in works:
-        sites = dict.fromkeys(step.site for step in work.steps if step.occurrence >= _WARM_UP)
-        by_site = {site: [s.cost.seconds for s in work.steps if s.site == site][_WARM_UP:] for site in sites}
-        found.append(sum(statistics.median(seconds) for seconds in by_site.values()))
-    return found
+def _multiplying(threads: int) -> float:
+    """Seconds, the shortest of a few: what the cores give, whoever else wakes up meanwhile."""
+    seconds = []
+    with on_threads(threads):
+        for _ in range(_TRIES):
+            begin = time.perf_counter()
+            limits.multiply_and_add(helpers(threads), _MULTIPLICATIONS, 3)
+            seconds.append(time.perf_counter() - begin)
+    return min(seconds)
 
 
-def _gain(seconds: Sequence[list[float]]) -> dict[str, Any]:
+def _step_seconds(work: LocalWork) -> float:
+    """The sum over sites of medians over occurrences."""
+    sites = dict.fromkeys(step.site for step in work.steps if step.occurrence >= _WARM_UP)
+    by_site = {site: [s.cost.seconds for s in work.steps if s.site == site][_WARM_UP:] for site in sites}
+    return sum(statistics.median(seconds) for seconds in by_site.values())
+
+
+def _gain(turns: _Turns[_Measured], seconds_of: Callable[[_Measured], float]) -> dict[str, Any]:
+    seconds = [[seconds_of(work) for work in works] for works in turns.works]
     medians = [statistics.median(each) for each in seconds]
+    one, both = (statistics.median(each) for each in turns.registers)
     return {
         "seconds": medians,
         "quartiles": [statistics.quantiles(each, n=4)[::2] for each in seconds],
         "gain": medians[0] / medians[1],
+        "registers_gain": one / both,
     }

@@ -46,10 +46,20 @@ def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
     return types.uint64(types.int64, types.uint64), codegen
 
 
-@kernel(types.uint64(types.int64, types.uint64))
-def multiply_and_add(steps: int, factor: int) -> int:
-    """steps * AT_ONCE multiplications and additions."""
-    return _chains(steps, factor)
+@part_of_kernels
+def _multiply_and_add_some(who: int, first: int, last: int, factor: int, totals: np.ndarray) -> None:
+    totals[who] ^= _chains(last - first, factor)
+
+
+@kernel(types.uint64(NOTE, types.int64, types.uint64))
+def multiply_and_add(note: int, steps: int, factor: int) -> np.uint64:
+    """steps * AT_ONCE multiplications and additions. Returns what depends on all of them."""
+    totals = np.zeros(threads_of(note), np.uint64)
+    in_parts(_multiply_and_add_some, note, steps, 1, (np.uint64(factor), totals))
+    total = np.uint64(0)
+    for found in totals:
+        total ^= found
+    return total
 
 
 @part_of_kernels
