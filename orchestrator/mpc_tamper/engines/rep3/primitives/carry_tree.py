@@ -67,6 +67,13 @@ class _Block(NamedTuple):
     def lower(self, middle: int) -> _Block:
         return _Block(self.low, middle - 1, self.carry - 1, None if self.product is None else self.product - 1)
 
+    def middles(self) -> range:
+        """Where it may be cut: the rounds suffice for the upper block's P, and for the lower one as far as is known."""
+        upper, lower = self.upper(self.high).product, self.lower(self.high)
+        assert upper is not None
+        most = (1 << lower.carry) - 1 if lower.product is None else min((1 << lower.carry) - 1, 1 << lower.product)
+        return range(max(self.low + 1, self.high + 1 - (1 << upper)), min(self.high, self.low + most) + 1)
+
 
 _ALIKE = Leaves(64, 64, 1)  # blocks of leaves that stand equally often are cut alike, and as these
 
@@ -86,7 +93,7 @@ def _best(leaves: Leaves, block: _Block) -> tuple[float, int]:
     if alike and (leaves != _ALIKE or block.low > 0):
         products, middle = _best(_ALIKE, _Block(0, block.size - 1, block.carry, block.product))
         return leaves.times(block.high) * products, block.low + middle
-    return min(_cut(leaves, block, middle) for middle in range(block.low + 1, block.high + 1))
+    return min((_cut(leaves, block, middle) for middle in block.middles()), default=(math.inf, block.low))
 
 
 def _cut(leaves: Leaves, block: _Block, middle: int) -> tuple[float, int]:
