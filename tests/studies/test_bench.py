@@ -100,9 +100,14 @@ def test_one_party_alone_on_one_thread_and_on_two(small: None) -> None:
     table = bench_table({"threads": found, "environment": _environment()})
     (row,) = [line for line in table.splitlines() if line.startswith("| SVM, a step | ")]
     step = found["work"][0]
-    assert row.endswith(f"| {step['gain']:.2f} | {step['registers_gain']:.2f} |")
-    del step["registers_gain"]  # as in older records
-    assert f"| {step['gain']:.2f} |  |" in bench_table({"threads": found, "environment": _environment()})
+    low, high = step["registers_quartiles"]
+    assert row.endswith(f"| {step['gain']:.2f} | {step['registers_gain']:.2f} ({low:.2f} to {high:.2f}) |")
+    assert "In registers: " in table
+    for work in found["work"]:
+        del work["registers_gain"]  # as in older records
+    table = bench_table({"threads": found, "environment": _environment()})
+    assert f"| {step['gain']:.2f} |  |" in table
+    assert "In registers: " not in table
 
 
 def test_products_against_the_limits_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,6 +213,13 @@ def _scaling(points: Sequence[Record]) -> list[str]:
     ]
 
 
+_REGISTERS = [
+    "",
+    "In registers: how many times as fast two threads multiplied and added there, just before and after. That needs "
+    "nothing but two cores, so it says what the machine had for them at that time.",
+]
+
+
 def _threads(found: Record) -> list[str]:
     return [
         "| one party's own work, alone in a process | 1 thread | 2 threads | times as fast | in registers |",
@@ -226,15 +233,16 @@ def _threads(found: Record) -> list[str]:
             + f" | {work['gain']:.2f} | {_gain_in_registers(work)} |"
             for work in found["work"]
         ),
-        "",
-        "In registers: how many times as fast two threads multiplied and added there, in the same turns. That needs "
-        "nothing but two cores, so it is what the machine gave meanwhile.",
+        *_REGISTERS * any("registers_gain" in work for work in found["work"]),
     ]
 
 
 def _gain_in_registers(work: Record) -> str:
     """Older records do not have it."""
-    return f"{work['registers_gain']:.2f}" if "registers_gain" in work else ""
+    if "registers_gain" not in work:
+        return ""
+    low, high = work["registers_quartiles"]
+    return f"{work['registers_gain']:.2f} ({low:.2f} to {high:.2f})"
 
 
 def _products(found: Record) -> list[str]:

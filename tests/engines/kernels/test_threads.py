@@ -200,9 +200,9 @@ def test_products_of_matrices_send_the_same_messages(columns: int, monkeypatch: 
         return received
 
     found = []
-    for count, least in ((1, kernel._LEAST_COLUMNS), (1, 2), (2, 2), (3, 7)):
+    for count, least in ((1, kernel._COLUMNS), (1, 2), (2, 2), (3, 7)):
         monkeypatch.setattr(kernel, "_ENTRIES", 1)
-        monkeypatch.setattr(kernel, "_LEAST_COLUMNS", least)
+        monkeypatch.setattr(kernel, "_COLUMNS", least)
         with on_threads(count):
             found.append(run_in_threads(compute, insecure_keys=[bytes([i]) * 32 for i in range(3)], active=True))
     assert any(tag.startswith("proof/level") for _, tag, _ in found[0][0])

@@ -80,15 +80,17 @@ def test_sums_that_have_been_made_are_kept():
 
 
 def test_units_are_all_columns_once():
-    """Long ones are cut into equal pieces; of each there is one at least, also where there are no columns."""
-    outer, inner = [1, 785, 3, 0, 12_665], [3, 12_665, 0, 9, 785]
+    """Long ones are cut into an even number of about equal pieces; of each there is one at least, also where there are
+    no columns."""
+    outer, inner = [1, 785, 3, 0, 12_665, 4_096, 10**6], [3, 12_665, 0, 9, 785, 600, 257]
     units = matrices.units_of(outer, inner)
     for number, columns in enumerate(inner):
         of_matrix = [(first, last) for index, first, last in units.tolist() if index == number]
         assert [column for first, last in of_matrix for column in range(first, last)] == list(range(columns))
         assert of_matrix[0][0] == 0
     assert [index for index, *_ in units.tolist()] == sorted(index for index, *_ in units.tolist())
-    assert [last - first for index, first, last in units.tolist() if index == 4] == [200, 200, 200, 185]
+    sizes = [[last - first for index, first, last in units.tolist() if index == number] for number in (4, 5, 6)]
+    assert sizes == [[200, 200, 200, 185], [152, 152, 152, 144], [136, 121]]
     assert matrices.units_of([], []).shape == (0, 3)
 
 

@@ -48,7 +48,7 @@ def pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
         return
     kernel = importlib.import_module(f"{kernels.__name__}.matrices")
     monkeypatch.setattr(kernel, "_ENTRIES", 1)
-    monkeypatch.setattr(kernel, "_LEAST_COLUMNS", 2)
+    monkeypatch.setattr(kernel, "_COLUMNS", 2)
     with on_threads(3):
         yield
 

@@ -48,7 +48,7 @@ def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
 
 @part_of_kernels
 def _multiply_and_add_some(who: int, first: int, last: int, factor: int, totals: np.ndarray) -> None:
-    totals[who] ^= _chains(last - first, factor)
+    totals[who] += _chains(last - first, factor)
 
 
 @kernel(types.uint64(NOTE, types.int64, types.uint64))
@@ -58,7 +58,7 @@ def multiply_and_add(note: int, steps: int, factor: int) -> np.uint64:
     in_parts(_multiply_and_add_some, note, steps, 1, (np.uint64(factor), totals))
     total = np.uint64(0)
     for found in totals:
-        total ^= found
+        total += found
     return total
 
 

@@ -31,8 +31,9 @@ from mpc_tamper.engines.rep3.kernels.subsets import (
 )
 
 _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of the cache
-# Of what a unit reads, so much that a call is little beside it, and that it stays in a core's second cache.
-_ENTRIES, _LEAST_COLUMNS = 1 << 19, 256
+# A unit has up to so many entries of X, or so many columns if these are more: a call is little beside it, and what it
+# reads stays in a core's second cache.
+_ENTRIES, _COLUMNS = 1 << 19, 256
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -116,14 +117,15 @@ def _matrix(table: np.ndarray, index: int) -> Any:
 
 def units_of(outer: Sequence[int], inner: Sequence[int]) -> np.ndarray:
     """Pieces of products of matrices X Y that threads take one after the other: the number of each, and which of X's
-    columns and Y's rows, from a first one to a last. What is long is cut into equal ones, and of each there is one at
-    least.
+    columns and Y's rows, from a first one to a last. What is long is cut into an even number of about equal ones, which
+    two threads share without a rest; of each product there is one at least.
 
     outer: how many rows each X has.  inner: how many columns.
     """
     units = []
     for number, (rows, length) in enumerate(zip(outer, inner, strict=True)):
-        pieces = max(1, -(-length // max(_LEAST_COLUMNS, _ENTRIES // max(1, rows))))
+        pieces = -(-length // max(_COLUMNS, _ENTRIES // max(1, rows)))
+        pieces = 1 if pieces <= 1 else pieces + pieces % 2
         step = max(1, -(-length // (pieces * _TILE)) * _TILE)
         units += [(number, first, min(first + step, length)) for first in range(0, max(1, length), step)]
     return np.array(units, np.int64).reshape(-1, 3)

@@ -68,7 +68,7 @@ class _Block(NamedTuple):
         return _Block(self.low, middle - 1, self.carry - 1, None if self.product is None else self.product - 1)
 
     def middles(self) -> range:
-        """Where it may be cut: the rounds suffice for the upper block's P, and for the lower one as far as is known."""
+        """Where a block of two leaves or more that has the rounds it needs may be cut so that both parts do."""
         upper, lower = self.upper(self.high).product, self.lower(self.high)
         assert upper is not None
         most = (1 << lower.carry) - 1 if lower.product is None else min((1 << lower.carry) - 1, 1 << lower.product)
@@ -93,7 +93,7 @@ def _best(leaves: Leaves, block: _Block) -> tuple[float, int]:
     if alike and (leaves != _ALIKE or block.low > 0):
         products, middle = _best(_ALIKE, _Block(0, block.size - 1, block.carry, block.product))
         return leaves.times(block.high) * products, block.low + middle
-    return min((_cut(leaves, block, middle) for middle in block.middles()), default=(math.inf, block.low))
+    return min(_cut(leaves, block, middle) for middle in block.middles())
 
 
 def _cut(leaves: Leaves, block: _Block, middle: int) -> tuple[float, int]:

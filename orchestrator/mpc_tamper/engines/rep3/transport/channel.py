@@ -21,9 +21,9 @@ from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 
 MAX_BYTES = 1 << 47  # 2^33 full records: where AES-GCM in TLS 1.3 is distinguished by 2^-40 (RFC 8446, 5.5)
 _READABLE = select.POLLIN | PEER_CLOSED | select.POLLHUP | select.POLLERR
-# How often a party looks for a message before it sleeps. A core that has gone to sleep takes longer to come back than a
+# How long a party looks for a message before it sleeps. A core that has gone to sleep takes longer to come back than a
 # message on the same machine needs; between looks, whoever else has work gets this core.
-_LOOKS = 30
+_LOOK_SECONDS = 1e-4
 _let_others = getattr(os, "sched_yield", functools.partial(time.sleep, 0))
 
 
@@ -220,12 +220,11 @@ class Channel:
 
 
 def _look(poll: select.poll) -> list[tuple[int, int]]:
-    """What has happened by the end of a fraction of a millisecond, as soon as there is anything."""
-    for _ in range(_LOOKS):
-        if events := poll.poll(0):
-            return events
+    """What has happened, as soon as there is anything, or nothing after a while."""
+    until = time.perf_counter() + _LOOK_SECONDS
+    while not (events := poll.poll(0)) and time.perf_counter() < until:
         _let_others()
-    return []
+    return events
 
 
 def _advance(peer: int, message: _Outgoing | _Incoming, incoming: dict[int, _Incoming]) -> bool:
