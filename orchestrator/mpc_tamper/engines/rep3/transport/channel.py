@@ -22,8 +22,9 @@ from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED, Link
 MAX_BYTES = 1 << 47  # 2^33 full records: where AES-GCM in TLS 1.3 is distinguished by 2^-40 (RFC 8446, 5.5)
 _READABLE = select.POLLIN | PEER_CLOSED | select.POLLHUP | select.POLLERR
 # How long a party looks for a message before it sleeps. A core that has gone to sleep takes longer to come back than a
-# message on the same machine needs; between looks, whoever else has work gets this core.
-_LOOK_SECONDS = 1e-4
+# message on the same machine needs; between looks, whoever else has work gets this core. Longer, and parties that share
+# cores take more of them from each other than they win.
+_LOOK_SECONDS = 4e-5
 _let_others = getattr(os, "sched_yield", functools.partial(time.sleep, 0))
 
 
