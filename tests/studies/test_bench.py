@@ -130,7 +130,11 @@ def test_twice_as_much_of_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_scaling, "SVM", {"rows": 60, "columns": 9})
     sizes = {"rows": 64, "columns": 9, "hidden": 3, "batch_size": 8}
     monkeypatch.setattr(bench_scaling, "NETWORK", sizes)
-    found = bench_scaling.bench_scaling(REP3, progress=lambda *_: None)
+    monkeypatch.setattr(bench_scaling, "TURNS", 2)
+    runs: list[str] = []
+    found = bench_scaling.bench_scaling(REP3, progress=runs.append)
+    for of_model, points in ((runs[:6], 3), (runs[6:], 5)):
+        assert of_model == 2 * of_model[:points]  # in turns
     assert [(each["model"], each["what"]) for each in found] == [
         *[("linear_svm", what) for what in ("rows", "columns")],
         *[("mlp", what) for what in sizes],
