@@ -75,13 +75,37 @@ def test_a_server_loads_a_runs_protocol_and_kernels_before_it_forks() -> None:
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(os.devnull) as alive:
-        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, load, lambda names: load(*names))
-        body = json.dumps({"protocols": ["mal-rep-ring"], "kernels": ["lanes", "subsets"]}).encode()
-        ours.sendall(len(body).to_bytes(8, "little") + body)
-        server._take_request()
-        said = ours.recv(1 << 12).decode()
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, load, lambda names: load(*names), lambda _: [])
+        said = ask(server, ours, protocols=["mal-rep-ring"], kernels=["lanes", "subsets"])
     assert asked == ["mal-rep-ring", "lanes", "subsets"]
     assert said == "loading the protocol mal-rep-ring\nloading the kernels lanes\nloading the kernels subsets\n\n"
+
+
+def ask(server: ForkServer, ours: socket.socket, **request: list[str]) -> str:
+    """What it said."""
+    body = json.dumps(request).encode()
+    ours.sendall(len(body).to_bytes(8, "little") + body)
+    server._take_request()
+    return ours.recv(1 << 12).decode()
+
+
+@pytest.mark.parametrize("code", [None, 3], ids=["and loaded", "and dies"])
+def test_kernels_are_compiled_in_another_process(tmp_path: Path, code: int | None) -> None:
+    """So that parties do not begin with a compiler's memory. The server loads what that leaves; if it dies, all."""
+    loaded, server_pid = tmp_path / "loaded", os.getpid()
+
+    def load(names: list[str]) -> None:
+        with loaded.open("a") as file:
+            file.write(f"{names[0]} {'here' if os.getpid() == server_pid else 'elsewhere'}\n")
+        if os.getpid() != server_pid and code is not None:
+            os._exit(code)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(os.devnull) as alive:
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, load, {"lanes"}.intersection)
+        said = ask(server, ours, kernels=["lanes", "subsets"])
+    assert loaded.read_text() == "lanes elsewhere\nlanes here\nsubsets here\n"
+    assert said == "loading the kernels lanes\nloading the kernels subsets\n\n"
 
 
 def test_runs_leave_no_descriptor_and_no_process_behind(run: Run) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import compiled_once
+from mpc_tamper.engines.kernels.compilation import compiled_once, will_be_kept
 
 
 class WhenUsed:
@@ -53,6 +53,11 @@ class Modules:
         """Import these modules now; what Numba's cache on disk does not hold yet is compiled."""
         for name in names:
             _import(self._modules[name])
+
+    def to_compile(self, names: Iterable[str]) -> list[str]:
+        """Those of these modules that will be compiled when they are imported, and then kept on disk."""
+        modules = {name: self._modules[name] for name in names}
+        return [name for name, module in modules.items() if module not in sys.modules and will_be_kept(module)]
 
     def loaded(self) -> list[str]:
         """Those that this process has imported."""

@@ -120,7 +120,7 @@ def _can_be_written(folder: Path) -> bool:
 def compiled_once(module: str) -> Iterator[None]:
     """While a module of kernels is imported: of processes that would all compile it, one does, and the others load."""
     folder = _folder_of_sources()
-    if folder is None or _is_cached(module, folder):
+    if folder is None or not will_be_kept(module):
         yield
         return
     handle = os.open(folder.parent, os.O_RDONLY)
@@ -132,6 +132,12 @@ def compiled_once(module: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def will_be_kept(module: str) -> bool:
+    """Whether importing this module compiles its kernels and keeps them."""
+    folder = _folder_of_sources()
+    return folder is not None and not _is_cached(module, folder)
 
 
 def _wait_for_turn(handle: int) -> None:

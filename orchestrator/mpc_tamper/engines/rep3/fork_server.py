@@ -31,7 +31,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,12 +68,14 @@ class ForkServer:
         run_party: Callable[[Path, int, int, int], int],
         load_protocol: Callable[[str], None],
         load_kernels: Callable[[list[str]], None],
+        to_compile: Callable[[list[str]], Collection[str]],
     ) -> None:
         self._control = control
         self._alive_fd = alive_fd
         self._run_party = run_party
         self._load_protocol = load_protocol
         self._load_kernels = load_kernels
+        self._to_compile = to_compile
         self._runs: list[_Run] = []
         self._selector = selectors.DefaultSelector()
         self._child_ended, self._wake_fd = os.pipe()
@@ -103,7 +105,7 @@ class ForkServer:
         for name in request.get("protocols", []):
             self._load(f"the protocol {name}", functools.partial(self._load_protocol, name))
         for name in request["kernels"]:
-            self._load(f"the kernels {name}", functools.partial(self._load_kernels, [name]))
+            self._load(f"the kernels {name}", functools.partial(self._load_module, name))
         if fds:
             self._say("starting the parties")
             self._start(request, fds)
@@ -114,6 +116,25 @@ class ForkServer:
         self._say(f"loading {what}")
         with contextlib.suppress(Exception), _without_scipy():
             load()
+
+    def _load_module(self, name: str) -> None:
+        """What has to be compiled is compiled in another process first, and found on disk: what a compiler takes of
+        memory, hundreds of megabytes, would be part of each party."""
+        if self._to_compile([name]):
+            self._elsewhere(functools.partial(self._load_kernels, [name]))
+        self._load_kernels([name])
+
+    def _elsewhere(self, work: Callable[[], None]) -> None:
+        """In a process that ends when this is done, whatever came of it."""
+        server = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _end_with_the_server(server)
+                work()
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)
 
     def _say(self, line: str) -> None:
         """What it is about to do; an empty line when it has done what was asked for."""
@@ -262,7 +283,7 @@ def main(control_fd: str, alive_fd: str, package: str) -> None:
     from mpc_tamper.engines.rep3.protocol import selection
 
     control = socket.socket(fileno=int(control_fd))
-    ForkServer(control, int(alive_fd), party.run_as_process, selection.load, kernels.load).serve()
+    ForkServer(control, int(alive_fd), party.run_as_process, selection.load, kernels.load, kernels.to_compile).serve()
 
 
 if __name__ == "__main__":

@@ -39,6 +39,11 @@ def load(names: Iterable[str]) -> None:
     _MODULES.load(names)
 
 
+def to_compile(names: Iterable[str]) -> list[str]:
+    """Those that load would compile, and keep."""
+    return _MODULES.to_compile(names)
+
+
 def loaded() -> list[str]:
     """The modules of kernels that this process has imported."""
     return _MODULES.loaded()
