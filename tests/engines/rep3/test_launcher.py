@@ -108,6 +108,19 @@ def test_kernels_are_compiled_in_another_process(tmp_path: Path, code: int | Non
     assert said == "loading the kernels lanes\nloading the kernels subsets\n\n"
 
 
+def test_kernels_are_compiled_by_the_server_where_no_process_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError
+
+    loaded: list[str] = []
+    monkeypatch.setattr(os, "fork", refuse)
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(os.devnull) as alive:
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, loaded.extend, lambda names: names)
+        ask(server, ours, kernels=["lanes"])
+    assert loaded == ["lanes"]
+
+
 def test_runs_leave_no_descriptor_and_no_process_behind(run: Run) -> None:
     run(ONE_NUMBER)
     server = get_launcher().pid

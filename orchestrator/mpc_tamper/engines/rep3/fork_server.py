@@ -125,9 +125,12 @@ class ForkServer:
         self._load_kernels([name])
 
     def _elsewhere(self, work: Callable[[], None]) -> None:
-        """In a process that ends when this is done, whatever came of it."""
+        """In a process that ends when this is done, whatever came of it; not at all where the system has none."""
         server = os.getpid()
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            return
         if pid == 0:
             try:
                 _end_with_the_server(server)
