@@ -111,20 +111,18 @@ def _reading(task: Task, repetitions: int) -> _Turns[float]:
     component = np.zeros(len(task.x_train) * (task.x_train.shape[1] + 1), np.uint64)
     use_huge_pages(component)
     component[:] = 1
-
-    def read(threads: int) -> float:
-        with on_threads(threads):
-            begin = time.perf_counter()
-            limits.read(helpers(threads), component)
-            return time.perf_counter() - begin
-
-    return _take_turns(repetitions, read)
+    return _take_turns(repetitions, lambda threads: _seconds(threads, lambda note: limits.read(note, component)))
 
 
 def _multiplying(threads: int) -> float:
+    return _seconds(threads, lambda note: limits.multiply_and_add(note, _MULTIPLICATIONS, 3))
+
+
+def _seconds(threads: int, kernel: Callable[[int], object]) -> float:
+    """Of a kernel on so many threads."""
     with on_threads(threads):
         begin = time.perf_counter()
-        limits.multiply_and_add(helpers(threads), _MULTIPLICATIONS, 3)
+        kernel(helpers(threads))
         return time.perf_counter() - begin
 
 

@@ -75,7 +75,7 @@ def test_a_server_loads_a_runs_protocol_and_kernels_before_it_forks() -> None:
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(os.devnull) as alive:
-        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, load, lambda names: load(*names), lambda _: [])
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, load, lambda names: load(*names), lambda _: False)
         said = ask(server, ours, protocols=["mal-rep-ring"], kernels=["lanes", "subsets"])
     assert asked == ["mal-rep-ring", "lanes", "subsets"]
     assert said == "loading the protocol mal-rep-ring\nloading the kernels lanes\nloading the kernels subsets\n\n"
@@ -102,7 +102,7 @@ def test_kernels_are_compiled_in_another_process(tmp_path: Path, code: int | Non
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(os.devnull) as alive:
-        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, load, {"lanes"}.intersection)
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, load, {"lanes"}.__contains__)
         said = ask(server, ours, kernels=["lanes", "subsets"])
     assert loaded.read_text() == "lanes elsewhere\nlanes here\nsubsets here\n"
     assert said == "loading the kernels lanes\nloading the kernels subsets\n\n"
@@ -116,7 +116,7 @@ def test_kernels_are_compiled_by_the_server_where_no_process_can_be_had(monkeypa
     monkeypatch.setattr(os, "fork", refuse)
     ours, theirs = socket.socketpair()
     with ours, theirs, open(os.devnull) as alive:
-        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, loaded.extend, lambda names: names)
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, loaded.extend, lambda _: True)
         ask(server, ours, kernels=["lanes"])
     assert loaded == ["lanes"]
 

@@ -89,6 +89,7 @@ def test_units_are_all_columns_once():
         assert [column for first, last in of_matrix for column in range(first, last)] == list(range(columns))
         assert of_matrix[0][0] == 0
     assert [index for index, *_ in units.tolist()] == sorted(index for index, *_ in units.tolist())
+    assert len(units) > len(inner)
     sizes = [[last - first for index, first, last in units.tolist() if index == number] for number in (4, 5, 6)]
     assert sizes == [[200, 200, 200, 185], [152, 152, 152, 144], [136, 121]]
     assert matrices.units_of([], []).shape == (0, 3)

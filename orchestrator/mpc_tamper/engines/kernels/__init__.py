@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import compiled_once, will_be_kept
+from mpc_tamper.engines.kernels.compilation import compiled_once, compiles_into
 
 
 class WhenUsed:
@@ -54,10 +54,10 @@ class Modules:
         for name in names:
             _import(self._modules[name])
 
-    def to_compile(self, names: Iterable[str]) -> list[str]:
-        """Those of these modules that will be compiled when they are imported, and then kept on disk."""
-        modules = {name: self._modules[name] for name in names}
-        return [name for name, module in modules.items() if module not in sys.modules and will_be_kept(module)]
+    def compiles(self, name: str) -> bool:
+        """Whether loading this module compiles its kernels, and keeps them on disk."""
+        module = self._modules[name]
+        return module not in sys.modules and compiles_into(module) is not None
 
     def loaded(self) -> list[str]:
         """Those that this process has imported."""

@@ -119,8 +119,8 @@ def _can_be_written(folder: Path) -> bool:
 @contextlib.contextmanager
 def compiled_once(module: str) -> Iterator[None]:
     """While a module of kernels is imported: of processes that would all compile it, one does, and the others load."""
-    folder = _folder_of_sources()
-    if folder is None or not will_be_kept(module):
+    folder = compiles_into(module)
+    if folder is None:
         yield
         return
     handle = os.open(folder.parent, os.O_RDONLY)
@@ -134,10 +134,10 @@ def compiled_once(module: str) -> Iterator[None]:
         os.close(handle)
 
 
-def will_be_kept(module: str) -> bool:
-    """Whether importing this module compiles its kernels and keeps them."""
+def compiles_into(module: str) -> Path | None:
+    """Where the import of this module keeps the kernels that it compiles; None where it compiles or keeps none."""
     folder = _folder_of_sources()
-    return folder is not None and not _is_cached(module, folder)
+    return None if folder is None or _is_cached(module, folder) else folder
 
 
 def _wait_for_turn(handle: int) -> None:

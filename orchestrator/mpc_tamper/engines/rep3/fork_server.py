@@ -31,7 +31,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -68,14 +68,14 @@ class ForkServer:
         run_party: Callable[[Path, int, int, int], int],
         load_protocol: Callable[[str], None],
         load_kernels: Callable[[list[str]], None],
-        to_compile: Callable[[list[str]], Collection[str]],
+        compiles: Callable[[str], bool],
     ) -> None:
         self._control = control
         self._alive_fd = alive_fd
         self._run_party = run_party
         self._load_protocol = load_protocol
         self._load_kernels = load_kernels
-        self._to_compile = to_compile
+        self._compiles = compiles
         self._runs: list[_Run] = []
         self._selector = selectors.DefaultSelector()
         self._child_ended, self._wake_fd = os.pipe()
@@ -120,7 +120,7 @@ class ForkServer:
     def _load_module(self, name: str) -> None:
         """What has to be compiled is compiled in another process first, and found on disk: what a compiler takes of
         memory, hundreds of megabytes, would be part of each party."""
-        if self._to_compile([name]):
+        if self._compiles(name):
             self._elsewhere(functools.partial(self._load_kernels, [name]))
         self._load_kernels([name])
 
@@ -286,7 +286,7 @@ def main(control_fd: str, alive_fd: str, package: str) -> None:
     from mpc_tamper.engines.rep3.protocol import selection
 
     control = socket.socket(fileno=int(control_fd))
-    ForkServer(control, int(alive_fd), party.run_as_process, selection.load, kernels.load, kernels.to_compile).serve()
+    ForkServer(control, int(alive_fd), party.run_as_process, selection.load, kernels.load, kernels.compiles).serve()
 
 
 if __name__ == "__main__":

@@ -39,9 +39,9 @@ def load(names: Iterable[str]) -> None:
     _MODULES.load(names)
 
 
-def to_compile(names: Iterable[str]) -> list[str]:
-    """Those that load would compile, and keep."""
-    return _MODULES.to_compile(names)
+def compiles(name: str) -> bool:
+    """Whether loading this module compiles its kernels, and keeps them on disk."""
+    return _MODULES.compiles(name)
 
 
 def loaded() -> list[str]:
