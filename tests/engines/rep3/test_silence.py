@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from mpc_tamper.engines.rep3 import silence
 from mpc_tamper.engines.rep3.silence import TICK_SECONDS, Silence
+from tests.support.processes import started
 
 
 @dataclass
@@ -67,3 +71,35 @@ def test_one_who_was_stopped_is_no_witness() -> None:
 def test_where_the_system_keeps_no_account_the_limit_is_ten_times_as_long() -> None:
     machine = Machine(waited=None)
     assert machine.ticks_until_too_long(machine.silence()) == pytest.approx(601, abs=1)
+
+
+def test_what_one_of_several_had_waited_is_not_counted_when_it_ends() -> None:
+    machine = Machine(waited=100.0)
+    silence = machine.silence()
+    machine.waited = 5.0
+    assert machine.ticks_until_too_long(silence) == 61
+
+
+STARTER = """
+import subprocess, sys
+sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+children = [subprocess.Popen(sleep, process_group=0), subprocess.Popen(sleep, start_new_session=True)]
+print(*[child.pid for child in children], flush=True)
+children[0].wait()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are looked up in /proc")
+def test_a_server_waits_for_a_processor_with_the_process_that_compiles_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its parties have sessions of their own."""
+    with started(["setsid", "--wait", sys.executable, "-c", STARTER]) as process:
+        assert process.stdout is not None
+        compiler, party = map(int, process.stdout.readline().split())
+        server = int(Path(f"/proc/{compiler}/stat").read_text().rpartition(")")[2].split()[1])
+        waited = {server: 1.0, compiler: 2.0, party: 4.0}
+        monkeypatch.setattr(silence, "seconds_without_processor", waited.get)
+        assert silence.seconds_of_a_session_without_processor(server) == 3.0
+        waited[compiler] = None
+        assert silence.seconds_of_a_session_without_processor(server) == 1.0
+        waited[server] = None
+        assert silence.seconds_of_a_session_without_processor(server) is None

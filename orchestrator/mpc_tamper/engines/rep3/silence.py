@@ -7,6 +7,7 @@ in which it waited for a processor do not, nor those in which the process that l
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,18 @@ def seconds_without_processor(pid: int) -> float | None:
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
     return None
+
+
+def seconds_of_a_session_without_processor(leader: int) -> float | None:
+    """The same of a process that may wait for one that it has started, together with that one's. Those that have a
+    session of their own do not count: nobody waits for them."""
+    found = [seconds_without_processor(leader)]
+    with contextlib.suppress(OSError):
+        for child in map(int, Path(f"/proc/{leader}/task/{leader}/children").read_text().split()):
+            with contextlib.suppress(OSError):  # it has gone
+                if os.getsid(child) == leader:
+                    found.append(seconds_without_processor(child))
+    return None if found[0] is None else sum(seconds or 0.0 for seconds in found)
 
 
 class Silence:
@@ -48,7 +61,7 @@ class Silence:
         if waited is None or self._waited_then is None:
             passed /= _WITHOUT_ACCOUNT
         else:
-            passed -= waited - self._waited_then
+            passed -= max(waited - self._waited_then, 0.0)  # less where one of several has ended
         self._seconds += max(passed, 0.0)
         self._looked, self._waited_then = now, waited
         return self._seconds
