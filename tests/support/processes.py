@@ -28,7 +28,7 @@ signal.pthread_sigmask(signal.SIG_SETMASK, ())
 os.execvp(sys.argv[1], sys.argv[1:])
 """
 # Of the test process's own children, these serve several tests and end with it.
-_SHARED = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver", b"rep3/fork_server.py")
+_SHARED = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver", b"rep3.fork_server")
 
 _trees: set[int] = set()  # processes that a fixture of several tests has started; they start others as they need them
 

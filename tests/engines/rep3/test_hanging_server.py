@@ -1,18 +1,22 @@
-"""A fork server, or a party, that hangs: the command gives up, and nothing outlives the command, not even in C code."""
+"""A fork server, a party, or what compiles kernels, that hangs: the command gives up, and nothing outlives the command,
+not even in C code."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mpc_tamper.core.errors import PartyError
+from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.rep3 import launcher
 from mpc_tamper.engines.rep3.engine import Rep3Engine
+from mpc_tamper.runs.protocols import PARTIES
 from mpc_tamper.runs.spec import RunSpec
 from tests.support.places import ROOT
 from tests.support.processes import COMMAND, descendants, parents, started, wait_for
@@ -47,6 +51,29 @@ def hanging_library(tmp_path: Path, told: Path) -> Path:
     return folder
 
 
+# Reached by the search path: to import Numba hangs, but in the process that compiles alone.
+HANGING_COMPILER = """
+import sys
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "numba":
+            exec({stuck!r})
+if "mpc_tamper.engines.kernels.elsewhere" in sys.orig_argv:
+    sys.meta_path.insert(0, Finder)
+"""
+
+
+@pytest.fixture
+def hanging_compiler(tmp_path: Path, told: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for PYTHONPATH with which the process that compiles hangs; and nothing is compiled yet."""
+    folder = tmp_path / "compiler"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HANGING_COMPILER.format(stuck=STUCK.format(told=str(told))))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    return folder
+
+
 def stuck(told: Path) -> list[int]:
     return [int(path.name) for path in told.iterdir()]
 
@@ -73,6 +100,32 @@ def test_a_server_that_hangs_ends_with_its_command(
         process.send_signal(number)
         assert process.wait(240) != 0
         wait_for(lambda: server not in parents())
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stopped", [False, True])
+@pytest.mark.parametrize("alone", [False, True], ids=["three parties", "one party"])
+def test_what_compiles_ends_with_the_command(
+    tmp_path: Path, told: Path, hanging_compiler: Path, number: signal.Signals, stopped: bool, alone: bool
+) -> None:
+    """Started by the server of parties, or by the command that is a party on a host of its own."""
+    program = tmp_path / "program.mpc"
+    program.write_text(PRODUCT)
+    words, under = run_command(program, hanging_compiler)
+    if alone:
+        for party in range(PARTIES):
+            make_certificate(party, tmp_path)
+        (tmp_path / "hosts").write_text("127.0.0.1:14000\n127.0.0.1:14001\n127.0.0.1:14002\n")
+        own = ("--party", "0", "--hosts", "hosts", "--key", "party0.key", "--certificates", ".")
+        words = [*COMMAND, "party", str(program), "--run-dir", "run", *own]
+    with started(words, cwd=tmp_path, under=under) as process:
+        wait_for(lambda: stuck(told))
+        (compiler,) = stuck(told)
+        if stopped:
+            os.kill(compiler, signal.SIGSTOP)
+        process.send_signal(number)
+        assert process.wait(240) != 0
+        wait_for(lambda: compiler not in parents())
 
 
 def test_parties_that_hang_end_with_their_command(tmp_path: Path, told: Path) -> None:
@@ -112,6 +165,23 @@ def test_a_server_that_hangs_in_a_library_is_given_up(
     (server,) = stuck(told)
     wait_for(lambda: server not in parents())
     assert run(tmp_path, "third", PRODUCT) == ("9",)
+
+
+def test_a_compiler_that_hangs_is_given_up_with_its_server(
+    tmp_path: Path, told: Path, hanging_compiler: Path, monkeypatch: pytest.MonkeyPatch, fresh_server: None
+) -> None:
+    def lose_patience() -> None:
+        wait_for(lambda: stuck(told))
+        monkeypatch.setattr(launcher, "SILENT_SECONDS", 1.0)
+
+    monkeypatch.setenv("PYTHONPATH", str(hanging_compiler))
+    thread = threading.Thread(target=lose_patience)
+    thread.start()
+    with pytest.raises(PartyError, match=r"no sign of it for 1 s; the last one was: compiling the kernels matmul"):
+        run(tmp_path, "first", PRODUCT)
+    thread.join()
+    (compiler,) = stuck(told)
+    wait_for(lambda: compiler not in parents())
 
 
 def test_a_server_that_is_stopped_during_a_run_is_given_up(

@@ -69,56 +69,31 @@ def test_a_server_loads_a_runs_protocol_and_kernels_before_it_forks() -> None:
     """What all of its parties need is imported once; what cannot be loaded, a party says."""
     asked: list[str] = []
 
-    def load(name: str) -> None:
+    def refuse(name: str) -> None:
         asked.append(name)
         raise ImportError(name)
 
-    ours, theirs = socket.socketpair()
-    with ours, theirs, open(os.devnull) as alive:
-        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, load, lambda names: load(*names), lambda _: False)
-        said = ask(server, ours, protocols=["mal-rep-ring"], kernels=["lanes", "subsets"])
-    assert asked == ["mal-rep-ring", "lanes", "subsets"]
-    assert said == "loading the protocol mal-rep-ring\nloading the kernels lanes\nloading the kernels subsets\n\n"
-
-
-def ask(server: ForkServer, ours: socket.socket, **request: list[str]) -> str:
-    """What it said."""
-    body = json.dumps(request).encode()
-    ours.sendall(len(body).to_bytes(8, "little") + body)
-    server._take_request()
-    return ours.recv(1 << 12).decode()
-
-
-@pytest.mark.parametrize("code", [None, 3], ids=["and loaded", "and dies"])
-def test_kernels_are_compiled_in_another_process(tmp_path: Path, code: int | None) -> None:
-    """So that parties do not begin with a compiler's memory. The server loads what that leaves; if it dies, all."""
-    loaded, server_pid = tmp_path / "loaded", os.getpid()
-
-    def load(names: list[str]) -> None:
-        with loaded.open("a") as file:
-            file.write(f"{names[0]} {'here' if os.getpid() == server_pid else 'elsewhere'}\n")
-        if os.getpid() != server_pid and code is not None:
-            os._exit(code)
+    def compile_one(names: list[str], say: Callable[[str], None]) -> None:
+        say(names[0])
+        refuse("compiler")
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(os.devnull) as alive:
-        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, load, {"lanes"}.__contains__)
-        said = ask(server, ours, kernels=["lanes", "subsets"])
-    assert loaded.read_text() == "lanes elsewhere\nlanes here\nsubsets here\n"
-    assert said == "loading the kernels lanes\nloading the kernels subsets\n\n"
-
-
-def test_kernels_are_compiled_by_the_server_where_no_process_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> int:
-        raise BlockingIOError
-
-    loaded: list[str] = []
-    monkeypatch.setattr(os, "fork", refuse)
-    ours, theirs = socket.socketpair()
-    with ours, theirs, open(os.devnull) as alive:
-        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, lambda _: None, loaded.extend, lambda _: True)
-        ask(server, ours, kernels=["lanes"])
-    assert loaded == ["lanes"]
+        server = ForkServer(theirs, alive.fileno(), lambda *_: 1, refuse, compile_one, lambda names: refuse(*names))
+        body = json.dumps({"protocols": ["mal-rep-ring"], "kernels": ["lanes", "subsets"]}).encode()
+        ours.sendall(len(body).to_bytes(8, "little") + body)
+        server._take_request()
+        said = ours.recv(1 << 12).decode().split("\n")
+    assert asked == ["mal-rep-ring", "compiler", "lanes", "subsets"]
+    assert said == [
+        "loading the protocol mal-rep-ring",
+        "loading the kernels lanes, subsets",
+        "compiling the kernels lanes",
+        "loading the kernels lanes",
+        "loading the kernels subsets",
+        "",
+        "",
+    ]
 
 
 def test_runs_leave_no_descriptor_and_no_process_behind(run: Run) -> None:

@@ -5,13 +5,15 @@ Numba and the kernels take most of a second to load, so each module is imported 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import compiled_once, compiles_into
+from mpc_tamper.engines.kernels.compilation import compiled_once
+from mpc_tamper.engines.kernels.elsewhere import Say, compile_missing, ignore
 
 
 class WhenUsed:
@@ -49,15 +51,16 @@ class Modules:
         except KeyError:
             raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
 
-    def load(self, names: Iterable[str]) -> None:
-        """Import these modules now; what Numba's cache on disk does not hold yet is compiled."""
-        for name in names:
-            _import(self._modules[name])
+    def compile_missing(self, names: Iterable[str], say: Say = ignore) -> None:
+        """Have a process of its own compile what Numba's cache on disk does not hold yet (elsewhere.py)."""
+        _compile_missing([self._modules[name] for name in names], say)
 
-    def compiles(self, name: str) -> bool:
-        """Whether loading this module compiles its kernels, and keeps them on disk."""
-        module = self._modules[name]
-        return module not in sys.modules and compiles_into(module) is not None
+    def load(self, names: Iterable[str]) -> None:
+        """Import these modules now; what is not on disk yet is compiled first."""
+        modules = [self._modules[name] for name in names]
+        _compile_missing(modules)
+        for module in modules:
+            _import(module)
 
     def loaded(self) -> list[str]:
         """Those that this process has imported."""
@@ -75,11 +78,23 @@ def __getattr__(name: str) -> Any:
 def _import(module: str) -> Any:
     if module in sys.modules:
         return importlib.import_module(module)
+    _compile_missing([module])
+    with _refusals_told(module), compiled_once(module):
+        return importlib.import_module(module)
+
+
+def _compile_missing(modules: Sequence[str], say: Say = ignore) -> None:
+    with _refusals_told(*modules):
+        compile_missing(modules, say)
+
+
+@contextlib.contextmanager
+def _refusals_told(*modules: str) -> Iterator[None]:
     try:
-        with compiled_once(module):
-            return importlib.import_module(module)
+        yield
     except (OSError, ImportError, MemoryError) as exc:  # where memory is short, llvmlite says that a library is missing
+        names = ", ".join(module.rpartition(".")[2] for module in modules)
         raise EngineUnavailable(
-            f"expected to load the compiled kernels {module.rpartition('.')[2]}, got: {exc or 'not enough memory'}; "
+            f"expected to load the compiled kernels {names}, got: {exc or 'not enough memory'}; "
             "free some memory, or where there is enough, install numba again"
         ) from exc

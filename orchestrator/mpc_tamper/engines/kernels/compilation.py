@@ -15,6 +15,7 @@ import importlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -130,6 +131,9 @@ def compiled_once(module: str) -> Iterator[None]:
             if other != folder:  # of sources that this installation had before
                 shutil.rmtree(other, ignore_errors=True)
         yield
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            _mark(module, folder).touch()
     finally:
         os.close(handle)
 
@@ -137,7 +141,7 @@ def compiled_once(module: str) -> Iterator[None]:
 def compiles_into(module: str) -> Path | None:
     """Where the import of this module keeps the kernels that it compiles; None where it compiles or keeps none."""
     folder = _folder_of_sources()
-    return None if folder is None or _is_cached(module, folder) else folder
+    return None if folder is None or _mark(module, folder).exists() else folder
 
 
 def _wait_for_turn(handle: int) -> None:
@@ -150,6 +154,16 @@ def _wait_for_turn(handle: int) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def _is_cached(module: str, folder: Path) -> bool:
-    """Whether Numba has an index of this module's kernels."""
-    return any(folder.rglob(f"{module.rpartition('.')[2]}.*.nbi"))
+def _mark(module: str, folder: Path) -> Path:
+    """The file that says that all of this module's kernels are there, for this processor. Numba's own files appear one
+    by one, while another process compiles or until it is interrupted, and may have been made on another machine."""
+    return folder / f"{module.rpartition('.')[2]}.{_target()}.whole"
+
+
+@cache
+def _target() -> str:
+    """What Numba's files hold for, besides their sources."""
+    numba: Any = importlib.import_module("numba")
+    registry: Any = importlib.import_module("numba.core.registry")
+    processor = registry.cpu_target.target_context.codegen().magic_tuple()
+    return hashlib.sha256(repr((sys.implementation.cache_tag, numba.__version__, processor)).encode()).hexdigest()[:16]

@@ -1,7 +1,5 @@
 """The fork server: imports what a party needs, once, and forks three parties for each run.
 
-python -P fork_server.py CONTROL_FD ALIVE_FD PACKAGE_FOLDER
-
 Over the control socket come protocols and kernels to load and runs to start, with the file descriptors of each run: its
 own socket, the pipes alive and progress, three listeners, three logs. Back go lines that say what the server does, an
 empty one when it has done what was asked for; so silence means that it hangs. Over a run's socket go its process ids
@@ -9,7 +7,7 @@ and exit codes; when the engine closes it, the run's parties are killed. When th
 the server ends.
 
 All this takes a server that listens. One that is stuck in a library, or stopped, is killed by the system all the same
-when the pipe ALIVE_FD closes, which it does when the command ends; and the parties are when the server ends.
+when the command ends (offspring.py); and the parties are when the server ends.
 
 Nothing random is drawn before a fork: keys, pads and TLS come from the system's generator, and the libraries' own
 generators see that the process is another one.
@@ -19,13 +17,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import functools
 import gc
-import importlib.util
 import json
 import os
-import select
 import selectors
 import signal
 import socket
@@ -35,6 +30,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
+
+from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3.party import run_as_process
+from mpc_tamper.engines.rep3.protocol import selection
 
 _PARTIES = 3
 _FDS = 3 + 2 * _PARTIES
@@ -67,15 +66,15 @@ class ForkServer:
         alive_fd: int,
         run_party: Callable[[Path, int, int, int], int],
         load_protocol: Callable[[str], None],
+        compile_kernels: Callable[[list[str], Callable[[str], None]], None],
         load_kernels: Callable[[list[str]], None],
-        compiles: Callable[[str], bool],
     ) -> None:
         self._control = control
         self._alive_fd = alive_fd
         self._run_party = run_party
         self._load_protocol = load_protocol
+        self._compile_kernels = compile_kernels
         self._load_kernels = load_kernels
-        self._compiles = compiles
         self._runs: list[_Run] = []
         self._selector = selectors.DefaultSelector()
         self._child_ended, self._wake_fd = os.pipe()
@@ -104,8 +103,12 @@ class ForkServer:
         request = json.loads(self._read(int.from_bytes(header, "little")))
         for name in request.get("protocols", []):
             self._load(f"the protocol {name}", functools.partial(self._load_protocol, name))
-        for name in request["kernels"]:
-            self._load(f"the kernels {name}", functools.partial(self._load_module, name))
+        names = request["kernels"]
+        if names:
+            compile_missing = functools.partial(self._compile_kernels, names, self._say_what_is_compiled)
+            self._load(f"the kernels {', '.join(names)}", compile_missing)
+        for name in names:
+            self._load(f"the kernels {name}", functools.partial(self._load_kernels, [name]))
         if fds:
             self._say("starting the parties")
             self._start(request, fds)
@@ -117,27 +120,8 @@ class ForkServer:
         with contextlib.suppress(Exception), _without_scipy():
             load()
 
-    def _load_module(self, name: str) -> None:
-        """What has to be compiled is compiled in another process first, and found on disk: what a compiler takes of
-        memory, hundreds of megabytes, would be part of each party."""
-        if self._compiles(name):
-            self._elsewhere(functools.partial(self._load_kernels, [name]))
-        self._load_kernels([name])
-
-    def _elsewhere(self, work: Callable[[], None]) -> None:
-        """In a process that ends when this is done, whatever came of it; not at all where the system has none."""
-        server = os.getpid()
-        try:
-            pid = os.fork()
-        except OSError:
-            return
-        if pid == 0:
-            try:
-                _end_with_the_server(server)
-                work()
-            finally:
-                os._exit(0)
-        os.waitpid(pid, 0)
+    def _say_what_is_compiled(self, name: str) -> None:
+        self._say(f"compiling the kernels {name}")
 
     def _say(self, line: str) -> None:
         """What it is about to do; an empty line when it has done what was asked for."""
@@ -223,19 +207,6 @@ class ForkServer:
                 run.control.close()
 
 
-def _end_with_the_command(alive_fd: int) -> None:
-    """Have the system kill this process when the other end of the pipe closes. SIGKILL does not wait for Python.
-
-    A signal at the death of the parent would not do: it comes when the thread ends that started this process.
-    """
-    fcntl.fcntl(alive_fd, fcntl.F_SETOWN, os.getpid())
-    if sys.platform == "linux":  # elsewhere the signal is SIGIO, which ends a process too, but for one that is stopped
-        fcntl.fcntl(alive_fd, fcntl.F_SETSIG, signal.SIGKILL)
-    fcntl.fcntl(alive_fd, fcntl.F_SETFL, fcntl.fcntl(alive_fd, fcntl.F_GETFL) | os.O_ASYNC)
-    if select.select([alive_fd], [], [], 0)[0]:  # nobody ever writes to it: it closed before this
-        os._exit(1)
-
-
 def _end_with_the_server(server: int) -> None:
     """Have the system kill this process when the server, which has a single thread, ends. Linux only; elsewhere a party
     that is stuck outlives a server that was killed until it goes on and finds its pipe closed."""
@@ -267,27 +238,7 @@ def _show_name(name: str) -> None:
         Path("/proc/self/comm").write_text(name)
 
 
-def _import_from(package: Path) -> None:
-    """Make mpc_tamper the package that the engine runs, whatever of that name stands on the search path."""
-    spec = importlib.util.spec_from_file_location(
-        "mpc_tamper", package / "__init__.py", submodule_search_locations=[str(package)]
-    )
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{package}: expected the package mpc_tamper")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["mpc_tamper"] = module
-    spec.loader.exec_module(module)
-
-
-def main(control_fd: str, alive_fd: str, package: str) -> None:
-    _end_with_the_command(int(alive_fd))
-    _import_from(Path(package))
-    from mpc_tamper.engines.rep3 import kernels, party
-    from mpc_tamper.engines.rep3.protocol import selection
-
+def main(alive_fd: str, control_fd: str) -> None:
     control = socket.socket(fileno=int(control_fd))
-    ForkServer(control, int(alive_fd), party.run_as_process, selection.load, kernels.load, kernels.compiles).serve()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    loading = selection.load, kernels.compile_missing, kernels.load
+    ForkServer(control, int(alive_fd), run_as_process, *loading).serve()

@@ -17,7 +17,6 @@ import select
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -27,14 +26,14 @@ from typing import Any
 
 from mpc_tamper.core.errors import PartyError
 from mpc_tamper.core.files import private
-from mpc_tamper.engines.rep3.silence import TICK_SECONDS, Silence, seconds_without_processor
+from mpc_tamper.engines.offspring import Offspring
+from mpc_tamper.engines.rep3.silence import TICK_SECONDS, Silence, seconds_of_a_session_without_processor
 
 _LOG = logging.getLogger(__name__)
-_SERVER = Path(__file__).with_name("fork_server.py")
-_PACKAGE = Path(__file__).resolve().parents[2]
+_SERVER = "mpc_tamper.engines.rep3.fork_server"
 _SECONDS_TO_END = 2.0  # for the server to kill and reap what it has started
-# For the server between two signs of life, the longest of which is to compile a module of kernels, some seconds. Longer
-# than it may wait for another process that compiles the same (kernels/compilation.py).
+# For the server between two signs of life, the longest of which is to have a module of kernels compiled, half a minute.
+# Longer than that may wait for another process that compiles the same (kernels/compilation.py).
 SILENT_SECONDS = 120.0
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets in a program is the same at all parties
@@ -56,34 +55,33 @@ class Launcher:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the server may write to it)
         self._control, theirs = socket.socketpair()
         self._control.settimeout(TICK_SECONDS)
-        alive, lifeline = os.pipe()
-        self._lifeline: int | None = lifeline  # closes with this process
         try:
-            with theirs, os.fdopen(alive, "rb"):
-                self._process = subprocess.Popen(
-                    [sys.executable, "-P", str(_SERVER), str(theirs.fileno()), str(alive), str(_PACKAGE)],
+            with theirs:
+                self._offspring = Offspring(
+                    _SERVER,
+                    str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    environment={**_SINGLE_THREADED, **ENVIRONMENT},
                     stdin=subprocess.DEVNULL,
                     stdout=self._errors,
                     stderr=self._errors,
                     cwd="/",  # or it would keep the working folder from being removed
-                    env={**os.environ, **_python_path(), **_SINGLE_THREADED, **ENVIRONMENT},
-                    pass_fds=(theirs.fileno(), alive),
                     start_new_session=True,  # an interrupt reaches this process alone, which then ends the parties
                 )
         except BaseException:
-            self._close()
+            self._control.close()
             raise
         _LOG.debug("a server of party processes started: process %d", self.pid)
         self._unanswered = 0
         self._said, self._doing = b"", "starting"
-        self._silence = Silence(functools.partial(seconds_without_processor, self.pid))
+        self._silence = Silence(functools.partial(seconds_of_a_session_without_processor, self.pid))
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._offspring.process.pid
 
     def lives(self) -> bool:
-        return self._process.poll() is None
+        return self._offspring.process.poll() is None
 
     def load(self, protocol: str, kernels: Collection[str]) -> None:
         """Begin to load what the next run is going to need, before it is known whether it can start."""
@@ -127,33 +125,26 @@ class Launcher:
 
     def kill(self) -> None:
         """At once, and the parties that it has started with it (fork_server.py)."""
-        self._close()
-        self._process.kill()
-        self._process.wait()
+        self._control.close()
+        self._offspring.kill()
 
     def failure(self) -> PartyError:
         """Why it has ended, in its own last words."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(_SECONDS_TO_END)
+            self._offspring.process.wait(_SECONDS_TO_END)
         self._errors.seek(0)
         said = self._errors.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(said) if line.strip()), "it said nothing")
         return PartyError(
             "expected the process that starts the parties to live, got its end with exit code "
-            f"{self._process.returncode}: {last}; no result was written, run it again"
+            f"{self._offspring.process.returncode}: {last}; no result was written, run it again"
         )
 
     def forget(self) -> None:
         """In a fork of this process: the server is the parent's."""
-        self._close()
+        self._control.close()
+        self._offspring.let_go()
         self._errors.close()
-
-    def _close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._control.close()
-        if self._lifeline is not None:
-            os.close(self._lifeline)
-            self._lifeline = None
 
     def _send(self, message: Mapping[str, Any], fds: Sequence[int]) -> None:
         body = json.dumps(message).encode()
@@ -322,9 +313,3 @@ def wait_for_news(*sources: Parties | int, seconds: float | None = None) -> bool
     for source in sources:
         poll.register(source, select.POLLIN)
     return bool(poll.poll(None if seconds is None else seconds * 1000))
-
-
-def _python_path() -> dict[str, str]:
-    """PYTHONPATH as it is, but for empty entries: the working folder, whose modules are no part of a party."""
-    entries = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
-    return {"PYTHONPATH": os.pathsep.join(os.path.abspath(entry) for entry in entries)} if entries else {}

@@ -158,7 +158,7 @@ def _role(pid: int, command: int) -> str:
     name = _read(pid, "comm").decode(errors="replace").strip()
     if name.startswith("mpc-tamper-"):
         return PARTY + name[-1]
-    if b"fork_server.py" in _read(pid, "cmdline"):
+    if b"rep3.fork_server" in _read(pid, "cmdline"):
         return FORK_SERVER
     return COMMAND if pid == command else "another process"
 

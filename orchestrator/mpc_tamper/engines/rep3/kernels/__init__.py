@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mpc_tamper.engines.kernels import MATMUL, Modules
+from mpc_tamper.engines.kernels.elsewhere import Say, ignore
 from mpc_tamper.runs.protocols import ProtocolName
 
 _OF_BITS, _OF_GATES, _OF_MATRICES = (
@@ -34,14 +35,14 @@ def __getattr__(name: str) -> Any:
     return _MODULES.when_used(__name__, name)
 
 
+def compile_missing(names: Iterable[str], say: Say = ignore) -> None:
+    """Have a process of its own compile what Numba's cache on disk does not hold yet. say: told what it has come to."""
+    _MODULES.compile_missing(names, say)
+
+
 def load(names: Iterable[str]) -> None:
-    """Import these modules now; what Numba's cache on disk does not hold yet is compiled."""
+    """Import these modules now; what is not on disk yet is compiled first."""
     _MODULES.load(names)
-
-
-def compiles(name: str) -> bool:
-    """Whether loading this module compiles its kernels, and keeps them on disk."""
-    return _MODULES.compiles(name)
 
 
 def loaded() -> list[str]:
