@@ -1,8 +1,9 @@
-"""Sums of rows over 48 subsets: four rows have 16 sums, which stand in the first cache, and each subset adds one of
-them.
+"""Sums of rows, or of columns, over 48 subsets: four rows have 16 sums, which stand in the first cache, and each subset
+adds one of them.
 
-Lanes are columns, eight at a time, so that rows are read and sums are written as they lie. Callers give addresses and
-distances in bytes, and have another way where the processor lacks the instructions.
+Lanes are columns, as many as a vector has, so that rows are read and sums are written as they lie. Columns become rows
+block by block; where the processor can look up numbers in registers, lookups.py is faster. Addresses and distances are
+in bytes.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_where, part_of_kernels
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
+from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
-from mpc_tamper.engines.rep3.kernels.lookups import LANES, elsewhere, has_instruction
 
 AT_ONCE = 4  # rows to a table
 _SUMS = 2**AT_ONCE
-_HALF = SUBSETS // 2  # subsets whose sums fit into registers
-_BLOCK = 64  # rows whose tables stand in the cache together: half of it
-_BYTES, _VECTOR_BYTES = 8, 64
-# Where a sum stands in its table, in bytes, is four bits above the sixth. A word has those of twelve subsets, four bits
-# apart: numbers of their own would take as long to load as sums.
+# Columns that are summed together, and subsets whose sums fit into registers: there are 32 of 512 bits, or 16 of 256.
+LANES, _TOGETHER = (8, SUBSETS // 2) if may_use("avx512f") else (4, SUBSETS // 4)
+_BLOCK = 512 // LANES  # rows whose tables stand in the cache together: half of it
+_BYTES, _VECTOR_BYTES = 8, 8 * LANES
+# Where a sum stands in its table, in bytes, is four bits that begin where a vector's size has its own. A word has those
+# of twelve subsets, four bits apart: numbers of their own would take as long to load as sums.
 _IN_WORD, _WORDS = 12, SUBSETS // 12
-_FIRST_BIT, _PLACE_BITS = 6, (_SUMS - 1) * _VECTOR_BYTES
+_FIRST_BIT, _PLACE_BITS = _VECTOR_BYTES.bit_length() - 1, (_SUMS - 1) * _VECTOR_BYTES
 # What is fetched meanwhile, into the second cache, as rows are mostly in memory: columns that are soon summed or, where
 # rows are short, those that come after the block.
-_AHEAD, _SHORT = 2 * _VECTOR_BYTES, 8 * _VECTOR_BYTES
+_AHEAD, _SHORT = 128, 512
 _ADDRESS = types.uintp
 _WORD = ir.IntType(64)
 _VECTOR = ir.VectorType(_WORD, LANES)
@@ -59,7 +61,7 @@ def _behind(builder: Any, address: Any, count: Any, size: int) -> Any:
 def _make_tables(
     typing_context: Any, x: Any, second: Any, third: Any, fourth: Any, step: Any, ahead: Any, groups: Any, tables: Any
 ) -> Any:
-    """The 16 sums of eight columns of four rows, of `groups` of four, to tables.
+    """The 16 sums of a vector of columns of four rows, of `groups` of four, to tables.
 
     Rows begin at x, x + second and so on, and again `step` behind these. What is `ahead` of them is fetched.
     """
@@ -83,12 +85,14 @@ def _make_tables(
 
 @in_llvm
 def _add_sums(typing_context: Any, tables: Any, offsets: Any, groups: Any, sums: Any, distance: Any) -> Any:
-    """Adds, to 24 vectors, from the table of each group what stands at 24 offsets. sums: the address of the first
-    vector, the next one `distance` behind it."""
+    """Adds, to a vector of each of _TOGETHER subsets, from the table of each group what stands at its offset.
+
+    sums: the address of the first vector, the next one `distance` behind it.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         tables, offsets, groups, sums, distance = arguments
-        places = [builder.add(sums, builder.mul(distance, ir.Constant(_WORD, k))) for k in range(_HALF)]
+        places = [builder.add(sums, builder.mul(distance, ir.Constant(_WORD, k))) for k in range(_TOGETHER)]
         totals = [cgutils.alloca_once_value(builder, _load(builder, place)) for place in places]
         with cgutils.for_range(builder, groups) as loop:
             table = _behind(builder, tables, loop.index, _SUMS * _VECTOR_BYTES)
@@ -125,16 +129,13 @@ def offsets_of(members: np.ndarray) -> np.ndarray:
     return out
 
 
-_nothing: Any = elsewhere
-
-
 @part_of_kernels
 def _add_strip(
     offsets: np.ndarray, start: int, count: int, x: Any, row: Any, sums: Any, distance: Any, room: np.ndarray
 ) -> None:
-    """Eight columns of rows start .. start + count - 1, at most 64, to 48 vectors at sums, `distance` apart.
+    """A vector of columns of rows start .. start + count - 1, of _BLOCK at most, to 48 vectors at sums, `distance` apart.
 
-    x: where the eight columns of row `start` are, the next row `row` behind it.  room: for tables.
+    x: where the columns of row `start` are, the next row `row` behind it.  room: for tables.
     """
     whole, rest = count // AT_ONCE, count % AT_ONCE
     vector = _ADDRESS(_VECTOR_BYTES)
@@ -148,16 +149,32 @@ def _add_strip(
         _make_tables(x + _ADDRESS(whole * AT_ONCE) * row, near, far, far, row, ahead, _ADDRESS(1), behind)
     groups = _ADDRESS(whole + min(1, rest))
     at = _ADDRESS(offsets.ctypes.data) + _ADDRESS(start // AT_ONCE * _WORDS * _BYTES)
-    _add_sums(tables, at, groups, sums, distance)
-    _add_sums(tables, at + _ADDRESS(_WORDS // 2 * _BYTES), groups, sums + _ADDRESS(_HALF) * distance, distance)
+    for first in range(0, SUBSETS, _TOGETHER):
+        of_first = at + _ADDRESS(first // _IN_WORD * _BYTES)
+        _add_sums(tables, of_first, groups, sums + _ADDRESS(first) * distance, distance)
 
 
-@kernel_where(has_instruction(), _nothing, _ARGUMENTS)
+@part_of_kernels
+def _room() -> np.ndarray:
+    """For tables, and behind them for a block of a vector of columns and their sums, which begin as zeros."""
+    room = np.empty((_BLOCK // AT_ONCE * _SUMS + 1 + _BLOCK + SUBSETS, LANES), np.uint64)
+    room[len(room) - SUBSETS :] = np.uint64(0)
+    return room
+
+
+@part_of_kernels
+def _add_narrow(sums: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    for k in range(SUBSETS):
+        for c in range(first, last):
+            out[k, c] += sums[k, c - first]
+
+
+@kernel(_ARGUMENTS)
 def add_rows(offsets: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[k, c] += the sum of x[i, c] over the rows i in subset k, for c from first to last - 1."""
     whole = first + (last - first) // LANES * LANES
-    room = np.empty((_BLOCK // AT_ONCE * _SUMS + 1) * LANES, np.uint64)
-    narrow = np.zeros((_BLOCK + SUBSETS, LANES), np.uint64)  # rows and sums of the last columns, fewer than eight
+    room = _room()
+    narrow = room[len(room) - _BLOCK - SUBSETS :]  # rows and sums of the last columns, fewer than a vector
     row, distance, vector = _ADDRESS(x.shape[1] * _BYTES), _ADDRESS(out.shape[1] * _BYTES), _ADDRESS(_VECTOR_BYTES)
     at, to = _ADDRESS(narrow.ctypes.data), _ADDRESS(narrow.ctypes.data) + _ADDRESS(_BLOCK) * vector
     for start in range(0, len(x), _BLOCK):
@@ -171,6 +188,28 @@ def add_rows(offsets: np.ndarray, x: np.ndarray, first: int, last: int, out: np.
                 for c in range(whole, last):
                     narrow[i, c - whole] = x[start + i, c]
             _add_strip(offsets, start, size, at, vector, to, vector, room)
-    for k in range(SUBSETS):
-        for c in range(whole, last):
-            out[k, c] += narrow[_BLOCK + k, c - whole]
+    _add_narrow(narrow[_BLOCK:], whole, last, out)
+
+
+@kernel(_ARGUMENTS)
+def add_columns(offsets: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
+    room = _room()
+    narrow = room[len(room) - _BLOCK - SUBSETS :]  # columns as rows, and sums of the last ones
+    vector = _ADDRESS(_VECTOR_BYTES)
+    at, to = _ADDRESS(narrow.ctypes.data), _ADDRESS(narrow.ctypes.data) + _ADDRESS(_BLOCK) * vector
+    distance, of_out = _ADDRESS(out.shape[1] * _BYTES), _ADDRESS(out.ctypes.data)
+    for top in range(first, last, LANES):
+        lanes = min(LANES, last - top)
+        for start in range(0, x.shape[1], _BLOCK):
+            size = min(_BLOCK, x.shape[1] - start)
+            for i in range(lanes):
+                row = x[top + i, start : start + size]
+                for c in range(size):
+                    narrow[c, i] = row[c]
+            if lanes == LANES:
+                _add_strip(offsets, start, size, at, vector, of_out + _ADDRESS(top * _BYTES), distance, room)
+            else:
+                _add_strip(offsets, start, size, at, vector, to, vector, room)
+        if lanes < LANES:
+            _add_narrow(narrow[_BLOCK:], top, last, out)

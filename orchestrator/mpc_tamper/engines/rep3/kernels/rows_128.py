@@ -1,7 +1,7 @@
 """Products of all pairs of rows, modulo 2^128: what provers spend their time on. Elements are (low, high) words.
 
 Four pairs at a time where the processor has VPMADD52 (pair_products.py, and winograd.py for many long rows of words),
-else one product after the other.
+else products of words by shorter ones (short_products.py), and of elements one after the other.
 """
 
 from __future__ import annotations
@@ -18,13 +18,14 @@ from mpc_tamper.engines.rep3.kernels.pair_products import (
     products_of_elements,
     products_of_words,
 )
+from mpc_tamper.engines.rep3.kernels.short_products import add_products as _add_by_short_ones
 from mpc_tamper.engines.rep3.kernels.winograd import add_products as _add_by_halves
 
 _OUT3 = types.uint64[:, :, ::1]
 _PART3 = types.uint64[:, :, :]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
-_COLUMNS, _TILE = 48, 4  # of each row that are worked on together, and rows
+_COLUMNS = 48  # of each row that are worked on together
 # Columns, and rows of both, with which it pays to halve the products, as words are taken apart before.
 _LONG, _MANY = 64, 8
 _BY_WORDS = types.void(_M, types.int64, _T, types.int64, types.int64, _OUT3)
@@ -57,30 +58,6 @@ def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> Non
                     x, y = u[a, c], v[b, c]
                     low, high = add_product(low, high, x[0], x[1], y[0], y[1])
                 total[a, b, 0], total[a, b, 1] = low, high
-
-
-@kernel_unless(has_instruction(), types.void(_M, _M, types.int64, types.int64, _PART3))
-def _words_one_by_one(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
-    block = 2 * _COLUMNS
-    for start in range(first, last, block):
-        stop = min(start + block, last)
-        for j in range(len(a)):
-            for k in range(0, len(b) - 3, _TILE):
-                t = total[j, k : k + _TILE]
-                l0, h0, l1, h1 = t[0, 0], t[0, 1], t[1, 0], t[1, 1]
-                l2, h2, l3, h3 = t[2, 0], t[2, 1], t[3, 0], t[3, 1]
-                for c in range(start, stop):
-                    x = a[j, c]
-                    l0, h0 = add_product_of_words(l0, h0, x, b[k, c])
-                    l1, h1 = add_product_of_words(l1, h1, x, b[k + 1, c])
-                    l2, h2 = add_product_of_words(l2, h2, x, b[k + 2, c])
-                    l3, h3 = add_product_of_words(l3, h3, x, b[k + 3, c])
-                t[0, 0], t[0, 1], t[1, 0], t[1, 1] = l0, h0, l1, h1
-                t[2, 0], t[2, 1], t[3, 0], t[3, 1] = l2, h2, l3, h3
-            for k in range(len(b) // _TILE * _TILE, len(b)):
-                t = total[j, k]
-                for c in range(start, stop):
-                    t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
 
 
 @part_of_kernels
@@ -142,7 +119,7 @@ def add_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
                 t[0], t[1] = add_product(t[0], t[1], u[a, c, 0], u[a, c, 1], v[b, c, 0], v[b, c, 1])
 
 
-@kernel_where(has_instruction(), _words_one_by_one, types.void(_M, _M, types.int64, types.int64, _PART3))
+@kernel_where(has_instruction(), _add_by_short_ones, types.void(_M, _M, types.int64, types.int64, _PART3))
 def add_of_words(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     """total[j, k] += <a_j, b_k>, of columns first .. last - 1. a: (j, n) words; b: (k, n)."""
     if last - first >= _LONG and min(len(a), len(b)) >= _MANY:
