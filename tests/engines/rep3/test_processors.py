@@ -17,9 +17,9 @@ from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 
-gate_sums, lookups, recording, ring_128, rows_128, subsets = (
+gate_sums, lookups, recording, ring_128, row_sums, rows_128, subsets = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("gate_sums", "lookups", "recording", "ring_128", "rows_128", "subsets")
+    for name in ("gate_sums", "lookups", "recording", "ring_128", "row_sums", "rows_128", "subsets")
 )
 FEATURES = ("avx512f", "avx512ifma", "avx512dq", "gfni", "pclmul")
 
@@ -48,8 +48,8 @@ def test_sums_over_subsets_where_there_is_no_instruction(m, n):
     of_rows, of_columns = of_rows >> np.uint64(64 - SUBSETS), of_columns >> np.uint64(64 - SUBSETS)
     found = subsets.sums_of_rows(of_rows, x), subsets.sums_of_columns(of_columns, x)
     without = np.zeros((SUBSETS, n), np.uint64), np.zeros((SUBSETS, m), np.uint64)
-    subsets.rows_in_buckets(of_rows, x, 0, n, without[0])
-    subsets.columns_in_buckets(of_columns, x, 0, m, without[1])
+    row_sums.add_rows(row_sums.offsets_of(of_rows), x, 0, n, without[0])
+    row_sums.add_columns(row_sums.offsets_of(of_columns), x, 0, m, without[1])
     for with_it, without_it, members, matrix in zip(found, without, (of_rows, of_columns), (x, x.T), strict=True):
         in_subset = (members >> np.arange(SUBSETS, dtype=np.uint64)[:, None]) & np.uint64(1)
         assert np.array_equal(with_it, in_subset @ matrix)

@@ -17,9 +17,9 @@ affine, binary_field, combinations_128, gate_sums, lanes, limbs, lookups = (
     importlib.import_module(f"{kernels.__name__}.{name}")
     for name in ("affine", "binary_field", "combinations_128", "gate_sums", "lanes", "limbs", "lookups")
 )
-pair_products, row_sums, rows_128, subsets, transposition, weights = (
+pair_products, row_sums, rows_128, short_products, subsets, transposition, weights = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("pair_products", "row_sums", "rows_128", "subsets", "transposition", "weights")
+    for name in ("pair_products", "row_sums", "rows_128", "short_products", "subsets", "transposition", "weights")
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -30,6 +30,16 @@ def words(*shape: int, seed: int = 0) -> np.ndarray:
     drawn = np.random.default_rng(seed).integers(0, 2**64, shape, np.uint64)
     drawn.reshape(-1)[:: max(1, drawn.size - 1)] = 2**64 - 1
     return drawn
+
+
+def products_by_numpy(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    """total[j, k] += <a_j, b_k> modulo 2^128, of columns first .. last - 1, sixteen bits of each at a time."""
+    found = total[..., 0].astype(object) + (total[..., 1].astype(object) << 64)
+    pieces = [[x[:, first:last] >> np.uint64(16 * i) & np.uint64(0xFFFF) for i in range(4)] for x in (a, b)]
+    for i in range(4):
+        for j in range(4):
+            found += (pieces[0][i] @ pieces[1][j].T).astype(object) << 16 * (i + j)
+    total[..., 0], total[..., 1] = found % 2**64, (found >> 64) % 2**64
 
 
 def same(with_it: Callable[..., Any], without: Callable[..., Any], *arguments: Any, shape: tuple[int, ...]) -> None:
@@ -47,7 +57,8 @@ def same(with_it: Callable[..., Any], without: Callable[..., Any], *arguments: A
 def test_products_of_all_pairs_of_rows(n, rows):
     a, b = words(SUBSETS, n), words(rows, n, seed=1)
     for first, last in {(0, n), (n // 3, n), (n // 3, n // 2)}:
-        same(rows_128.add_of_words, rows_128._words_one_by_one, a, b, first, last, shape=(SUBSETS, rows, 2))
+        for function in (rows_128.add_of_words, short_products.add_products):
+            same(function, products_by_numpy, a, b, first, last, shape=(SUBSETS, rows, 2))
     u, v = words(rows, n, 2), words(3, n, 2, seed=1)
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, u, v, shape=(rows, 3, 2))
 
@@ -81,11 +92,18 @@ def test_sums_of_the_largest_products_do_not_wrap(vectors):
     """More terms than a sum of limbs may have at a time, each as large as it can be."""
     largest = np.full((2, vectors * limbs.LANES), 2**64 - 1, np.uint64)
     columns = 0, largest.shape[1]
-    same(rows_128.add_of_words, rows_128._words_one_by_one, largest, largest, *columns, shape=(2, 2, 2))
+    same(rows_128.add_of_words, products_by_numpy, largest, largest, *columns, shape=(2, 2, 2))
     elements = np.full((1, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, elements, elements, shape=(1, 1, 2))
     arguments = largest, 0, elements, 0, elements.shape[1]
     same(rows_128.add_by_words, rows_128.by_words_one_by_one, *arguments, shape=(2, 1, 2))
+
+
+@pytest.mark.parametrize("vectors", [short_products.MOST - 1, short_products.MOST, 2 * short_products.MOST + 1])
+def test_sums_of_the_largest_short_products_do_not_wrap(vectors):
+    largest = np.full((3, vectors * short_products.LANES + 3), 2**64 - 1, np.uint64)
+    columns = 0, largest.shape[1]
+    same(short_products.add_products, products_by_numpy, largest, largest, *columns, shape=(3, 3, 2))
 
 
 @pytest.mark.parametrize("low", [0, 1, 2**12 - 1, 2**12, 2**63, 2**64 - 2**12, 2**64 - 1])
@@ -126,18 +144,28 @@ def test_sums_of_rows_with_a_weight_to_each_word(n, k):
         same(*both, factors, rows, first, n, shape=(n, 2))
 
 
-@sizes
+@pytest.mark.parametrize("n", [*SIZES, 256, 257, 4100])
 @pytest.mark.parametrize("products", [1, 2])
 def test_sums_of_gates(n, products):
-    members, t = words(n), (words(n, seed=1), words(n, seed=2))
-    for inner in (0, 1, 3):
-        u, v = (tuple(words(n * inner if i < products else 0, seed=i + s) for i in range(2)) for s in (3, 5))
-        found = []
-        for function in (gate_sums.add_together, gate_sums.add_one_by_one):
-            found.append((words(SUBSETS, 2), words(2, SUBSETS)))
-            function(members, u, v, t, *found[-1])
-        for each in zip(*found, strict=True):
-            assert np.array_equal(*each)
+    """The largest ones too, as many as have sums in limbs at a time, and more."""
+    for fill in (None, 2**64 - 1):
+        members, *t = (words(n, seed=i) if fill is None else np.full(n, fill, np.uint64) for i in range(3))
+        indicators = (members >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)).astype(object)
+        for inner in (0, 1, 3):
+            u, v = (tuple(words(n * inner if i < products else 0, seed=i + s) for i in range(2)) for s in (3, 5))
+            for each in (*u, *v):
+                each[:] = each if fill is None else fill
+            of_gates = sum((x.astype(object) * y).reshape(n, inner).sum(1) for x, y in zip(u, v, strict=True) if x.size)
+            want = (indicators * of_gates).sum(1) if inner else 0
+            for function in (gate_sums.add_together, gate_sums.add_as_rows):
+                found, of_words = words(SUBSETS, 2), words(2, SUBSETS)
+                before = found[:, 0].astype(object) + (found[:, 1].astype(object) << 64)
+                words_before = of_words.copy()
+                function(members, u, v, tuple(t), found, of_words)
+                assert np.array_equal(
+                    found[:, 0].astype(object) + (found[:, 1].astype(object) << 64), (before + want) % 2**128
+                )
+                assert np.array_equal(of_words, words_before + np.stack(t) @ indicators.astype(np.uint64).T)
 
 
 @pytest.mark.parametrize("n", [0, *SIZES])
@@ -153,32 +181,30 @@ def test_weights_of_gates(n):
         same(weights.times_at_once, weights.times_one_by_one, want, v, shape=(n, 2))
 
 
+def sums_by_numpy(members: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Of rows, over the 48 subsets."""
+    return (members >> np.arange(SUBSETS, dtype=np.uint64)[:, None] & np.uint64(1)) @ x
+
+
 @sizes
-@pytest.mark.parametrize("m", [1, 2, 3, 4, 5, 66, 131])
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 5, 66, 131, 1501])
 def test_sums_over_subsets_of_rows_and_columns(n, m):
     x, of_rows, of_columns = words(m, n), words(m, seed=1), words(n, seed=2)  # bits above the 48th are of no subset
-    found = [np.zeros((SUBSETS, n), np.uint64) for _ in range(3)]
-    subsets._add_few_rows(of_rows, x, 0, n, found[0])
-    subsets._add_many_rows(of_rows & np.uint64(2**SUBSETS - 1), x, 0, n, found[1])
-    found[2] = subsets.sums_of_rows(of_rows, x)
-    assert np.array_equal(found[0], found[2])
-    assert np.array_equal(found[1], found[2])
-    by_columns = np.zeros((SUBSETS, m), np.uint64)
-    subsets.columns_in_buckets(of_columns, x, 0, m, by_columns)
-    assert np.array_equal(subsets.sums_of_columns(of_columns, x), by_columns)
+    assert np.array_equal(subsets.sums_of_rows(of_rows, x), sums_by_numpy(of_rows, x))
+    assert np.array_equal(subsets.sums_of_columns(of_columns, x), sums_by_numpy(of_columns, x.T))
 
 
-@pytest.mark.skipif(not lookups.has_instruction(), reason="the processor has no AVX-512")
 @pytest.mark.parametrize("part", [(0, 300), (1, 2), (255, 258), (64, 300)])
 def test_sums_over_subsets_of_a_part(part):
     first, last = part
     x, members = words(70, 300), words(70, seed=1) >> np.uint64(64 - SUBSETS)
-    places, offsets = lookups.places_of(members), row_sums.offsets_of(members)
-    want, of_rows, of_columns = (np.zeros((SUBSETS, 300), np.uint64) for _ in range(3))
-    subsets._add_few_rows(members, x, 0, 300, want)
-    row_sums.add_rows(offsets, x, first, last, of_rows)
-    lookups.add_columns(places, x.T.copy(), first, last, of_columns)
-    for found in (of_rows, of_columns):
+    offsets, turned, want = row_sums.offsets_of(members), x.T.copy(), sums_by_numpy(members, x)
+    sums = [(row_sums.add_rows, offsets, x), (row_sums.add_columns, offsets, turned)]
+    if lookups.has_instruction():
+        sums.append((lookups.add_columns, lookups.places_of(members), turned))
+    for add, prepared, matrix in sums:
+        found = np.zeros((SUBSETS, 300), np.uint64)
+        add(prepared, matrix, first, last, found)
         assert np.array_equal(found[:, first:last], want[:, first:last])
         assert not found[:, :first].any()
         assert not found[:, last:].any()

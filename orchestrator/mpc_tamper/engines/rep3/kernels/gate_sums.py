@@ -3,7 +3,8 @@ modulo 2^64. Bit k of a gate's member says whether it is in subset k; bits above
 
 Four gates have 16 sums, which two vectors hold, and VPERMI2Q finds those of eight subsets among them at once. Members
 of 64 gates, transposed, are a word for each subset, whose bits say which sum it is, four after four. Products stand in
-limbs, so that carries wait. Where the processor lacks the instructions, a gate goes to one of 256 buckets by each byte.
+limbs, so that carries wait. Where the processor lacks the instructions, a gate is a row of a matrix of limbs and words,
+and row_sums.py adds up its columns.
 """
 
 from __future__ import annotations
@@ -25,13 +26,16 @@ from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expec
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, LIMBS, limbs_of_product
 from mpc_tamper.engines.rep3.kernels.members import ROWS, transpose
+from mpc_tamper.engines.rep3.kernels.row_sums import add_rows, offsets_of
 from mpc_tamper.engines.rep3.kernels.sums_of_four import sums_of_four
 
 PRODUCTS = 2  # to a gate, at most, that are added at once
 _AT_ONCE = 4  # gates to a table of sums
 _VECTORS = SUBSETS // LANES
 _MOST = 64  # steps after which carries are due: 4096 limbs of 52 bits have a sum of 64
-_LIMB, _BYTES, _BUCKETS = 52, 8, 256
+_LIMB, _BYTES = 52, 8
+# Of gates as rows: so many at a time, limbs in the first columns, words behind them, and blocks until carries are due.
+_GATES, _WORDS_FROM, _COLUMNS, _BLOCKS = 256, 4, 8, 16
 # Rows of 64 words: subsets, limbs of products, words of the last gates, and the sums of limbs and of words.
 _LIMBS_AT, _WORDS_AT, _SUMS_AT, _WORD_SUMS_AT, _ALL = 1, 1 + LIMBS, 3 + LIMBS, 3 + 2 * LIMBS, 5 + 2 * LIMBS
 _ADDRESS = types.uintp
@@ -43,8 +47,8 @@ _PAIR = types.UniTuple(_V, 2)
 _ARGUMENTS = types.void(_V, _PAIR, _PAIR, _PAIR, _OUT2, _OUT2)
 _WORTH = 1 << 12  # words that a thread has to have for it to pay
 _ROW = _ADDRESS(ROWS * _BYTES)
-_52, _12, _40, _8 = (np.uint64(bits) for bits in (52, 12, 40, 8))
-_LOW, _BYTE = np.uint64((1 << _LIMB) - 1), np.uint64(_BUCKETS - 1)
+_52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
+_LOW = np.uint64((1 << _LIMB) - 1)
 _NOTHING = np.empty(0, np.uint64)
 
 
@@ -134,12 +138,21 @@ def _add_product(low: Any, high: Any, c: int, inner: int, u: np.ndarray, v: np.n
 
 
 @part_of_kernels
+def _limbs_of(low: Any, high: Any, to: np.ndarray) -> None:
+    to[0], to[1], to[2] = low & _LOW, (low >> _52 | high << _12) & _LOW, high >> _40
+
+
+@part_of_kernels
+def _add_limbs_of_sums(first: Any, second: Any, third: Any, total: np.ndarray) -> None:
+    low, high = add(total[0], total[1], first, np.uint64(0))
+    low, high = add(low, high, second << _52, second >> _12)
+    total[0], total[1] = low, high + (third << _40)
+
+
+@part_of_kernels
 def _add_carried(room: np.ndarray, products: np.ndarray) -> None:
     for k in range(SUBSETS):
-        first, second, third = room[_SUMS_AT, k], room[_SUMS_AT + 1, k], room[_SUMS_AT + 2, k]
-        low, high = add(products[k, 0], products[k, 1], first, np.uint64(0))
-        low, high = add(low, high, second << _52, second >> _12)
-        products[k, 0], products[k, 1] = low, high + (third << _40)
+        _add_limbs_of_sums(room[_SUMS_AT, k], room[_SUMS_AT + 1, k], room[_SUMS_AT + 2, k], products[k])
     room[_SUMS_AT : _SUMS_AT + LIMBS] = np.uint64(0)
 
 
@@ -186,41 +199,58 @@ def _add_steps(
             for c in range(size):
                 low, high = _add_product(np.uint64(0), np.uint64(0), start + c, inner, u, v)
                 low, high = _add_product(low, high, start + c, inner, other_u, other_v)
-                room[_LIMBS_AT, c], room[_LIMBS_AT + 1, c] = low & _LOW, (low >> _52 | high << _12) & _LOW
-                room[_LIMBS_AT + 2, c] = high >> _40
+                _limbs_of(low, high, room[_LIMBS_AT : _LIMBS_AT + LIMBS, c])
         if inner:
             _add_limbs(bits, limbs, limbs + _ROW, limbs + _ROW + _ROW, sums)
             if step % _MOST == _MOST - 1:
                 _add_carried(room, products)
 
 
+@part_of_kernels
+def _put_products(
+    start: int,
+    size: int,
+    inner: int,
+    u: np.ndarray,
+    v: np.ndarray,
+    other_u: np.ndarray,
+    other_v: np.ndarray,
+    rows: np.ndarray,
+) -> None:
+    """Of gates start .. start + size - 1, as limbs."""
+    zero = np.uint64(0)
+    for c in range(size):
+        low = high = zero
+        for i in range((start + c) * inner, (start + c + 1) * inner):
+            low, high = add_product_of_words(low, high, u[i], v[i])
+        if other_u.size:
+            for i in range((start + c) * inner, (start + c + 1) * inner):
+                low, high = add_product_of_words(low, high, other_u[i], other_v[i])
+        rows[c, 0], rows[c, 1], rows[c, 2] = low & _LOW, (low >> _52 | high << _12) & _LOW, high >> _40
+
+
 @kernel_unless(has_instruction(), _ARGUMENTS)
-def add_one_by_one(members: np.ndarray, u: Any, v: Any, t: Any, products: np.ndarray, words: np.ndarray) -> None:
-    buckets = np.zeros((SUBSETS // 8, _BUCKETS, 4), np.uint64)
+def add_as_rows(members: np.ndarray, u: Any, v: Any, t: Any, products: np.ndarray, words: np.ndarray) -> None:
     inner = u[0].size // max(1, members.size)
-    for c in range(members.size):
-        low, high = _add_product(np.uint64(0), np.uint64(0), c, inner, u[0], v[0])
-        low, high = _add_product(low, high, c, inner, u[1], v[1])
-        right = left = np.uint64(0)
-        if t[0].size:
-            right, left = t[0][c], t[1][c]
-        x = members[c]
-        for group in range(SUBSETS // 8):
-            b = buckets[group, x & _BYTE]
-            b[0], b[1] = add(b[0], b[1], low, high)
-            b[2] += right
-            b[3] += left
-            x >>= _8
-    for k in range(SUBSETS):
-        for i in range(_BUCKETS):
-            if i >> (k & 7) & 1:
-                b = buckets[k >> 3, i]
-                products[k, 0], products[k, 1] = add(products[k, 0], products[k, 1], b[0], b[1])
-                words[0, k] += b[2]
-                words[1, k] += b[3]
+    first, last = (0 if inner else _WORDS_FROM), (_COLUMNS if t[0].size else _WORDS_FROM)
+    rows, sums = np.zeros((_GATES, _COLUMNS), np.uint64), np.zeros((SUBSETS, _COLUMNS), np.uint64)
+    for start in range(0, members.size, _GATES):
+        size = min(_GATES, members.size - start)
+        if inner:
+            _put_products(start, size, inner, u[0], v[0], u[1], v[1], rows)
+        for c in range(min(size, t[0].size)):
+            rows[c, _WORDS_FROM], rows[c, _WORDS_FROM + 1] = t[0][start + c], t[1][start + c]
+        add_rows(offsets_of(members[start : start + size]), rows[:size], first, last, sums)
+        if (start // _GATES) % _BLOCKS == _BLOCKS - 1 or start + size == members.size:
+            for k in range(SUBSETS):
+                some = sums[k]
+                _add_limbs_of_sums(some[0], some[1], some[2], products[k])
+                words[0, k] += some[_WORDS_FROM]
+                words[1, k] += some[_WORDS_FROM + 1]
+            sums[:] = np.uint64(0)
 
 
-@kernel_where(has_instruction(), add_one_by_one, _ARGUMENTS)
+@kernel_where(has_instruction(), add_as_rows, _ARGUMENTS)
 def add_together(members: np.ndarray, u: Any, v: Any, t: Any, products: np.ndarray, words: np.ndarray) -> None:
     room = np.zeros((_ALL, ROWS), np.uint64)
     _add_steps(members, u[0], v[0], u[1], v[1], t[0], t[1], room, products)

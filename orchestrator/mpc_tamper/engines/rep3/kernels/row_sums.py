@@ -133,7 +133,7 @@ def offsets_of(members: np.ndarray) -> np.ndarray:
 def _add_strip(
     offsets: np.ndarray, start: int, count: int, x: Any, row: Any, sums: Any, distance: Any, room: np.ndarray
 ) -> None:
-    """A vector of columns of rows start .. start + count - 1, of _BLOCK at most, to 48 vectors at sums, `distance` apart.
+    """A vector of columns of rows start .. start + count - 1, at most _BLOCK, to 48 vectors at sums, `distance` apart.
 
     x: where the columns of row `start` are, the next row `row` behind it.  room: for tables.
     """
