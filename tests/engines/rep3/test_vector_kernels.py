@@ -42,6 +42,14 @@ def products_by_numpy(a: np.ndarray, b: np.ndarray, first: int, last: int, total
     total[..., 0], total[..., 1] = found % 2**64, (found >> 64) % 2**64
 
 
+def products_by_python(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
+    """total[a, b] += <u_a, w_b> modulo 2^128, of columns start .. stop - 1 of w, and of those `first` behind them of u."""
+    elements = (w[..., 0].astype(object) + (w[..., 1].astype(object) << 64))[:, start:stop]
+    found = u[:, first + start : first + stop].astype(object) @ elements.T
+    found += total[..., 0].astype(object) + (total[..., 1].astype(object) << 64)
+    total[..., 0], total[..., 1] = found % 2**64, (found >> 64) % 2**64
+
+
 def same(with_it: Callable[..., Any], without: Callable[..., Any], *arguments: Any, shape: tuple[int, ...]) -> None:
     """Both add to, or write, the same, whatever was there before."""
     found = []
@@ -84,7 +92,8 @@ def test_products_of_rows_of_words_and_of_elements(n, k):
     u, w = words(k, n + 5), words(k, n, 2, seed=1)
     for first, start in ((0, 0), (5, 0), (3, n // 3)):
         arguments = u, first, w, start, n
-        same(rows_128.add_by_words, rows_128.by_words_one_by_one, *arguments, shape=(k, k, 2))
+        for function in (rows_128.add_by_words, short_products.add_products_by_words):
+            same(function, products_by_python, *arguments, shape=(k, k, 2))
 
 
 @pytest.mark.parametrize("vectors", [pair_products.MOST - 1, pair_products.MOST, pair_products.MOST + 1])
@@ -96,7 +105,7 @@ def test_sums_of_the_largest_products_do_not_wrap(vectors):
     elements = np.full((1, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
     same(rows_128.add_of_elements, rows_128._elements_one_by_one, elements, elements, shape=(1, 1, 2))
     arguments = largest, 0, elements, 0, elements.shape[1]
-    same(rows_128.add_by_words, rows_128.by_words_one_by_one, *arguments, shape=(2, 1, 2))
+    same(rows_128.add_by_words, products_by_python, *arguments, shape=(2, 1, 2))
 
 
 @pytest.mark.parametrize("vectors", [short_products.MOST - 1, short_products.MOST, 2 * short_products.MOST + 1])
@@ -104,6 +113,8 @@ def test_sums_of_the_largest_short_products_do_not_wrap(vectors):
     largest = np.full((3, vectors * short_products.LANES + 3), 2**64 - 1, np.uint64)
     columns = 0, largest.shape[1]
     same(short_products.add_products, products_by_numpy, largest, largest, *columns, shape=(3, 3, 2))
+    elements = np.full((2, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
+    same(short_products.add_products_by_words, products_by_python, largest, 0, elements, *columns, shape=(3, 2, 2))
 
 
 @pytest.mark.parametrize("low", [0, 1, 2**12 - 1, 2**12, 2**63, 2**64 - 2**12, 2**64 - 1])

@@ -1,7 +1,7 @@
 """Products of all pairs of rows, modulo 2^128: what provers spend their time on. Elements are (low, high) words.
 
 Four pairs at a time where the processor has VPMADD52 (pair_products.py, and winograd.py for many long rows of words),
-else products of words by shorter ones (short_products.py), and of elements one after the other.
+else products of words, or by words, by shorter ones (short_products.py), and of elements one after the other.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from mpc_tamper.engines.rep3.kernels.pair_products import (
     products_of_words,
 )
 from mpc_tamper.engines.rep3.kernels.short_products import add_products as _add_by_short_ones
+from mpc_tamper.engines.rep3.kernels.short_products import add_products_by_words
 from mpc_tamper.engines.rep3.kernels.winograd import add_products as _add_by_halves
 
 _OUT3 = types.uint64[:, :, ::1]
@@ -32,18 +33,6 @@ _BY_WORDS = types.void(_M, types.int64, _T, types.int64, types.int64, _OUT3)
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _8, _16 = np.uint64(_WORD_BYTES), np.uint64(_ELEMENT_BYTES)
-
-
-@kernel_unless(has_instruction(), _BY_WORDS)
-def by_words_one_by_one(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
-    for begin in range(start, stop, _COLUMNS):
-        end = min(begin + _COLUMNS, stop)
-        for a in range(len(u)):
-            for b in range(len(w)):
-                low, high = total[a, b, 0], total[a, b, 1]
-                for c in range(begin, end):
-                    low, high = add_product_by_word(low, high, u[a, first + c], w[b, c, 0], w[b, c, 1])
-                total[a, b, 0], total[a, b, 1] = low, high
 
 
 @kernel_unless(has_instruction(), types.void(_T, _T, _OUT3))
@@ -79,7 +68,7 @@ def add_totals(totals: np.ndarray, out: np.ndarray) -> None:
                 to[0], to[1] = add(to[0], to[1], total[j, k, 0], total[j, k, 1])
 
 
-@kernel_where(has_instruction(), by_words_one_by_one, _BY_WORDS)
+@kernel_where(has_instruction(), add_products_by_words, _BY_WORDS)
 def add_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
     """total[a, b] += <u_a, w_b>, of columns start .. stop - 1 of w, and of those `first` behind them of u.
 
@@ -96,7 +85,11 @@ def add_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int
                 y, more_b = _ADDRESS(w.ctypes.data) + place * _16 + _ADDRESS(b) * stride_w, min(1, len(w) - 1 - b)
                 found = products_by_words(x, _ADDRESS(more_a) * stride_u, y, _ADDRESS(more_b) * stride_w, count)
                 _add_four(total, a, more_a, b, more_b, found)
-    by_words_one_by_one(u, first, w, start + vectors * LANES, stop, total)
+    for a in range(len(u)):
+        for b in range(len(w)):
+            t = total[a, b]
+            for c in range(start + vectors * LANES, stop):
+                t[0], t[1] = add_product_by_word(t[0], t[1], u[a, first + c], w[b, c, 0], w[b, c, 1])
 
 
 @kernel_where(has_instruction(), _elements_one_by_one, types.void(_T, _T, _OUT3))

@@ -1,8 +1,8 @@
-"""Products of all pairs of rows of words, modulo 2^128, by multiplications of 32 bits, of which every processor with
-vectors has one: for those that lack VPMADD52.
+"""Products of all pairs of rows, modulo 2^128, by multiplications of 32 bits, of which every processor with vectors has
+one: for those that lack VPMADD52.
 
-Of a product x y, x is two halves of 32 bits and y three limbs of at most 22, whose six products add up in words of
-their own, so that carries wait until the end.
+Of a product x y, x is a word, in two halves of 32 bits, and y a word or an element, in limbs of at most 22. Products of
+a half and a limb add up in words of their own, so that carries wait until the end.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
-from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_of_words
+from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
 
 LANES = 4
 MOST = 1024  # vectors whose products, below 2^54, have a sum below 2^64
-_HALF, _LIMB, _LIMBS = 32, 22, 3
-_PAIR = 2  # rows of y that are worked on together: their sums and a vector of x fill 16 registers
+_HALF, _LIMB = 32, 22
+_OF_WORD, _OF_ELEMENT = 3, 6  # limbs
+_PAIR = 2  # rows of words that are worked on together: their sums and a vector of x fill 16 registers
 _WORD, _WIDE, _INDEX = ir.IntType(64), ir.IntType(128), ir.IntType(32)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _ADDRESS, _BYTES = types.uintp, 8
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _PART3 = types.uint64[:, :, :]
-_MASK, _22, _44 = np.uint64((1 << _LIMB) - 1), np.uint64(_LIMB), np.uint64(2 * _LIMB)
+_T = types.Array(types.uint64, 3, "C", readonly=True)
+_MASK = np.uint64((1 << _LIMB) - 1)
+_2, _20, _22, _24, _44, _46 = (np.uint64(bits) for bits in (2, 20, 22, 24, 44, 46))
 
 
 def _constant(number: int) -> Any:
@@ -41,42 +44,59 @@ def _sum_of_lanes(builder: Any, vector: Any) -> Any:
     return first
 
 
+def _sums_of_products(builder: Any, x: Any, rows: list[Any], limbs: int, plane: Any, vectors: Any) -> list[Any]:
+    """(low, high) of <x, y> for each of these rows. The limbs of one stand `plane` bytes apart."""
+    low_half = _constant((1 << _HALF) - 1)
+    of_row = [(h, i) for i in range(limbs) for h in range(2) if _HALF * h + _LIMB * i < 128]
+    sums = [{each: cgutils.alloca_once_value(builder, _constant(0)) for each in of_row} for _ in rows]
+
+    def load(address: Any, index: Any) -> Any:
+        found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
+        found.align = _BYTES
+        return found
+
+    with cgutils.for_range(builder, vectors) as loop:
+        words = load(x, loop.index)
+        halves = [builder.and_(words, low_half), builder.lshr(words, _constant(_HALF))]
+        for row, totals in zip(rows, sums, strict=True):
+            planes = [builder.add(row, builder.mul(plane, ir.Constant(_WORD, i))) for i in range(limbs)]
+            for (h, i), total in totals.items():
+                limb = builder.and_(load(planes[i], loop.index), low_half)  # says to LLVM that it is short
+                builder.store(builder.add(builder.load(total), builder.mul(halves[h], limb)), total)
+    found = []
+    for totals in sums:
+        whole = ir.Constant(_WIDE, 0)
+        for (h, i), total in totals.items():
+            shift = ir.Constant(_WIDE, _HALF * h + _LIMB * i)
+            whole = builder.add(whole, builder.shl(_sum_of_lanes(builder, builder.load(total)), shift))
+        found += [builder.trunc(whole, _WORD), builder.trunc(builder.lshr(whole, ir.Constant(_WIDE, 64)), _WORD)]
+    return found
+
+
 @in_llvm
 def _two_products(typing_context: Any, x: Any, limbs: Any, plane: Any, other: Any, vectors: Any) -> Any:
-    """(low, high) of <x, y> and of <x, y'>. limbs: where those of y begin, each `plane` bytes behind the one before it;
-    those of y' are `other` bytes behind them."""
+    """(low, high) of <x, y> and of <x, y'>, words. limbs: where those of y begin, each `plane` bytes behind the one
+    before it; those of y' are `other` bytes behind them."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, limbs, plane, other, vectors = arguments
-        sums = [[[cgutils.alloca_once_value(builder, _constant(0)) for _ in range(_LIMBS)] for _ in "01"] for _ in "yy"]
         rows = [limbs, builder.add(limbs, other)]
-        low_half = _constant((1 << _HALF) - 1)
-
-        def load(address: Any, index: Any) -> Any:
-            found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
-            found.align = _BYTES
-            return found
-
-        with cgutils.for_range(builder, vectors) as loop:
-            words = load(x, loop.index)
-            halves = [builder.and_(words, low_half), builder.lshr(words, _constant(_HALF))]
-            for row, of_row in zip(rows, sums, strict=True):
-                for i in range(_LIMBS):
-                    place = builder.add(row, builder.mul(plane, ir.Constant(_WORD, i)))
-                    limb = builder.and_(load(place, loop.index), low_half)  # says to LLVM that it is short
-                    for half, totals in zip(halves, of_row, strict=True):
-                        builder.store(builder.add(builder.load(totals[i]), builder.mul(half, limb)), totals[i])
-        found = []
-        for of_row in sums:
-            total = ir.Constant(_WIDE, 0)
-            for h, totals in enumerate(of_row):
-                for i, each in enumerate(totals):
-                    shift = ir.Constant(_WIDE, _HALF * h + _LIMB * i)
-                    total = builder.add(total, builder.shl(_sum_of_lanes(builder, builder.load(each)), shift))
-            found += [builder.trunc(total, _WORD), builder.trunc(builder.lshr(total, ir.Constant(_WIDE, 64)), _WORD)]
+        found = _sums_of_products(builder, x, rows, _OF_WORD, plane, vectors)
         return context.make_tuple(builder, signature.return_type, found)
 
     return types.UniTuple(types.uint64, 2 * _PAIR)(*[_ADDRESS] * 5), codegen
+
+
+@in_llvm
+def _product_by_word(typing_context: Any, x: Any, limbs: Any, plane: Any, vectors: Any) -> Any:
+    """(low, high) of <x, y>, words x and elements y."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, limbs, plane, vectors = arguments
+        found = _sums_of_products(builder, x, [limbs], _OF_ELEMENT, plane, vectors)
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return types.UniTuple(types.uint64, 2)(*[_ADDRESS] * 4), codegen
 
 
 @part_of_kernels
@@ -96,15 +116,15 @@ def _split(x: np.ndarray, first: int, size: int, out: np.ndarray) -> None:
 def add_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     """total[j, k] += <a_j, b_k>, of columns first .. last - 1. a: (j, n) words; b: (k, n)."""
     whole = (last - first) // LANES
-    room = np.empty((len(b), _LIMBS, min(MOST, whole) * LANES), np.uint64)
+    room = np.empty((len(b), _OF_WORD, min(MOST, whole) * LANES), np.uint64)
     plane, row = _ADDRESS(room.shape[2] * _BYTES), _ADDRESS(a.shape[1] * _BYTES)
     for start in range(0, whole, MOST):
         vectors, place = min(MOST, whole - start), first + start * LANES
         _split(b, place, vectors * LANES, room)
         for k in range(0, len(b), _PAIR):
             more = min(1, len(b) - 1 - k)
-            limbs = _ADDRESS(room.ctypes.data) + _ADDRESS(k * _LIMBS) * plane
-            x, other = _ADDRESS(a.ctypes.data) + _ADDRESS(place * _BYTES), _ADDRESS(more * _LIMBS) * plane
+            limbs = _ADDRESS(room.ctypes.data) + _ADDRESS(k * _OF_WORD) * plane
+            x, other = _ADDRESS(a.ctypes.data) + _ADDRESS(place * _BYTES), _ADDRESS(more * _OF_WORD) * plane
             for j in range(len(a)):
                 found = _two_products(x + _ADDRESS(j) * row, limbs, plane, other, _ADDRESS(vectors))
                 for i in range(1 + more):
@@ -115,3 +135,40 @@ def add_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.
             t = total[j, k]
             for c in range(first + whole * LANES, last):
                 t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
+
+
+@part_of_kernels
+def _split_elements(w: np.ndarray, first: int, size: int, out: np.ndarray) -> None:
+    """The same of elements (k, n, 2): (k, 6, size)."""
+    for k in range(len(w)):
+        elements, limbs = w[k, first : first + size], out[k]
+        for c in range(size):
+            low, high = elements[c, 0], elements[c, 1]
+            limbs[0, c], limbs[1, c], limbs[2, c] = low & _MASK, low >> _22 & _MASK, (low >> _44 | high << _20) & _MASK
+            limbs[3, c], limbs[4, c], limbs[5, c] = high >> _2 & _MASK, high >> _24 & _MASK, high >> _46
+
+
+@kernel(types.void(_M, types.int64, _T, types.int64, types.int64, _PART3))
+def add_products_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
+    """total[a, b] += <u_a, w_b>, of columns start .. stop - 1 of w, and of those `first` behind them of u.
+
+    u: (a, n) words; w: (b, m, 2).
+    """
+    whole = (stop - start) // LANES
+    room = np.empty((len(w), _OF_ELEMENT, min(MOST, whole) * LANES), np.uint64)
+    plane, row = _ADDRESS(room.shape[2] * _BYTES), _ADDRESS(u.shape[1] * _BYTES)
+    for done in range(0, whole, MOST):
+        vectors, place = min(MOST, whole - done), start + done * LANES
+        _split_elements(w, place, vectors * LANES, room)
+        x = _ADDRESS(u.ctypes.data) + _ADDRESS((first + place) * _BYTES)
+        for b in range(len(w)):
+            limbs = _ADDRESS(room.ctypes.data) + _ADDRESS(b * _OF_ELEMENT) * plane
+            for a in range(len(u)):
+                found = _product_by_word(x + _ADDRESS(a) * row, limbs, plane, _ADDRESS(vectors))
+                t = total[a, b]
+                t[0], t[1] = add(t[0], t[1], found[0], found[1])
+    for a in range(len(u)):
+        for b in range(len(w)):
+            t = total[a, b]
+            for c in range(start + whole * LANES, stop):
+                t[0], t[1] = add_product_by_word(t[0], t[1], u[a, first + c], w[b, c, 0], w[b, c, 1])
