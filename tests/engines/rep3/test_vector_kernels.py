@@ -43,7 +43,7 @@ def products_by_numpy(a: np.ndarray, b: np.ndarray, first: int, last: int, total
 
 
 def products_by_python(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
-    """total[a, b] += <u_a, w_b> modulo 2^128, of columns start .. stop - 1 of w, and of those `first` behind them of u."""
+    """total[a, b] += <u_a, w_b> modulo 2^128, of columns start .. stop - 1 of w and those `first` behind them of u."""
     elements = (w[..., 0].astype(object) + (w[..., 1].astype(object) << 64))[:, start:stop]
     found = u[:, first + start : first + stop].astype(object) @ elements.T
     found += total[..., 0].astype(object) + (total[..., 1].astype(object) << 64)
