@@ -160,6 +160,13 @@ lanes.weigh_lanes(weights, out)
 put(out, fields.pair_sums(words(5, 77), words(5, 77)), fields.combine(words(5), words(5, 77)))
 members, x = words(133) >> np.uint64(16), words(133, 75)
 put(subsets.sums_of_rows(members, x), subsets.sums_of_columns(members, np.ascontiguousarray(x.T)))
+for m, n in [(1, 1), (127, 9), (129, 8), (300, 5), (257, 70)]:  # whole blocks and vectors, and what is left of them
+    members, x = words(m), words(m, n)
+    put(subsets.sums_of_rows(members, x), subsets.sums_of_columns(members, np.ascontiguousarray(x.T)))
+for n, inner in [(3, 1), (257, 0), (600, 3), (4353, 1)]:  # in blocks, and with carries in between
+    products, sums = np.zeros((48, 2), np.uint64), np.zeros((2, 48), np.uint64)
+    gate_sums.add_gates(words(n), [(words(n * inner), words(n * inner))], (words(n), words(n)), products, sums)
+    put(products, sums)
 many, low = np.zeros((48, 48, 2), np.uint64), np.zeros((2, 48, 48), np.uint64)
 of_rows = matrices.SubsetsOfRows.of([words(13) >> np.uint64(16), words(13) >> np.uint64(16)], [False, True])
 units = matrices.units_of([13, 13], [130, 21])

@@ -108,7 +108,7 @@ def test_sums_of_the_largest_products_do_not_wrap(vectors):
     same(rows_128.add_by_words, products_by_python, *arguments, shape=(2, 1, 2))
 
 
-@pytest.mark.parametrize("vectors", [short_products.MOST - 1, short_products.MOST, 2 * short_products.MOST + 1])
+@pytest.mark.parametrize("vectors", [short_products.MOST - 1, short_products.MOST, 4 * short_products.MOST + 1])
 def test_sums_of_the_largest_short_products_do_not_wrap(vectors):
     largest = np.full((3, vectors * short_products.LANES + 3), 2**64 - 1, np.uint64)
     columns = 0, largest.shape[1]

@@ -138,11 +138,6 @@ def _add_product(low: Any, high: Any, c: int, inner: int, u: np.ndarray, v: np.n
 
 
 @part_of_kernels
-def _limbs_of(low: Any, high: Any, to: np.ndarray) -> None:
-    to[0], to[1], to[2] = low & _LOW, (low >> _52 | high << _12) & _LOW, high >> _40
-
-
-@part_of_kernels
 def _add_limbs_of_sums(first: Any, second: Any, third: Any, total: np.ndarray) -> None:
     low, high = add(total[0], total[1], first, np.uint64(0))
     low, high = add(low, high, second << _52, second >> _12)
@@ -199,7 +194,8 @@ def _add_steps(
             for c in range(size):
                 low, high = _add_product(np.uint64(0), np.uint64(0), start + c, inner, u, v)
                 low, high = _add_product(low, high, start + c, inner, other_u, other_v)
-                _limbs_of(low, high, room[_LIMBS_AT : _LIMBS_AT + LIMBS, c])
+                room[_LIMBS_AT, c], room[_LIMBS_AT + 1, c] = low & _LOW, (low >> _52 | high << _12) & _LOW
+                room[_LIMBS_AT + 2, c] = high >> _40
         if inner:
             _add_limbs(bits, limbs, limbs + _ROW, limbs + _ROW + _ROW, sums)
             if step % _MOST == _MOST - 1:
@@ -325,7 +321,7 @@ def check() -> None:
 
     Raises EngineUnavailable.
     """
-    n = 2 * ROWS + 3  # and so gates that are added by themselves
+    n = _GATES + ROWS + 3  # more than one block, and so gates that are added by themselves
     drawn = np.arange(1, 7 * n + 1, dtype=np.uint64).reshape(7, n) * np.uint64(0x9E3779B97F4A7C15)
     drawn[:, 5], drawn[1:, -1] = np.uint64(2**64 - 1), np.uint64(2**63)
     members, u, v, other_u, other_v, right, left = drawn

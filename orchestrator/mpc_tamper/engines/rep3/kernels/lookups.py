@@ -112,11 +112,11 @@ def places_of(members: np.ndarray) -> np.ndarray:
     return out
 
 
-def elsewhere(*arguments: object) -> None:
+def _elsewhere(*arguments: object) -> None:
     raise NotImplementedError("expected a processor with AVX-512, got another: use the sums of kernels/subsets.py")
 
 
-_nothing: Any = elsewhere
+_nothing: Any = _elsewhere
 
 
 @part_of_kernels

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, kernel_unless, part_of_kernels
 from mpc_tamper.engines.kernels.features import may_use
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
@@ -23,7 +23,8 @@ from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
 AT_ONCE = 4  # rows to a table
 _SUMS = 2**AT_ONCE
 # Columns that are summed together, and subsets whose sums fit into registers: there are 32 of 512 bits, or 16 of 256.
-LANES, _TOGETHER = (8, SUBSETS // 2) if may_use("avx512f") else (4, SUBSETS // 4)
+_WIDE = may_use("avx512f")
+LANES, _TOGETHER = (8, SUBSETS // 2) if _WIDE else (4, SUBSETS // 4)
 _BLOCK = 512 // LANES  # rows whose tables stand in the cache together: half of it
 _BYTES, _VECTOR_BYTES = 8, 8 * LANES
 # Where a sum stands in its table, in bytes, is four bits that begin where a vector's size has its own. A word has those
@@ -191,7 +192,7 @@ def add_rows(offsets: np.ndarray, x: np.ndarray, first: int, last: int, out: np.
     _add_narrow(narrow[_BLOCK:], whole, last, out)
 
 
-@kernel(_ARGUMENTS)
+@kernel_unless(_WIDE, _ARGUMENTS)
 def add_columns(offsets: np.ndarray, x: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[k, i] += the sum of x[i, c] over the columns c in subset k, for i from first to last - 1."""
     room = _room()

@@ -14,11 +14,14 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
+from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_unless, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
+from mpc_tamper.engines.rep3.kernels.limbs import has_instruction
 
 LANES = 4
-MOST = 1024  # vectors whose products, below 2^54, have a sum below 2^64
+# Vectors that are worked on together: those of 48 rows stay in the second cache. Products are below 2^54, and as many as
+# 2^10 of them have a sum below 2^64.
+MOST = 256
 _HALF, _LIMB = 32, 22
 _OF_WORD, _OF_ELEMENT = 3, 6  # limbs
 _PAIR = 2  # rows of words that are worked on together: their sums and a vector of x fill 16 registers
@@ -112,7 +115,7 @@ def _split(x: np.ndarray, first: int, size: int, out: np.ndarray) -> None:
             limbs[2, c] = words[c] >> _44
 
 
-@kernel(types.void(_M, _M, types.int64, types.int64, _PART3))
+@kernel_unless(has_instruction(), types.void(_M, _M, types.int64, types.int64, _PART3))
 def add_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     """total[j, k] += <a_j, b_k>, of columns first .. last - 1. a: (j, n) words; b: (k, n)."""
     whole = (last - first) // LANES
@@ -148,7 +151,7 @@ def _split_elements(w: np.ndarray, first: int, size: int, out: np.ndarray) -> No
             limbs[3, c], limbs[4, c], limbs[5, c] = high >> _2 & _MASK, high >> _24 & _MASK, high >> _46
 
 
-@kernel(types.void(_M, types.int64, _T, types.int64, types.int64, _PART3))
+@kernel_unless(has_instruction(), types.void(_M, types.int64, _T, types.int64, types.int64, _PART3))
 def add_products_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
     """total[a, b] += <u_a, w_b>, of columns start .. stop - 1 of w, and of those `first` behind them of u.
 
