@@ -19,7 +19,7 @@ from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add
 from mpc_tamper.engines.rep3.kernels.limbs import has_instruction
 
 LANES = 4
-# Vectors that are worked on together: those of 48 rows stay in the second cache. Products are below 2^54, and as many as
+# Vectors that are worked on together: those of 48 rows stay in the second cache. Products are below 2^54, so that up to
 # 2^10 of them have a sum below 2^64.
 MOST = 256
 _HALF, _LIMB = 32, 22
