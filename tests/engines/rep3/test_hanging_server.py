@@ -84,6 +84,20 @@ def run_command(program: Path, path: Path) -> tuple[list[str], list[str]]:
     return words, ["env", f"PYTHONPATH={path}:{ROOT / 'orchestrator'}"]
 
 
+def check_that_it_ends_with(
+    words: list[str], under: list[str], told: Path, number: signal.Signals, stopped: bool
+) -> None:
+    """The process that is stuck, with the command that started it, which gets this signal. stopped: it is that, too."""
+    with started(words, cwd=told.parent, under=under) as process:
+        wait_for(lambda: stuck(told))
+        (pid,) = stuck(told)
+        if stopped:
+            os.kill(pid, signal.SIGSTOP)
+        process.send_signal(number)
+        assert process.wait(240) != 0
+        wait_for(lambda: pid not in parents())
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("stopped", [False, True])
 def test_a_server_that_hangs_ends_with_its_command(
@@ -92,14 +106,7 @@ def test_a_server_that_hangs_ends_with_its_command(
     program = tmp_path / "program.mpc"
     program.write_text(PRODUCT)
     words, under = run_command(program, hanging_library)
-    with started(words, cwd=tmp_path, under=under) as process:
-        wait_for(lambda: stuck(told))
-        (server,) = stuck(told)
-        if stopped:
-            os.kill(server, signal.SIGSTOP)
-        process.send_signal(number)
-        assert process.wait(240) != 0
-        wait_for(lambda: server not in parents())
+    check_that_it_ends_with(words, under, told, number, stopped)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
@@ -118,14 +125,7 @@ def test_what_compiles_ends_with_the_command(
         (tmp_path / "hosts").write_text("127.0.0.1:14000\n127.0.0.1:14001\n127.0.0.1:14002\n")
         own = ("--party", "0", "--hosts", "hosts", "--key", "party0.key", "--certificates", ".")
         words = [*COMMAND, "party", str(program), "--run-dir", "run", *own]
-    with started(words, cwd=tmp_path, under=under) as process:
-        wait_for(lambda: stuck(told))
-        (compiler,) = stuck(told)
-        if stopped:
-            os.kill(compiler, signal.SIGSTOP)
-        process.send_signal(number)
-        assert process.wait(240) != 0
-        wait_for(lambda: compiler not in parents())
+    check_that_it_ends_with(words, under, told, number, stopped)
 
 
 def test_parties_that_hang_end_with_their_command(tmp_path: Path, told: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
-from mpc_tamper.engines.rep3.kernels.int128 import add, add_product, add_product_by_word, add_product_of_words
+from mpc_tamper.engines.rep3.kernels.int128 import add, add_product
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, has_instruction
 from mpc_tamper.engines.rep3.kernels.pair_products import (
     MOST,
@@ -18,8 +18,12 @@ from mpc_tamper.engines.rep3.kernels.pair_products import (
     products_of_elements,
     products_of_words,
 )
+from mpc_tamper.engines.rep3.kernels.short_products import (
+    add_by_words_one_by_one,
+    add_one_by_one,
+    add_products_by_words,
+)
 from mpc_tamper.engines.rep3.kernels.short_products import add_products as _add_by_short_ones
-from mpc_tamper.engines.rep3.kernels.short_products import add_products_by_words
 from mpc_tamper.engines.rep3.kernels.winograd import add_products as _add_by_halves
 
 _OUT3 = types.uint64[:, :, ::1]
@@ -85,11 +89,7 @@ def add_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int
                 y, more_b = _ADDRESS(w.ctypes.data) + place * _16 + _ADDRESS(b) * stride_w, min(1, len(w) - 1 - b)
                 found = products_by_words(x, _ADDRESS(more_a) * stride_u, y, _ADDRESS(more_b) * stride_w, count)
                 _add_four(total, a, more_a, b, more_b, found)
-    for a in range(len(u)):
-        for b in range(len(w)):
-            t = total[a, b]
-            for c in range(start + vectors * LANES, stop):
-                t[0], t[1] = add_product_by_word(t[0], t[1], u[a, first + c], w[b, c, 0], w[b, c, 1])
+    add_by_words_one_by_one(u, first, w, start + vectors * LANES, stop, total)
 
 
 @kernel_where(has_instruction(), _elements_one_by_one, types.void(_T, _T, _OUT3))
@@ -127,8 +127,4 @@ def add_of_words(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.
                 y, more_k = _ADDRESS(b.ctypes.data) + place + _ADDRESS(k) * stride, min(1, len(b) - 1 - k)
                 found = products_of_words(x, _ADDRESS(more_j) * stride, y, _ADDRESS(more_k) * stride, count)
                 _add_four(total, j, more_j, k, more_k, found)
-    for j in range(len(a)):
-        for k in range(len(b)):
-            t = total[j, k]
-            for c in range(first + vectors * LANES, last):
-                t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
+    add_one_by_one(a, b, first + vectors * LANES, last, total)

@@ -115,6 +115,26 @@ def _split(x: np.ndarray, first: int, size: int, out: np.ndarray) -> None:
             limbs[2, c] = words[c] >> _44
 
 
+@part_of_kernels
+def add_one_by_one(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    """As add_products, for the few columns that are left of whole vectors."""
+    for j in range(len(a)):
+        for k in range(len(b)):
+            t = total[j, k]
+            for c in range(first, last):
+                t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
+
+
+@part_of_kernels
+def add_by_words_one_by_one(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
+    """As add_products_by_words, for the few columns that are left of whole vectors."""
+    for a in range(len(u)):
+        for b in range(len(w)):
+            t = total[a, b]
+            for c in range(start, stop):
+                t[0], t[1] = add_product_by_word(t[0], t[1], u[a, first + c], w[b, c, 0], w[b, c, 1])
+
+
 @kernel_unless(has_instruction(), types.void(_M, _M, types.int64, types.int64, _PART3))
 def add_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     """total[j, k] += <a_j, b_k>, of columns first .. last - 1. a: (j, n) words; b: (k, n)."""
@@ -133,11 +153,7 @@ def add_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.
                 for i in range(1 + more):
                     t = total[j, k + i]
                     t[0], t[1] = add(t[0], t[1], found[2 * i], found[2 * i + 1])
-    for j in range(len(a)):
-        for k in range(len(b)):
-            t = total[j, k]
-            for c in range(first + whole * LANES, last):
-                t[0], t[1] = add_product_of_words(t[0], t[1], a[j, c], b[k, c])
+    add_one_by_one(a, b, first + whole * LANES, last, total)
 
 
 @part_of_kernels
@@ -170,8 +186,4 @@ def add_products_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, 
                 found = _product_by_word(x + _ADDRESS(a) * row, limbs, plane, _ADDRESS(vectors))
                 t = total[a, b]
                 t[0], t[1] = add(t[0], t[1], found[0], found[1])
-    for a in range(len(u)):
-        for b in range(len(w)):
-            t = total[a, b]
-            for c in range(start + whole * LANES, stop):
-                t[0], t[1] = add_product_by_word(t[0], t[1], u[a, first + c], w[b, c, 0], w[b, c, 1])
+    add_by_words_one_by_one(u, first, w, start + whole * LANES, stop, total)
