@@ -1,6 +1,6 @@
 """Combinations of rows by factors modulo 2^128. Elements are (low, high) words.
 
-Eight columns at a time where the processor has VPMADD52 (limbs.py), else one product after the other.
+Eight columns at a time where the processor has VPMADD52 (limbs.py), else four (short_combinations.py).
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
-from mpc_tamper.engines.rep3.kernels.int128 import add_product, add_product_by_word
+from mpc_tamper.engines.kernels.compilation import kernel_where, part_of_kernels
 from mpc_tamper.engines.rep3.kernels.limbs import (
     LANES,
     MOST,
@@ -18,44 +17,21 @@ from mpc_tamper.engines.rep3.kernels.limbs import (
     has_instruction,
     sums_of_rows,
 )
+from mpc_tamper.engines.rep3.kernels.short_combinations import (
+    BY_WEIGHTS,
+    OF_ELEMENTS,
+    OF_WORDS,
+    combine_by_weights,
+    combine_elements,
+    combine_words,
+    elements_one_by_one,
+    weights_one_by_one,
+    words_one_by_one,
+)
 
-_OUT2 = types.uint64[:, ::1]
-_M = types.Array(types.uint64, 2, "C", readonly=True)
-_T = types.Array(types.uint64, 3, "C", readonly=True)
-_OF_ELEMENTS = types.void(_M, _T, types.int64, types.int64, _OUT2)
-_OF_WORDS = types.void(_M, _M, types.int64, types.int64, _OUT2)
-_BY_WEIGHTS = types.void(_T, _M, types.int64, types.int64, _OUT2)  # columns of rows from the first one to the last
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _52, _12, _40 = (np.uint64(bits) for bits in (52, 12, 40))
-
-
-@kernel_unless(has_instruction(), _OF_ELEMENTS)
-def elements_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    out[first:last] = np.uint64(0)
-    for a in range(len(rows)):
-        low, high = factors[a, 0], factors[a, 1]
-        for c in range(first, last):
-            x = rows[a, c]
-            out[c, 0], out[c, 1] = add_product(out[c, 0], out[c, 1], x[0], x[1], low, high)
-
-
-@kernel_unless(has_instruction(), _OF_WORDS)
-def words_one_by_one(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    out[first:last] = np.uint64(0)
-    for a in range(len(rows)):
-        low, high = factors[a, 0], factors[a, 1]
-        for c in range(first, last):
-            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], low, high)
-
-
-@kernel_unless(has_instruction(), _BY_WEIGHTS)
-def weights_one_by_one(weights: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
-    out[first:last] = np.uint64(0)
-    for a in range(len(rows)):
-        for c in range(first, last):
-            w = weights[a, c - first]
-            out[c, 0], out[c, 1] = add_product_by_word(out[c, 0], out[c, 1], rows[a, c], w[0], w[1])
 
 
 @part_of_kernels
@@ -86,7 +62,7 @@ def _words_at_once(factors: np.ndarray, rows: np.ndarray, first: int, last: int,
     combination_of_words(_ADDRESS(factors.ctypes.data), start, stride, count, _ADDRESS((last - first) // LANES), to)
 
 
-@kernel_where(has_instruction(), elements_one_by_one, _OF_ELEMENTS)
+@kernel_where(has_instruction(), combine_elements, OF_ELEMENTS)
 def combine_columns(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[c] = sum_a factor_a rows[a, c], c from first to last - 1. factors: (k, 2); rows: (k, n, 2); out: (n, 2)."""
     middle = first + (last - first) // LANES * LANES if len(rows) <= MOST else first
@@ -94,7 +70,7 @@ def combine_columns(factors: np.ndarray, rows: np.ndarray, first: int, last: int
     elements_one_by_one(factors, rows, middle, last, out)
 
 
-@kernel_where(has_instruction(), words_one_by_one, _OF_WORDS)
+@kernel_where(has_instruction(), combine_words, OF_WORDS)
 def combine_columns_of_words(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """The same of rows of words, (k, n)."""
     middle = first + (last - first) // LANES * LANES if len(rows) <= MOST else first
@@ -102,7 +78,7 @@ def combine_columns_of_words(factors: np.ndarray, rows: np.ndarray, first: int, 
     words_one_by_one(factors, rows, middle, last, out)
 
 
-@kernel_where(has_instruction(), weights_one_by_one, _BY_WEIGHTS)
+@kernel_where(has_instruction(), combine_by_weights, BY_WEIGHTS)
 def combine_columns_by_weights(weights: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[c] = sum_a weights[a, c - first] rows[a, c]. weights: (k, m, 2); rows: (k, n) words; out: (n, 2)."""
     size = (last - first) // LANES * LANES if len(rows) <= MOST else 0

@@ -14,7 +14,7 @@ from mpc_tamper.engines.kernels.parts import NOTE, in_parts
 from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns, combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.int128 import add, subtract
-from mpc_tamper.engines.rep3.kernels.limbs import LANES
+from mpc_tamper.engines.rep3.kernels.limbs import LANES, has_instruction
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_elements
 
 _OUT2 = types.uint64[:, ::1]
@@ -22,7 +22,8 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _WORTH = 1 << 13  # products that a thread has to have for it to pay
 _WORTH_COMBINING = 1 << 13  # entries
-_ROWS_OF_PART, _COLUMNS_OF_PART = 2, 8 * LANES
+_ROWS_OF_PART = 2 if has_instruction() else 8  # where there is none, each part takes all rows of v apart
+_COLUMNS_OF_PART = 8 * LANES
 
 
 @kernel(_OUT2(_M, _M))

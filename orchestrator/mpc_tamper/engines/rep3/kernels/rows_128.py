@@ -1,7 +1,7 @@
 """Products of all pairs of rows, modulo 2^128: what provers spend their time on. Elements are (low, high) words.
 
 Four pairs at a time where the processor has VPMADD52 (pair_products.py, and winograd.py for many long rows of words),
-else products of words, or by words, by shorter ones (short_products.py), and of elements one after the other.
+else by shorter products (short_products.py).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import types
 
-from mpc_tamper.engines.kernels.compilation import kernel_unless, kernel_where, part_of_kernels
-from mpc_tamper.engines.rep3.kernels.int128 import add, add_product
+from mpc_tamper.engines.kernels.compilation import kernel_where, part_of_kernels
+from mpc_tamper.engines.rep3.kernels.int128 import add
 from mpc_tamper.engines.rep3.kernels.limbs import LANES, has_instruction
 from mpc_tamper.engines.rep3.kernels.pair_products import (
     MOST,
@@ -20,8 +20,10 @@ from mpc_tamper.engines.rep3.kernels.pair_products import (
 )
 from mpc_tamper.engines.rep3.kernels.short_products import (
     add_by_words_one_by_one,
+    add_elements_one_by_one,
     add_one_by_one,
     add_products_by_words,
+    add_products_of_elements,
 )
 from mpc_tamper.engines.rep3.kernels.short_products import add_products as _add_by_short_ones
 from mpc_tamper.engines.rep3.kernels.winograd import add_products as _add_by_halves
@@ -30,27 +32,12 @@ _OUT3 = types.uint64[:, :, ::1]
 _PART3 = types.uint64[:, :, :]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
-_COLUMNS = 48  # of each row that are worked on together
 # Columns, and rows of both, with which it pays to halve the products, as words are taken apart before.
 _LONG, _MANY = 64, 8
 _BY_WORDS = types.void(_M, types.int64, _T, types.int64, types.int64, _OUT3)
 _WORD_BYTES, _ELEMENT_BYTES = 8, 16
 _ADDRESS = types.uintp
 _8, _16 = np.uint64(_WORD_BYTES), np.uint64(_ELEMENT_BYTES)
-
-
-@kernel_unless(has_instruction(), types.void(_T, _T, _OUT3))
-def _elements_one_by_one(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
-    k, n = u.shape[0], u.shape[1]
-    for start in range(0, n, _COLUMNS):
-        stop = min(start + _COLUMNS, n)
-        for a in range(k):
-            for b in range(len(v)):
-                low, high = total[a, b, 0], total[a, b, 1]
-                for c in range(start, stop):
-                    x, y = u[a, c], v[b, c]
-                    low, high = add_product(low, high, x[0], x[1], y[0], y[1])
-                total[a, b, 0], total[a, b, 1] = low, high
 
 
 @part_of_kernels
@@ -92,7 +79,7 @@ def add_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int
     add_by_words_one_by_one(u, first, w, start + vectors * LANES, stop, total)
 
 
-@kernel_where(has_instruction(), _elements_one_by_one, types.void(_T, _T, _OUT3))
+@kernel_where(has_instruction(), add_products_of_elements, types.void(_T, _T, _OUT3))
 def add_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
     """total[a, b] += <u_a, v_b>. u: (a, n, 2); v: (b, n, 2)."""
     n = u.shape[1]
@@ -105,11 +92,7 @@ def add_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
                 y, more_b = _ADDRESS(v.ctypes.data) + place + _ADDRESS(b) * stride, min(1, len(v) - 1 - b)
                 found = products_of_elements(x, _ADDRESS(more_a) * stride, y, _ADDRESS(more_b) * stride, count)
                 _add_four(total, a, more_a, b, more_b, found)
-    for a in range(len(u)):
-        for b in range(len(v)):
-            t = total[a, b]
-            for c in range(vectors * LANES, n):
-                t[0], t[1] = add_product(t[0], t[1], u[a, c, 0], u[a, c, 1], v[b, c, 0], v[b, c, 1])
+    add_elements_one_by_one(u, v, vectors * LANES, n, total)
 
 
 @kernel_where(has_instruction(), _add_by_short_ones, types.void(_M, _M, types.int64, types.int64, _PART3))

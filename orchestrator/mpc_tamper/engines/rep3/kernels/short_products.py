@@ -15,14 +15,21 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_unless, part_of_kernels
-from mpc_tamper.engines.rep3.kernels.int128 import add, add_product_by_word, add_product_of_words
+from mpc_tamper.engines.rep3.kernels.int128 import (
+    add,
+    add_product,
+    add_product_by_word,
+    add_product_of_words,
+)
 from mpc_tamper.engines.rep3.kernels.limbs import has_instruction
 
 LANES = 4
 # Vectors that are worked on together: those of 48 rows stay in the second cache. Products are below 2^54, so that up to
 # 2^10 of them have a sum below 2^64.
 MOST = 256
-_HALF, _LIMB = 32, 22
+_MOST_OF_ELEMENTS = 128
+HALF = 32
+_LIMB = 22
 _OF_WORD, _OF_ELEMENT = 3, 6  # limbs
 _PAIR = 2  # rows of words that are worked on together: their sums and a vector of x fill 16 registers
 _WORD, _WIDE, _INDEX = ir.IntType(64), ir.IntType(128), ir.IntType(32)
@@ -35,8 +42,25 @@ _MASK = np.uint64((1 << _LIMB) - 1)
 _2, _20, _22, _24, _44, _46 = (np.uint64(bits) for bits in (2, 20, 22, 24, 44, 46))
 
 
-def _constant(number: int) -> Any:
+def constant(number: int) -> Any:
     return ir.Constant(_VECTOR, [number] * LANES)
+
+
+def load(builder: Any, address: Any, index: Any) -> Any:
+    found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
+    found.align = _BYTES
+    return found
+
+
+def add_short(builder: Any, total: Any, one: Any, other: Any, place: int) -> None:
+    """Adds the products of the low halves of both, which stand at bit `place` modulo 2^128, to a variable."""
+    if place < 128 - HALF:
+        low_half = constant((1 << HALF) - 1)  # which makes LLVM take the multiplication of halves
+        product = builder.mul(*(builder.and_(each, low_half) for each in (one, other)))
+    else:  # the upper half of each product is above 2^128, and LLVM would see that its factors need not be halves
+        halves = ir.VectorType(ir.IntType(HALF), 2 * LANES)
+        product = builder.bitcast(builder.mul(*(builder.bitcast(each, halves) for each in (one, other))), _VECTOR)
+    builder.store(builder.add(builder.load(total), product), total)
 
 
 def _sum_of_lanes(builder: Any, vector: Any) -> Any:
@@ -47,30 +71,27 @@ def _sum_of_lanes(builder: Any, vector: Any) -> Any:
     return first
 
 
-def _sums_of_products(builder: Any, x: Any, rows: list[Any], limbs: int, plane: Any, vectors: Any) -> list[Any]:
-    """(low, high) of <x, y> for each of these rows. The limbs of one stand `plane` bytes apart."""
-    low_half = _constant((1 << _HALF) - 1)
-    of_row = [(h, i) for i in range(limbs) for h in range(2) if _HALF * h + _LIMB * i < 128]
-    sums = [{each: cgutils.alloca_once_value(builder, _constant(0)) for each in of_row} for _ in rows]
-
-    def load(address: Any, index: Any) -> Any:
-        found = builder.load(builder.gep(builder.inttoptr(address, _VECTOR.as_pointer()), [index]))
-        found.align = _BYTES
-        return found
+def _sums_of_products(
+    builder: Any, x: Any, rows: list[Any], limbs: int, plane: Any, vectors: Any, first: int = 0
+) -> list[Any]:
+    """(low, high) of <x, y> for each of these rows, where x stands at bit `first`. The limbs of a row are `plane` bytes
+    apart."""
+    places = {(h, i): first + HALF * h + _LIMB * i for i in range(limbs) for h in range(2)}
+    of_row = {each: place for each, place in places.items() if place < 128}
+    sums = [{each: cgutils.alloca_once_value(builder, constant(0)) for each in of_row} for _ in rows]
 
     with cgutils.for_range(builder, vectors) as loop:
-        words = load(x, loop.index)
-        halves = [builder.and_(words, low_half), builder.lshr(words, _constant(_HALF))]
+        words = load(builder, x, loop.index)
+        halves = [words, builder.lshr(words, constant(HALF))]
         for row, totals in zip(rows, sums, strict=True):
             planes = [builder.add(row, builder.mul(plane, ir.Constant(_WORD, i))) for i in range(limbs)]
             for (h, i), total in totals.items():
-                limb = builder.and_(load(planes[i], loop.index), low_half)  # says to LLVM that it is short
-                builder.store(builder.add(builder.load(total), builder.mul(halves[h], limb)), total)
+                add_short(builder, total, halves[h], load(builder, planes[i], loop.index), of_row[h, i])
     found = []
     for totals in sums:
         whole = ir.Constant(_WIDE, 0)
-        for (h, i), total in totals.items():
-            shift = ir.Constant(_WIDE, _HALF * h + _LIMB * i)
+        for each, total in totals.items():
+            shift = ir.Constant(_WIDE, of_row[each])
             whole = builder.add(whole, builder.shl(_sum_of_lanes(builder, builder.load(total)), shift))
         found += [builder.trunc(whole, _WORD), builder.trunc(builder.lshr(whole, ir.Constant(_WIDE, 64)), _WORD)]
     return found
@@ -97,6 +118,18 @@ def _product_by_word(typing_context: Any, x: Any, limbs: Any, plane: Any, vector
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         x, limbs, plane, vectors = arguments
         found = _sums_of_products(builder, x, [limbs], _OF_ELEMENT, plane, vectors)
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return types.UniTuple(types.uint64, 2)(*[_ADDRESS] * 4), codegen
+
+
+@in_llvm
+def _product_by_high_word(typing_context: Any, x: Any, limbs: Any, plane: Any, vectors: Any) -> Any:
+    """The same of words that stand at bit 64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        x, limbs, plane, vectors = arguments
+        found = _sums_of_products(builder, x, [limbs], _OF_WORD, plane, vectors, 64)
         return context.make_tuple(builder, signature.return_type, found)
 
     return types.UniTuple(types.uint64, 2)(*[_ADDRESS] * 4), codegen
@@ -187,3 +220,48 @@ def add_products_by_words(u: np.ndarray, first: int, w: np.ndarray, start: int, 
                 t = total[a, b]
                 t[0], t[1] = add(t[0], t[1], found[0], found[1])
     add_by_words_one_by_one(u, first, w, start + whole * LANES, stop, total)
+
+
+@part_of_kernels
+def add_elements_one_by_one(u: np.ndarray, v: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
+    """As add_products_of_elements, for the few columns that are left of whole vectors."""
+    for a in range(len(u)):
+        for b in range(len(v)):
+            t = total[a, b]
+            for c in range(first, last):
+                t[0], t[1] = add_product(t[0], t[1], u[a, c, 0], u[a, c, 1], v[b, c, 0], v[b, c, 1])
+
+
+@part_of_kernels
+def _split_words(u: np.ndarray, first: int, size: int, out: np.ndarray) -> None:
+    """`size` columns of elements (k, n, 2) as their low and their high words: (k, 2, size)."""
+    for k in range(len(u)):
+        elements, words = u[k, first : first + size], out[k]
+        for c in range(size):
+            words[0, c], words[1, c] = elements[c, 0], elements[c, 1]
+
+
+@kernel_unless(has_instruction(), types.void(_T, _T, types.uint64[:, :, ::1]))
+def add_products_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
+    """total[a, b] += <u_a, v_b>: of the low words of u by elements, and of its high ones by what stays below 2^128.
+
+    u: (a, n, 2); v: (b, n, 2).
+    """
+    n = u.shape[1]
+    whole = n // LANES
+    columns = min(_MOST_OF_ELEMENTS, whole) * LANES
+    words, limbs = np.empty((len(u), 2, columns), np.uint64), np.empty((len(v), _OF_ELEMENT, columns), np.uint64)
+    plane = _ADDRESS(columns * _BYTES)
+    for start in range(0, whole, _MOST_OF_ELEMENTS):
+        vectors = min(_MOST_OF_ELEMENTS, whole - start)
+        _split_words(u, start * LANES, vectors * LANES, words)
+        _split_elements(v, start * LANES, vectors * LANES, limbs)
+        for b in range(len(v)):
+            y = _ADDRESS(limbs.ctypes.data) + _ADDRESS(b * _OF_ELEMENT) * plane
+            for a in range(len(u)):
+                x = _ADDRESS(words.ctypes.data) + _ADDRESS(2 * a) * plane
+                low = _product_by_word(x, y, plane, _ADDRESS(vectors))
+                high = _product_by_high_word(x + plane, y, plane, _ADDRESS(vectors))
+                t = total[a, b]
+                t[0], t[1] = add(t[0], t[1], low[0], low[1] + high[1])
+    add_elements_one_by_one(u, v, whole * LANES, n, total)
