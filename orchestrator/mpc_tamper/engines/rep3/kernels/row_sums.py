@@ -22,14 +22,16 @@ from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
 
 AT_ONCE = 4  # rows to a table
 _SUMS = 2**AT_ONCE
-# Columns that are summed together, and subsets whose sums fit into registers: there are 32 of 512 bits, or 16 of 256.
+LANES = 8  # columns that are summed together
+# Subsets whose sums fit into registers: there are 32 of 512 bits, or 16 of 256, of which eight columns take two.
 _WIDE = may_use("avx512f")
-LANES, _TOGETHER = (8, SUBSETS // 2) if _WIDE else (4, SUBSETS // 4)
+_TOGETHER = SUBSETS // 2 if _WIDE else SUBSETS // 8
 _BLOCK = 512 // LANES  # rows whose tables stand in the cache together: half of it
 _BYTES, _VECTOR_BYTES = 8, 8 * LANES
 # Where a sum stands in its table, in bytes, is four bits that begin where a vector's size has its own. A word has those
-# of twelve subsets, four bits apart: numbers of their own would take as long to load as sums.
-_IN_WORD, _WORDS = 12, SUBSETS // 12
+# of up to twelve subsets, four bits apart: numbers of their own would take as long to load as sums.
+_IN_WORD = min(12, _TOGETHER)
+_WORDS = SUBSETS // _IN_WORD
 _FIRST_BIT, _PLACE_BITS = _VECTOR_BYTES.bit_length() - 1, (_SUMS - 1) * _VECTOR_BYTES
 # What is fetched meanwhile, into the second cache, as rows are mostly in memory: columns that are soon summed or, where
 # rows are short, those that come after the block.
@@ -113,7 +115,7 @@ def _add_sums(typing_context: Any, tables: Any, offsets: Any, groups: Any, sums:
 
 @part_of_kernels
 def _spread(bits: np.uint64) -> np.uint64:
-    """Twelve bits, to every fourth place."""
+    """Up to twelve bits, to every fourth place."""
     bits = (bits | bits << np.uint64(18)) & np.uint64(0x3F00003F)
     bits = (bits | bits << np.uint64(9)) & np.uint64(0x7007007007)
     return (bits | bits << np.uint64(3) | bits << np.uint64(6)) & np.uint64(0x111111111111)
@@ -121,7 +123,7 @@ def _spread(bits: np.uint64) -> np.uint64:
 
 @kernel(_OUT2(_V))
 def offsets_of(members: np.ndarray) -> np.ndarray:
-    """For each four members and each subset, where in a table the sum of those that are in it stands: (groups, 4)."""
+    """For each four members and each subset, where in a table the sum of those that are in it stands: (groups, _WORDS)."""
     out = np.zeros(((members.size + AT_ONCE - 1) // AT_ONCE, _WORDS), np.uint64)
     for i in range(members.size):
         for word in range(_WORDS):
