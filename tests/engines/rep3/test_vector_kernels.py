@@ -17,9 +17,12 @@ affine, binary_field, combinations_128, gate_sums, lanes, limbs, lookups = (
     importlib.import_module(f"{kernels.__name__}.{name}")
     for name in ("affine", "binary_field", "combinations_128", "gate_sums", "lanes", "limbs", "lookups")
 )
-pair_products, row_sums, rows_128, short_products, subsets, transposition, weights = (
+pair_products, row_sums, rows_128, short_combinations, short_products, subsets, transposition, weights = (
     importlib.import_module(f"{kernels.__name__}.{name}")
-    for name in ("pair_products", "row_sums", "rows_128", "short_products", "subsets", "transposition", "weights")
+    for name in (
+        *("pair_products", "row_sums", "rows_128", "short_combinations"),
+        *("short_products", "subsets", "transposition", "weights"),
+    )
 )
 SIZES = [1, 3, 7, 8, 9, 63, 64, 65, 130, 700]
 sizes = pytest.mark.parametrize("n", SIZES)
@@ -42,12 +45,30 @@ def products_by_numpy(a: np.ndarray, b: np.ndarray, first: int, last: int, total
     total[..., 0], total[..., 1] = found % 2**64, (found >> 64) % 2**64
 
 
+def whole(x: np.ndarray) -> np.ndarray:
+    """Elements, or words, as Python's integers."""
+    return x.astype(object) if x.ndim == 2 else x[..., 0].astype(object) + (x[..., 1].astype(object) << 64)
+
+
+def put(found: np.ndarray, out: np.ndarray) -> None:
+    out[..., 0], out[..., 1] = found % 2**64, (found >> 64) % 2**64
+
+
 def products_by_python(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
     """total[a, b] += <u_a, w_b> modulo 2^128, of columns start .. stop - 1 of w and those `first` behind them of u."""
-    elements = (w[..., 0].astype(object) + (w[..., 1].astype(object) << 64))[:, start:stop]
-    found = u[:, first + start : first + stop].astype(object) @ elements.T
-    found += total[..., 0].astype(object) + (total[..., 1].astype(object) << 64)
-    total[..., 0], total[..., 1] = found % 2**64, (found >> 64) % 2**64
+    put(whole(total) + whole(u)[:, first + start : first + stop] @ whole(w)[:, start:stop].T, total)
+
+
+def products_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
+    products_by_python(u, 0, v, 0, v.shape[1], total)
+
+
+def combination_by_python(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
+    """out[c] = sum_a factor_a rows[a, c] modulo 2^128, c from first to last - 1; factors, or one to each word."""
+    factors = (
+        whole(factors) if factors.ndim == 3 else (factors[:, :1].astype(object) + (factors[:, 1:].astype(object) << 64))
+    )
+    put((factors[:, : last - first] * whole(rows)[:, first:last]).sum(axis=0), out[first:last])
 
 
 def same(with_it: Callable[..., Any], without: Callable[..., Any], *arguments: Any, shape: tuple[int, ...]) -> None:
@@ -68,7 +89,8 @@ def test_products_of_all_pairs_of_rows(n, rows):
         for function in (rows_128.add_of_words, short_products.add_products):
             same(function, products_by_numpy, a, b, first, last, shape=(SUBSETS, rows, 2))
     u, v = words(rows, n, 2), words(3, n, 2, seed=1)
-    same(rows_128.add_of_elements, rows_128._elements_one_by_one, u, v, shape=(rows, 3, 2))
+    for function in (rows_128.add_of_elements, short_products.add_products_of_elements):
+        same(function, products_of_elements, u, v, shape=(rows, 3, 2))
 
 
 @pytest.mark.parametrize("n", [0, 64, 65, 399, 400, 401, 817])
@@ -103,7 +125,7 @@ def test_sums_of_the_largest_products_do_not_wrap(vectors):
     columns = 0, largest.shape[1]
     same(rows_128.add_of_words, products_by_numpy, largest, largest, *columns, shape=(2, 2, 2))
     elements = np.full((1, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
-    same(rows_128.add_of_elements, rows_128._elements_one_by_one, elements, elements, shape=(1, 1, 2))
+    same(rows_128.add_of_elements, products_of_elements, elements, elements, shape=(1, 1, 2))
     arguments = largest, 0, elements, 0, elements.shape[1]
     same(rows_128.add_by_words, products_by_python, *arguments, shape=(2, 1, 2))
 
@@ -115,6 +137,7 @@ def test_sums_of_the_largest_short_products_do_not_wrap(vectors):
     same(short_products.add_products, products_by_numpy, largest, largest, *columns, shape=(3, 3, 2))
     elements = np.full((2, *largest.shape[1:], 2), 2**64 - 1, np.uint64)
     same(short_products.add_products_by_words, products_by_python, largest, 0, elements, *columns, shape=(3, 2, 2))
+    same(short_products.add_products_of_elements, products_of_elements, elements, elements, shape=(2, 2, 2))
 
 
 @pytest.mark.parametrize("low", [0, 1, 2**12 - 1, 2**12, 2**63, 2**64 - 2**12, 2**64 - 1])
@@ -140,19 +163,37 @@ def test_combinations_of_rows(n, k):
     factors = words(k, 2)
     for first in (0, n // 3):
         rows = words(k, n, seed=1)
-        both = combinations_128.combine_columns_of_words, combinations_128.words_one_by_one
-        same(*both, factors, rows, first, n, shape=(n, 2))
-        both = combinations_128.combine_columns, combinations_128.elements_one_by_one
-        same(*both, factors, words(k, n, 2, seed=1), first, n, shape=(n, 2))
+        for function in (combinations_128.combine_columns_of_words, short_combinations.combine_words):
+            same(function, combination_by_python, factors, rows, first, n, shape=(n, 2))
+        rows = words(k, n, 2, seed=1)
+        for function in (combinations_128.combine_columns, short_combinations.combine_elements):
+            same(function, combination_by_python, factors, rows, first, n, shape=(n, 2))
 
 
 @sizes
 @pytest.mark.parametrize("k", [1, 5, 16, limbs.MOST + 1])
 def test_sums_of_rows_with_a_weight_to_each_word(n, k):
     rows, factors = words(k, n, seed=1), words(k, n, 2)
-    both = combinations_128.combine_columns_by_weights, combinations_128.weights_one_by_one
-    for first in (0, n // 3):
-        same(*both, factors, rows, first, n, shape=(n, 2))
+    for function in (combinations_128.combine_columns_by_weights, short_combinations.combine_by_weights):
+        for first in (0, n // 3):
+            same(function, combination_by_python, factors, rows, first, n, shape=(n, 2))
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("largest", [2**64 - 1, 2**64 - 2**38, 2**58 - 1, 2**32 - 1, 2**26 - 1])
+def test_combinations_of_the_largest_numbers_do_not_wrap(more, largest):
+    """As many rows as have sums in words at a time, and one more or fewer."""
+    n = 2 * short_combinations.LANES + 1
+    for most, function in (
+        (short_combinations.MOST, short_combinations.combine_words),
+        (short_combinations.MOST, short_combinations.combine_elements),
+        (short_combinations.MOST_WEIGHED, short_combinations.combine_by_weights),
+    ):
+        k = most + more
+        weighed = function is short_combinations.combine_by_weights
+        factors = np.full((k, n, 2) if weighed else (k, 2), 2**64 - 1, np.uint64)
+        rows = np.full((k, n, 2) if function is short_combinations.combine_elements else (k, n), largest, np.uint64)
+        same(function, combination_by_python, factors, rows, 0, n, shape=(n, 2))
 
 
 @pytest.mark.parametrize("n", [*SIZES, 256, 257, 4100])

@@ -32,12 +32,14 @@ _BYTES, _VECTOR_BYTES = 8, 8 * LANES
 # of up to twelve subsets, four bits apart: numbers of their own would take as long to load as sums.
 _IN_WORD = min(12, _TOGETHER)
 _WORDS = SUBSETS // _IN_WORD
+# Bits of up to twelve subsets get to every fourth place in these steps: all are shifted too, and the mask keeps which.
+_SPREADING = ((18, 0x3F00003F), (9, 0x7007007007), (6, 0x103103103103), (3, 0x111111111111))
 _FIRST_BIT, _PLACE_BITS = _VECTOR_BYTES.bit_length() - 1, (_SUMS - 1) * _VECTOR_BYTES
 # What is fetched meanwhile, into the second cache, as rows are mostly in memory: columns that are soon summed or, where
 # rows are short, those that come after the block.
 _AHEAD, _SHORT = 128, 512
 _ADDRESS = types.uintp
-_WORD = ir.IntType(64)
+_WORD, _INDEX = ir.IntType(64), ir.IntType(32)
 _VECTOR = ir.VectorType(_WORD, LANES)
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -113,22 +115,47 @@ def _add_sums(typing_context: Any, tables: Any, offsets: Any, groups: Any, sums:
     return types.void(*[_ADDRESS] * 5), codegen
 
 
-@part_of_kernels
-def _spread(bits: np.uint64) -> np.uint64:
-    """Up to twelve bits, to every fourth place."""
-    bits = (bits | bits << np.uint64(18)) & np.uint64(0x3F00003F)
-    bits = (bits | bits << np.uint64(9)) & np.uint64(0x7007007007)
-    return (bits | bits << np.uint64(3) | bits << np.uint64(6)) & np.uint64(0x111111111111)
+@in_llvm
+def _put_offsets(typing_context: Any, first: Any, second: Any, third: Any, fourth: Any, to: Any) -> Any:
+    """Of four members, to _WORDS words."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        *members, to = arguments
+        kind = ir.VectorType(_WORD, _WORDS)
+
+        def constant(*numbers: int) -> Any:
+            return ir.Constant(kind, list(numbers) if len(numbers) > 1 else list(numbers) * _WORDS)
+
+        offsets = constant(0)
+        for i, member in enumerate(members):
+            alone = builder.insert_element(ir.Constant(kind, ir.Undefined), member, ir.Constant(_INDEX, 0))
+            bits = builder.shuffle_vector(alone, alone, ir.Constant(ir.VectorType(_INDEX, _WORDS), [0] * _WORDS))
+            bits = builder.lshr(bits, constant(*(_IN_WORD * word for word in range(_WORDS))))
+            bits = builder.and_(bits, constant(2**_IN_WORD - 1))
+            for shift, mask in _SPREADING:
+                bits = builder.and_(builder.or_(bits, builder.shl(bits, constant(shift))), constant(mask))
+            offsets = builder.or_(offsets, builder.shl(bits, constant(_FIRST_BIT + i)))
+        builder.store(offsets, builder.inttoptr(to, kind.as_pointer())).align = _BYTES
+        return context.get_dummy_value()
+
+    return types.void(*[_ADDRESS] * 5), codegen
 
 
 @kernel(_OUT2(_V))
 def offsets_of(members: np.ndarray) -> np.ndarray:
-    """For each four members and each subset, where in a table the sum of those that are in it stands: (groups, _WORDS)."""
-    out = np.zeros(((members.size + AT_ONCE - 1) // AT_ONCE, _WORDS), np.uint64)
-    for i in range(members.size):
-        for word in range(_WORDS):
-            some = members[i] >> np.uint64(_IN_WORD * word) & np.uint64(2**_IN_WORD - 1)
-            out[i // AT_ONCE, word] |= _spread(some) << np.uint64(_FIRST_BIT + i % AT_ONCE)
+    """For each four members and each subset, where in a table the sum of those that are in it stands: (groups, _WORDS).
+
+    Bits of members from the 48th on say nothing.
+    """
+    out = np.empty(((members.size + AT_ONCE - 1) // AT_ONCE, _WORDS), np.uint64)
+    to, size, row = _ADDRESS(out.ctypes.data), members.size, _ADDRESS(_WORDS * _BYTES)
+    zero = np.uint64(0)
+    for i in range(0, size, AT_ONCE):
+        second = members[i + 1] if i + 1 < size else zero
+        third = members[i + 2] if i + 2 < size else zero
+        fourth = members[i + 3] if i + 3 < size else zero
+        _put_offsets(members[i], second, third, fourth, to)
+        to += row
     return out
 
 
