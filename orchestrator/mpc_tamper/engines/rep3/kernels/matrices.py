@@ -41,6 +41,7 @@ _ANY = types.Array(types.uint64, 2, "A", readonly=True, aligned=False)
 _FLAGS = types.Array(types.boolean, 1, "C", readonly=True)
 _TABLE = types.Array(types.int64, 2, "C", readonly=True)
 _PLACES = types.Array(types.int64, 1, "C", readonly=True)
+_TABLES = types.Tuple((*[_TABLE] * 4, _FLAGS))  # of a Side
 _OUT2 = types.uint64[:, ::1]
 _OUT3 = types.uint64[:, :, ::1]
 _ADDRESS, _BYTES = types.uintp, 8
@@ -178,35 +179,60 @@ def compress(
 
     units: units_of all of them. Raises ValueError where sizes do not fit: what a verifier forgot would go unnoticed.
     """
-    if not (_fit(of_rows, units, own) and _fit(of_rows, units, previous)):
+    if not _fit(of_rows.starts, of_rows.transposed, units, own.tables, previous.tables):
         raise ValueError("expected X, Y and Z = X Y of sizes that fit, got others: a fault of the software")
     of_rows_and_units = (of_rows.members, of_rows.starts, of_rows.transposed, units)
     _compress(helpers(len(units)), *of_rows_and_units, own.tables, previous.tables, t, products)
 
 
-def _fit(of_rows: SubsetsOfRows, units: np.ndarray, side: Side) -> bool:
-    count = len(of_rows.transposed)
-    if {len(of_rows.starts) - 1, len(side.has_term), *map(len, side.tables[:4])} != {count}:
-        return False
-    x, of_x, y, t = (table[:, 1:] for table in side.tables[:4])
-    rows, inner = np.diff(of_rows.starts), y[:, 1]
-    shape = np.where(of_rows.transposed[:, None], np.stack([inner, rows], 1), np.stack([rows, inner], 1))
-    first = units[units[:, 1] == 0]
-    return bool(
-        np.array_equal(first[:, 0], np.arange(count))
-        and np.array_equal(np.bincount(units[:, 0], units[:, 2] - units[:, 1], count), inner)
-        and (t[:, 0] == rows).all()
-        and (t[:, 1] <= SUBSETS).all()
-        and (y[:, 0] <= SUBSETS).all()
-        and ((x == shape).all(axis=1) | ~x.any(axis=1)).all()
-        and ((of_x == np.stack([np.full(count, SUBSETS), inner], 1)).all(axis=1) | ~of_x.any(axis=1)).all()
-        and of_x[x.any(axis=1) & (inner > 0)].all()
-    )
-
-
 @part_of_kernels
 def _is_there(table: np.ndarray, index: int) -> bool:
     return table[index, 1] != 0 or table[index, 2] != 0
+
+
+@part_of_kernels
+def _fits(rows: int, transposed: bool, inner: int, index: int, side: Any) -> bool:
+    """Whether this side of a product is of these sizes."""
+    x, of_x, y, t, _ = side
+    outer, length = (inner, rows) if transposed else (rows, inner)
+    if _is_there(x, index) and (
+        x[index, 1] != outer or x[index, 2] != length or (inner and not _is_there(of_x, index))
+    ):
+        return False
+    if _is_there(of_x, index) and (of_x[index, 1] != SUBSETS or of_x[index, 2] != inner):
+        return False
+    return bool(y[index, 1] <= SUBSETS and y[index, 2] == inner and t[index, 1] == rows and t[index, 2] <= SUBSETS)
+
+
+@part_of_kernels
+def _are_of(count: int, side: Any) -> bool:
+    x, of_x, y, t, has_term = side
+    return bool(
+        len(x) == count and len(of_x) == count and len(y) == count and len(t) == count and len(has_term) == count
+    )
+
+
+@kernel(types.boolean(_PLACES, _FLAGS, _TABLE, _TABLES, _TABLES))
+def _fit(starts: np.ndarray, transposed: np.ndarray, units: np.ndarray, own: Any, previous: Any) -> bool:
+    """Whether both sides are of as many products as there are subsets, and of such sizes, and whether units take each
+    product's columns one after the other, from the first to the last."""
+    count, at = len(transposed), 0
+    if len(starts) != count + 1 or not (_are_of(count, own) and _are_of(count, previous)):
+        return False
+    for index in range(count):
+        rows, inner = starts[index + 1] - starts[index], own[2][index, 2]
+        for side in (own, previous):
+            if not _fits(rows, transposed[index], inner, index, side):
+                return False
+        reached = -1
+        while reached < inner:
+            if at == len(units) or units[at, 0] != index or units[at, 1] != max(0, reached):
+                return False
+            if not max(0, reached) <= units[at, 2] <= inner:
+                return False
+            reached = units[at, 2]
+            at += 1
+    return bool(at == len(units))
 
 
 @part_of_kernels
@@ -295,9 +321,6 @@ def _compress_units(
             of_own, of_previous = _matrix(own[3], index), _matrix(previous[3], index)
             add_prepared_rows(rows, of_own, 0, of_own.shape[1], t[who, 0])
             add_prepared_rows(rows, of_previous, 0, of_previous.shape[1], t[who, 1])
-
-
-_TABLES = types.Tuple((*[_TABLE] * 4, _FLAGS))
 
 
 @kernel(types.void(NOTE, _V, _PLACES, _FLAGS, _TABLE, _TABLES, _TABLES, _OUT3, _OUT3))
