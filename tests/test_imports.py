@@ -92,7 +92,7 @@ EMBEDDED = {
     "tampering",
     "validation",
 }
-CORE_OF_EMBEDDED = {"errors", "files", "generators", "ledger", "memory"}
+CORE_OF_EMBEDDED = {"errors", "files", "generators", "ledger", "memory", "notices"}
 # Parts of rep3, the lowest first. A part imports itself and lower ones; transport and kernels do not import each other.
 REP3 = [
     {"transport", "kernels"},

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import re
+import threading
 
+from mpc_tamper.core.notices import notice
 from mpc_tamper.core.progress import shown
 
 
@@ -46,4 +48,19 @@ def test_quiet_says_nothing() -> None:
     stream = Terminal()
     with shown(quiet=True, stream=stream) as progress:
         progress("training")
+        notice("compiling")
     assert stream.getvalue() == ""
+
+
+def test_notices_are_shown_where_they_come_from() -> None:
+    """Of the innermost command alone, and of none in another thread or afterwards."""
+    outer, inner = io.StringIO(), io.StringIO()
+    with shown(quiet=False, stream=outer):
+        with shown(quiet=False, stream=inner):
+            notice("compiling")
+        notice("loading")
+        thread = threading.Thread(target=notice, args=("elsewhere",))
+        thread.start()
+        thread.join()
+    notice("nobody")
+    assert (outer.getvalue(), inner.getvalue()) == ("loading\n", "compiling\n")

@@ -109,3 +109,18 @@ def test_it_outlives_the_thread_that_started_it_and_ends_when_it_is_let_go(packa
         assert process.wait(240) != 0
     started[0].kill()
     wait_for(lambda: process.pid not in parents())
+
+
+@pytest.mark.parametrize("name", ["NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "TMPDIR"])
+def test_folders_are_those_that_this_process_means(
+    package: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """The process that starts the parties works in /."""
+    package("import os\ndef main(*_): print(os.environ.get(os.environ['NAMED']))\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAMED", name)
+    for given, meant in (("kept", str(tmp_path / "kept")), ("/tmp/kept", "/tmp/kept"), ("", "")):
+        monkeypatch.setenv(name, given)
+        assert output().strip() == meant
+    monkeypatch.delenv(name)
+    assert output().strip() == "None"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol, TextIO
 
+from mpc_tamper.core.notices import told_to
 from mpc_tamper.core.terminal import console_of, printable, takes_escape_codes
 
 _STEPS = 4  # lines of one text, where there is no terminal to draw a bar on
@@ -46,14 +47,14 @@ class PlainLines:
 @contextmanager
 def shown(*, quiet: bool, stream: TextIO | None = None) -> Iterator[Progress]:
     """Bars with a clock where the stream (default standard error) is a terminal, plain lines elsewhere."""
-    stream = stream or sys.stderr
+    with _way_of(stream or sys.stderr, quiet) as progress, told_to(progress):
+        yield progress
+
+
+def _way_of(stream: TextIO | None, quiet: bool) -> contextlib.AbstractContextManager[Progress]:
     if quiet or stream is None:
-        yield silent
-    elif takes_escape_codes(stream):
-        with _bars(stream) as progress:
-            yield progress
-    else:
-        yield PlainLines(stream)
+        return contextlib.nullcontext(silent)
+    return _bars(stream) if takes_escape_codes(stream) else contextlib.nullcontext(PlainLines(stream))
 
 
 @contextmanager

@@ -44,7 +44,8 @@ class Host:
     addresses: where the other two reach parties 0, 1 and 2.  key: this party's.  certificates: of parties 0, 1 and 2.
     listen_on: a host name or address to listen on in place of the own address, such as 0.0.0.0 where the own address is
     a translated one.
-    connect_timeout_seconds: until all three have met.  say: told every so often for whom this host still waits.
+    connect_timeout_seconds: until all three have met.  say: told every so often for whom this host still waits, and in
+    a first run what it compiles.
     """
 
     party_id: int

@@ -23,6 +23,7 @@ from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _SEARCH_PATH = "PYTHONPATH"
+_FOLDERS = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "TMPDIR")  # where compiled kernels may be kept
 
 
 class Offspring:
@@ -64,10 +65,14 @@ class Offspring:
 
 
 def _environment() -> dict[str, str]:
-    """This process's, but PYTHONPATH without empty entries: the working folder, whose modules are not to be run."""
+    """This process's, for one whose working folder may be another: folders are those that this process means.
+
+    PYTHONPATH is without empty entries: the working folder, whose modules are not to be run.
+    """
     environment = dict(os.environ)
     entries = [os.path.abspath(entry) for entry in environment.pop(_SEARCH_PATH, "").split(os.pathsep) if entry]
-    return {**environment, _SEARCH_PATH: os.pathsep.join(entries)} if entries else environment
+    folders = {name: os.path.abspath(environment[name]) for name in _FOLDERS if environment.get(name)}
+    return environment | folders | ({_SEARCH_PATH: os.pathsep.join(entries)} if entries else {})
 
 
 def _end_with_the_other_end_of(alive_fd: int) -> None:

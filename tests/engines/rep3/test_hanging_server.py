@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mpc_tamper.core.errors import PartyError
+from mpc_tamper.core.notices import told_to
 from mpc_tamper.engines.certificates import make_certificate
 from mpc_tamper.engines.rep3 import launcher
 from mpc_tamper.engines.rep3.engine import Rep3Engine
@@ -177,8 +178,13 @@ def test_a_compiler_that_hangs_is_given_up_with_its_server(
     monkeypatch.setenv("PYTHONPATH", str(hanging_compiler))
     thread = threading.Thread(target=lose_patience)
     thread.start()
-    with pytest.raises(PartyError, match=r"no sign of it for 1 s; the last one was: compiling the kernels matmul"):
+    notices: list[str] = []
+    with (
+        told_to(notices.append),
+        pytest.raises(PartyError, match=r"no sign of it for 1 s; the last one was: compiling the kernels matmul"),
+    ):
         run(tmp_path, "first", PRODUCT)
+    assert notices == ["compiling the kernels matmul, once for all runs"]
     thread.join()
     (compiler,) = stuck(told)
     wait_for(lambda: compiler not in parents())

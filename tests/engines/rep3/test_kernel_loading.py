@@ -8,14 +8,17 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import mpc_tamper
 from mpc_tamper.core import bundle
+from mpc_tamper.engines import kernels as shared_kernels
+from mpc_tamper.engines.hosts import Address, Host
 from mpc_tamper.engines.kernels import compilation
-from mpc_tamper.engines.rep3 import kernels
+from mpc_tamper.engines.rep3 import kernels, single_party
 from mpc_tamper.engines.rep3.engine import Rep3Engine
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
@@ -108,6 +111,16 @@ def test_kernels_that_were_not_foreseen_are_loaded_all_the_same(tmp_path: Path) 
     program.write_text("print_ln('%s', getattr(sint(3), 'greater' + '_than')(2, 8).reveal())\n")
     assert kernels.foreseen(program.read_text(), RING) == []
     assert Rep3Engine().run(RunSpec(program, run_dir=tmp_path / "run")).lines == ("1",)
+
+
+def test_a_party_on_a_host_of_its_own_says_what_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(shared_kernels, "compile_missing", lambda modules, say: [say(each) for each in modules])
+    addresses = tuple(Address("127.0.0.1", port) for port in (1, 2, 3))
+    host = Host(0, addresses, tmp_path, (tmp_path,) * 3, say=said.append)
+    single_party._load_kernels(["clmul"], host)
+    assert said == ["compiling the kernels mpc_tamper.engines.rep3.kernels.clmul, once for all runs"]
+    single_party._load_kernels(["clmul"], replace(host, say=None))
 
 
 # In place of a module of kernels, as a large one takes many seconds to compile; and a line of a file for each process

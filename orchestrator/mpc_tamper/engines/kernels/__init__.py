@@ -13,7 +13,7 @@ from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines.kernels.compilation import compiled_once
-from mpc_tamper.engines.kernels.elsewhere import Say, compile_missing, ignore
+from mpc_tamper.engines.kernels.elsewhere import Say, compile_missing, notify
 
 
 class WhenUsed:
@@ -51,14 +51,14 @@ class Modules:
         except KeyError:
             raise AttributeError(f"module {package!r} has no attribute {name!r}") from None
 
-    def compile_missing(self, names: Iterable[str], say: Say = ignore) -> None:
+    def compile_missing(self, names: Iterable[str], say: Say = notify) -> None:
         """Have a process of its own compile what Numba's cache on disk does not hold yet (elsewhere.py)."""
         _compile_missing([self._modules[name] for name in names], say)
 
-    def load(self, names: Iterable[str]) -> None:
+    def load(self, names: Iterable[str], say: Say = notify) -> None:
         """Import these modules now; what is not on disk yet is compiled first."""
         modules = [self._modules[name] for name in names]
-        _compile_missing(modules)
+        _compile_missing(modules, say)
         for module in modules:
             _import(module)
 
@@ -83,7 +83,7 @@ def _import(module: str) -> Any:
         return importlib.import_module(module)
 
 
-def _compile_missing(modules: Sequence[str], say: Say = ignore) -> None:
+def _compile_missing(modules: Sequence[str], say: Say = notify) -> None:
     with _refusals_told(*modules):
         compile_missing(modules, say)
 

@@ -15,17 +15,31 @@ import sys
 from collections.abc import Callable, Sequence
 
 from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.core.notices import notice
 from mpc_tamper.engines.kernels.compilation import compiled_once, compiles_into
 from mpc_tamper.engines.offspring import Offspring
 
 Say = Callable[[str], None]
 
 
-def ignore(_: str) -> None:
-    """A Say for whom nobody listens."""
+_COMPILING = "compiling the kernels "
 
 
-def compile_missing(modules: Sequence[str], say: Say = ignore) -> None:
+def what_is_compiled(name: str) -> str:
+    """In a line: a first run takes a minute or two longer."""
+    return f"{_COMPILING}{name}, once for all runs"
+
+
+def is_of_compiling(line: str) -> bool:
+    return line.startswith(_COMPILING)
+
+
+def notify(name: str) -> None:
+    """The usual Say."""
+    notice(what_is_compiled(name))
+
+
+def compile_missing(modules: Sequence[str], say: Say = notify) -> None:
     """Have another process import those of these modules that are to be compiled and kept. It ends with this one.
 
     say: told the name of each module that it comes to, without its package.

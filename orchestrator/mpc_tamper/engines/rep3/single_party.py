@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, ShareFileError, ShareFolderError
 from mpc_tamper.engines.base import OnRemark, OnStep
 from mpc_tamper.engines.certificates import check_credentials
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Host
+from mpc_tamper.engines.kernels.elsewhere import what_is_compiled
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.party import run_party
@@ -36,7 +39,7 @@ def run_on_this_host(
     check_credentials(host.party_id, host.key, host.certificates)
     program = load_program(spec.program)
     budget = prepare(spec, program, 1, memory)
-    kernels.load(kernels.foreseen(program.source, spec.protocol))  # not while the others wait for a message
+    _load_kernels(kernels.foreseen(program.source, spec.protocol), host)  # not while the others wait for a message
     report_file(spec.run_dir, host.party_id).unlink(missing_ok=True)
     config = PartyConfig.of(
         spec,
@@ -56,6 +59,16 @@ def run_on_this_host(
     ) as listener:
         run_party(config, listener, on_step, say=host.say, on_remark=on_remark or host.say)
     return collect(spec, [host.party_id])
+
+
+def _load_kernels(names: Iterable[str], host: Host) -> None:
+    """In a first run this takes minutes, while the others wait for this host."""
+
+    def say(name: str) -> None:
+        if host.say is not None:
+            host.say(what_is_compiled(name))
+
+    kernels.load(names, say)
 
 
 def _check_own(spec: RunSpec, host: Host) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mpc_tamper.engines.kernels import MATMUL, Modules
-from mpc_tamper.engines.kernels.elsewhere import Say, ignore
+from mpc_tamper.engines.kernels.elsewhere import Say, notify
 from mpc_tamper.runs.protocols import ProtocolName
 
 _OF_BITS, _OF_GATES, _OF_MATRICES = (
@@ -35,14 +35,14 @@ def __getattr__(name: str) -> Any:
     return _MODULES.when_used(__name__, name)
 
 
-def compile_missing(names: Iterable[str], say: Say = ignore) -> None:
+def compile_missing(names: Iterable[str], say: Say = notify) -> None:
     """Have a process of its own compile what Numba's cache on disk does not hold yet. say: told what it has come to."""
     _MODULES.compile_missing(names, say)
 
 
-def load(names: Iterable[str]) -> None:
-    """Import these modules now; what is not on disk yet is compiled first."""
-    _MODULES.load(names)
+def load(names: Iterable[str], say: Say = notify) -> None:
+    """Import these modules now; what is not on disk yet is compiled first. say: as in compile_missing."""
+    _MODULES.load(names, say)
 
 
 def loaded() -> list[str]:
