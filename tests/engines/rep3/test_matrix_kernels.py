@@ -4,6 +4,7 @@ does not lie in memory as they take it."""
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -213,12 +214,14 @@ def test_sizes_that_do_not_fit_are_refused():
     def attempt(**others):
         given = {"members": words(m), "x": words(m, n), "y": words(k, n), "t": words(m, k), "units": [[0, 0, n]]}
         given |= others
+        width = others.get("width", 3)
         of_x = np.zeros((SUBSETS, others.get("length", n)), np.uint64)
         matrix = (Matrices.of([each]) for each in (given["x"], of_x, given["y"], given["t"]))
         side = matrices.Side(*matrix, np.ones(1, np.bool_))
         of_rows = matrices.SubsetsOfRows.of([given["members"]], [False])
+        of_rows = replace(of_rows, starts=of_rows.starts + np.array(others.get("starts", [0, 0])))
         sums = np.zeros((2, SUBSETS, SUBSETS), np.uint64), np.zeros((SUBSETS, SUBSETS, 2), np.uint64)
-        matrices.compress(of_rows, np.array(given["units"], np.int64).reshape(-1, 3), side, side, *sums)
+        matrices.compress(of_rows, np.array(given["units"], np.int64).reshape(-1, width), side, side, *sums)
 
     attempt()
     for wrong in (
@@ -235,6 +238,14 @@ def test_sizes_that_do_not_fit_are_refused():
         {"units": [[0, 0, n - 1]]},
         {"units": [[0, 1, n]]},
         {"units": [[0, 0, n], [0, 0, n]]},
+        {"units": [[0, 0, 0], [0, 0, n]]},  # messages would be added twice
+        {"units": [[0, 0, n], [0, n, n]]},
+        {"units": [[0, 0, n - 1], [0, n - 2, n]]},
+        {"units": [[0, 0, n + 1]]},
+        {"units": [[1, 0, n]]},
+        {"units": [[0, 0]], "width": 2},
+        {"members": words(m - 1), "starts": [0, 1]},
+        {"members": words(m + 1), "starts": [1, 0]},
     ):
         with pytest.raises(ValueError, match="expected X, Y and Z = X Y of sizes that fit"):
             attempt(**wrong)

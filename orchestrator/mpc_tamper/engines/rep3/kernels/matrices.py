@@ -34,6 +34,7 @@ _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of
 # A unit has up to so many entries of X, or so many columns if these are more: a call is little beside it, and what it
 # reads stays in a core's second cache.
 _ENTRIES, _COLUMNS = 1 << 19, 256
+_OF_UNIT = 3  # numbers
 _LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
@@ -179,7 +180,8 @@ def compress(
 
     units: units_of all of them. Raises ValueError where sizes do not fit: what a verifier forgot would go unnoticed.
     """
-    if not _fit(of_rows.starts, of_rows.transposed, units, own.tables, previous.tables):
+    sizes = len(of_rows.members), of_rows.starts, of_rows.transposed
+    if not _fit(*sizes, units, own.tables, previous.tables):
         raise ValueError("expected X, Y and Z = X Y of sizes that fit, got others: a fault of the software")
     of_rows_and_units = (of_rows.members, of_rows.starts, of_rows.transposed, units)
     _compress(helpers(len(units)), *of_rows_and_units, own.tables, previous.tables, t, products)
@@ -212,26 +214,35 @@ def _are_of(count: int, side: Any) -> bool:
     )
 
 
-@kernel(types.boolean(_PLACES, _FLAGS, _TABLE, _TABLES, _TABLES))
-def _fit(starts: np.ndarray, transposed: np.ndarray, units: np.ndarray, own: Any, previous: Any) -> bool:
-    """Whether both sides are of as many products as there are subsets, and of such sizes, and whether units take each
-    product's columns one after the other, from the first to the last."""
+@kernel(types.boolean(types.int64, _PLACES, _FLAGS, _TABLE, _TABLES, _TABLES))
+def _fit(members: int, starts: np.ndarray, transposed: np.ndarray, units: np.ndarray, own: Any, previous: Any) -> bool:
+    """Whether both sides are of as many products as `transposed` has entries, and of the sizes of their rows' subsets,
+    of which there are `members` members in all; and whether units take each product's columns one after the other.
+
+    A unit that begins at column 0 adds the messages: there is one to a product, so that none is empty but that of a
+    product without columns.
+    """
     count, at = len(transposed), 0
-    if len(starts) != count + 1 or not (_are_of(count, own) and _are_of(count, previous)):
+    if len(starts) != count + 1 or units.shape[1] != _OF_UNIT or not (_are_of(count, own) and _are_of(count, previous)):
+        return False
+    if starts[0] != 0 or starts[count] != members:
         return False
     for index in range(count):
         rows, inner = starts[index + 1] - starts[index], own[2][index, 2]
         for side in (own, previous):
             if not _fits(rows, transposed[index], inner, index, side):
                 return False
-        reached = -1
-        while reached < inner:
-            if at == len(units) or units[at, 0] != index or units[at, 1] != max(0, reached):
+        reached = 0
+        while True:
+            if at == len(units) or units[at, 0] != index or units[at, 1] != reached:
                 return False
-            if not max(0, reached) <= units[at, 2] <= inner:
+            last = units[at, 2]
+            if not (reached < last <= inner or last == inner == 0):
                 return False
-            reached = units[at, 2]
+            reached = last
             at += 1
+            if reached == inner:
+                break
     return bool(at == len(units))
 
 

@@ -22,7 +22,7 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _WORTH = 1 << 13  # products that a thread has to have for it to pay
 _WORTH_COMBINING = 1 << 13  # entries
-_ROWS_OF_PART = 2 if has_instruction() else 8  # where there is none, each part takes all rows of v apart
+_ROWS_OF_PART = 2 if has_instruction() else 4  # where there is none, each part splits all rows of v into limbs
 _COLUMNS_OF_PART = 8 * LANES
 
 

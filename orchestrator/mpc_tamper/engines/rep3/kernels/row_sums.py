@@ -1,9 +1,9 @@
 """Sums of rows, or of columns, over 48 subsets: four rows have 16 sums, which stand in the first cache, and each subset
 adds one of them.
 
-Lanes are columns, as many as a vector has, so that rows are read and sums are written as they lie. Columns become rows
-block by block; where the processor can look up numbers in registers, lookups.py is faster. Addresses and distances are
-in bytes.
+Lanes are columns, eight in one vector or in two, so that rows are read and sums are written as they lie. Columns become
+rows block by block; where the processor can look up numbers in registers, lookups.py is faster. Addresses and distances
+are in bytes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BYTES, _VECTOR_BYTES = 8, 8 * LANES
 # of up to twelve subsets, four bits apart: numbers of their own would take as long to load as sums.
 _IN_WORD = min(12, _TOGETHER)
 _WORDS = SUBSETS // _IN_WORD
-# Bits of up to twelve subsets get to every fourth place in these steps: all are shifted too, and the mask keeps which.
+# Bits of twelve subsets, or six, get to every fourth place in these steps: all are shifted too, the mask keeps some.
 _SPREADING = ((18, 0x3F00003F), (9, 0x7007007007), (6, 0x103103103103), (3, 0x111111111111))
 _FIRST_BIT, _PLACE_BITS = _VECTOR_BYTES.bit_length() - 1, (_SUMS - 1) * _VECTOR_BYTES
 # What is fetched meanwhile, into the second cache, as rows are mostly in memory: columns that are soon summed or, where

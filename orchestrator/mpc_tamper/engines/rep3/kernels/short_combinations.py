@@ -2,8 +2,8 @@
 processors that lack VPMADD52. Elements are (low, high) words.
 
 Numbers of rows are halves of 32 bits, and factors are in limbs of 26 bits. Where each column of each row has a weight
-of its own, weights are the ones in halves, and words in limbs of 22 bits. Products of a half and a limb that stand at
-the same bit of the sum add up in a word, and carries wait until all rows are done.
+of its own, weights are the ones in halves, and words in limbs of 22 bits. Products of a half and a limb
+add up in words of their own, row after row, so that carries wait until the end.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from mpc_tamper.engines.rep3.kernels.int128 import add_product, add_product_by_w
 from mpc_tamper.engines.rep3.kernels.limbs import has_instruction
 from mpc_tamper.engines.rep3.kernels.short_products import HALF, LANES, add_short, constant, load
 
-# Rows at most. Products are below 2^58, and what is carried to their sum is too, as sums stand six bits apart at least.
+# Rows at most: 63 products below 2^58, and a carry below 2^58, as sums stand six bits apart at least, are below 2^64.
+# Sums at bit 64 and above may wrap, as all is modulo 2^128.
 MOST = 63
-# The same where products are below 2^54, and sums ten bits apart.
-MOST_WEIGHED = 1023
-_LIMB, _LIMBS = 26, 5  # of factors; no half meets the bits above 2^128 of the last one
+MOST_WEIGHED = 1023  # the same where products are below 2^54, and sums ten bits apart
+_LIMB, _LIMBS = 26, 5  # of factors; the last has 24 bits, up to 2^128, and the lowest half alone is multiplied by it
 _SHORT, _SHORT_LIMBS = 22, 3  # of words that are weighed
 _BITS, _WORD_BITS = 128, 64
 _WORD, _INDEX = ir.IntType(64), ir.IntType(32)
@@ -101,11 +101,12 @@ def _put_sums(
 ) -> None:
     """The sums of products over `count` rows, elements, for `vectors` times LANES columns.
 
-    places: at which bits the numbers of both factors stand.  factors_of: these numbers, of a row at a vector.
+    places: at which bits the numbers of both factors stand, so that no two products stand at the same one: each sum has
+    one to a row.  factors_of: these numbers, of a row at a vector.
     """
-    sums = {}
-    for place in sorted({i + j for i in places[0] for j in places[1] if i + j < _BITS}):
-        sums[place] = cgutils.alloca_once(builder, _VECTOR)
+    bits = sorted(i + j for i in places[0] for j in places[1] if i + j < _BITS)
+    assert len(set(bits)) == len(bits)
+    sums = {place: cgutils.alloca_once(builder, _VECTOR) for place in bits}
     with cgutils.for_range(builder, vectors) as at:
         for each in sums.values():
             builder.store(constant(0), each)

@@ -2,7 +2,7 @@
 one: for those that lack VPMADD52.
 
 Of a product x y, x is a word, in two halves of 32 bits, and y a word or an element, in limbs of at most 22. Products of
-a half and a limb add up in words of their own, so that carries wait until the end.
+a half and a limb add up in words of their own, so that carries wait until the end. An element x is two such words.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def add_short(builder: Any, total: Any, one: Any, other: Any, place: int) -> Non
     if place < 128 - HALF:
         low_half = constant((1 << HALF) - 1)  # which makes LLVM take the multiplication of halves
         product = builder.mul(*(builder.and_(each, low_half) for each in (one, other)))
-    else:  # the upper half of each product is above 2^128, and LLVM would see that its factors need not be halves
+    else:  # the upper half of each product is above 2^128: LLVM would see that its factors need not be halves
+        # The upper of two lanes of 32 bits may hold anything, as it stands there too.
         halves = ir.VectorType(ir.IntType(HALF), 2 * LANES)
         product = builder.bitcast(builder.mul(*(builder.bitcast(each, halves) for each in (one, other))), _VECTOR)
     builder.store(builder.add(builder.load(total), product), total)
