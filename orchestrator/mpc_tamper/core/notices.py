@@ -20,6 +20,7 @@ _listener: ContextVar[Listener] = ContextVar("listener", default=_ignore)
 
 
 def notice(line: str) -> None:
+    """Tell whoever listens in this thread."""
     _listener.get()(line)
 
 

@@ -1,9 +1,9 @@
 """Combinations of rows modulo 2^128, four columns at a time by multiplications of 32 bits, as in short_products.py: for
 processors that lack VPMADD52. Elements are (low, high) words.
 
-Numbers of rows are halves of 32 bits, and factors are in limbs of 26 bits. Where each column of each row has a weight
-of its own, weights are the ones in halves, and words in limbs of 22 bits. Products of a half and a limb
-add up in words of their own, row after row, so that carries wait until the end.
+Numbers of rows are in halves of 32 bits, and factors in limbs of 26. Where each column of each row has a weight of its
+own, weights are the ones in halves, and words in limbs of 22 bits. Products of a half and a limb add up in words of
+their own, row after row, so that carries wait until the end.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ LANES = 4
 # Vectors that are worked on together: those of 48 rows stay in the second cache. Products are below 2^54, so that up to
 # 2^10 of them have a sum below 2^64.
 MOST = 256
-_MOST_OF_ELEMENTS = 128
+_MOST_OF_ELEMENTS = 128  # which have twice as many limbs
 HALF = 32
 _LIMB = 22
 _OF_WORD, _OF_ELEMENT = 3, 6  # limbs
