@@ -22,16 +22,12 @@ from mpc_tamper.engines.offspring import Offspring
 Say = Callable[[str], None]
 
 
-_COMPILING = "compiling the kernels "
+COMPILING = "compiling the kernels "
 
 
 def what_is_compiled(name: str) -> str:
     """In a line: a first run takes a minute or two longer."""
-    return f"{_COMPILING}{name}, once for all runs"
-
-
-def is_of_compiling(line: str) -> bool:
-    return line.startswith(_COMPILING)
+    return f"{COMPILING}{name}, once for all runs"
 
 
 def notify(name: str) -> None:

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mpc_tamper.engines.kernels.elsewhere import what_is_compiled
+from mpc_tamper.engines.kernels.elsewhere import COMPILING
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.party import run_as_process
 from mpc_tamper.engines.rep3.protocol import selection
@@ -122,7 +122,7 @@ class ForkServer:
             load()
 
     def _say_what_is_compiled(self, name: str) -> None:
-        self._say(what_is_compiled(name))
+        self._say(f"{COMPILING}{name}")
 
     def _say(self, line: str) -> None:
         """What it is about to do; an empty line when it has done what was asked for."""

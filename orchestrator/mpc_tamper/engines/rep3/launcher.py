@@ -27,7 +27,7 @@ from typing import Any
 from mpc_tamper.core.errors import PartyError
 from mpc_tamper.core.files import private
 from mpc_tamper.core.notices import notice
-from mpc_tamper.engines.kernels.elsewhere import is_of_compiling
+from mpc_tamper.engines.kernels.elsewhere import COMPILING, what_is_compiled
 from mpc_tamper.engines.offspring import Offspring
 from mpc_tamper.engines.rep3.silence import TICK_SECONDS, Silence, seconds_of_a_session_without_processor
 
@@ -186,8 +186,8 @@ class Launcher:
             for line in lines:
                 self._unanswered -= not line
                 self._doing = line.decode() or "waiting for work"
-                if is_of_compiling(self._doing):
-                    notice(self._doing)
+                if self._doing.startswith(COMPILING):
+                    notice(what_is_compiled(self._doing.removeprefix(COMPILING)))
             self._silence.broken()
 
     def _check_silence(self) -> None:
