@@ -37,17 +37,22 @@ def words(*shape: int, seed: int = 0) -> np.ndarray:
 
 def products_by_numpy(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
     """total[j, k] += <a_j, b_k> modulo 2^128, of columns first .. last - 1, sixteen bits of each at a time."""
-    found = total[..., 0].astype(object) + (total[..., 1].astype(object) << 64)
+    found = whole(total)
     pieces = [[x[:, first:last] >> np.uint64(16 * i) & np.uint64(0xFFFF) for i in range(4)] for x in (a, b)]
     for i in range(4):
         for j in range(4):
             found += (pieces[0][i] @ pieces[1][j].T).astype(object) << 16 * (i + j)
-    total[..., 0], total[..., 1] = found % 2**64, (found >> 64) % 2**64
+    put(found, total)
 
 
-def whole(x: np.ndarray) -> np.ndarray:
-    """Elements, or words, as Python's integers."""
-    return x.astype(object) if x.ndim == 2 else x[..., 0].astype(object) + (x[..., 1].astype(object) << 64)
+def whole(elements: np.ndarray) -> np.ndarray:
+    """As Python's integers."""
+    return elements[..., 0].astype(object) + (elements[..., 1].astype(object) << 64)
+
+
+def whole_rows(x: np.ndarray) -> np.ndarray:
+    """Of words, or of elements."""
+    return x.astype(object) if x.ndim == 2 else whole(x)
 
 
 def put(found: np.ndarray, out: np.ndarray) -> None:
@@ -56,7 +61,7 @@ def put(found: np.ndarray, out: np.ndarray) -> None:
 
 def products_by_python(u: np.ndarray, first: int, w: np.ndarray, start: int, stop: int, total: np.ndarray) -> None:
     """total[a, b] += <u_a, w_b> modulo 2^128, of columns start .. stop - 1 of w and those `first` behind them of u."""
-    put(whole(total) + whole(u)[:, first + start : first + stop] @ whole(w)[:, start:stop].T, total)
+    put(whole(total) + whole_rows(u)[:, first + start : first + stop] @ whole(w)[:, start:stop].T, total)
 
 
 def products_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> None:
@@ -65,10 +70,8 @@ def products_of_elements(u: np.ndarray, v: np.ndarray, total: np.ndarray) -> Non
 
 def combination_by_python(factors: np.ndarray, rows: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
     """out[c] = sum_a factor_a rows[a, c] modulo 2^128, c from first to last - 1; factors, or one to each word."""
-    factors = (
-        whole(factors) if factors.ndim == 3 else (factors[:, :1].astype(object) + (factors[:, 1:].astype(object) << 64))
-    )
-    put((factors[:, : last - first] * whole(rows)[:, first:last]).sum(axis=0), out[first:last])
+    of_columns = whole(factors)[:, : last - first] if factors.ndim == 3 else whole(factors)[:, None]
+    put((of_columns * whole_rows(rows)[:, first:last]).sum(axis=0), out[first:last])
 
 
 def same(with_it: Callable[..., Any], without: Callable[..., Any], *arguments: Any, shape: tuple[int, ...]) -> None:
@@ -211,12 +214,10 @@ def test_sums_of_gates(n, products):
             want = (indicators * of_gates).sum(1) if inner else 0
             for function in (gate_sums.add_together, gate_sums.add_as_rows):
                 found, of_words = words(SUBSETS, 2), words(2, SUBSETS)
-                before = found[:, 0].astype(object) + (found[:, 1].astype(object) << 64)
+                before = whole(found)
                 words_before = of_words.copy()
                 function(members, u, v, tuple(t), found, of_words)
-                assert np.array_equal(
-                    found[:, 0].astype(object) + (found[:, 1].astype(object) << 64), (before + want) % 2**128
-                )
+                assert np.array_equal(whole(found), (before + want) % 2**128)
                 assert np.array_equal(of_words, words_before + np.stack(t) @ indicators.astype(np.uint64).T)
 
 

@@ -55,10 +55,10 @@ class Modules:
         """Have a process of its own compile what Numba's cache on disk does not hold yet (elsewhere.py)."""
         _compile_missing([self._modules[name] for name in names], say)
 
-    def load(self, names: Iterable[str], say: Say = notify) -> None:
+    def load(self, names: Iterable[str]) -> None:
         """Import these modules now; what is not on disk yet is compiled first."""
         modules = [self._modules[name] for name in names]
-        _compile_missing(modules, say)
+        _compile_missing(modules)
         for module in modules:
             _import(module)
 

@@ -20,8 +20,6 @@ from mpc_tamper.engines.kernels.compilation import compiled_once, compiles_into
 from mpc_tamper.engines.offspring import Offspring
 
 Say = Callable[[str], None]
-
-
 COMPILING = "compiling the kernels "
 
 

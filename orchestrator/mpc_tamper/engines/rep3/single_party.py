@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 
 from mpc_tamper.core.errors import DataError, ParameterError, PlanError, ShareFileError, ShareFolderError
+from mpc_tamper.core.notices import told_to
 from mpc_tamper.engines.base import OnRemark, OnStep
 from mpc_tamper.engines.certificates import check_credentials
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.hosts import Address, Host
-from mpc_tamper.engines.kernels.elsewhere import what_is_compiled
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.config import PartyConfig, report_file
 from mpc_tamper.engines.rep3.party import run_party
@@ -63,12 +64,8 @@ def run_on_this_host(
 
 def _load_kernels(names: Iterable[str], host: Host) -> None:
     """In a first run this takes minutes, while the others wait for this host."""
-
-    def say(name: str) -> None:
-        if host.say is not None:
-            host.say(what_is_compiled(name))
-
-    kernels.load(names, say)
+    with contextlib.nullcontext() if host.say is None else told_to(host.say):
+        kernels.load(names)
 
 
 def _check_own(spec: RunSpec, host: Host) -> None:

@@ -40,9 +40,9 @@ def compile_missing(names: Iterable[str], say: Say = notify) -> None:
     _MODULES.compile_missing(names, say)
 
 
-def load(names: Iterable[str], say: Say = notify) -> None:
-    """Import these modules now; what is not on disk yet is compiled first. say: as in compile_missing."""
-    _MODULES.load(names, say)
+def load(names: Iterable[str]) -> None:
+    """Import these modules now; what is not on disk yet is compiled first."""
+    _MODULES.load(names)
 
 
 def loaded() -> list[str]:

@@ -35,9 +35,9 @@ _AT_ONCE = 4  # gates to a table of sums
 _VECTORS = SUBSETS // LANES
 _MOST = 64  # steps after which carries are due: 4096 limbs of 52 bits have a sum of 64
 _LIMB, _BYTES = 52, 8
-# Of gates as rows: so many at a time, limbs in the first columns, words behind them, as many columns as are summed at
-# once, and blocks until carries are due.
-_GATES, _WORDS_FROM, _COLUMNS, _BLOCKS = 256, LIMBS, COLUMNS, 16
+# Of gates as rows, of as many columns as are summed at once: so many at a time, limbs in the first columns and words
+# behind them, and blocks until carries are due.
+_GATES, _WORDS_FROM, _BLOCKS = 256, LIMBS, 16
 # Rows of 64 words: subsets, limbs of products, words of the last gates, and the sums of limbs and of words.
 _LIMBS_AT, _WORDS_AT, _SUMS_AT, _WORD_SUMS_AT, _ALL = 1, 1 + LIMBS, 3 + LIMBS, 3 + 2 * LIMBS, 5 + 2 * LIMBS
 _ADDRESS = types.uintp
@@ -230,14 +230,14 @@ def _put_products(
 @kernel_unless(has_instruction(), _ARGUMENTS)
 def add_as_rows(members: np.ndarray, u: Any, v: Any, t: Any, products: np.ndarray, words: np.ndarray) -> None:
     inner = u[0].size // max(1, members.size)
-    rows, sums = np.zeros((_GATES, _COLUMNS), np.uint64), np.zeros((SUBSETS, _COLUMNS), np.uint64)
+    rows, sums = np.zeros((_GATES, COLUMNS), np.uint64), np.zeros((SUBSETS, COLUMNS), np.uint64)
     for start in range(0, members.size, _GATES):
         size = min(_GATES, members.size - start)
         if inner:
             _put_products(start, size, inner, u[0], v[0], u[1], v[1], rows)
         for c in range(min(size, t[0].size)):
             rows[c, _WORDS_FROM], rows[c, _WORDS_FROM + 1] = t[0][start + c], t[1][start + c]
-        add_rows(offsets_of(members[start : start + size]), rows[:size], 0, _COLUMNS, sums)
+        add_rows(offsets_of(members[start : start + size]), rows[:size], 0, COLUMNS, sums)
         if (start // _GATES) % _BLOCKS == _BLOCKS - 1 or start + size == members.size:
             for k in range(SUBSETS):
                 some = sums[k]

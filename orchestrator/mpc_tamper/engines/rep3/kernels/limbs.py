@@ -16,7 +16,7 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
 from mpc_tamper.engines.kernels.features import may_use
-from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
+from mpc_tamper.engines.rep3.kernels.fetching import fetch_ahead
 from mpc_tamper.engines.rep3.kernels.sums_of_four import splat
 
 LANES = 8  # words to a vector
@@ -24,7 +24,6 @@ _VECTOR_BYTES = 8 * LANES
 # Vectors to a call at most: each adds less than 3 * 2^52 to the sums of the two lower limbs, which may not wrap. The
 # third stands at 2^104 and may.
 MOST = 1024
-_AHEAD = 4  # vectors that are fetched before they are used, into the second cache: so many rows fill the first one
 _BITS = 52
 LIMBS = 3  # of a sum modulo 2^128
 _BESIDE = 4  # vectors
@@ -60,10 +59,8 @@ def _of_words(builder: Any, address: Any, index: Any) -> list[Any]:
 
 
 def _of_far_words(builder: Any, address: Any, index: Any) -> list[Any]:
-    """The same, while words behind them come into the cache: of rows in memory, and too many at once for the processor
-    to foresee."""
-    ahead = builder.mul(builder.add(index, _number(_AHEAD)), _number(_VECTOR_BYTES))
-    fetch_line(builder, builder.add(address, ahead))
+    """The same, of rows in memory."""
+    fetch_ahead(builder, address, index, _VECTOR_BYTES)
     return _of_words(builder, address, index)
 
 

@@ -17,7 +17,7 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel_unless, part_of_kernels
-from mpc_tamper.engines.rep3.kernels.fetching import fetch_line
+from mpc_tamper.engines.rep3.kernels.fetching import fetch_ahead
 from mpc_tamper.engines.rep3.kernels.int128 import add_product, add_product_by_word
 from mpc_tamper.engines.rep3.kernels.limbs import has_instruction
 from mpc_tamper.engines.rep3.kernels.short_products import HALF, LANES, add_short, constant, load
@@ -34,7 +34,6 @@ _VECTOR = ir.VectorType(_WORD, LANES)
 _ADDRESS = types.uintp
 _BYTES = 8
 _WORDS_BYTES = LANES * _BYTES  # of a vector
-_AHEAD = 256  # bytes that are fetched before they are used: so many rows are more than the processor foresees
 _OUT2 = types.uint64[:, ::1]
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
@@ -56,18 +55,15 @@ def _halves(builder: Any, words: Any, first: int) -> Numbers:
     return [(first, words), (first + HALF, builder.lshr(words, constant(HALF)))]
 
 
-def _far(builder: Any, address: Any, index: Any, of: Callable[[Any, Any, Any], Any], size: int) -> Any:
-    """What `of` finds, while what is behind it comes into the cache. size: of a vector, in bytes."""
-    fetch_line(builder, builder.add(address, builder.mul(builder.add(index, _number(_AHEAD // size)), _number(size))))
-    return of(builder, address, index)
-
-
 def _halves_of_words(builder: Any, address: Any, index: Any) -> Numbers:
-    return _halves(builder, _far(builder, address, index, load, _WORDS_BYTES), 0)
+    fetch_ahead(builder, address, index, _WORDS_BYTES)
+    return _halves(builder, load(builder, address, index), 0)
 
 
 def _halves_of_far_elements(builder: Any, address: Any, index: Any) -> Numbers:
-    return _far(builder, address, index, _halves_of_elements, 2 * _WORDS_BYTES)
+    """Of rows in memory."""
+    fetch_ahead(builder, address, index, 2 * _WORDS_BYTES)
+    return _halves_of_elements(builder, address, index)
 
 
 def _halves_of_elements(builder: Any, address: Any, index: Any) -> Numbers:
@@ -78,7 +74,8 @@ def _halves_of_elements(builder: Any, address: Any, index: Any) -> Numbers:
 
 
 def _limbs_of_words(builder: Any, address: Any, index: Any) -> Numbers:
-    words = _far(builder, address, index, load, _WORDS_BYTES)
+    fetch_ahead(builder, address, index, _WORDS_BYTES)
+    words = load(builder, address, index)
     shifted = [(_SHORT * i, builder.lshr(words, constant(_SHORT * i))) for i in range(_SHORT_LIMBS)]
     return [(place, _lowest(builder, each, _SHORT)) for place, each in shifted]
 

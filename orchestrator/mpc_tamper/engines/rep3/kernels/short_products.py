@@ -112,28 +112,25 @@ def _two_products(typing_context: Any, x: Any, limbs: Any, plane: Any, other: An
     return types.UniTuple(types.uint64, 2 * _PAIR)(*[_ADDRESS] * 5), codegen
 
 
-@in_llvm
-def _product_by_word(typing_context: Any, x: Any, limbs: Any, plane: Any, vectors: Any) -> Any:
-    """(low, high) of <x, y>, words x and elements y."""
-
+def _product(limbs: int, first: int) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, limbs, plane, vectors = arguments
-        found = _sums_of_products(builder, x, [limbs], _OF_ELEMENT, plane, vectors)
+        x, of_row, plane, vectors = arguments
+        found = _sums_of_products(builder, x, [of_row], limbs, plane, vectors, first)
         return context.make_tuple(builder, signature.return_type, found)
 
     return types.UniTuple(types.uint64, 2)(*[_ADDRESS] * 4), codegen
+
+
+@in_llvm
+def _product_by_word(typing_context: Any, x: Any, limbs: Any, plane: Any, vectors: Any) -> Any:
+    """(low, high) of <x, y>, words x and elements y."""
+    return _product(_OF_ELEMENT, 0)
 
 
 @in_llvm
 def _product_by_high_word(typing_context: Any, x: Any, limbs: Any, plane: Any, vectors: Any) -> Any:
-    """The same of words that stand at bit 64."""
-
-    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        x, limbs, plane, vectors = arguments
-        found = _sums_of_products(builder, x, [limbs], _OF_WORD, plane, vectors, 64)
-        return context.make_tuple(builder, signature.return_type, found)
-
-    return types.UniTuple(types.uint64, 2)(*[_ADDRESS] * 4), codegen
+    """The same of words x that stand at bit 64."""
+    return _product(_OF_WORD, 64)
 
 
 @part_of_kernels
