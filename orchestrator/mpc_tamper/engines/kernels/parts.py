@@ -28,9 +28,10 @@ _BUSY, _JOB, _ENTRY, _FRAME, _INSIDE, _COUNT, _STOP = (_LINE * i for i in (0, 1,
 _FRAME += 1
 _HELPERS = _LINE * 6  # of each helper, whether it sleeps and what wakes it
 _ASLEEP, _PIPE = 0, 1
-_PARTS = 4  # to a thread: some are slower than others
-# Pauses until others get this core, and how often that until a helper sleeps: a fraction of a millisecond.
-_PAUSES, _TURNS = 64, 200
+_PARTS = 8  # to a thread: some are slower than others
+# Pauses until others get this core, and how often that until a helper sleeps. Together one to three milliseconds, for
+# in a training there is Python for that long between two kernels, and a core that sleeps takes long to wake.
+_PAUSES, _TURNS = 64, 1000
 _WITH_PAUSE = ("x86_64", "AMD64")
 _FAILED = "expected memory for the work of a kernel, got none; free some"
 _WORD, _INT, _BYTES = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()

@@ -10,7 +10,7 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
-from mpc_tamper.engines.kernels.parts import NOTE, in_parts
+from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
 from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns, combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.int128 import add, subtract
@@ -22,7 +22,8 @@ _M = types.Array(types.uint64, 2, "C", readonly=True)
 _T = types.Array(types.uint64, 3, "C", readonly=True)
 _WORTH = 1 << 13  # products that a thread has to have for it to pay
 _WORTH_COMBINING = 1 << 13  # entries
-_ROWS_OF_PART = 2 if has_instruction() else 4  # where there is none, each part splits all rows of v into limbs
+_HAS_INSTRUCTION = has_instruction()
+_FEWEST_ROWS = 2 if _HAS_INSTRUCTION else 4
 _COLUMNS_OF_PART = 8 * LANES
 
 
@@ -80,9 +81,15 @@ def _add_of_rows(who: int, first: int, last: int, u: np.ndarray, v: np.ndarray, 
     add_of_elements(u[first:last], v, out[first:last])
 
 
+@part_of_kernels
+def _rows_of_part(note: int, rows: int) -> int:
+    """Few where there is the instruction; elsewhere each part splits all rows of v into limbs, so a thread has one."""
+    return _FEWEST_ROWS if _HAS_INSTRUCTION else max(_FEWEST_ROWS, -(-rows // threads_of(note)))
+
+
 @kernel(types.void(NOTE, _T, _T, types.uint64[:, :, ::1]))
 def _add_products(note: int, u: np.ndarray, v: np.ndarray, out: np.ndarray) -> None:
-    in_parts(_add_of_rows, note, len(u), _ROWS_OF_PART, (u, v, out))
+    in_parts(_add_of_rows, note, len(u), _rows_of_part(note, len(u)), (u, v, out))
 
 
 def combine(coefficients: np.ndarray, rows: np.ndarray) -> np.ndarray:
