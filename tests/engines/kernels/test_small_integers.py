@@ -103,6 +103,7 @@ def test_however_the_arrays_lie_and_on_any_number_of_threads(monkeypatch: pytest
 
 @pytest.mark.slow
 @pytest.mark.skipif(not may_use("avx2"), reason="needs a processor with AVX2")
+@pytest.mark.skipif(not may_use("avx512f"), reason="the processor's own vectors have 256 bits")
 def test_products_where_vectors_have_256_bits(tmp_path: Path) -> None:
     variables = {
         "NUMBA_CPU_NAME": "x86-64-v3",

@@ -200,6 +200,8 @@ def test_other_processors_compute_the_same(features, tmp_path):
     """Without any of the instructions, and with vectors of 256 bits."""
     if features and not may_use("vpclmulqdq", "avx2"):
         pytest.skip("the processor has no VPCLMULQDQ")
+    if features and not (may_use("avx512f") or may_use("gfni")):
+        pytest.skip("the processor's own kernels have these instructions and no others")
     package = {"PYTHONPATH": str(Path(str(mpc_tamper.__file__)).parents[1])}
     other = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
     shown = [
