@@ -15,29 +15,28 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
 from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
-from mpc_tamper.engines.kernels.tiles import ROWS
-from mpc_tamper.engines.kernels.words import INDEX, LANES, VECTOR, splat
+from mpc_tamper.engines.kernels.words import INDEX, LANES, SUMS, VECTOR, Sum, splat
 
-CHAINS = 2 * ROWS  # as many as a tile has sums
-AT_ONCE = CHAINS * LANES
+AT_ONCE = SUMS * LANES
 
 
 @in_llvm
 def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
-    """s <- s factor + the step's number, in CHAINS vectors; something that depends on all of them."""
+    """To SUMS sums of vectors, each time the product of a number of their own and of the step's, which are vectors in
+    registers; something that depends on all of them."""
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         steps, factor = arguments
-
-        sums = [cgutils.alloca_once_value(builder, ir.Constant(VECTOR, [i + 1] * LANES)) for i in range(CHAINS)]
-        factors = splat(builder, factor)
+        sums = [Sum(builder) for _ in range(SUMS)]
+        first = splat(builder, factor)
+        factors = [builder.add(first, ir.Constant(VECTOR, [i] * LANES)) for i in range(SUMS)]
         with cgutils.for_range(builder, steps) as loop:
-            step = splat(builder, loop.index)
-            for each in sums:
-                builder.store(builder.add(builder.mul(builder.load(each), factors), step), each)
-        total = builder.load(sums[0])
+            step = builder.xor(splat(builder, loop.index), first)
+            for own, each in zip(factors, sums, strict=True):
+                each.add(own, step)
+        total = sums[0].vector()
         for each in sums[1:]:
-            total = builder.xor(total, builder.load(each))
+            total = builder.xor(total, each.vector())
         result = builder.extract_element(total, ir.Constant(INDEX, 0))
         for i in range(1, LANES):
             result = builder.xor(result, builder.extract_element(total, ir.Constant(INDEX, i)))

@@ -9,9 +9,9 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
-from mpc_tamper.engines.kernels.words import LANES, WORD, Flat, add_to, number, shuffle, splat, zero
+from mpc_tamper.engines.kernels.words import LANES, WORD, Flat, Sum, number, passes, shuffle, splat
 
-ROWS = LANES  # of a tile: ROWS times two vectors of sums stay in registers
+ROWS = LANES  # of a tile: ROWS times one or two vectors of sums stay in registers
 WIDTH = 2 * LANES  # columns of a tile
 PAIR = 2  # columns whose dot products are found together
 _INT = types.int64
@@ -74,15 +74,16 @@ def _tile_of(vectors: int) -> Any:
             x, panel, out = (Flat(context, builder, kinds[i], arguments[i]) for i in (0, 5, 8))
             _, start, row, rows, step, _, count, width, _, to, along = arguments
             starts = _row_starts(builder, start, row, rows)
-            totals = [[zero(builder) for _ in range(vectors)] for _ in starts]
-            with cgutils.for_range(builder, count) as loop:
-                k, term = builder.mul(loop.index, number(LANES * vectors)), builder.mul(loop.index, step)
-                parts = [panel.vector(builder.add(k, number(i * LANES))) for i in range(vectors)]
-                for first, sums in zip(starts, totals, strict=True):
-                    factor = splat(builder, x.word(builder.add(first, term)))
-                    for part, total in zip(parts, sums, strict=True):
-                        add_to(builder, total, factor, part)
-            found = [[builder.load(total) for total in sums] for sums in totals]
+            totals = [[Sum(builder) for _ in range(vectors)] for _ in starts]
+            for some in passes(vectors, ROWS):
+                with cgutils.for_range(builder, count) as loop:
+                    k, term = builder.mul(loop.index, number(LANES * vectors)), builder.mul(loop.index, step)
+                    parts = [(i, panel.vector(builder.add(k, number(i * LANES)))) for i in some]
+                    for first, sums in zip(starts, totals, strict=True):
+                        factor = splat(builder, x.word(builder.add(first, term)))
+                        for i, part in parts:
+                            sums[i].add(factor, part)
+            found = [[each.vector() for each in sums] for sums in totals]
             _add_sums(builder, found, rows, width, out, to, along)
             return context.get_dummy_value()
 
@@ -123,22 +124,23 @@ def add_dots(
         x, pairs, out = (Flat(context, builder, kinds[i], arguments[i]) for i in (0, 5, 9))
         _, start, row, rows, last, _, pair, vectors, width, _, to, along = arguments
         starts = _row_starts(builder, start, row, rows)
-        totals = [[zero(builder) for _ in range(PAIR)] for _ in starts]
-        second = builder.add(pair, builder.mul(vectors, number(LANES)))
+        totals = [[Sum(builder) for _ in range(PAIR)] for _ in starts]
+        columns = [pair, builder.add(pair, builder.mul(vectors, number(LANES)))]
 
-        def add(place: Any, term: Any) -> None:
-            columns = [pairs.vector(builder.add(each, place)) for each in (pair, second)]
+        def add(some: range, place: Any, term: Any) -> None:
+            parts = [(i, pairs.vector(builder.add(columns[i], place))) for i in some]
             for first, sums in zip(starts, totals, strict=True):
                 terms = x.vector(builder.add(first, term))
-                for column, total in zip(columns, sums, strict=True):
-                    add_to(builder, total, terms, column)
+                for i, part in parts:
+                    sums[i].add(terms, part)
 
         whole = builder.sub(vectors, number(1))
-        with cgutils.for_range(builder, whole) as loop:
-            place = builder.mul(loop.index, number(LANES))
-            add(place, place)
-        add(builder.mul(whole, number(LANES)), last)
-        found = [[_sums_of_lanes(builder, [builder.load(total) for total in sums])] for sums in totals]
+        for some in passes(PAIR, ROWS):
+            with cgutils.for_range(builder, whole) as loop:
+                place = builder.mul(loop.index, number(LANES))
+                add(some, place, place)
+            add(some, builder.mul(whole, number(LANES)), last)
+        found = [[_sums_of_lanes(builder, [total.vector() for total in sums])] for sums in totals]
         _add_sums(builder, found, rows, width, out, to, along)
         return context.get_dummy_value()
 

@@ -14,7 +14,7 @@ from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
 from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
-from mpc_tamper.engines.kernels.words import LANES, Flat, add_to, number, splat, sum_of_lanes, zero
+from mpc_tamper.engines.kernels.words import LANES, Flat, Sum, number, splat, sum_of_lanes
 
 _LINE = 8  # words to a line of the cache
 _TOGETHER = 4  # vectors of a row that is added, without a look at the counter in between
@@ -37,11 +37,11 @@ def _dot_of_row(typing_context: Any, x: Any, start: Any, v: Any, vectors: Any) -
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds = signature.args
         x, v = (Flat(context, builder, kinds[i], arguments[i]) for i in (0, 2))
-        total = zero(builder)
+        total = Sum(builder)
         with cgutils.for_range(builder, arguments[3]) as loop:
             j = builder.mul(loop.index, number(LANES))
-            add_to(builder, total, x.vector(builder.add(arguments[1], j)), v.vector(j))
-        return sum_of_lanes(builder, builder.load(total))
+            total.add(x.vector(builder.add(arguments[1], j)), v.vector(j))
+        return sum_of_lanes(builder, total.vector())
 
     return types.uint64(x, _INT, v, _INT), codegen
 

@@ -1,8 +1,11 @@
 """Vectors of words in LLVM's language, in which the inner loops of products are written: Numba unrolls no accumulators.
 
-LLVM makes of a product of such vectors VPMULLQ where there is AVX-512, three multiplications of 32 bits where there is
-AVX2, and scalars where there is neither. Arrays are flat here: callers give the index of the first element, and
-distances in elements.
+LLVM makes of a product of such vectors VPMULLQ where there is AVX-512, and scalars where there is not even AVX2. With
+AVX2 it would make three multiplications of 32 bits, and shift and add their results each time. Modulo 2^64, with the
+halves of words, a b = a_0 b_0 + 2^32 (a_1 b_0 + a_0 b_1), and a sum of such products needs the bracket modulo 2^32
+alone: VPMULLD multiplies both terms of it at once, which are added up as they are, and shifted when the sum is done.
+
+Arrays are flat here: callers give the index of the first element, and distances in elements.
 """
 
 from __future__ import annotations
@@ -24,7 +27,10 @@ def has_long_multiplication() -> bool:
 
 
 LANES = 8 if has_long_multiplication() else 4  # words to a vector
+BY_HALVES = may_use("avx2") and not has_long_multiplication()
+SUMS = 4 if BY_HALVES else 2 * LANES  # that stay in registers, with what is multiplied
 VECTOR = ir.VectorType(WORD, LANES)
+_HALVES = ir.VectorType(INDEX, 2 * LANES)
 
 
 class Flat:
@@ -70,6 +76,12 @@ class Flat:
         self._builder.store(self._builder.add(self.word(index), value), self._builder.gep(self._data, [index]))
 
 
+def passes(vectors: int, rows: int) -> list[range]:
+    """Of so many sums of products for each of some rows, which are made at the same time."""
+    together = min(vectors, SUMS // rows)
+    return [range(i, i + together) for i in range(0, vectors, together)]
+
+
 def number(value: int) -> Any:
     return ir.Constant(WORD, value)
 
@@ -89,14 +101,35 @@ def splat(builder: Any, word: Any) -> Any:
     return shuffle(builder, first, ir.Constant(VECTOR, ir.Undefined), [0] * LANES)
 
 
-def zero(builder: Any) -> Any:
-    """A variable for a sum."""
-    return cgutils.alloca_once_value(builder, constant(VECTOR, 0))
+class Sum:
+    """Of products of vectors of words."""
 
+    def __init__(self, builder: Any) -> None:
+        self._builder = builder
+        self._total = cgutils.alloca_once_value(builder, constant(VECTOR, 0))  # by halves, of products of low ones
+        self._crossed = cgutils.alloca_once_value(builder, constant(_HALVES, 0)) if BY_HALVES else None
 
-def add_to(builder: Any, total: Any, left: Any, right: Any) -> None:
-    """The product of two vectors to a sum."""
-    builder.store(builder.add(builder.load(total), builder.mul(left, right)), total)
+    def add(self, left: Any, right: Any) -> None:
+        builder = self._builder
+        if self._crossed is None:
+            self._add(self._total, builder.mul(left, right))
+            return
+        low = constant(VECTOR, 2**32 - 1)
+        self._add(self._total, builder.mul(builder.and_(left, low), builder.and_(right, low)))
+        left, right = (builder.bitcast(each, _HALVES) for each in (left, right))
+        exchanged = shuffle(builder, right, right, [lane ^ 1 for lane in range(2 * LANES)])
+        self._add(self._crossed, builder.mul(left, exchanged))
+
+    def _add(self, variable: Any, value: Any) -> None:
+        self._builder.store(self._builder.add(self._builder.load(variable), value), variable)
+
+    def vector(self) -> Any:
+        builder, total = self._builder, self._builder.load(self._total)
+        if self._crossed is None:
+            return total
+        crossed, half = builder.bitcast(builder.load(self._crossed), VECTOR), constant(VECTOR, 32)
+        both = builder.add(crossed, builder.lshr(crossed, half))
+        return builder.add(total, builder.shl(both, half))
 
 
 def call(builder: Any, name: str, result: Any, *values: Any) -> Any:

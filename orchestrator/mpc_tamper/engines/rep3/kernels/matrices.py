@@ -22,6 +22,7 @@ from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS
 from mpc_tamper.engines.rep3.kernels.combinations_128 import combine_columns_of_words
 from mpc_tamper.engines.rep3.kernels.expectation import SUMS_OVER_SUBSETS, expect
+from mpc_tamper.engines.rep3.kernels.low_products import subtract_low_products
 from mpc_tamper.engines.rep3.kernels.rows_128 import add_of_words, add_totals
 from mpc_tamper.engines.rep3.kernels.subsets import (
     add_prepared_columns,
@@ -35,7 +36,6 @@ _TILE = 8  # rows and columns that are turned at a time: a vector, and a line of
 # reads stays in a core's second cache.
 _ENTRIES, _COLUMNS = 1 << 19, 256
 _OF_UNIT = 3  # numbers
-_LOW_ROWS, _LOW_COLUMNS = 4, 2  # of low products that are summed at a time: in registers
 _V = types.Array(types.uint64, 1, "C", readonly=True)
 _M = types.Array(types.uint64, 2, "C", readonly=True)
 _ANY = types.Array(types.uint64, 2, "A", readonly=True, aligned=False)
@@ -268,37 +268,6 @@ def _make_sums(some: np.ndarray, transposed: bool, index: int, first: int, last:
 
 
 @part_of_kernels
-def _low_products(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray, e: np.ndarray, f: np.ndarray) -> Any:
-    """Of four rows with two."""
-    ae = af = be = bf = ce = cf = de = df = np.uint64(0)
-    for i in range(len(a)):
-        ae += a[i] * e[i]
-        af += a[i] * f[i]
-        be += b[i] * e[i]
-        bf += b[i] * f[i]
-        ce += c[i] * e[i]
-        cf += c[i] * f[i]
-        de += d[i] * e[i]
-        df += d[i] * f[i]
-    return (ae, af), (be, bf), (ce, cf), (de, df)
-
-
-@part_of_kernels
-def _subtract_low_products(a: np.ndarray, b: np.ndarray, first: int, last: int, total: np.ndarray) -> None:
-    """total[j, k] -= <a_j, b_k> modulo 2^64, of columns first .. last - 1."""
-    for k in range(0, len(b), _LOW_COLUMNS):
-        other = min(k + 1, len(b) - 1)
-        y = b[k, first:last], b[other, first:last]
-        for j in range(0, SUBSETS, _LOW_ROWS):
-            x, x_1, x_2, x_3 = a[j, first:last], a[j + 1, first:last], a[j + 2, first:last], a[j + 3, first:last]
-            found = _low_products(x, x_1, x_2, x_3, y[0], y[1])
-            for i in range(_LOW_ROWS):
-                total[j + i, k] -= found[i][0]
-                if other != k:
-                    total[j + i, other] -= found[i][1]
-
-
-@part_of_kernels
 def _compress_units(
     who: int,
     begin: int,
@@ -322,11 +291,11 @@ def _compress_units(
         if len(out):
             add_of_words(out, other_y, first, last, products[who, :, : len(other_y)])
             if own[4][index]:
-                _subtract_low_products(out, y, first, last, t[who, 0])
+                subtract_low_products(out, y, first, last, t[who, 0])
         if len(other):
             add_of_words(other, y, first, last, products[who, :, : len(y)])
             if previous[4][index]:
-                _subtract_low_products(other, other_y, first, last, t[who, 1])
+                subtract_low_products(other, other_y, first, last, t[who, 1])
         if first == 0:
             rows = prepared_rows(some)
             of_own, of_previous = _matrix(own[3], index), _matrix(previous[3], index)
