@@ -21,10 +21,9 @@ from mpc_tamper.studies.matrix.matrix import run_matrix
 from mpc_tamper.studies.matrix.study import Study
 from mpc_tamper.studies.sweeps.schedulers import Cluster, Processes, Scheduler, Serial
 from tests.support.processes import COMMAND, started, wait_for
-from tests.support.sweeps import cluster
+from tests.support.sweeps import cluster, lasting
 
 ATTACKS, DEFENCES = ("none", "sabotage"), ("none", "clipping")
-OF_A_RUN = ("seconds", "commit", "beside_others")  # differ from run to run
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +38,7 @@ def swept(folder: Path, study: Study, scheduler: Scheduler, attacks: tuple[str, 
 
 def cells(folder: Path) -> list[dict[str, Any]]:
     found = read_matrix(folder / MATRIX_LINES)["cells"]
-    return [{key: value for key, value in cell.items() if key not in OF_A_RUN} for cell in found]
+    return [lasting(cell) for cell in found]
 
 
 @pytest.fixture(scope="module")

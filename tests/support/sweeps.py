@@ -19,6 +19,7 @@ from tests.support.places import ROOT
 from tests.support.processes import started, wait_for
 
 FAILING = "fails"
+_OF_A_RUN = ("seconds", "commit", "beside_others")  # of a cell; other tests may run beside it
 
 
 def square(folder: Path, number: int | str, progress: Progress) -> None:
@@ -74,3 +75,8 @@ def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[str]
     quietly = ["sh", "-c", 'export PYTHONPATH="$1"; shift; exec "$@" > /dev/null 2>&1', "sh", path, *command]
     with started(quietly, cwd=folder) as process:
         yield process
+
+
+def lasting(cell: dict[str, Any]) -> dict[str, Any]:
+    """What is the same whenever and beside whatever a cell is run."""
+    return {key: value for key, value in cell.items() if key not in _OF_A_RUN}
