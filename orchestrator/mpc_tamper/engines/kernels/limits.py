@@ -30,10 +30,12 @@ def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
         sums = [Sum(builder) for _ in range(SUMS)]
         first = splat(builder, factor)
         factors = [builder.add(first, ir.Constant(VECTOR, [i] * LANES)) for i in range(SUMS)]
-        with cgutils.for_range(builder, steps) as loop:
-            step = builder.xor(splat(builder, loop.index), first)
+        number = cgutils.alloca_once_value(builder, first)
+        with cgutils.for_range(builder, steps):
+            step = builder.load(number)
             for own, each in zip(factors, sums, strict=True):
                 each.add(own, step)
+            builder.store(builder.add(step, first), number)
         total = sums[0].vector()
         for each in sums[1:]:
             total = builder.xor(total, each.vector())
