@@ -33,9 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if OF_MP_SPDZ & set(getattr(item, "fixturenames", ())):
             item.add_marker("mp_spdz")
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(
-        key=lambda item: item.path not in slow
-    )  # whole files; short ones are last, so that all workers end at once
+    items.sort(key=lambda item: item.path not in slow)  # whole files, short ones last: all workers end at once
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

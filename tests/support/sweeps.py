@@ -19,7 +19,7 @@ from tests.support.places import ROOT
 from tests.support.processes import started, wait_for
 
 FAILING = "fails"
-_OF_A_RUN = ("seconds", "commit", "beside_others")  # of a cell; other tests may run beside it
+_OF_A_RUN = ("seconds", "beside_others")  # of a cell; other tests may run beside it
 
 
 def square(folder: Path, number: int | str, progress: Progress) -> None:

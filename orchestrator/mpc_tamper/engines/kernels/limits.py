@@ -1,7 +1,7 @@
 """What this processor can do at most, measured: multiplications and additions of words, and reading memory.
 
 The products of kernels/matmul.py are held against it. The multiplications stay in registers: the same instructions as
-in a tile, on numbers that never leave them, in so many independent chains that none waits for another.
+in a tile, on numbers that never leave them, in so many independent sums that none waits for another.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AT_ONCE = SUMS * LANES
 
 
 @in_llvm
-def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
+def _sums_of_products(typing_context: Any, steps: Any, factor: Any) -> Any:
     """To SUMS sums of vectors, each time the product of a number of their own and of the step's, which are vectors in
     registers; something that depends on all of them."""
 
@@ -49,7 +49,7 @@ def _chains(typing_context: Any, steps: Any, factor: Any) -> Any:
 
 @part_of_kernels
 def _multiply_and_add_some(who: int, first: int, last: int, factor: int, totals: np.ndarray) -> None:
-    totals[who] += _chains(last - first, factor)
+    totals[who] += _sums_of_products(last - first, factor)
 
 
 @kernel(types.uint64(NOTE, types.int64, types.uint64))

@@ -9,7 +9,7 @@ from numba import types
 from numba.core import cgutils
 
 from mpc_tamper.engines.kernels.compilation import in_llvm
-from mpc_tamper.engines.kernels.words import LANES, WORD, Flat, Sum, number, passes, shuffle, splat
+from mpc_tamper.engines.kernels.words import LANES, WORD, Flat, Sum, add_products, number, passes, shuffle, splat
 
 ROWS = LANES  # of a tile: ROWS times one or two vectors of sums stay in registers
 WIDTH = 2 * LANES  # columns of a tile
@@ -79,10 +79,8 @@ def _tile_of(vectors: int) -> Any:
                 with cgutils.for_range(builder, count) as loop:
                     k, term = builder.mul(loop.index, number(LANES * vectors)), builder.mul(loop.index, step)
                     parts = [(i, panel.vector(builder.add(k, number(i * LANES)))) for i in some]
-                    for first, sums in zip(starts, totals, strict=True):
-                        factor = splat(builder, x.word(builder.add(first, term)))
-                        for i, part in parts:
-                            sums[i].add(factor, part)
+                    factors = (splat(builder, x.word(builder.add(first, term))) for first in starts)
+                    add_products(totals, factors, parts)
             found = [[each.vector() for each in sums] for sums in totals]
             _add_sums(builder, found, rows, width, out, to, along)
             return context.get_dummy_value()
@@ -129,10 +127,7 @@ def add_dots(
 
         def add(some: range, place: Any, term: Any) -> None:
             parts = [(i, pairs.vector(builder.add(columns[i], place))) for i in some]
-            for first, sums in zip(starts, totals, strict=True):
-                terms = x.vector(builder.add(first, term))
-                for i, part in parts:
-                    sums[i].add(terms, part)
+            add_products(totals, (x.vector(builder.add(first, term)) for first in starts), parts)
 
         whole = builder.sub(vectors, number(1))
         for some in passes(PAIR, ROWS):

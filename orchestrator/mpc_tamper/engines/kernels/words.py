@@ -10,7 +10,7 @@ Arrays are flat here: callers give the index of the first element, and distances
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -77,7 +77,7 @@ class Flat:
 
 
 def passes(vectors: int, rows: int) -> list[range]:
-    """Of so many sums of products for each of some rows, which are made at the same time."""
+    """Which of so many sums for each of some rows are made at the same time, SUMS at most in all."""
     together = min(vectors, SUMS // rows)
     return [range(i, i + together) for i in range(0, vectors, together)]
 
@@ -130,6 +130,13 @@ class Sum:
         crossed, half = builder.bitcast(builder.load(self._crossed), VECTOR), constant(VECTOR, 32)
         both = builder.add(crossed, builder.lshr(crossed, half))
         return builder.add(total, builder.shl(both, half))
+
+
+def add_products(totals: Iterable[Sequence[Sum]], left: Iterable[Any], right: Sequence[tuple[int, Any]]) -> None:
+    """Each of `left` belongs to a row of sums, and is multiplied by each of `right`, for the sum at its index there."""
+    for sums, factor in zip(totals, left, strict=True):
+        for i, other in right:
+            sums[i].add(factor, other)
 
 
 def call(builder: Any, name: str, result: Any, *values: Any) -> Any:
