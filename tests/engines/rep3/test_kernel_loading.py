@@ -114,6 +114,7 @@ def test_kernels_that_were_not_foreseen_are_loaded_all_the_same(tmp_path: Path) 
 
 
 def test_a_party_on_a_host_of_its_own_says_what_it_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernels.load(["clmul"])  # so that no other test has to have done it
     said: list[str] = []
     monkeypatch.setattr(shared_kernels, "compile_missing", lambda modules, say: [say(each) for each in modules])
     addresses = tuple(Address("127.0.0.1", port) for port in (1, 2, 3))

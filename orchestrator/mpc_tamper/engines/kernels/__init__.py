@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import compiled_once
+from mpc_tamper.engines.kernels.compilation import kept_whole
 from mpc_tamper.engines.kernels.elsewhere import Say, compile_missing, notify
 
 
@@ -79,7 +79,7 @@ def _import(module: str) -> Any:
     if module in sys.modules:
         return importlib.import_module(module)
     _compile_missing([module])
-    with _refusals_told(module), compiled_once(module):
+    with _refusals_told(module), kept_whole(module):
         return importlib.import_module(module)
 
 

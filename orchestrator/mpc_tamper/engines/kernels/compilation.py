@@ -18,6 +18,7 @@ import stat
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -28,8 +29,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PACKAGE = Path(__file__).parents[2]
 _BESIDE = Path(__file__).parent / "__pycache__"
 _VARIABLE = "NUMBA_CACHE_DIR"
-_TURN_SECONDS = 60.0  # for another process that compiles
-_LOOK_SECONDS = 0.05
+_TURN_SECONDS = 60.0  # for another process that compiles the same kernel
+_LOOK_SECONDS = 0.01
 
 
 def kernel(*signatures: Any) -> Callable[[F], F]:
@@ -42,7 +43,8 @@ def kernel(*signatures: Any) -> Callable[[F], F]:
         if folder is not None:
             numba.config.CACHE_DIR = str(folder)  # Numba looks at it while it decorates
         try:
-            return numba.njit(list(signatures), cache=folder is not None, nogil=True)(function)
+            with _compiled_once(function, folder):
+                return numba.njit(list(signatures), cache=folder is not None, nogil=True)(function)
         finally:
             numba.config.CACHE_DIR = usual
 
@@ -118,24 +120,18 @@ def _can_be_written(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def compiled_once(module: str) -> Iterator[None]:
-    """While a module of kernels is imported: of processes that would all compile it, one does, and the others load."""
+def kept_whole(module: str) -> Iterator[None]:
+    """While a module of kernels is imported: from then on no process has to compile any of it."""
     folder = compiles_into(module)
+    yield
     if folder is None:
-        yield
         return
-    handle = os.open(folder.parent, os.O_RDONLY)
-    try:
-        _wait_for_turn(handle)
-        for other in folder.parent.glob(f"{_of_this_installation()}*"):
-            if other != folder:  # of sources that this installation had before
-                shutil.rmtree(other, ignore_errors=True)
-        yield
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            _mark(module, folder).touch()
-    finally:
-        os.close(handle)
+    for other in folder.parent.glob(f"{_of_this_installation()}*"):
+        if other != folder:  # of sources that this installation had before
+            shutil.rmtree(other, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        _mark(module, folder).touch()
 
 
 def compiles_into(module: str) -> Path | None:
@@ -144,12 +140,31 @@ def compiles_into(module: str) -> Path | None:
     return None if folder is None or _mark(module, folder).exists() else folder
 
 
-def _wait_for_turn(handle: int) -> None:
+@contextlib.contextmanager
+def _compiled_once(function: Callable[..., Any], folder: Path | None) -> Iterator[None]:
+    """Of processes that would all compile this kernel, one does, and the others load it.
+
+    What is locked is a byte of one file, for each kernel another one. Where there is no such lock, as on some networks'
+    file systems, all compile; so they do where two threads of a process import kernels and one of them closes the file.
+    """
+    if folder is None:
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context((folder / "turns").open("ab"))
+            name = f"{function.__module__}.{function.__qualname__}"
+            _wait_for_turn(file.fileno(), zlib.crc32(name.encode()))
+        yield
+
+
+def _wait_for_turn(file: int, byte: int) -> None:
     """Not for ever: who compiles may have been stopped. Then this process compiles too; Numba replaces whole files."""
     deadline = time.monotonic() + _TURN_SECONDS
     while time.monotonic() < deadline:
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with contextlib.suppress(BlockingIOError, PermissionError):  # which of them is the system's choice
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
             return
         time.sleep(_LOOK_SECONDS)
 

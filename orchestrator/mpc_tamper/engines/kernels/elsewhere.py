@@ -1,26 +1,34 @@
-"""Kernels that are not on disk yet are compiled in a process of their own, and found on disk from then on.
+"""Kernels that are not on disk yet are compiled in processes of their own, and found on disk from then on.
 
 A compiler takes hundreds of megabytes of memory, which a process that compiles never gives back: a party, and all
 parties that are forked from one server, would have them to the end. Not by a fork: who needs kernels may have threads,
 and sockets that nobody else may keep open.
+
+There are two such processes where there is room for them. They go through the modules from both ends, and what one of
+them compiles the other loads (compilation.py).
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from typing import IO
 
 from mpc_tamper.core.errors import EngineUnavailable
+from mpc_tamper.core.memory import available_bytes
 from mpc_tamper.core.notices import notice
-from mpc_tamper.engines.kernels.compilation import compiled_once, compiles_into
+from mpc_tamper.engines.kernels.compilation import compiles_into, kept_whole
+from mpc_tamper.engines.kernels.threads import all_cores
 from mpc_tamper.engines.offspring import Offspring
 
 Say = Callable[[str], None]
 COMPILING = "compiling the kernels "
+_BYTES = 1 << 30  # for each of two compilers
 
 
 def what_is_compiled(name: str) -> str:
@@ -34,48 +42,63 @@ def notify(name: str) -> None:
 
 
 def compile_missing(modules: Sequence[str], say: Say = notify) -> None:
-    """Have another process import those of these modules that are to be compiled and kept. It ends with this one.
+    """Have other processes import those of these modules that are to be compiled and kept. They end with this one.
 
-    say: told the name of each module that it comes to, without its package.
+    say: told the name of each module that one of them comes to, without its package.
 
-    Nothing is compiled where no process can be had, or where it ends with an error: then the import of the modules
-    compiles them here, and meets the error. Raises EngineUnavailable if the process was killed, as this would be.
+    Nothing is compiled where no process can be had, or where they end with an error: then the import of the modules
+    compiles them here, and meets the error. Raises EngineUnavailable if they were killed, as this one would be.
     """
     missing = [module for module in modules if module not in sys.modules and compiles_into(module) is not None]
     if not missing:
         return
-    try:
-        compiler = Offspring(
-            __name__,
-            *missing,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            process_group=0,  # an interrupt reaches this process alone, which then ends the other
-        )
-    except OSError:
-        return
+    orders = [missing, missing[::-1]] if len(missing) > 1 and _two_have_room() else [missing]
     name = ", ".join(module.rpartition(".")[2] for module in missing)
+    said = set()
+    compilers: list[Offspring] = []
+    names, told = os.pipe()
     try:
-        assert compiler.process.stdout is not None
-        with compiler.process.stdout as names:
-            for line in names:
+        with os.fdopen(names, "rb") as lines:
+            with os.fdopen(told, "wb") as output, contextlib.suppress(OSError):
+                for order in orders:
+                    compilers.append(_compiler(order, output))
+            for line in lines:
                 name = line.decode().strip()
-                say(name)
-        code = compiler.process.wait()
+                if name not in said:
+                    said.add(name)
+                    say(name)
+        codes = [each.process.wait() for each in compilers]
     finally:
-        compiler.kill()
-    if code < 0:
+        for each in compilers:
+            each.kill()
+    if 0 not in codes and min(codes, default=0) < 0:  # each goes through all modules
         raise EngineUnavailable(
             f"expected to compile the kernels {name}, got the end of the process that compiles them by "
-            f"{signal.Signals(-code).name}; free some memory, and run it again"
+            f"{signal.Signals(-min(codes)).name}; free some memory, and run it again"
         )
+
+
+def _compiler(modules: Sequence[str], output: IO[bytes]) -> Offspring:
+    return Offspring(
+        __name__,
+        *modules,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.DEVNULL,
+        process_group=0,  # an interrupt reaches this process alone, which then ends the other
+    )
+
+
+def _two_have_room() -> bool:
+    room = available_bytes(2)
+    return all_cores() > 1 and (room is None or room >= _BYTES)
 
 
 def main(_: str, *modules: str) -> None:
     """What that process does; it says on its standard output which module it has come to."""
     sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would import it (rep3/fork_server.py)
     for module in modules:
-        os.write(1, f"{module.rpartition('.')[2]}\n".encode())
-        with compiled_once(module):
-            importlib.import_module(module)
+        if compiles_into(module) is not None:  # or the other one has been there
+            os.write(1, f"{module.rpartition('.')[2]}\n".encode())
+            with kept_whole(module):
+                importlib.import_module(module)
