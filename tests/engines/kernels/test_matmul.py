@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from mpc_tamper.engines.clear import products
 from mpc_tamper.engines.kernels import MATMUL
 from mpc_tamper.engines.kernels.threads import on_threads
 from tests.support import naive
+from tests.support.memory import at_the_end_of_memory
 
 matmul = importlib.import_module(MATMUL)  # itself, not what stands for it until it is used
 EDGES = {np.uint64: [0, 1, 2**64 - 1, 2**63, 2**63 - 1, 2**32], np.int16: [0, 1, -1, 2**15 - 1, -(2**15)]}
@@ -81,6 +83,21 @@ def test_however_the_arrays_lie(kind: type, c: int, tmp_path: Path) -> None:
     for each in (mapped, wide[::2, ::2], np.asfortranarray(x), frozen, unaligned, np.broadcast_to(x[:1], x.shape)):
         check(each, y, z)
     check(x, np.asfortranarray(y), np.broadcast_to(z[:, :1], z.shape))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_nothing_is_read_behind_the_arrays(shape: tuple[int, int, int], kind: type) -> None:
+    """Memory ends there."""
+    a, b, c = shape
+    rng = np.random.default_rng(shape)
+    with ExitStack() as stack:
+        x, y, z = (
+            stack.enter_context(at_the_end_of_memory(random(rng, size, of)))
+            for size, of in (((a, b), kind), ((b, c), np.uint64), ((a, c), np.uint64))
+        )
+        matmul.matmul(x, y)
+        matmul.trans_matmul(x, z)
 
 
 @pytest.mark.parametrize("loaded", [False, True])

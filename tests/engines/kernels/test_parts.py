@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numba
@@ -21,6 +22,7 @@ from mpc_tamper.engines.kernels.compilation import part_of_kernels
 from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
 from mpc_tamper.engines.kernels.threads import helpers, on_threads
 
+ASLEEP = parts._HELPERS + parts._ASLEEP  # the first helper's
 SECONDS = 20.0  # until something has surely happened, on a slow machine
 
 
@@ -55,6 +57,20 @@ def _take_memory(who: int, first: int, last: int, words: int, taken: np.ndarray)
 @numba.njit([types.void(NOTE, types.int64, types.int64[::1])], nogil=True)
 def take_memory(note: int, words: int, taken: np.ndarray) -> None:
     in_parts(_take_memory, note, taken.size, 1, (words, taken))
+
+
+@part_of_kernels
+def _linger(who: int, first: int, last: int, steps: int, done: np.ndarray, word: np.ndarray) -> None:
+    for i in range(first, last):
+        if who > 0:
+            for step in range(steps):
+                word[0] = word[0] * np.uint64(3) + np.uint64(step)
+        done[i] = who + 1
+
+
+@numba.njit([types.void(NOTE, types.int64, types.int64[::1], types.uint64[::1])], nogil=True)
+def linger(note: int, steps: int, done: np.ndarray, word: np.ndarray) -> None:
+    in_parts(_linger, note, done.size, 1, (steps, done, word))
 
 
 @numba.njit([types.int64(NOTE)], nogil=True)
@@ -109,7 +125,7 @@ def test_helpers_take_parts_also_after_they_have_slept() -> None:
 
 def asleep() -> bool:
     """Whether the helper of two threads says that it is to be woken."""
-    return bool(threads._threads._helpers[2]._note[parts._HELPERS + parts._ASLEEP])
+    return bool(threads._threads._helpers[2]._note[ASLEEP])
 
 
 def until(condition: Any) -> bool:
@@ -119,6 +135,73 @@ def until(condition: Any) -> bool:
             return True
         time.sleep(0.001)
     return False
+
+
+def test_a_kernel_waits_for_what_helpers_have_begun() -> None:
+    """They take some ten milliseconds for a part, and the caller no time."""
+    helped: list[bool] = []
+
+    def enough() -> bool:
+        done = np.zeros(64, np.int64)
+        linger(helpers(2), 10_000_000, done, np.ones(1, np.uint64))
+        assert done.all()
+        helped.append(bool((done == 2).any()))
+        return sum(helped) == 3
+
+    with on_threads(2):
+        assert until(enough)
+
+
+class Note:
+    """What a caller finds when its only helper does nothing at all."""
+
+    def __init__(self) -> None:
+        self._words = parts.new_note(2)
+        self.address = self._words.ctypes.data
+        parts.begin(self._words, 2)
+        self.read, self.write = os.pipe()
+        parts.enrol(self._words, 1, self.write)
+
+    def __getitem__(self, place: int) -> int:
+        return int(self._words[place])
+
+    def __setitem__(self, place: int, value: int) -> None:
+        self._words[place] = value
+
+
+@pytest.fixture
+def by_hand() -> Iterator[Note]:
+    note = Note()
+    yield note
+    os.close(note.read)
+    os.close(note.write)
+
+
+def test_a_helper_that_sleeps_is_woken_once(by_hand: Note) -> None:
+    """A byte for each call would fill the pipe in the end."""
+    by_hand[ASLEEP] = 1
+    for _ in range(3):
+        times, of_thread = np.zeros(100, np.int64), np.zeros(2, np.int64)
+        count(by_hand.address, 1, times, of_thread)
+        assert (times == 1).all()
+        assert by_hand[ASLEEP] == 0
+    os.set_blocking(by_hand.read, False)
+    assert len(os.read(by_hand.read, 10)) == 1
+
+
+@pytest.mark.parametrize(
+    ("job", "stop", "stays_awake"), [(3, 0, True), (4, 1, True), (1, 0, False), (4, 0, False)],
+    ids=["another note", "the end", "the note that it has seen", "no note"],
+)  # fmt: skip
+def test_a_helper_does_not_sleep_over_what_has_come(job: int, stop: int, stays_awake: bool, by_hand: Note) -> None:
+    """Before it said that it sleeps, so that nobody wakes it."""
+    by_hand[parts._JOB], by_hand[parts._STOP] = job, stop
+    closed, end = os.pipe()
+    os.close(end)  # so that it need not sleep for ever
+    seen = 1
+    assert parts._sleep(by_hand.address, parts._HELPERS, closed, seen) == stays_awake
+    assert by_hand[ASLEEP] == (not stays_awake)
+    os.close(closed)
 
 
 @pytest.mark.parametrize("number", [1, 2])

@@ -19,7 +19,7 @@ matrices = importlib.import_module(f"{kernels.__name__}.matrices")
 Matrices = matrices.Matrices
 # (outer, inner, vectors) of products: what networks have, single rows and columns, and sizes of 0.
 LONG = [(2100, 600, 3), (600, 2100, 2), (3, 9000, 1)]
-SHAPES = [(16, 21, 10), (1, 3, 1), (5, 1, 3), (9, 64, SUBSETS), (0, 4, 2), (3, 0, 2), (4, 5, 0)]
+SHAPES = [(16, 21, 10), (1, 3, 1), (5, 1, 3), (5, 9, 3), (9, 64, SUBSETS), (0, 4, 2), (3, 0, 2), (4, 5, 0)]
 
 
 def words(*shape: int, seed: int = 0) -> np.ndarray:
@@ -111,6 +111,17 @@ def test_products_of_all_pairs_of_rows():
             want[:, : len(b)] += a.astype(object) @ b.T.astype(object)
     total, low = pairs_of_rows(x, y)
     assert np.array_equal(total[..., 0].astype(object) + (total[..., 1].astype(object) << 64), want % 2**128)
+    assert np.array_equal(low, total[..., 0])
+
+
+def test_products_of_long_rows():
+    """They are cut, and each piece begins where the one before ends."""
+    x, y = [words(SUBSETS, 603, seed=1)], [words(3, 603, seed=2)]
+    outer = 10**6
+    assert len(matrices.units_of([outer], [603])) > 1
+    total, low = pairs_of_rows(x, y, outer=outer)
+    want = x[0].astype(object) @ y[0].T.astype(object) % 2**128
+    assert np.array_equal(total[:, :3, 0].astype(object) + (total[:, :3, 1].astype(object) << 64), want)
     assert np.array_equal(low, total[..., 0])
 
 

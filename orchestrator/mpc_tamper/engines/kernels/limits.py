@@ -41,7 +41,7 @@ def _sums_of_products(typing_context: Any, steps: Any, factor: Any) -> Any:
             total = builder.xor(total, each.vector())
         result = builder.extract_element(total, ir.Constant(INDEX, 0))
         for i in range(1, LANES):
-            result = builder.xor(result, builder.extract_element(total, ir.Constant(INDEX, i)))
+            result = builder.add(result, builder.extract_element(total, ir.Constant(INDEX, i)))
         return result
 
     return types.uint64(types.int64, types.uint64), codegen

@@ -29,8 +29,9 @@ _FRAME += 1
 _HELPERS = _LINE * 6  # of each helper, whether it sleeps and what wakes it
 _ASLEEP, _PIPE = 0, 1
 _PARTS = 8  # to a thread: some are slower than others
-# Pauses until others get this core, and how often that until a helper sleeps. Together one to three milliseconds, for
-# in a training there is Python for that long between two kernels, and a core that sleeps takes long to wake.
+# Pauses until others get this core, and how often that until a helper sleeps. Together one to three milliseconds where
+# a pause takes some dozens of cycles, and less elsewhere: in a training there is Python for that long between two
+# kernels, and a core that sleeps takes long to wake.
 _PAUSES, _TURNS = 64, 1000
 _WITH_PAUSE = ("x86_64", "AMD64")
 _FAILED = "expected memory for the work of a kernel, got none; free some"

@@ -34,7 +34,8 @@ _HALVES = ir.VectorType(INDEX, 2 * LANES)
 
 
 class Flat:
-    """An array argument: loads and stores by flat index. int16 is extended with its sign on the way from memory."""
+    """An array argument: loads and stores by flat index. Vectors of int16 are extended with their sign on the way from
+    memory."""
 
     def __init__(self, context: Any, builder: Any, kind: Any, value: Any) -> None:
         self._builder, self._bits = builder, kind.dtype.bitwidth
@@ -44,8 +45,7 @@ class Flat:
         return self._builder.bitcast(self._builder.gep(self._data, [index]), kind.as_pointer())
 
     def word(self, index: Any) -> Any:
-        found = self._builder.load(self._builder.gep(self._data, [index]))
-        return found if self._bits == 64 else self._builder.sext(found, WORD)
+        return self._builder.load(self._builder.gep(self._data, [index]))
 
     def load(self, index: Any, kind: Any) -> Any:
         """A vector as it lies there."""
@@ -77,7 +77,7 @@ class Flat:
 
 
 def passes(vectors: int, rows: int) -> list[range]:
-    """Which of so many sums for each of some rows are made at the same time, SUMS at most in all."""
+    """Which of so many sums for each of some rows, SUMS at most, are made at the same time, SUMS at most in all."""
     together = min(vectors, SUMS // rows)
     return [range(i, i + together) for i in range(0, vectors, together)]
 

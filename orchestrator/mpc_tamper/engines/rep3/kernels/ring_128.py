@@ -83,7 +83,8 @@ def _add_of_rows(who: int, first: int, last: int, u: np.ndarray, v: np.ndarray, 
 
 @part_of_kernels
 def _rows_of_part(note: int, rows: int) -> int:
-    """Few where there is the instruction; elsewhere each part splits all rows of v into limbs, so a thread has one."""
+    """Few where there is the instruction. Elsewhere each part splits all rows of v into limbs, so a thread has one, and
+    the caller waits for it if the system runs something else there."""
     return _FEWEST_ROWS if _HAS_INSTRUCTION else max(_FEWEST_ROWS, -(-rows // threads_of(note)))
 
 
