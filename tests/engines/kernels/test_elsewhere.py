@@ -32,7 +32,7 @@ def twice(x):
 
 folder = pathlib.Path(__file__).parent
 misses = sum(sum(each.stats.cache_misses.values()) for each in (once, twice))
-(folder / f"{os.getpid()}.compiled").write_text(str(misses))
+(folder / f"{os.getpid()}.{__name__}.compiled").write_text(str(misses))
 """
 # Needs them, and prints how many kernels this process has compiled.
 LOAD = f"""
@@ -111,6 +111,21 @@ def test_for_another_processor_they_are_compiled_elsewhere_too(kernels: Kernels)
     assert kernels.load() == (0, 0)
 
 
+def test_two_processes_compile_each_kernel_once(kernels: Kernels) -> None:
+    """They come to the same modules in different orders."""
+    others = [f"{NAME}_{number}" for number in range(3)]
+    for other in others:
+        (kernels.folder / f"{other}.py").write_text(KERNELS)
+    kernels.python(f"""
+from mpc_tamper.engines.kernels import elsewhere
+elsewhere._two_have_room = lambda: True
+elsewhere.compile_missing({[NAME, *others]}, lambda name: None)
+""")
+    told = list(kernels.folder.glob("*.compiled"))
+    assert sum(int(path.read_text()) for path in told) == 2 * len([NAME, *others])
+    assert {len(list(kernels.folder.glob(f"cache/*/**/{other}.*.nbi"))) for other in [NAME, *others]} == {2}
+
+
 NO_PROCESS = """
 import subprocess
 def refuse(*words, **options):
@@ -168,6 +183,48 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     before = set(descendants(os.getpid()))
     yield (package / "compiler.py").write_text
     assert set(descendants(os.getpid())) <= before
+
+
+SAYS_WHAT_IS_FIRST = """
+import os, signal
+def main(alive_fd, *modules):
+    os.write(1, modules[0].encode() + b"\\n")
+    if modules[0] in {killed}:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("cores", "room", "first"),
+    [
+        (2, None, ["lanes", "subsets"]),
+        (2, 1 << 30, ["lanes", "subsets"]),
+        (1, None, ["lanes"]),
+        (2, 1 << 29, ["lanes"]),
+    ],
+)
+def test_two_compile_where_there_is_room(
+    cores: int, room: int | None, first: list[str], compiler: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From both ends, and each module is named once."""
+    monkeypatch.setattr(elsewhere, "all_cores", lambda: cores)
+    monkeypatch.setattr(elsewhere, "available_bytes", lambda processes: room)
+    compiler(SAYS_WHAT_IS_FIRST.format(killed=[]))
+    said: list[str] = []
+    elsewhere.compile_missing(["lanes", "subsets"], said.append)
+    assert sorted(said) == first
+    elsewhere.compile_missing(["lanes", "lanes"], said.append)
+    assert said[len(first) :] == ["lanes"]
+
+
+@pytest.mark.parametrize("killed", ["lanes", "subsets"])
+def test_one_that_is_left_is_enough(
+    killed: str, compiler: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes through all modules."""
+    monkeypatch.setattr(elsewhere, "_two_have_room", lambda: True)
+    compiler(SAYS_WHAT_IS_FIRST.format(killed=[killed]))
+    elsewhere.compile_missing(["lanes", "subsets"], lambda name: None)
 
 
 def test_what_killed_the_compiler_is_told(compiler: Callable[[str], None]) -> None:

@@ -97,8 +97,10 @@ def _two_have_room() -> bool:
 def main(_: str, *modules: str) -> None:
     """What that process does; it says on its standard output which module it has come to."""
     sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would import it (rep3/fork_server.py)
-    for module in modules:
-        if compiles_into(module) is not None:  # or the other one has been there
-            os.write(1, f"{module.rpartition('.')[2]}\n".encode())
-            with kept_whole(module):
-                importlib.import_module(module)
+    missing = list(modules)
+    while missing:
+        module = missing.pop(0)
+        os.write(1, f"{module.rpartition('.')[2]}\n".encode())
+        with kept_whole(module):
+            importlib.import_module(module)
+        missing = [each for each in missing if compiles_into(each) is not None]  # the other one is at work too

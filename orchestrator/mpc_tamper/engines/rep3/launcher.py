@@ -35,8 +35,8 @@ _LOG = logging.getLogger(__name__)
 _SERVER = "mpc_tamper.engines.rep3.fork_server"
 _SECONDS_TO_END = 2.0  # for the server to kill and reap what it has started
 # For the server between two signs of life, the longest of which is to have a module of kernels compiled, half a minute.
-# Longer than that may wait for another process that compiles the same (kernels/compilation.py).
-SILENT_SECONDS = 120.0
+# Longer than that may wait for another process that compiles the same (kernels/compilation.py), or on a slow machine.
+SILENT_SECONDS = 180.0
 ENVIRONMENT = {
     "PYTHONHASHSEED": "0",  # the order of sets in a program is the same at all parties
     # A proof makes and drops vectors of some MB all the time. Huge pages, and giving memory back to the system to have
