@@ -8,7 +8,8 @@ JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 # Tests of a file stay together, as they share what is expensive to make. Which file comes when is said in tests/conftest.py.
-PYTEST := $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
+# They start hundreds of processes, which would each compile all of the package where the environment keeps no bytecode.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
