@@ -13,6 +13,7 @@ from typer.testing import CliRunner, Result
 from mpc_tamper.core.ledger import VARIABLE as STATE_VARIABLE
 from mpc_tamper.datasets import Task, load_task
 from mpc_tamper.engines.mp_spdz.installation import HOME_VARIABLE
+from mpc_tamper.engines.rep3 import kernels
 from tests.support.images import halves
 from tests.support.processes import existing, fail_on_processes_left, mark_this_run
 
@@ -26,6 +27,12 @@ mark_this_run()
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("search", parent=settings.get_profile("steady"), derandomize=False)
 settings.load_profile("steady")
+
+
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_setupnodes() -> None:
+    """Workers find kernels compiled, on all cores. They import them one after the other, all in the same order."""
+    kernels.compile_missing(kernels.ALL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ _OF_BITS, _OF_GATES, _OF_MATRICES = (
     ("subsets", "matrices"),
 )
 _OWN = ("bit_ops", "clmul", "recording", *_OF_BITS, *_OF_GATES, *_OF_MATRICES)
+ALL = ("matmul", *_OWN)
 _MODULES = Modules({"matmul": MATMUL, **{name: f"{__name__}.{name}" for name in _OWN}})
 
 SUBSETS = 48  # of gates, for the proof of products: here, as kernels load late
