@@ -51,17 +51,28 @@ class Kernels:
 
     def python(self, code: str, **variables: str) -> str:
         """What a new process prints that runs this code and has the module on its search path."""
-        environment = {
+        command, environment = [sys.executable, "-c", code], self._environment(**variables)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    def start(self, code: str) -> subprocess.Popen[str]:
+        """A process that runs this code and waits for its standard input."""
+        return subprocess.Popen(
+            [sys.executable, "-c", code],
+            env=self._environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def _environment(self, **variables: str) -> dict[str, str]:
+        return {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(map(str, (self.folder, ROOT / "orchestrator"))),
             "NUMBA_CACHE_DIR": str(self.folder / "cache"),
             **variables,
         }
-        done = subprocess.run(
-            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=240
-        )  # fmt: skip
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
 
     def load(self, code: str = "", **variables: str) -> tuple[int, int]:
         """How many kernels a new process compiles that runs this code before it needs them, and how many another
@@ -124,6 +135,47 @@ elsewhere.compile_missing({[NAME, *others]}, lambda name: None)
     told = list(kernels.folder.glob("*.compiled"))
     assert sum(int(path.read_text()) for path in told) == 2 * len([NAME, *others])
     assert {len(list(kernels.folder.glob(f"cache/*/**/{other}.*.nbi"))) for other in [NAME, *others]} == {2}
+
+
+HELD = """
+import fcntl, pathlib, sys, zlib
+from mpc_tamper.engines.kernels import compilation
+folder = compilation._folder_of_sources()
+turns = (folder / "turns").open("ab")
+fcntl.lockf(turns, fcntl.LOCK_EX, 1, zlib.crc32(b"{name}.once"))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_nobody_waits_for_another_process_where_nothing_is_compiled(kernels: Kernels) -> None:
+    """That one may be stopped while it holds a kernel."""
+    assert kernels.load() == (0, 2)
+    with kernels.start(HELD.format(name=NAME)) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert kernels.load("from mpc_tamper.engines.kernels import compilation\ncompilation._TURN_SECONDS = 1e6") == (
+            0,
+            0,
+        )
+        holder.communicate("")
+
+
+REMOVED = f"""
+import shutil
+from mpc_tamper.engines.kernels import WhenUsed, compilation
+with compilation.kept_whole("{NAME}"):
+    import {NAME}
+    shutil.rmtree(compilation._folder_of_sources())
+"""
+
+
+def test_what_another_has_removed_is_not_taken_for_whole(kernels: Kernels) -> None:
+    """As a process of other sources does that cleans up."""
+    kernels.python(REMOVED)
+    for path in kernels.folder.glob("*.compiled"):
+        path.unlink()
+    assert kernels.load() == (0, 2)
 
 
 NO_PROCESS = """
@@ -191,6 +243,7 @@ def main(alive_fd, *modules):
     os.write(1, modules[0].encode() + b"\\n")
     if modules[0] in {killed}:
         os.kill(os.getpid(), signal.SIGKILL)
+    os.write(1, b"\\n" * {ends})
 """
 
 
@@ -209,7 +262,7 @@ def test_two_compile_where_there_is_room(
     """From both ends, and each module is named once."""
     monkeypatch.setattr(elsewhere, "all_cores", lambda: cores)
     monkeypatch.setattr(elsewhere, "available_bytes", lambda processes: room)
-    compiler(SAYS_WHAT_IS_FIRST.format(killed=[]))
+    compiler(SAYS_WHAT_IS_FIRST.format(killed=[], ends=0))
     said: list[str] = []
     elsewhere.compile_missing(["lanes", "subsets"], said.append)
     assert sorted(said) == first
@@ -223,7 +276,23 @@ def test_one_that_is_left_is_enough(
 ) -> None:
     """It goes through all modules."""
     monkeypatch.setattr(elsewhere, "_two_have_room", lambda: True)
-    compiler(SAYS_WHAT_IS_FIRST.format(killed=[killed]))
+    compiler(SAYS_WHAT_IS_FIRST.format(killed=[killed], ends=1))
+    elsewhere.compile_missing(["lanes", "subsets"], lambda name: None)
+
+
+ONE_HANGS = """
+import os, time
+def main(alive_fd, *modules):
+    if modules[0] == "subsets":
+        time.sleep(10**6)
+    os.write(1, b"\\n")
+"""
+
+
+def test_one_that_has_done_all_is_enough(compiler: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one may be stopped."""
+    monkeypatch.setattr(elsewhere, "_two_have_room", lambda: True)
+    compiler(ONE_HANGS)
     elsewhere.compile_missing(["lanes", "subsets"], lambda name: None)
 
 

@@ -6,14 +6,13 @@ Numba and the kernels take most of a second to load, so each module is imported 
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import kept_whole
+from mpc_tamper.engines.kernels.compilation import kept_whole, no_garbage_collected
 from mpc_tamper.engines.kernels.elsewhere import Say, compile_missing, notify
 
 
@@ -80,25 +79,13 @@ def _import(module: str) -> Any:
     if module in sys.modules:
         return importlib.import_module(module)
     _compile_missing([module])
-    with _refusals_told(module), _no_garbage_collected(), kept_whole(module):
+    with _refusals_told(module), no_garbage_collected(), kept_whole(module):
         return importlib.import_module(module)
 
 
 def _compile_missing(modules: Sequence[str], say: Say = notify) -> None:
-    with _refusals_told(*modules), _no_garbage_collected():
+    with _refusals_told(*modules):
         compile_missing(modules, say)
-
-
-@contextlib.contextmanager
-def _no_garbage_collected() -> Iterator[None]:
-    """Numba makes some hundred thousand objects that stay, through which a collection would look again and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import hashlib
 import importlib
 import os
@@ -20,9 +21,10 @@ import tempfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +33,8 @@ _BESIDE = Path(__file__).parent / "__pycache__"
 _VARIABLE = "NUMBA_CACHE_DIR"
 _TURN_SECONDS = 60.0  # for another process that compiles the same kernel
 _LOOK_SECONDS = 0.01
+_TURNS = "turns"  # the file in which kernels are locked
+_turns: ContextVar[IO[bytes] | None] = ContextVar("_turns", default=None)
 
 
 def kernel(*signatures: Any) -> Callable[[F], F]:
@@ -39,14 +43,14 @@ def kernel(*signatures: Any) -> Callable[[F], F]:
     folder = _folder_of_sources()
 
     def decorate(function: F) -> F:
-        usual = numba.config.CACHE_DIR
-        if folder is not None:
-            numba.config.CACHE_DIR = str(folder)  # Numba looks at it while it decorates
-        try:
-            with _compiled_once(function, folder):
+        with _compiled_once(function):
+            usual = numba.config.CACHE_DIR
+            if folder is not None:
+                numba.config.CACHE_DIR = str(folder)  # Numba looks at it while it decorates
+            try:
                 return numba.njit(list(signatures), cache=folder is not None, nogil=True)(function)
-        finally:
-            numba.config.CACHE_DIR = usual
+            finally:
+                numba.config.CACHE_DIR = usual
 
     return decorate
 
@@ -120,18 +124,42 @@ def _can_be_written(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
+def no_garbage_collected() -> Iterator[None]:
+    """While Numba and kernels are loaded: some hundred thousand objects that stay, at which it would look again and
+    again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
 def kept_whole(module: str) -> Iterator[None]:
-    """While a module of kernels is imported: from then on no process has to compile any of it."""
+    """While a module of kernels is imported: of processes that would all compile a kernel of it, one does, and the
+    others load it. From then on no process has to compile any of it."""
     folder = compiles_into(module)
-    yield
     if folder is None:
+        yield
         return
-    for other in folder.parent.glob(f"{_of_this_installation()}*"):
-        if other != folder:  # of sources that this installation had before
-            shutil.rmtree(other, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        _mark(module, folder).touch()
+    with contextlib.ExitStack() as stack:
+        turns = None
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            turns = stack.enter_context((folder / _TURNS).open("ab"))
+        token = _turns.set(turns)
+        try:
+            yield
+        finally:
+            _turns.reset(token)
+        for other in folder.parent.glob(f"{_of_this_installation()}*"):
+            if other != folder:  # of sources that this installation had before
+                shutil.rmtree(other, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            if turns is not None and os.path.samestat(os.fstat(turns.fileno()), (folder / _TURNS).stat()):
+                _mark(module, folder).touch()  # not if a process of other sources has removed some meanwhile
 
 
 def compiles_into(module: str) -> Path | None:
@@ -141,22 +169,24 @@ def compiles_into(module: str) -> Path | None:
 
 
 @contextlib.contextmanager
-def _compiled_once(function: Callable[..., Any], folder: Path | None) -> Iterator[None]:
-    """Of processes that would all compile this kernel, one does, and the others load it.
+def _compiled_once(function: Callable[..., Any]) -> Iterator[None]:
+    """In a module that is not whole yet: what is locked is a byte of its file of turns, for each kernel another one.
 
-    What is locked is a byte of one file, for each kernel another one. Where there is no such lock, as on some networks'
-    file systems, all compile; so they do where two threads of a process import kernels and one of them closes the file.
+    Where there are no such locks, as on some networks' file systems, all compile. So they may where two threads of a
+    process import kernels: the first that closes the file unlocks what the other has.
     """
-    if folder is None:
+    turns = _turns.get()
+    if turns is None:
         yield
         return
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):
-            folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((folder / "turns").open("ab"))
-            name = f"{function.__module__}.{function.__qualname__}"
-            _wait_for_turn(file.fileno(), zlib.crc32(name.encode()))
+    byte = zlib.crc32(f"{function.__module__}.{function.__qualname__}".encode())
+    with contextlib.suppress(OSError):
+        _wait_for_turn(turns.fileno(), byte)
+    try:
         yield
+    finally:
+        with contextlib.suppress(OSError):
+            fcntl.lockf(turns, fcntl.LOCK_UN, 1, byte)
 
 
 def _wait_for_turn(file: int, byte: int) -> None:
@@ -178,7 +208,8 @@ def _mark(module: str, folder: Path) -> Path:
 @cache
 def _target() -> str:
     """What Numba's files hold for, besides their sources."""
-    numba: Any = importlib.import_module("numba")
+    with no_garbage_collected():
+        numba: Any = importlib.import_module("numba")
     registry: Any = importlib.import_module("numba.core.registry")
     processor = registry.cpu_target.target_context.codegen().magic_tuple()
     return hashlib.sha256(repr((sys.implementation.cache_tag, numba.__version__, processor)).encode()).hexdigest()[:16]
