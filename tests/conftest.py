@@ -33,7 +33,7 @@ settings.load_profile("steady")
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
 def pytest_xdist_setupnodes() -> None:
-    """Workers find kernels compiled, on all cores. They import them one after the other, all in the same order."""
+    """Workers find kernels compiled: all of them import the same ones in the same order as they collect."""
     with contextlib.suppress(EngineUnavailable):  # tests that need them say so
         kernels.compile_missing(kernels.ALL)
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import mmap
-from collections.abc import Iterator
 
 import numpy as np
 
 _NO_ACCESS = 0  # PROT_NONE
 
 
-@contextlib.contextmanager
-def at_the_end_of_memory(array: np.ndarray) -> Iterator[np.ndarray]:
-    """A copy of it, in C order. It lives as long as the block."""
+def at_the_end_of_memory(array: np.ndarray) -> np.ndarray:
+    """A copy of it, in C order."""
     pages = -(-array.nbytes // mmap.PAGESIZE)
     memory = mmap.mmap(-1, (pages + 1) * mmap.PAGESIZE)
     end = pages * mmap.PAGESIZE
     copy = np.frombuffer(memory, array.dtype, array.size, end - array.nbytes).reshape(array.shape)
     copy[...] = array
     behind = ctypes.addressof(ctypes.c_char.from_buffer(memory, end))
-    libc = ctypes.CDLL(None, use_errno=True)
-    assert libc.mprotect(ctypes.c_void_p(behind), mmap.PAGESIZE, _NO_ACCESS) == 0
-    yield copy
+    assert ctypes.CDLL(None).mprotect(ctypes.c_void_p(behind), mmap.PAGESIZE, _NO_ACCESS) == 0
+    return copy

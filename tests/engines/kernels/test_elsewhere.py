@@ -138,13 +138,18 @@ elsewhere.compile_missing({[NAME, *others]}, lambda name: None)
 
 
 HELD = """
-import fcntl, pathlib, sys, zlib
+import sys, types
 from mpc_tamper.engines.kernels import compilation
-folder = compilation._folder_of_sources()
-turns = (folder / "turns").open("ab")
-fcntl.lockf(turns, fcntl.LOCK_EX, 1, zlib.crc32(b"{name}.once"))
-print("held", flush=True)
-sys.stdin.read()
+once = types.SimpleNamespace(__module__="{name}", __qualname__="once")
+with (compilation._folder_of_sources() / compilation._TURNS).open("ab") as turns:
+    compilation._turns.set(turns)
+    with compilation._compiled_once(once):
+        print("held", flush=True)
+        sys.stdin.read()
+"""
+PATIENT = """
+from mpc_tamper.engines.kernels import compilation
+compilation._TURN_SECONDS = 1e6
 """
 
 
@@ -154,10 +159,7 @@ def test_nobody_waits_for_another_process_where_nothing_is_compiled(kernels: Ker
     with kernels.start(HELD.format(name=NAME)) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        assert kernels.load("from mpc_tamper.engines.kernels import compilation\ncompilation._TURN_SECONDS = 1e6") == (
-            0,
-            0,
-        )
+        assert kernels.load(PATIENT) == (0, 0)
         holder.communicate("")
 
 

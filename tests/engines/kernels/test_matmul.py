@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -91,13 +90,10 @@ def test_nothing_is_read_behind_the_arrays(shape: tuple[int, int, int], kind: ty
     """Memory ends there."""
     a, b, c = shape
     rng = np.random.default_rng(shape)
-    with ExitStack() as stack:
-        x, y, z = (
-            stack.enter_context(at_the_end_of_memory(random(rng, size, of)))
-            for size, of in (((a, b), kind), ((b, c), np.uint64), ((a, c), np.uint64))
-        )
-        matmul.matmul(x, y)
-        matmul.trans_matmul(x, z)
+    sides = ((a, b), kind), ((b, c), np.uint64), ((a, c), np.uint64)
+    x, y, z = (at_the_end_of_memory(random(rng, size, of)) for size, of in sides)
+    matmul.matmul(x, y)
+    matmul.trans_matmul(x, z)
 
 
 @pytest.mark.parametrize("loaded", [False, True])
