@@ -15,13 +15,15 @@ import itertools
 import os
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures import Future, ThreadPoolExecutor
 
-_SECONDS_TO_END = 1.0  # for a helper that is at a part when the process ends
+_SECONDS_TO_END = 1.0  # for a thread that is at work when the process ends
+_Result = TypeVar("_Result")
 
 
 class _Helpers:
@@ -51,13 +53,7 @@ class _Helpers:
         self._pipes.append(pipe)
         self._parts.enrol(self._note, who, wake)
         arguments = (self._note.ctypes.data, who, asleep)
-        thread = threading.Thread(target=self._parts.help_others, args=arguments, name=f"kernels {who}", daemon=True)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())  # signals are for others
-        try:
-            thread.start()
-            self._threads.append(thread)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._threads.append(_started(f"kernels {who}", self._parts.help_others, *arguments))
 
     def end(self) -> None:
         """Python may not end under a helper that is at work."""
@@ -72,15 +68,33 @@ class _Helpers:
             os.close(handle)
 
 
+def _started(name: str, target: Callable[..., object], *arguments: Any) -> threading.Thread:
+    """A thread that leaves signals to others. Raises RuntimeError where there are too many threads already."""
+    thread = threading.Thread(target=target, args=arguments, name=name, daemon=True)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return thread
+
+
 class _Threads:
-    """count: with the one that calls."""
+    """count: with the one that calls.  aside: so many of them are at other work."""
 
     def __init__(self) -> None:
         self.count = 1
+        self.aside = 0
+        self.changing = threading.RLock()  # what is aside; again, where memory is collected meanwhile
+        self.at_other_work: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._pool: ThreadPoolExecutor | None = None
         self._workers = 0
         self._helpers: dict[int, _Helpers] = {}
         self._starting = threading.Lock()
+
+    @property
+    def free(self) -> int:
+        return max(1, self.count - self.aside)
 
     def pool(self) -> ThreadPoolExecutor:
         """Of one thread less, at least: the one that calls works too."""
@@ -93,7 +107,7 @@ class _Threads:
 
     def note(self) -> int:
         """Where as many helpers as there may be look for work."""
-        count = self.count  # which another thread may change meanwhile
+        count = self.free  # which another thread may change meanwhile
         found = self._helpers.get(count)
         if found is None:
             with self._starting:
@@ -105,10 +119,13 @@ class _Threads:
     def end(self) -> None:
         for each in self._helpers.values():
             each.end()
+        for thread in list(self.at_other_work):
+            thread.join(_SECONDS_TO_END)
 
     def forget(self) -> None:
         helpers, self._helpers = self._helpers, {}
         self._pool, self._starting = None, threading.Lock()
+        self.aside, self.changing, self.at_other_work = 0, threading.RLock(), weakref.WeakSet()
         for each in helpers.values():
             each.forget()
 
@@ -128,6 +145,44 @@ def on_threads(count: int) -> Iterator[None]:
         _threads.count = before
 
 
+class SetAside:
+    """One of this process's threads is at other work from now on, until it comes back or this is dropped."""
+
+    def __init__(self) -> None:
+        _change(1)
+        self._back = weakref.finalize(self, _change, -1)
+        self._back.atexit = False
+
+    def compute(self, function: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
+        """Begin it. Where no thread can be started, it is done when this returns."""
+        from concurrent.futures import Future
+
+        computed: Future[_Result] = Future()
+        try:
+            _threads.at_other_work.add(_started("aside", _compute, computed, function, arguments))
+        except RuntimeError:
+            _compute(computed, function, arguments)
+        return computed
+
+    def back(self) -> None:
+        """Once; whoever calls again does nothing. What it has begun goes on."""
+        self._back()
+
+
+def _compute(computed: Future[_Result], function: Callable[..., _Result], arguments: tuple[Any, ...]) -> None:
+    try:
+        result = function(*arguments)
+    except BaseException as exc:
+        computed.set_exception(exc)
+    else:
+        computed.set_result(result)
+
+
+def _change(by: int) -> None:
+    with _threads.changing:
+        _threads.aside = max(0, _threads.aside + by)  # a fork's child begins with none
+
+
 def all_cores() -> int:
     """How many cores this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -138,7 +193,7 @@ def helpers(worth: int) -> int:
 
     worth: for how many threads there is work: to hand some over takes a microsecond or two.
     """
-    return 0 if worth <= 1 or _threads.count == 1 else _threads.note()
+    return 0 if worth <= 1 or _threads.free == 1 else _threads.note()
 
 
 def ranges(size: int, worth: int) -> list[tuple[int, int]]:
@@ -146,7 +201,7 @@ def ranges(size: int, worth: int) -> list[tuple[int, int]]:
 
     worth: for how many threads there is work: to hand some over takes tens of microseconds.
     """
-    count = max(1, min(_threads.count, worth, size))
+    count = max(1, min(_threads.free, worth, size))
     bounds = [size * i // count for i in range(count + 1)]
     return list(itertools.pairwise(bounds))
 
