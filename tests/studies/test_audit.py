@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from mpc_tamper.cli.main import app
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.rep3.protocol.active import _Batch
+from mpc_tamper.engines.rep3.protocol.proof.batch import Batch
 from mpc_tamper.engines.tampering import STALLED, AuditedProtocol, Domain, PartyEnd, Point, Site
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.audit.campaign import Tally, _Round, audit
@@ -130,7 +130,7 @@ def test_a_line_cut_off_before_its_value_opened_nothing() -> None:
 
 @pytest.mark.usefixtures("repeatable_audit")
 def test_a_finding_is_made_small_and_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Batch, "run", lambda *args: None)  # nothing is proved
+    monkeypatch.setattr(Batch, "exchanges", lambda *args: iter(()))  # nothing is proved
     engine = get_engine(EngineName.REP3)
     tally = audit(engine, rep3(), seed=2, runs=200)
     (finding,) = tally.findings
@@ -143,7 +143,7 @@ def test_a_finding_is_made_small_and_played_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_audit_that_goes_on_counts_what_it_finds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_Batch, "run", lambda *args: None)  # nothing is proved
+    monkeypatch.setattr(Batch, "exchanges", lambda *args: iter(()))  # nothing is proved
     tally = audit(get_engine(EngineName.REP3), rep3(), seed=2, runs=48, shrinks=False, goes_on=True)
     assert tally.tampered == 48
     assert tally.of(Verdict.ACCEPTED) > 1
@@ -175,7 +175,7 @@ def test_the_command_keeps_records_and_plays_findings_again(tmp_path: Path, monk
     assert "0 WRONG OUTPUT ACCEPTED" in clean.output
     assert "MP_SPDZ_HOME" in clean.output  # what else it could do
     with monkeypatch.context() as broken:
-        broken.setattr(_Batch, "run", lambda *args: None)
+        broken.setattr(Batch, "exchanges", lambda *args: iter(()))
         found = CliRunner().invoke(app, ["audit", "--runs", "24", "--seed", "2", *options])
         assert found.exit_code == 1, found.output
         name = found.output.split("--rerun ")[1].split()[0]

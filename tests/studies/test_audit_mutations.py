@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from mpc_tamper.engines.registry import get_engine
-from mpc_tamper.engines.rep3.protocol import active
 from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.proof import bits, entries, integers, transcript
+from mpc_tamper.engines.rep3.protocol.proof.batch import Batch, Exchanges
+from mpc_tamper.engines.rep3.protocol.proof.record import Role
 from mpc_tamper.engines.rep3.transport.finality import Finality
 from mpc_tamper.runs.protocols import EngineName
 from mpc_tamper.studies.audit.campaign import audit
@@ -33,13 +34,13 @@ def leave_out(patch: pytest.MonkeyPatch, gates: str) -> None:
 
 @mutation
 def nothing_is_proved(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(active._Batch, "run", lambda *args: None)
+    patch.setattr(Batch, "exchanges", lambda *args: iter(()))
 
 
 @mutation
 def only_the_first_batch_is_proved(patch: pytest.MonkeyPatch) -> None:
-    run = active._Batch.run
-    patch.setattr(active._Batch, "run", lambda self, *args: run(self, *args) if self._batch == 0 else None)
+    exchanges = Batch.exchanges
+    patch.setattr(Batch, "exchanges", lambda self, *args: iter(()) if self._batch else exchanges(self, *args))
 
 
 @mutation
@@ -80,12 +81,12 @@ def the_inner_product_is_not_compared(patch: pytest.MonkeyPatch) -> None:
 
 @mutation
 def the_proof_of_party_1_is_not_judged(patch: pytest.MonkeyPatch) -> None:
-    announce = active._Batch._announce
+    announce = Batch._announce
 
-    def lenient(self: active._Batch, failed: str) -> None:
-        announce(self, "" if self._prover_of[active.Role.LEFT] == 1 else failed)
+    def lenient(self: Batch, failed: str) -> Exchanges:
+        return announce(self, "" if self._prover_of[Role.LEFT] == 1 else failed)
 
-    patch.setattr(active._Batch, "_announce", lenient)
+    patch.setattr(Batch, "_announce", lenient)
 
 
 @mutation
@@ -123,7 +124,7 @@ def failures_are_not_final(patch: pytest.MonkeyPatch) -> None:
 
 @mutation
 def nothing_is_proved_before_an_opening(patch: pytest.MonkeyPatch) -> None:
-    prove = Active._prove
+    prove = Active.prove
     patch.setattr(Active, "prove", lambda self: None)
     patch.setattr(Active, "finish", lambda self: None if self._record.empty else prove(self))
 

@@ -94,8 +94,13 @@ class ClientConnection(Protocol):
 
 @dataclass(frozen=True)
 class LocalWork:
-    """What one party computed by itself. proof_seconds: of all proofs, 0 without any.  steps: those of the program."""
+    """What one party computed by itself.
 
+    seconds: from the program's begin to the end of the last proof.  proof_seconds: in which nothing but proofs was
+    computed, not those that a second thread makes beside the program; 0 without any.  steps: those of the program.
+    """
+
+    seconds: float
     proof_seconds: float
     steps: tuple[StepRecord, ...]
 

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import PartyError
+from mpc_tamper.engines.rep3.protocol.active import Active
 from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.prss import Prss
+from mpc_tamper.engines.rep3.transport.channel import Channel
 from mpc_tamper.engines.rep3.transport.link import PEER_CLOSED
 from tests.support.active_runs import run, small_program
 
@@ -93,10 +96,17 @@ def delay(peer, payload, earlier):
     return payload
 
 
-def messages(corrupt_party: int) -> list[Message]:
+class Beside(Active):
+    """The first of its three batches is proved while the second one is recorded."""
+
+    def __init__(self, channel: Channel, prss: Prss, session: bytes) -> None:
+        super().__init__(channel, prss, session, record_bytes=500, beside=True)
+
+
+def messages(corrupt_party: int, kind: type[Active] = Active) -> list[Message]:
     """Of an honest run: all that this party sends before it waits for the others to finish."""
     recorder = Tampering(None, bound=True)
-    ends = run(small_program, corrupt_party=corrupt_party, deviate=recorder)
+    ends = run(small_program, corrupt_party=corrupt_party, deviate=recorder, active_class=kind, every_class=kind)
     assert [end.error for end in ends] == [None] * 3
     return [message for message in recorder.sent if message[1] != "finish"]
 
@@ -106,11 +116,12 @@ def honest() -> list[np.ndarray]:
     return run(small_program)[0].opened
 
 
-def check(corrupt_party: int, message: Message, honest, **tampering) -> None:
+def check(corrupt_party: int, message: Message, honest, kind: type[Active] = Active, **tampering) -> None:
     """Both honest parties end with an error, and what they opened before is right."""
     recorder = Tampering(message, **tampering)
     timeout = TIMEOUT if tampering["change"] in (drop, delay) else 60.0
-    ends = run(small_program, corrupt_party=corrupt_party, deviate=recorder, timeout_seconds=timeout)
+    kinds = {"active_class": kind, "every_class": kind}
+    ends = run(small_program, corrupt_party=corrupt_party, deviate=recorder, timeout_seconds=timeout, **kinds)
     before = sum(tag == "open" for number, tag, _ in set(recorder.sent) if number < message[0]) // 2
     receiver_opened_too_much = False
     for party in ((corrupt_party + 1) % 3, (corrupt_party + 2) % 3):
@@ -140,6 +151,14 @@ def test_every_message_tampered_with(corrupt_party, change, honest):
 def test_every_message_changed_by_a_party_that_binds_itself_to_the_change(corrupt_party, change, honest):
     for message in messages(corrupt_party):
         check(corrupt_party, message, honest, change=change, bound=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corrupt_party", range(3))
+@pytest.mark.parametrize("bound", [False, True], ids=["on the wire", "bound"])
+def test_every_message_of_batches_that_are_proved_beside_the_program(corrupt_party, bound, honest):
+    for message in messages(corrupt_party, Beside):
+        check(corrupt_party, message, honest, Beside, change=flip, bound=bound)
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,45 @@ def test_an_attack_ends_in_an_abort_before_shares_are_written(spec, corrupt_part
         Rep3Engine().run(attacked)
     assert f"rejects the proof of party {corrupt_party}" in str(caught.value)
     assert not (spec.run_dir / "Persistence").exists()
+
+
+LONG = """
+WORK = 1
+x = sint.Array(200000)
+x.assign_all(3)
+for _ in range(20):
+    start_timer(WORK)
+    x.assign_vector(x[:] * x[:])
+    stop_timer(WORK)
+print_ln('%s', x[7].reveal())
+"""
+
+
+@pytest.fixture
+def long(tmp_path: Path) -> RunSpec:
+    """Of several batches."""
+    program = tmp_path / "long.mpc"
+    program.write_text(LONG)
+    return RunSpec(program, protocol=ACTIVE, run_dir=tmp_path / "run", threads=2)
+
+
+def test_processes_of_two_threads_prove_beside_the_program(long: RunSpec) -> None:
+    beside = Rep3Engine().run(long)
+    in_turn = Rep3Engine().run(replace(long, threads=1, run_dir=long.run_dir.parent / "in turn"))
+    number = pow(3, 1 << 20, 1 << 64)
+    assert beside.lines == in_turn.lines == (str(number - (number >> 63 << 64)),)
+    for one, other in zip(beside.parties, in_turn.parties, strict=True):
+        assert one.batches is not None
+        assert one.batches > 2
+        assert (one.batches, one.soundness_error) == (other.batches, other.soundness_error)
+        assert (one.cost.bytes_sent, one.cost.rounds) == (other.cost.bytes_sent, other.cost.rounds)
+
+
+@pytest.mark.parametrize("step", [0, 19])
+def test_an_attack_on_processes_that_prove_beside_the_program(long: RunSpec, step: int) -> None:
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("WORK", step, 2, 1)])
+    with pytest.raises(ProofRejected, match=f"of batch {0 if step == 0 else 3} failed: party . rejects .* party 1"):
+        Rep3Engine().run(replace(long, corruption=Corruption(1, plan)))
 
 
 def test_shares_of_passive_training_are_taken_over_unless_they_were_edited(tmp_path):

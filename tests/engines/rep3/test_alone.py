@@ -41,6 +41,7 @@ def test_all_proofs_are_counted(
     call = stage.call(task, Owners.share_equally(len(task.x_train)), tmp_path, Layout.ROWS)
     protocol = ProtocolName.MAL_REP_RING
     party = Rep3Alone(RunSpec(call.program, call.args, protocol, call.inputs, run_dir=tmp_path / "run"), 1)
+    party.run(1)  # for which all three are run once
     monkeypatch.setattr(active.Active, "prove", counted)
     ticks = itertools.count()
     monkeypatch.setattr(alone, "time", SimpleNamespace(perf_counter=lambda: float(next(ticks))))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mpc_tamper.core.errors import FrameError, HandshakeError, PeerLost, PeerTimeout
+from mpc_tamper.core.memory import LEAST_BYTES
 from mpc_tamper.engines.frontend.program import load_program
 from mpc_tamper.engines.rep3.handshake import Terms, agree, agree_on_keys
 from mpc_tamper.engines.rep3.protocol.prss import Purpose
@@ -296,6 +297,31 @@ def test_the_old_session_is_refused_too():
 
     results = in_threads(*(lambda i=i: agree(channels[i], TERMS)[0] for i in (0, 1)), replay)
     assert all(isinstance(r, HandshakeError) and "party 2 takes part in another session" in str(r) for r in results[:2])
+
+
+def test_parties_agree_on_what_the_one_with_least_has():
+    """Little memory counts as more than that, and numbers that are too large as the largest."""
+    channels = memory_channels()
+    memory, threads = (None, 3 << 20, 1 << 60), (1 << 20, 2, 7)
+    agreed = in_threads(*(lambda i=i: agree(channels[i], TERMS, memory[i], threads[i]) for i in range(3)))
+    assert [(each.memory, each.threads) for each in agreed] == [(max(LEAST_BYTES, 3 << 20), 2)] * 3
+    assert len({each.session for each in agreed}) == 1
+
+
+@pytest.mark.parametrize("at", [HELLO_BYTES - 8, HELLO_BYTES - 2], ids=["memory", "threads"])
+def test_nobody_tells_two_parties_different_things_of_itself(at: int) -> None:
+    channels = memory_channels(2)
+
+    def equivocate() -> None:
+        hello = b"".join(TERMS.fields().values()).ljust(HELLO_BYTES, b"\1")
+        for peer in (0, 1):
+            send(channels[2], "hello", hello[:at] + bytes([1 + peer]) + hello[at + 1 :], (peer,))
+        for peer in (0, 1):
+            take(channels[2], "hello", HELLO_BYTES, peer)
+            send(channels[2], "session", take(channels[2], "session", SESSION_BYTES, peer), (peer,))
+
+    results = in_threads(*(lambda i=i: agree(channels[i], TERMS, None, 2) for i in (0, 1)), equivocate)
+    assert all(isinstance(r, HandshakeError) and "another session" in str(r) for r in results[:2])
 
 
 def test_different_hellos_to_two_parties_end_in_no_session():

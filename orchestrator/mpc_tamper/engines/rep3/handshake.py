@@ -1,6 +1,7 @@
 """The first messages of a run: are we all running the same thing? A session of its own, then fresh keys.
 
-Nobody hands out the session: each party contributes 32 random bytes and its budget of memory, r_i, to its hello and
+Nobody hands out the session: each party contributes 32 random bytes, its budget of memory and its number of threads,
+r_i, to its hello and
 
     session = SHA-256(name | what is agreed on | r_0 | r_1 | r_2).
 
@@ -15,6 +16,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mpc_tamper.core.errors import HandshakeError, ProgramError
 from mpc_tamper.core.memory import LEAST_BYTES
@@ -22,9 +24,10 @@ from mpc_tamper.engines.frontend.program import Program
 from mpc_tamper.engines.rep3.protocol.prss import KEY_BYTES, Prss
 from mpc_tamper.engines.rep3.transport.channel import Channel
 
-WIRE_VERSION = 9
+WIRE_VERSION = 10
 _FIELD_BYTES = 32
-_MEMORY_BYTES = 8
+_MEMORY_BYTES, _THREADS_BYTES = 6, 2
+_MOST_MEMORY, _MOST_THREADS = ((1 << 8 * size) - 1 for size in (_MEMORY_BYTES, _THREADS_BYTES))  # more count as that
 _SESSION = b"mpc-tamper rep3 session"
 PROGRAM = "program and arguments (sha256)"
 _SPELLED_BYTES = 4096  # of arguments, where they differ
@@ -58,6 +61,17 @@ class Terms:
         }
 
 
+class Agreed(NamedTuple):
+    """session: 32 bytes, equal at all parties, new in each run, and no secret.
+
+    memory: the smallest budget that a party has, None for no limit.  threads: of the party that has the fewest.
+    """
+
+    session: bytes
+    memory: int | None
+    threads: int
+
+
 def compared(args: Sequence[str]) -> tuple[str, ...]:
     """Arguments that have to be equal everywhere.
 
@@ -67,18 +81,18 @@ def compared(args: Sequence[str]) -> tuple[str, ...]:
     return tuple(each for each in args if not (hashed and each.startswith("file=")))
 
 
-def agree(channel: Channel, terms: Terms, memory: int | None = None) -> tuple[bytes, int | None]:
-    """Compare terms with both peers; return the session, 32 bytes, and the smallest budget of memory that a party has.
+def agree(channel: Channel, terms: Terms, memory: int | None = None, threads: int = 1) -> Agreed:
+    """Compare terms with both peers; agree on a session, and on what all parties have.
 
-    The session is equal at all parties, new in each run, and no secret. It covers the budgets, so that nobody can tell
-    the two others different ones.  memory: this party's budget in bytes, None for no limit; less than LEAST_BYTES of a
-    peer counts as that.
+    The session covers budgets and threads, so that nobody can tell the two others different ones.  memory: this party's
+    budget in bytes, None for no limit; less than LEAST_BYTES of a peer counts as that.
 
     Raises HandshakeError that names the peer and what differs.
     """
     fields = terms.fields()
     agreed = b"".join(fields.values())
-    contribution = os.urandom(_FIELD_BYTES) + (memory or 0).to_bytes(_MEMORY_BYTES, "little")
+    contribution = os.urandom(_FIELD_BYTES) + min(memory or 0, _MOST_MEMORY).to_bytes(_MEMORY_BYTES, "little")
+    contribution += min(threads, _MOST_THREADS).to_bytes(_THREADS_BYTES, "little")
     hellos = _exchange(channel, "hello", agreed + contribution)
     for i, (name, value) in enumerate(fields.items()):
         said = {peer: hellos[peer][i * _FIELD_BYTES : (i + 1) * _FIELD_BYTES] for peer in hellos}
@@ -100,9 +114,10 @@ def agree(channel: Channel, terms: Terms, memory: int | None = None) -> tuple[by
                 f"party {peer} takes part in another session: expected {session.hex()[:16]}..., got "
                 f"{theirs.hex()[:16]}...; it or the third party sent the two others different hellos: do not go on"
             )
-    budgets = [int.from_bytes(contributions[i][_FIELD_BYTES:], "little") for i in contributions]
+    facts = [each[_FIELD_BYTES:] for each in contributions.values()]
+    budgets = [int.from_bytes(each[:_MEMORY_BYTES], "little") for each in facts]
     least = min((max(LEAST_BYTES, budget) for budget in budgets if budget), default=None)
-    return session, least
+    return Agreed(session, least, min(int.from_bytes(each[_MEMORY_BYTES:], "little") for each in facts))
 
 
 def _spell_out(channel: Channel, terms: Terms, differing: Sequence[int]) -> None:

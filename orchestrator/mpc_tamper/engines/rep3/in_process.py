@@ -40,18 +40,21 @@ def run_in_threads(
     insecure_keys: Sequence[bytes] | None = None,
     active: bool = False,
     record_bytes: int | None = None,
+    threads: int = 1,
     storage: Storage | None = None,
     timeout_seconds: float = 30.0,
 ) -> tuple[T, T, T]:
     """Run `program` as each party; return the three results or raise the first party's error.
 
     insecure_keys: kappa_0, kappa_1, kappa_2; None draws fresh ones.  active: with proofs, a batch for each
-    record_bytes or opening.  storage: of all three; in memory where None.
+    record_bytes or opening.  threads: see recorder_for.  storage: of all three; in memory where None.
     """
     protocol = ProtocolName.MAL_REP_RING if active else ProtocolName.RING
 
     def recorder(channel: Channel, prss: Prss) -> Recorder:
-        return recorder_for(protocol, channel, prss, b"in memory", record_bytes=record_bytes, storage=storage)
+        return recorder_for(
+            protocol, channel, prss, b"in memory", record_bytes=record_bytes, threads=threads, storage=storage
+        )
 
     def keys(channel: Channel) -> Prss:
         if insecure_keys is None:

@@ -97,7 +97,8 @@ def _run(
     """host: where this party listens, for the other two and for clients."""
     run_dir = Path(config.run_dir)
     program = load_program(Path(config.program))
-    session, memory = agree(channel, Terms.of(program, config.args, config.protocol), config.budget)
+    terms = Terms.of(program, config.args, config.protocol)
+    session, memory, threads = agree(channel, terms, config.budget, config.threads)
     age = Age.after(config.simulated_hours)
     prss = agree_on_keys(channel, insecure_fixed_seed=config.insecure_fixed_seed, first_block=age.blocks)
     channel.advance(age.messages, age.sent_bytes)
@@ -115,7 +116,9 @@ def _run(
     storage = Storage(run_dir, config.budget)
     record_bytes = None if memory is None else memory // RECORD_SHARE
     protocol = ProtocolName(config.protocol)
-    recorder = recorder_for(protocol, channel, prss, session, record_bytes=record_bytes, storage=storage, age=age)
+    recorder = recorder_for(
+        protocol, channel, prss, session, record_bytes=record_bytes, threads=threads, storage=storage, age=age
+    )
     party = Party(channel, prss, StepClock(program.sites, spent), injector, recorder, storage)
     inputs = OwnerInput(config.party_id, config.inputs)
     open_to_clients = functools.partial(_listen_for_clients, config, host, remark)

@@ -10,16 +10,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import TypeVar
 
 import numpy as np
 
-from mpc_tamper.core.errors import ProofRejected, ProtocolAbort
+from mpc_tamper.core.errors import ProtocolAbort
 from mpc_tamper.engines import mapped
 from mpc_tamper.engines.mapped import Storage
 from mpc_tamper.engines.rep3.kernels import recording
+from mpc_tamper.engines.rep3.protocol.beside import Beside, in_turn
 from mpc_tamper.engines.rep3.protocol.proof import transcript
+from mpc_tamper.engines.rep3.protocol.proof.batch import Batch
 from mpc_tamper.engines.rep3.protocol.proof.bits import BitProver, BitStatement
 from mpc_tamper.engines.rep3.protocol.proof.integers import IntegerProver, IntegerStatement
 from mpc_tamper.engines.rep3.protocol.proof.record import (
@@ -30,13 +32,12 @@ from mpc_tamper.engines.rep3.protocol.proof.record import (
     MatrixGates,
     Product,
     Record,
-    Role,
     freeze,
     identity,
 )
-from mpc_tamper.engines.rep3.protocol.proof.roles import Prover, Statement, Verifier
+from mpc_tamper.engines.rep3.protocol.proof.roles import Statement
 from mpc_tamper.engines.rep3.protocol.proof.soundness import LIMIT
-from mpc_tamper.engines.rep3.protocol.prss import Prss, Purpose
+from mpc_tamper.engines.rep3.protocol.prss import Prss
 from mpc_tamper.engines.rep3.protocol.recorder import Conversions, Pads
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.engines.rep3.protocol.share_check import check_agreement
@@ -48,7 +49,6 @@ RECORD_BYTES = 112 << 20
 # matrices once more.
 _SMALL_BYTES, _READ_TO_KEPT = 48 << 20, 4
 _Key = TypeVar("_Key")
-_CHECKS = ("binding", "inner product")
 
 
 class Active:
@@ -56,6 +56,7 @@ class Active:
 
     session: binds the run.  record_bytes: how large a record may grow at most.  storage: see Record.
     first_batch: its number, of a run that is simulated to have gone on for long.
+    beside: whether a second thread proves a full record while the next one is filled; the same at all parties.
     """
 
     bit_prover: type[BitProver] = BitProver  # tests put cheating ones in their place
@@ -70,11 +71,14 @@ class Active:
         record_bytes: int = RECORD_BYTES,
         storage: Storage | None = None,
         first_batch: int = 0,
+        beside: bool = False,
     ) -> None:
         self._channel, self._prss, self._session = channel, prss, session
         self._record_bytes = record_bytes
         self._storage = storage or Storage()
         self._held = False
+        self._beside = beside
+        self._under_way: Beside | None = None
         self._record = self._nothing_yet()
         self.batches = first_batch
         self.soundness_error = 0.0
@@ -134,9 +138,18 @@ class Active:
         return True
 
     def _keep(self, size: int) -> None:
-        self._record.kept_bytes += size
-        if self._record.kept_bytes > self._record.limit and not self._held:
-            self.prove()
+        record = self._record
+        record.kept_bytes += size
+        if self._held:
+            return
+        if record.kept_bytes > record.limit:
+            if self._beside:
+                self._prove_beside()
+            else:
+                self.prove()
+        elif self._under_way is not None:
+            with self._channel.final.guard():
+                self._under_way.advance(record.kept_bytes / record.limit)
 
     def _nothing_yet(self) -> Record:
         return Record(limit=min(self._record_bytes, _SMALL_BYTES), storage=self._storage)
@@ -159,18 +172,35 @@ class Active:
         The record is dropped before it is proved, and a rejection is final: nobody gets to prove or open anything else.
         """
         with self._channel.final.guard():
+            self._finish_what_is_under_way()
             if not self._record.empty:
-                self._prove()
+                in_turn(self._channel, self._taken().exchanges(self._provers()))
 
-    def _prove(self) -> None:
+    def _prove_beside(self) -> None:
+        """The same, but for the batch that is closed now: it is proved while the next one is recorded."""
+        with self._channel.final.guard():
+            self._finish_what_is_under_way()
+            if not self._record.empty:
+                batch = self._taken()
+                self._under_way = Beside(self._channel, batch.exchanges(self._provers()), batch.levels)
+
+    def _finish_what_is_under_way(self) -> None:
+        if self._under_way is not None:
+            self._under_way.finish()
+            self._under_way = None
+
+    def _provers(self) -> dict[str, type[BitProver] | type[IntegerProver]]:
+        return {"bits": self.bit_prover, "integers": self.integer_prover}
+
+    def _taken(self) -> Batch:
+        """What is recorded, of which nothing is left here."""
         if self.batches >= transcript.MAX_BATCHES:
             raise ProtocolAbort("expected at most 2^64 batches of proofs in a run, got more; start a new run")
         record, self._record = self._record, self._nothing_yet()
         statements = _statements(record)
         self._account(sum(each.error for each in statements))
-        batch = _Batch(self._channel, self._prss, self._session, self.batches, record, statements)
-        batch.run({"bits": self.bit_prover, "integers": self.integer_prover})
-        self.batches += 1
+        number, self.batches = self.batches, self.batches + 1
+        return Batch(self._channel.party_id, self._prss, self._session, number, record, statements)
 
     def second_copy(self, component: np.ndarray) -> np.ndarray:
         """A hash: what is opened is proved, so that the two copies differ only where a holder lies now."""
@@ -182,7 +212,7 @@ class Active:
 
     def finish(self) -> None:
         self._channel.final.check()
-        if not self._record.empty:
+        if self._under_way is not None or not self._record.empty:
             raise ProtocolAbort("expected every gate to be proved before the end, got unproved ones: call prove()")
 
     def _account(self, error: float) -> None:
@@ -220,156 +250,3 @@ def _statements(record: Record) -> list[Statement]:
     if record.integers or record.matrices:
         statements.append(IntegerStatement.of(record))
     return statements
-
-
-class _Batch:
-    """The proofs of one batch. Party p proves, is R to p - 1 and L to p + 1."""
-
-    def __init__(
-        self, channel: Channel, prss: Prss, session: bytes, batch: int, record: Record, statements: list[Statement]
-    ) -> None:
-        self._channel, self._prss, self._session, self._batch = channel, prss, session, batch
-        self._record, self._statements = record, statements
-        # Provers by what this party is to them, and the hashes of their transcripts so far.
-        self._prover_of = {Role.PROVER: channel.party_id, Role.RIGHT: channel.previous, Role.LEFT: channel.next}
-        self._hashes: dict[Role, list[bytes]] = {role: [] for role in Role}
-
-    def run(self, prover_classes: Mapping[str, Callable[..., Prover]]) -> None:
-        challenge = self._close()
-        provers, rights, lefts = self._enter(challenge, prover_classes)
-        for number in range(max(each.levels for each in self._statements)):
-            self._level(number, provers, rights, lefts)
-        self._conclude(rights, lefts)
-
-    def _close(self) -> bytes:
-        """The challenge from which all weights come, once each R has all messages of the batch.
-
-        R says so to L, which answers the prover only then. So no prover learns a weight while it has a message to send.
-        """
-        channel = self._channel
-        closed, got = self._closed(Role.RIGHT), bytearray(transcript.CLOSED_BYTES)
-        channel.exchange("proof/closed", {channel.next: memoryview(closed)}, {channel.previous: memoryview(got)})
-        if bytes(got) != self._closed(Role.LEFT):
-            prover = self._prover_of[Role.LEFT]
-            raise ProofRejected(_rejection(_CHECKS[0], self._batch, prover, channel.party_id))
-        return self._challenge()
-
-    def _closed(self, role: Role) -> bytes:
-        return transcript.pack_closed(self._prover_of[role], self._batch)
-
-    def _enter(
-        self, challenge: bytes, prover_classes: Mapping[str, Callable[..., Prover]]
-    ) -> tuple[list[Prover], list[Verifier], list[Verifier]]:
-        own, previous = self._prss.own, self._prss.previous
-        provers: list[Prover] = []
-        rights: list[Verifier] = []
-        lefts: list[Verifier] = []
-        for each in self._statements:
-            entries = each.entries(self._record, self._channel.party_id, challenge)
-            pads, masks = own[Purpose.PROOF_RIGHT], previous[Purpose.PROOF_LEFT]
-            provers.append(prover_classes[each.name](each, entries, pads, masks))
-            rights.append(each.verifier(entries, Role.RIGHT, previous[Purpose.PROOF_RIGHT]))
-            lefts.append(each.verifier(entries, Role.LEFT, own[Purpose.PROOF_LEFT]))
-        self._record = Record()
-        return provers, rights, lefts
-
-    def _level(self, number: int, provers: list[Prover], rights: list[Verifier], lefts: list[Verifier]) -> None:
-        """One message to L, its hash to R, a challenge back."""
-        channel = self._channel
-        active = [i for i, each in enumerate(self._statements) if number < each.levels]
-        message = b"".join(provers[i].message(number) for i in active)
-        bound = transcript.bind(transcript.salt(self._prss.previous[Purpose.PROOF_LEFT]), message)
-        sizes = [self._statements[i].message_bytes(number) for i in active]
-        from_next, from_previous = bytearray(sum(sizes)), bytearray(transcript.HASH_BYTES)
-        channel.exchange(
-            f"proof/level.{number}",
-            {channel.previous: memoryview(message), channel.next: memoryview(bound)},
-            {channel.next: memoryview(from_next), channel.previous: memoryview(from_previous)},
-        )
-        right_parts = [rights[i].receive(number, None) for i in active]
-        stops = np.cumsum([0, *sizes]).tolist()
-        left_parts = [lefts[i].receive(number, bytes(from_next[stops[j] : stops[j + 1]])) for j, i in enumerate(active)]
-        expected = transcript.bind(transcript.salt(self._prss.own[Purpose.PROOF_LEFT]), bytes(from_next))
-        for role, digest in ((Role.PROVER, bound), (Role.RIGHT, bytes(from_previous)), (Role.LEFT, expected)):
-            self._hashes[role].append(digest)
-        challenge = self._challenge()
-        for j, i in enumerate(active):
-            provers[i].fold(number, challenge)
-            rights[i].fold(number, right_parts[j], challenge)
-            lefts[i].fold(number, left_parts[j], challenge)
-
-    def _challenge(self) -> bytes:
-        """The next challenge of all three proofs, of three parts: the two verifiers of a prover know its part.
-
-        Each party tells both others the two parts that it knows, and goes on only if all three have the same ones. A
-        prover would else use what a corrupt verifier says alone; and a corrupt prover that shows R one thing and L
-        another would have the two of them prove and verify at different places, which tells it something of a secret.
-        """
-        channel = self._channel
-        keys = {Role.RIGHT: self._prss.own_challenge_key, Role.LEFT: self._prss.previous_challenge_key}
-        right, left = (
-            transcript.challenge_part(key, self._session, self._prover_of[role], self._batch, self._hashes[role])
-            for role, key in keys.items()
-        )
-        told = {peer: bytearray(2 * transcript.PART_BYTES) for peer in (channel.next, channel.previous)}
-        channel.exchange(
-            "proof/challenge",
-            dict.fromkeys(told, memoryview(right + left)),
-            {peer: memoryview(parts) for peer, parts in told.items()},
-        )
-        # The next party is R of this one and L of the previous one; the previous party is R of the next one, and L.
-        (next_right, next_left), (previous_right, previous_left) = map(transcript.halves, told.values())
-        parts = {
-            channel.party_id: (next_right, previous_left),
-            channel.previous: (right, next_left),
-            channel.next: (left, previous_right),
-        }
-        for prover in transcript.disputed(parts):
-            raise ProofRejected(
-                f"check 'challenge' of batch {self._batch} failed: the two verifiers of party {prover} have different "
-                "challenges for it. One of the parties told the others different things; nothing of this batch was "
-                "opened or kept"
-            )
-        return transcript.challenge([part for part, _ in parts.values()])
-
-    def _conclude(self, rights: list[Verifier], lefts: list[Verifier]) -> None:
-        """R opens to L, L decides, everybody hears."""
-        channel = self._channel
-        shown = b"".join(right.opening() for right in rights)
-        sizes = [each.opening_bytes(self._prover_of[Role.LEFT]) for each in self._statements]
-        got = bytearray(sum(sizes))
-        channel.exchange("proof/opening", {channel.next: memoryview(shown)}, {channel.previous: memoryview(got)})
-        stops = np.cumsum([0, *sizes]).tolist()
-        accepted = all(left.accepts(bytes(got[stops[i] : stops[i + 1]])) for i, left in enumerate(lefts))
-        failed = "" if accepted else _CHECKS[1]
-        self._announce(failed)
-
-    def _announce(self, failed: str) -> None:
-        """Tell both others this party's verdict on its successor; go on only if all three proofs are accepted."""
-        channel, prover = self._channel, self._prover_of[Role.LEFT]
-        verdict = transcript.pack_verdict(failed, self._batch, prover, self._hashes[Role.LEFT][-1])
-        peers = (channel.next, channel.previous)
-        got = {peer: bytearray(transcript.VERDICT_BYTES) for peer in peers}
-        try:
-            channel.exchange(
-                "proof/accept",
-                dict.fromkeys(peers, memoryview(verdict)),
-                {peer: memoryview(value) for peer, value in got.items()},
-            )
-        finally:  # a rejection ends the run, also when a peer has left meanwhile because of it
-            if failed:
-                raise ProofRejected(_rejection(failed, self._batch, prover, channel.party_id))
-        # The next party decided on the previous one's proof, of which this party is R; the previous one on its own.
-        for peer, role in ((channel.next, Role.RIGHT), (channel.previous, Role.PROVER)):
-            expected = transcript.pack_verdict("", self._batch, self._prover_of[role], self._hashes[role][-1])
-            if bytes(got[peer]) != expected:
-                check = transcript.unpack_verdict(bytes(got[peer]))
-                check = check if check in _CHECKS else "verdict"
-                raise ProofRejected(_rejection(check, self._batch, self._prover_of[role], peer))
-
-
-def _rejection(check: str, batch: int, prover: int, judge: int) -> str:
-    return (
-        f"check '{check}' of batch {batch} failed: party {judge} rejects the proof of party {prover}. One of the "
-        "parties deviated from the protocol; nothing of this batch was opened or kept"
-    )

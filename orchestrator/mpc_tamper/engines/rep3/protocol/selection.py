@@ -25,18 +25,27 @@ def recorder_for(
     session: bytes,
     *,
     record_bytes: int | None = None,
+    threads: int = 1,
     storage: Storage | None = None,
     age: Age | None = None,
 ) -> Recorder:
-    """session: what binds the run.  record_bytes: how large a record may grow at most; None: 112 MiB.
+    """session: what binds the run.  record_bytes: how much records may take at most; None: no limit but their own.
 
+    threads: of the party that has the fewest. With two, a record is proved while the next one is filled, if there is
+    room for both. All three have to come to the same here.
     storage: for what proofs make that may be larger than memory.  age: of the run, where it is simulated.
     """
     if not ProtocolName(protocol).active:
         return PassiveRecorder()
     from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
 
-    limit = RECORD_BYTES if record_bytes is None else min(RECORD_BYTES, record_bytes)
+    room = 2 * RECORD_BYTES if record_bytes is None else record_bytes
     return Active(
-        channel, prss, session, record_bytes=limit, storage=storage, first_batch=0 if age is None else age.batches
+        channel,
+        prss,
+        session,
+        record_bytes=min(RECORD_BYTES, room),
+        storage=storage,
+        first_batch=0 if age is None else age.batches,
+        beside=threads > 1 and room >= 2 * RECORD_BYTES,
     )
