@@ -32,7 +32,7 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_task: Task) -> None:
     for name, value in {"ROWS": 256, "EPOCHS": 3, "WIDTHS": (4,), "EPOCH_ROWS": 256, "EPOCH_WIDTH": 4}.items():
         monkeypatch.setattr(bench_networks, name, value)
     monkeypatch.setattr(bench_threads, "load_task", lambda name: tiny_task if name == "mnist_0_1" else digits)
-    monkeypatch.setattr(bench_threads, "_STEPS", {"SVM": 4, "network": 2})
+    monkeypatch.setattr(bench_threads, "_STEPS", {"SVM": 4, "network": 2, "epoch": 2})
     monkeypatch.setattr(bench_threads, "_HIDDEN", (4,))
     monkeypatch.setattr(bench_threads, "_WARM_UP", 1)
     monkeypatch.setattr(bench_threads, "REPETITIONS", 2)
@@ -92,7 +92,11 @@ def test_one_party_alone_on_one_thread_and_on_two(small: None) -> None:
         "SVM, the proof of 4 steps",
         "network of 4, a step",
         "network of 4, the proof of 2 steps",
+        "network of 4, an epoch of 256 rows",
+        "network of 4, an epoch of 256 rows, proofs included",
     ]
+    passive, active = (work["seconds"] for work in found["work"][-2:])
+    assert found["active_over_passive_seconds"] == [active[0] / passive[0], active[1] / passive[1]]
     for work in found["work"]:
         assert min(work["seconds"]) > 0
         assert work["gain"] == work["seconds"][0] / work["seconds"][1]
@@ -103,11 +107,15 @@ def test_one_party_alone_on_one_thread_and_on_two(small: None) -> None:
     low, high = step["registers_quartiles"]
     assert row.endswith(f"| {step['gain']:.2f} | {step['registers_gain']:.2f} ({low:.2f} to {high:.2f}) |")
     assert "In registers: " in table
+    one, two = found["active_over_passive_seconds"]
+    assert f"alone: {one:.2f} times the seconds on one thread, {two:.2f} times on two" in table
+    del found["active_over_passive_seconds"]  # as in older records
     for work in found["work"]:
         del work["registers_gain"]  # as in older records
     table = bench_table({"threads": found, "environment": _environment()})
     assert f"| {step['gain']:.2f} |  |" in table
     assert "In registers: " not in table
+    assert "times on two" not in table
 
 
 def test_products_against_the_limits_of_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:

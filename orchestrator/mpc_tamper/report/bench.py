@@ -234,7 +234,17 @@ def _threads(found: Record) -> list[str]:
             for work in found["work"]
         ),
         *_REGISTERS * any("registers_gain" in work for work in found["work"]),
+        *_active_alone(found),
     ]
+
+
+def _active_alone(found: Record) -> list[str]:
+    """Older records do not have it."""
+    if "active_over_passive_seconds" not in found:
+        return []
+    one, two = found["active_over_passive_seconds"]
+    said = f"Active over passive, an epoch alone: {one:.2f} times the seconds on one thread, {two:.2f} times on two."
+    return ["", said]
 
 
 def _gain_in_registers(work: Record) -> str:

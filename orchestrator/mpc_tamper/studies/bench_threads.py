@@ -1,4 +1,5 @@
-"""One party's own work on one thread and on two: a step of a training, and the proof of an active one.
+"""One party's own work on one thread and on two: a step of a training, the proof of an active one, and an epoch of a
+network with all its proofs, most of which the second thread makes beside the program.
 
 The party is run by itself, in this process: what the other two sent it in an earlier run is played to it again
 (engines/rep3/alone.py). So nothing waits, and on two idle cores the seconds are those of its threads. Runs on one
@@ -36,12 +37,13 @@ from mpc_tamper.models.registry import get_model
 from mpc_tamper.runs.owners import Owners
 from mpc_tamper.runs.protocols import ProtocolName
 from mpc_tamper.runs.spec import RunSpec
+from mpc_tamper.studies.bench_networks import EPOCH_ROWS
 from mpc_tamper.workflows.stages import Training
 
 THREADS = (1, 2)
 PARTY = 1  # not the owner of the rows, whose integers of 16 bits are read faster
 REPETITIONS = 7
-_STEPS = {"SVM": 20, "network": 8}
+_STEPS = {"SVM": 20, "network": 8, "epoch": EPOCH_ROWS // 128}
 _HIDDEN = (32, 128)
 _WARM_UP = 2  # steps that are left out
 _MULTIPLICATIONS = 1 << 20  # steps of limits.multiply_and_add: some ten milliseconds
@@ -50,11 +52,13 @@ _Measured = TypeVar("_Measured")
 
 def bench_threads(engine: Engine, *, repetitions: int = REPETITIONS, progress: Progress = silent) -> dict[str, Any]:
     """engine: rep3.  Medians of seconds by number of threads, with quartiles, and the gain; what multiplications and
-    additions in registers gained just before and after (registers_gain and its quartiles).  JSON types."""
+    additions in registers gained just before and after (registers_gain and its quartiles); of the epoch, the active
+    seconds over the passive ones by number of threads.  JSON types."""
     svm = load_task("mnist_0_1")
-    digits = first_rows(load_task("mnist_10"), 128 * _STEPS["network"])
+    digits, few = (first_rows(load_task("mnist_10"), 128 * steps) for steps in (_STEPS["epoch"], _STEPS["network"]))
     trainings: list[tuple[str, Task, str, Any]] = [("SVM", svm, "linear_svm", replace(PLAIN, iterations=_STEPS["SVM"]))]
-    trainings += [(f"network of {h}", digits, "mlp", MlpParameters(hidden=h, epochs=1)) for h in _HIDDEN]
+    networks = [(f"network of {hidden}", MlpParameters(hidden=hidden, epochs=1)) for hidden in _HIDDEN]
+    trainings += [(name, few, "mlp", parameters) for name, parameters in networks]
     found = []
     for name, task, model, parameters in trainings:
         passive, active = (
@@ -64,8 +68,21 @@ def bench_threads(engine: Engine, *, repetitions: int = REPETITIONS, progress: P
         found.append({"work": f"{name}, a step", **_gain(passive, _step_seconds)})
         proof = f"{name}, the proof of {_STEPS[name.split()[0]]} steps"
         found.append({"work": proof, **_gain(active, lambda work: work.proof_seconds)})
+    name, parameters = networks[0]
+    epochs = []
+    for protocol, how in ((ProtocolName.RING, ""), (ProtocolName.MAL_REP_RING, ", proofs included")):
+        turns = _alone(engine, digits, "mlp", parameters, protocol, repetitions, progress, f"an epoch of a {name}")
+        work = f"{name}, an epoch of {len(digits.x_train):,} rows{how}"
+        epochs.append({"work": work, **_gain(turns, lambda work: work.seconds)})
+    passive_seconds, active_seconds = (epoch["seconds"] for epoch in epochs)
+    found += epochs
     found.insert(1, {"work": "SVM, reading a component of the rows", **_gain(_reading(svm, repetitions), float)})
-    return {"party": PARTY, "repetitions": repetitions, "work": found}
+    return {
+        "party": PARTY,
+        "repetitions": repetitions,
+        "work": found,
+        "active_over_passive_seconds": [a / p for a, p in zip(active_seconds, passive_seconds, strict=True)],
+    }
 
 
 @dataclass(frozen=True)
