@@ -32,7 +32,8 @@ def small(monkeypatch: pytest.MonkeyPatch, tiny_task: Task) -> None:
     for name, value in {"ROWS": 256, "EPOCHS": 3, "WIDTHS": (4,), "EPOCH_ROWS": 256, "EPOCH_WIDTH": 4}.items():
         monkeypatch.setattr(bench_networks, name, value)
     monkeypatch.setattr(bench_threads, "load_task", lambda name: tiny_task if name == "mnist_0_1" else digits)
-    monkeypatch.setattr(bench_threads, "_STEPS", {"SVM": 4, "network": 2, "epoch": 2})
+    monkeypatch.setattr(bench_threads, "_STEPS", {"SVM": 4, "network": 2})
+    monkeypatch.setattr(bench_threads, "EPOCH_ROWS", 256)
     monkeypatch.setattr(bench_threads, "_HIDDEN", (4,))
     monkeypatch.setattr(bench_threads, "_WARM_UP", 1)
     monkeypatch.setattr(bench_threads, "REPETITIONS", 2)

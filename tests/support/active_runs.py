@@ -61,6 +61,7 @@ def run(
     every_class: of the others.
     """
     opened: list[list[np.ndarray]] = [[], [], []]
+    recorders: list[Active] = []
 
     def corruptible(party: Party) -> None:
         if deviate is not None and party.party_id == corrupt_party:
@@ -68,7 +69,9 @@ def run(
         program(party, opened[party.party_id])
 
     def recorder(channel: Channel, prss: Prss) -> Active:
-        return (active_class if channel.party_id == corrupt_party else every_class)(channel, prss, b"test")
+        made = (active_class if channel.party_id == corrupt_party else every_class)(channel, prss, b"test")
+        recorders.append(made)
+        return made
 
     ends = ends_in_threads(
         corruptible,
@@ -78,6 +81,9 @@ def run(
         keys=partial(agree_on_keys, insecure_fixed_seed=insecure_fixed_seed),
         timeout_seconds=timeout_seconds,
     )
+    for under_way in (each._under_way for each in recorders):
+        if under_way is not None:  # of a run that has failed; a process would end now, this one has other tests
+            under_way._thread.back()
     return [End(arrays, end.error) for arrays, end in zip(opened, ends, strict=True)]
 
 

@@ -43,7 +43,7 @@ from mpc_tamper.workflows.stages import Training
 THREADS = (1, 2)
 PARTY = 1  # not the owner of the rows, whose integers of 16 bits are read faster
 REPETITIONS = 7
-_STEPS = {"SVM": 20, "network": 8, "epoch": EPOCH_ROWS // 128}
+_STEPS = {"SVM": 20, "network": 8}
 _HIDDEN = (32, 128)
 _WARM_UP = 2  # steps that are left out
 _MULTIPLICATIONS = 1 << 20  # steps of limits.multiply_and_add: some ten milliseconds
@@ -55,7 +55,8 @@ def bench_threads(engine: Engine, *, repetitions: int = REPETITIONS, progress: P
     additions in registers gained just before and after (registers_gain and its quartiles); of the epoch, the active
     seconds over the passive ones by number of threads.  JSON types."""
     svm = load_task("mnist_0_1")
-    digits, few = (first_rows(load_task("mnist_10"), 128 * steps) for steps in (_STEPS["epoch"], _STEPS["network"]))
+    digits = first_rows(load_task("mnist_10"), EPOCH_ROWS)
+    few = first_rows(digits, 128 * _STEPS["network"])
     trainings: list[tuple[str, Task, str, Any]] = [("SVM", svm, "linear_svm", replace(PLAIN, iterations=_STEPS["SVM"]))]
     networks = [(f"network of {hidden}", MlpParameters(hidden=hidden, epochs=1)) for hidden in _HIDDEN]
     trainings += [(name, few, "mlp", parameters) for name, parameters in networks]

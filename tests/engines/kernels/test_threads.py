@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,7 +23,7 @@ from mpc_tamper.engines.clear.engine import ClearEngine
 from mpc_tamper.engines.frontend.program import load_program, run_program
 from mpc_tamper.engines.inputs import OwnerInput
 from mpc_tamper.engines.kernels import MATMUL
-from mpc_tamper.engines.kernels.threads import all_cores, on_threads, ranges, together
+from mpc_tamper.engines.kernels.threads import SetAside, all_cores, on_threads, ranges, together
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.engine import Rep3Engine
 from mpc_tamper.engines.rep3.in_process import run_in_threads
@@ -266,3 +271,51 @@ def test_a_party_is_told_how_many(tmp_path: Path) -> None:
     assert run.lines == ("18",)
     told = [json.loads((tmp_path / "run" / "parties" / f"party{i}.json").read_text()) for i in range(3)]
     assert [each["threads"] for each in told] == [2, 2, 2]
+
+
+def test_threads_that_are_set_aside_take_no_part_until_they_are_back() -> None:
+    def parts() -> int:
+        return len(ranges(100, 100))
+
+    gc.collect()  # of runs that ended with a batch under way
+    with on_threads(3):
+        one, other = SetAside(), SetAside()
+        assert parts() == 1
+        one.back()
+        one.back()
+        assert parts() == 2
+        third = SetAside()
+        fourth = SetAside()
+        assert parts() == 1  # never none
+        third.back()
+        fourth.back()
+        del other  # as where a run ends
+        gc.collect()
+        assert parts() == 3
+
+
+def test_where_no_thread_can_be_started_it_is_computed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    aside = SetAside()
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    assert aside.compute(pow, 2, 5).result() == 32
+    assert isinstance(aside.compute(int, "x").exception(), ValueError)
+    monkeypatch.undo()
+    aside.back()
+
+
+def test_what_is_set_aside_leaves_signals_to_the_program() -> None:
+    aside = SetAside()
+    blocked = aside.compute(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
+    aside.back()
+    assert blocked >= {signal.SIGINT, signal.SIGTERM}
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_a_process_ends_though_what_is_set_aside_does_not() -> None:
+    program = "import threading\nfrom mpc_tamper.engines.kernels.threads import SetAside\n"
+    program += "SetAside().compute(threading.Event().wait)\nprint('the end')\n"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "the end\n", "")

@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import PartyError, PeerLost, ProofRejected
-from mpc_tamper.engines.kernels.threads import SetAside, on_threads, ranges
+from mpc_tamper.engines.kernels.threads import on_threads, ranges
+from mpc_tamper.engines.rep3.party import RECORD_SHARE
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
 from mpc_tamper.engines.rep3.protocol.beside import Beside, in_turn
@@ -59,7 +60,7 @@ def many_products(party: Party, opened: list[np.ndarray]) -> None:
 
 
 def received(program: Program, kind: type[Active]) -> list[list[tuple[int, str, bytes]]]:
-    """What each party received, which is kept as `opened`, besides what it opened."""
+    """What each party received, with the same keys whenever this is called."""
     logs: list[list[tuple[int, str, bytes]]] = [[], [], []]
 
     def logged(party: Party, opened: list[np.ndarray]) -> None:
@@ -237,6 +238,12 @@ def test_a_run_does_not_end_with_a_batch_under_way() -> None:
         recorder.finish()
 
 
+def test_the_page_says_how_much_memory_it_takes() -> None:
+    page = Path(__file__).parents[3] / "docs" / "commands.md"
+    needed = 2 * RECORD_BYTES * RECORD_SHARE
+    assert f"may fill {-(-needed // 1_000_000)} MB of memory or more" in page.read_text()
+
+
 @pytest.mark.parametrize(
     ("threads", "room", "beside"),
     [
@@ -261,25 +268,16 @@ def test_it_takes_a_second_thread_and_room_for_two_records(threads: int, room: i
     assert recorder._record_bytes == RECORD_BYTES
 
 
-def test_threads_that_are_set_aside_take_no_part_until_they_are_back() -> None:
-    def parts() -> int:
-        return len(ranges(100, 100))
-
-    gc.collect()  # of runs that ended with a batch under way
-    with on_threads(3):
-        one, other = SetAside(), SetAside()
-        assert parts() == 1
-        one.back()
-        one.back()
-        assert parts() == 2
-        third = SetAside()
-        fourth = SetAside()
-        assert parts() == 1  # never none
-        third.back()
-        fourth.back()
-        del other  # as where a run ends
-        gc.collect()
-        assert parts() == 3
+@corrupt
+def test_no_thread_stays_aside_after_a_run_that_failed(corrupt_party: int) -> None:
+    gc.collect()
+    plan = AdditiveErrorPlan.from_errors([AdditiveError("STEP", 9, 2, 1)])
+    ends = run(
+        many_products, corrupt_party=corrupt_party, plan=plan, active_class=AtTheSameTime, every_class=AtTheSameTime
+    )
+    refused(ends, corrupt_party)
+    with on_threads(2):
+        assert len(ranges(100, 100)) == 2
 
 
 def test_no_thread_stays_aside_after_a_run() -> None:
@@ -292,9 +290,10 @@ def test_no_thread_stays_aside_after_a_run() -> None:
 
 def test_no_thread_is_left_by_a_run() -> None:
     run(many_products, every_class=AtTheSameTime)
-    for thread in threading.enumerate():
-        if thread.name == "aside":
-            thread.join()
+    found = [thread for thread in threading.enumerate() if thread.name == "aside"]
+    for thread in found:
+        thread.join()
+    assert not any(thread.is_alive() for thread in found)
 
 
 class Fine:
@@ -362,23 +361,3 @@ def test_all_threads_help_while_a_proof_is_finished_and_after_it_has_ended() -> 
         advanced = Beside(Fine(), proof(), 1)  # type: ignore[arg-type]
         advanced.advance(1.0)
         assert len(ranges(100, 100)) == 2
-
-
-def test_where_no_thread_can_be_started_it_is_computed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(thread: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
-
-    aside = SetAside()
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    assert aside.compute(pow, 2, 5).result() == 32
-    assert isinstance(aside.compute(int, "x").exception(), ValueError)
-    monkeypatch.undo()
-    aside.back()
-
-
-def test_what_is_set_aside_leaves_signals_to_the_program() -> None:
-    aside = SetAside()
-    blocked = aside.compute(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()
-    aside.back()
-    assert blocked >= {signal.SIGINT, signal.SIGTERM}
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -47,6 +47,13 @@ class Beside:
 
     def advance(self, filled: float) -> None:
         """filled: the next record, as a share of what it is proved at."""
+        try:
+            self._advance(filled)
+        except BaseException:
+            self._thread.back()  # there is nothing more to compute
+            raise
+
+    def _advance(self, filled: float) -> None:
         while self._places and filled >= self._places[-1]:
             self._places.pop()
             exchange = self._computed.result()

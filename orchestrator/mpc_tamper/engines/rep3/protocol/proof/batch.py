@@ -18,7 +18,7 @@ from mpc_tamper.engines.rep3.protocol.proof.record import Record, Role
 from mpc_tamper.engines.rep3.protocol.proof.roles import Prover, Statement, Verifier
 from mpc_tamper.engines.rep3.protocol.prss import Prss, Purpose
 
-CHECKS = ("binding", "inner product")
+_CHECKS = ("binding", "inner product")
 # How many exchanges a proof has: before the first level, for each level, and after the last one.
 CLOSING, OF_LEVEL, CONCLUDING = 3, 3, 2
 
@@ -69,7 +69,7 @@ class Batch:
         closed, got = self._closed(Role.RIGHT), bytearray(transcript.CLOSED_BYTES)
         yield Exchange("proof/closed", {self._next: memoryview(closed)}, {self._previous: memoryview(got)})
         if bytes(got) != self._closed(Role.LEFT):
-            raise ProofRejected(_rejection(CHECKS[0], self._batch, self._prover_of[Role.LEFT], self._party_id))
+            raise ProofRejected(_rejection(_CHECKS[0], self._batch, self._prover_of[Role.LEFT], self._party_id))
         return (yield from self._challenge())
 
     def _closed(self, role: Role) -> bytes:
@@ -159,11 +159,12 @@ class Batch:
         yield Exchange("proof/opening", {self._next: memoryview(shown)}, {self._previous: memoryview(got)})
         stops = np.cumsum([0, *sizes]).tolist()
         accepted = all(left.accepts(bytes(got[stops[i] : stops[i + 1]])) for i, left in enumerate(lefts))
-        yield from self._announce("" if accepted else CHECKS[1])
+        yield from self._announce("" if accepted else _CHECKS[1])
 
     def _announce(self, failed: str) -> Exchanges:
         """Tell both others this party's verdict on its successor; go on only if all three proofs are accepted."""
         prover = self._prover_of[Role.LEFT]
+        rejected = ProofRejected(_rejection(failed, self._batch, prover, self._party_id))
         verdict = transcript.pack_verdict(failed, self._batch, prover, self._hashes[Role.LEFT][-1])
         peers = (self._next, self._previous)
         got = {peer: bytearray(transcript.VERDICT_BYTES) for peer in peers}
@@ -172,16 +173,16 @@ class Batch:
             yield Exchange("proof/accept", dict.fromkeys(peers, memoryview(verdict)), verdicts)
         except Exception as exc:  # a rejection ends the run, also when a peer has left meanwhile because of it
             if failed:
-                raise ProofRejected(_rejection(failed, self._batch, prover, self._party_id)) from exc
+                raise rejected from exc
             raise
         if failed:
-            raise ProofRejected(_rejection(failed, self._batch, prover, self._party_id))
+            raise rejected
         # The next party decided on the previous one's proof, of which this party is R; the previous one on its own.
         for peer, role in ((self._next, Role.RIGHT), (self._previous, Role.PROVER)):
             expected = transcript.pack_verdict("", self._batch, self._prover_of[role], self._hashes[role][-1])
             if bytes(got[peer]) != expected:
                 check = transcript.unpack_verdict(bytes(got[peer]))
-                check = check if check in CHECKS else "verdict"
+                check = check if check in _CHECKS else "verdict"
                 raise ProofRejected(_rejection(check, self._batch, self._prover_of[role], peer))
 
 
