@@ -49,7 +49,7 @@ def test_the_svm_and_the_network_beside_each_other(small: None, tmp_path: Path) 
         assert len(found["active_training_seconds_of_runs"]) == 2
     table = (tmp_path / "bench.md").read_text()
     for row in (
-        *("NumPy, plaintext", "rep3 ring", "rep3 mal-rep-ring"),
+        *("NumPy, plaintext", "rep3 ring", "rep3 mal-rep-ring", "rep3 ring, rows of 3 owners"),
         "network of 4, an epoch of 256 rows with input: rep3 mal-rep-ring",
     ):
         assert row in table

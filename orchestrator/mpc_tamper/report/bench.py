@@ -79,6 +79,13 @@ def _svm(record: Record) -> Iterator[str]:
         rounds=record["rounds_per_iteration"],
         peak=record["peak_rss_bytes_per_party"],
     )
+    if "owners" in record:
+        yield _row(
+            f"{step}rep3 ring, rows of {record['owners']} owners",
+            record["rep3_ring_of_owners_seconds"],
+            base,
+            quartiles=record["rep3_ring_of_owners_quartiles"],
+        )
     layouts = {"rows": "rows alone", "both": "rows and transpose"}
     for name, run in record.get("mp_spdz_layouts", {}).items():
         yield _row(

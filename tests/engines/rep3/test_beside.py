@@ -12,7 +12,11 @@ import numpy as np
 import pytest
 
 from mpc_tamper.core.errors import PartyError, PeerLost, ProofRejected
+from mpc_tamper.engines.hosts import Address
 from mpc_tamper.engines.kernels.threads import on_threads, ranges
+from mpc_tamper.engines.rep3 import party as party_module
+from mpc_tamper.engines.rep3.clients.remarks import Remarks
+from mpc_tamper.engines.rep3.config import PartyConfig
 from mpc_tamper.engines.rep3.party import RECORD_SHARE
 from mpc_tamper.engines.rep3.protocol import passive
 from mpc_tamper.engines.rep3.protocol.active import RECORD_BYTES, Active
@@ -28,6 +32,7 @@ from mpc_tamper.engines.rep3.transport.memory import memory_channels
 from mpc_tamper.runs.plan import AdditiveError, AdditiveErrorPlan
 from mpc_tamper.runs.protocols import ProtocolName
 from tests.support.active_runs import End, Program, every_operation, every_operation_in_clear, run, shared
+from tests.support.threads import in_threads
 
 corrupt = pytest.mark.parametrize("corrupt_party", range(3))
 PRODUCTS = 40
@@ -361,3 +366,39 @@ def test_all_threads_help_while_a_proof_is_finished_and_after_it_has_ended() -> 
         advanced = Beside(Fine(), proof(), 1)  # type: ignore[arg-type]
         advanced.advance(1.0)
         assert len(ranges(100, 100)) == 2
+
+
+def test_each_party_takes_what_all_have(tmp_path, monkeypatch):
+    """Its own threads or memory would place a proof's messages where the other two have theirs not."""
+    program, taken = tmp_path / "nothing.mpc", []
+    program.write_text("print_ln('nothing')\n")
+
+    def spied(*args: object, record_bytes: int | None, threads: int, **options: object) -> object:
+        taken.append((record_bytes, threads))
+        return recorder_for(*args, record_bytes=record_bytes, threads=threads, **options)
+
+    monkeypatch.setattr(party_module, "recorder_for", spied)
+    channels = memory_channels()
+    budgets, threads = (None, 1 << 30, 1 << 31), (3, 4, 2)
+
+    def start(i: int) -> None:
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        config = PartyConfig(
+            party_id=i,
+            program=str(program),
+            args=(),
+            protocol=ProtocolName.MAL_REP_RING,
+            run_dir=str(folder),
+            key="",
+            certificates=("", "", ""),
+            addresses=(Address("", 0),) * 3,
+            timeout_seconds=30,
+            connect_timeout_seconds=30,
+            budget=budgets[i],
+            threads=threads[i],
+        )
+        party_module._run(config, channels[i], "", None, Remarks(None))
+
+    assert in_threads(*(lambda i=i: start(i) for i in range(3))) == [None] * 3
+    assert taken == [((1 << 30) // RECORD_SHARE, 2)] * 3

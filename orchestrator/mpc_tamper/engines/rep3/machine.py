@@ -110,11 +110,14 @@ class Rep3Machine:
         return public(values, self.party.party_id)
 
     def allocate(self, size: int) -> RepShare:
-        storage = self.party.storage
-        return RepShare(storage.zeros((size,)), storage.zeros((size,)))
+        return self._zeros(size, stays=True)
+
+    def _zeros(self, size: int, *, stays: bool) -> RepShare:
+        own, previous = (self.party.storage.zeros((size,), stays=stays) for _ in range(2))
+        return RepShare(own, previous)
 
     def concatenate(self, parts: list[RepShare]) -> RepShare:
-        joined = self.allocate(sum(part.shape[0] for part in parts))
+        joined = self._zeros(sum(part.shape[0] for part in parts), stays=False)
         base = 0
         for part in parts:
             joined[base : base + part.shape[0]] = part

@@ -9,12 +9,16 @@ multiplies what it knows by the two components that it holds, and the other two 
 they hold by the one that the owner lacks. The same terms in other hands: x_{o-1} y_{o-1} is computed by party o, not
 o - 1. Three products in all instead of six, and the owner's reads a quarter of the memory.
 
+Where x has rows of several owners, a message is what it always is, and rows whose component is zero are left out: four
+products in all.
+
 Everything sent is masked by a pad that its receiver lacks: the protocol stays private against a corrupt party until
 something is opened, and what that party can do is to add an error to z_i.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -30,7 +34,11 @@ from mpc_tamper.engines.rep3.protocol.rounds import Rounds, Send
 from mpc_tamper.engines.rep3.protocol.share import RepShare
 from mpc_tamper.runs.result import Cost
 
-_AddProduct = Callable[[np.ndarray, np.ndarray, np.ndarray], None]  # of its two first arguments, to the third
+# Of rows of the first argument by the second, to the third.
+_AddProduct = Callable[[np.ndarray, np.ndarray, np.ndarray, slice], None]
+_Term = tuple[np.ndarray, np.ndarray, list[slice]]  # left, right, and the rows of left that are not known to be zero
+_ALL = slice(None)
+_WORTH = 1 << 13  # words that are known to be zero, for it to pay to leave them out
 
 
 def cost(outputs: int) -> Cost:
@@ -66,15 +74,17 @@ def trans_matmul(party: Party, x: RepShare, y: RepShare) -> RepShare:
     return z
 
 
-def _add_matrix_product(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+def _add_matrix_product(x: np.ndarray, y: np.ndarray, z: np.ndarray, rows: slice) -> None:
     """x may be mapped."""
-    for rows in row_blocks(x):
-        kernel.add_matmul(x[rows], y, z[rows])
+    left, out = x[rows], z[rows]
+    for block in row_blocks(left):
+        kernel.add_matmul(left[block], y, out[block])
 
 
-def _add_transposed_product(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
-    for rows in row_blocks(x):
-        kernel.add_trans_matmul(x[rows], y[rows], z)
+def _add_transposed_product(x: np.ndarray, y: np.ndarray, z: np.ndarray, rows: slice) -> None:
+    left, right = x[rows], y[rows]
+    for block in row_blocks(left):
+        kernel.add_trans_matmul(left[block], right[block], z)
 
 
 def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -82,12 +92,12 @@ def _products(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return x.astype(np.uint64, copy=False) * y
 
 
-def _add_products(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
-    z += _products(x, y)
+def _add_products(x: np.ndarray, y: np.ndarray, z: np.ndarray, rows: slice) -> None:
+    z[rows] += _products(x[rows], y[rows])
 
 
-def _add_row_products(x: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
-    z += _products(x, y).sum(axis=1, dtype=np.uint64)
+def _add_row_products(x: np.ndarray, y: np.ndarray, z: np.ndarray, rows: slice) -> None:
+    z[rows] += _products(x[rows], y[rows]).sum(axis=1, dtype=np.uint64)
 
 
 def _multiply(
@@ -96,23 +106,40 @@ def _multiply(
     """The product, and the pads of its message: F(kappa_i), F(kappa_{i-1})."""
     pads = party.prss.pads(Purpose.ZERO, shape)
     z = pads[0] - pads[1]
-    for left, right in _local_terms(party.party_id, x, y):
-        add(left, right, z)
+    for left, right, runs in _local_terms(party.party_id, x, y):
+        for rows in runs:
+            add(left, right, z, rows)
     party.add_errors(z)
     return reshare(party, z, tag), pads
 
 
-def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[tuple[np.ndarray, np.ndarray]]:
+def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[_Term]:
     """The products whose sum is this party's additive share of x y, before the pad."""
     if x.owner is None:
-        return [(x.own, y.own + y.previous), (x.previous, y.own)]
+        both = y.own + y.previous
+        return [(x.own, both, _rows(x, party_id)), (x.previous, y.own, _rows(x, party_id - 1))]
     role = (party_id - x.owner) % 3
     if role == 1:
-        return [(x.previous, y.own)]
+        return [(x.previous, y.own, [_ALL])]
     if role == 2:
-        return [(x.own, y.previous)]
+        return [(x.own, y.previous, [_ALL])]
     both = y.own + y.previous
-    return [(x.own, both), (x.previous, both)] if x.plain is None else [(x.plain, both)]
+    if x.plain is not None:
+        return [(x.plain, both, [_ALL])]
+    return [(x.own, both, [_ALL]), (x.previous, both, [_ALL])]
+
+
+def _rows(x: RepShare, component: int) -> list[slice]:
+    """Of x, all but those in which this component is known to be zero, where these are many together."""
+    width = math.prod(x.shape[1:])
+    rows, begin = [], 0
+    for words in x.is_zero(component):
+        first, stop = -(-words.start // width), words.stop // width
+        if (stop - first) * width >= _WORTH:
+            rows.append(slice(begin, first))
+            begin = stop
+    rows.append(slice(begin, x.shape[0]))
+    return [each for each in rows if each.start < each.stop] if begin else [_ALL]
 
 
 def and_planes(

@@ -52,7 +52,7 @@ class PendingShare(RepShare):
     def __init__(self, pending: Pending, shape: tuple[int, ...]) -> None:
         self._pending, self._shape = pending, shape
         self._result: RepShare | None = None
-        self.owner, self.plain, self.shifts = None, None, None
+        self.owner, self.plain, self.shifts, self.inputs = None, None, None, ()
 
     def settle(self, result: RepShare) -> None:
         self._result = result.reshape(*self._shape)

@@ -2,6 +2,7 @@
 
 Private inputs have more structure, and it is public: component owner + 1 is zero, and the owner knows the value. The
 zero component stands as a broadcast zero, which has a shape but no memory; passive.py multiplies by inputs cheaply.
+Where rows of several owners make one matrix, it knows which words are whose.
 
 One secret with several public numbers added to it is public structure too (Shifts): the sharings differ in component 0
 alone, and comparisons compute once what they have in common (primitives/comparison.py).
@@ -45,11 +46,30 @@ class Shifts:
         return Shifts(object(), tuple(offset * c % _MODULUS for offset in self.offsets))
 
 
+@dataclass(frozen=True)
+class InputWords:
+    """Words start .. stop - 1 of a sharing, in row-major order: a private input of this owner, unchanged."""
+
+    start: int
+    stop: int
+    owner: int
+
+    def within(self, start: int, stop: int) -> InputWords:
+        """Those among words start .. stop - 1, counted from start on; perhaps none."""
+        first = max(self.start, start)
+        return InputWords(first - start, max(first, min(self.stop, stop)) - start, self.owner)
+
+    def moved(self, by: int) -> InputWords:
+        return InputWords(self.start + by, self.stop + by, self.owner)
+
+
 @dataclass
 class RepShare:
     """One party's part of a sharing. own: x_i, previous: x_{i-1}; uint64, equal shapes.
 
     owner: whose private input this is, for unchanged inputs (read-only) and their parts; else None.
+    inputs: which words are inputs that were copied here, in order: of several owners, or of one beside something else.
+    A component of theirs is zero here too. Writing to this object keeps that true, as it does with shifts.
     plain: the value itself, int16, at the owner of an input whose values fit.
     shifts: what is publicly known of how parts of this vector differ. Only what keeps it true hands it on (below);
     whatever else makes a share of others drops it, and so does writing to this object. Writing to its memory through
@@ -61,6 +81,7 @@ class RepShare:
     owner: int | None = None
     plain: np.ndarray | None = field(default=None, repr=False)
     shifts: Shifts | None = field(default=None, repr=False)
+    inputs: tuple[InputWords, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,18 +89,42 @@ class RepShare:
 
     def __getitem__(self, key: Any) -> RepShare:
         plain = None if self.plain is None else self.plain[key]
-        return RepShare(self.own[key], self.previous[key], self.owner, plain)
+        return RepShare(self.own[key], self.previous[key], self.owner, plain, inputs=self._inputs_at(key))
 
     def __setitem__(self, key: Any, value: RepShare) -> None:
         self.shifts = None
-        self.own[key] = value.own
-        self.previous[key] = value.previous
-        release(self.own[key])
-        release(self.previous[key])
+        self.inputs = self._inputs_with(key, value)
+        _write(self.own, key, value.own)
+        _write(self.previous, key, value.previous)
 
     def reshape(self, *shape: int) -> RepShare:
         plain = None if self.plain is None else self.plain.reshape(*shape)
-        return RepShare(self.own.reshape(*shape), self.previous.reshape(*shape), self.owner, plain)
+        own, previous = self.own.reshape(*shape), self.previous.reshape(*shape)
+        return RepShare(own, previous, self.owner, plain, inputs=self.inputs)
+
+    def is_zero(self, component: int) -> list[slice]:
+        """The words, in row-major order, of which everybody can see that this component is zero: 0, 1 or 2."""
+        return [slice(each.start, each.stop) for each in self.inputs if (each.owner + 1 - component) % 3 == 0]
+
+    def _inputs_at(self, key: Any) -> tuple[InputWords, ...]:
+        span = _span(key, self.shape) if self.inputs else None
+        if span is None:
+            return ()
+        found = [each.within(*span) for each in self.inputs]
+        return tuple(each for each in found if each.start < each.stop)
+
+    def _inputs_with(self, key: Any, value: RepShare) -> tuple[InputWords, ...]:
+        """After these words have been replaced."""
+        span = _span(key, self.shape)
+        if span is None:
+            return ()
+        start, stop = span
+        new = value.inputs if value.owner is None else (InputWords(0, stop - start, value.owner),)
+        if not (new or self.inputs):
+            return ()
+        before = [each.within(0, start) for each in self.inputs]
+        after = [each.within(stop, self.shape[0]).moved(stop) for each in self.inputs]
+        return _joined([*before, *(each.moved(start) for each in new), *after])
 
     def copy(self) -> RepShare:
         """Writable memory of its own, broadcast zeros included; no longer an input."""
@@ -100,6 +145,34 @@ class RepShare:
     def scale(self, c: np.ndarray | np.uint64) -> RepShare:
         """Times a public constant."""
         return RepShare(self.own * c, self.previous * c)
+
+
+def _write(array: np.ndarray, key: Any, values: np.ndarray) -> None:
+    """A zero component leaves zeros as they are: memory that nobody has written to takes no room."""
+    without_memory = values.size > 0 and values.strides == (0,) * values.ndim
+    if not (without_memory and not values.flat[0] and not array[key].any()):
+        array[key] = values
+    release(array[key])
+
+
+def _span(key: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
+    """The words of a vector that a slice names, if they are next to each other."""
+    if len(shape) != 1 or not isinstance(key, slice):
+        return None
+    start, stop, step = key.indices(shape[0])
+    return (start, stop) if step == 1 and start < stop else None
+
+
+def _joined(parts: list[InputWords]) -> tuple[InputWords, ...]:
+    """Those of one owner that are next to each other are one. parts: in order, some of them empty."""
+    joined: list[InputWords] = []
+    for part in parts:
+        if part.start == part.stop:
+            continue
+        if joined and (joined[-1].stop, joined[-1].owner) == (part.start, part.owner):
+            part = InputWords(joined.pop().start, part.stop, part.owner)
+        joined.append(part)
+    return tuple(joined)
 
 
 def plus_public(x: RepShare, c: np.ndarray, party_id: int) -> RepShare:

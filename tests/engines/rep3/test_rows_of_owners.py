@@ -1,0 +1,262 @@
+"""Matrices with rows of several owners: what is known to be zero is so, is not read, and changes no message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mpc_tamper.engines.frontend.program import load_program, run_program
+from mpc_tamper.engines.inputs import OwnerInput
+from mpc_tamper.engines.mapped import Storage, mapping_of
+from mpc_tamper.engines.rep3.in_process import run_in_threads
+from mpc_tamper.engines.rep3.machine import Rep3Machine
+from mpc_tamper.engines.rep3.protocol import opening, passive
+from mpc_tamper.engines.rep3.protocol.context import Party
+from mpc_tamper.engines.rep3.protocol.share import InputWords, RepShare, public, zeros
+from mpc_tamper.runs.spec import InputFiles
+from tests.support.active_runs import shared
+
+KEYS = [bytes([i]) * 32 for i in range(3)]
+PRODUCTS = [passive.matmul, passive.trans_matmul, passive.dot, passive.mul]
+SIZE = 40
+POISON = np.uint64(0xDEAD)
+
+
+def nothing(size: int) -> RepShare:
+    return RepShare(np.zeros(size, np.uint64), np.zeros(size, np.uint64))
+
+
+def an_input(owner: int, size: int) -> RepShare:
+    return RepShare(zeros((size,)), zeros((size,)), owner)
+
+
+@st.composite
+def writes(draw: st.DrawFn) -> list[tuple[str, int, int, int]]:
+    """What is written, where, and whose it is or where it comes from."""
+    found = []
+    for _ in range(draw(st.integers(1, 8))):
+        start = draw(st.integers(0, SIZE - 1))
+        stop = draw(st.integers(start, SIZE))
+        kind = draw(st.sampled_from(["input", "input", "input", "other", "moved", "every second"]))
+        found.append((kind, start, stop, draw(st.integers(0, 2))))
+    return found
+
+
+@settings(max_examples=300)
+@given(writes(), st.integers(0, SIZE), st.integers(0, SIZE))
+def test_it_is_known_which_words_are_inputs(steps, start, stop):
+    x, owners = nothing(SIZE), np.full(SIZE, -1)
+    exact = True  # whether all that is true is known, too
+    for kind, first, last, owner in steps:
+        part = slice(first, last)
+        if kind == "input":
+            x[part] = an_input(owner, last - first)
+            owners[part] = owner
+        elif kind == "other":
+            x[part] = nothing(last - first)
+            owners[part] = -1
+        elif kind == "moved":
+            kept = owners[: last - first].copy()
+            moved = nothing(SIZE)
+            moved[:] = x
+            x[part] = moved[: last - first]
+            owners[part] = kept
+        else:
+            x[first:last:2] = nothing(len(range(first, last, 2)))
+            owners[first:last:2] = -1
+            exact = exact and first >= last
+    exact = exact and all(first < last for _, first, last, _ in steps)
+    for part, truth in ((x, owners), (x[start:stop], owners[start:stop]), (x.reshape(4, -1), owners)):
+        for component in range(3):
+            found = np.zeros(truth.size, np.bool_)
+            for words in part.is_zero(component):
+                found[words] = True
+            true = (truth >= 0) & ((truth + 1) % 3 == component)
+            assert not (found & ~true).any()
+            if exact:
+                assert np.array_equal(found, true)
+
+
+def test_inputs_that_come_in_parts_are_one():
+    x = nothing(9)
+    for start in (0, 3, 6):
+        x[start : start + 3] = an_input(2, 3)
+    assert x.inputs == (InputWords(0, 9, 2),)
+    assert (x[::2].inputs, x.copy().inputs, (x + x).inputs, x.reshape(3, 3)[1:].inputs) == ((), (), (), ())
+
+
+def rows_of_owners(party: Party, x: np.ndarray, owners: list[int | None]) -> RepShare:
+    """x (rows, columns), equally many rows of each owner, or of nobody: shared by what it was before."""
+    storage, width = party.storage, x.size // len(owners)
+    joined = RepShare(storage.zeros((x.size,)), storage.zeros((x.size,)))
+    for number, owner in enumerate(owners):
+        part = slice(number * width, (number + 1) * width)
+        words = x.reshape(-1)[part]
+        joined[part] = shared(party, 0 if owner is None else owner, words)
+        if owner is None:
+            joined[part] = joined[part].copy()
+    return joined.reshape(*x.shape)
+
+
+def factors(product: Callable[..., RepShare]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, y, and what comes out."""
+    rng = np.random.default_rng(7)
+    x = rng.integers(0, 2**64, (12, 5), np.uint64)
+    shape = {passive.matmul: (5, 3), passive.trans_matmul: (12, 2)}.get(product, (12, 5))
+    y = rng.integers(0, 2**64, shape, np.uint64)
+    if product is passive.matmul:
+        return x, y, x @ y
+    if product is passive.trans_matmul:
+        return x, y, x.T @ y
+    return x, y, (x * y).sum(axis=1, dtype=np.uint64) if product is passive.dot else x * y
+
+
+def multiplied(
+    product: Callable[..., RepShare],
+    owners: list[int | None],
+    before: Callable[[RepShare], None] = lambda left: None,
+    active: bool = False,
+    storage: Storage | None = None,
+) -> list[tuple[np.ndarray, list[tuple[int, str, bytes]]]]:
+    """What each party opens, and what it received of the product."""
+    x, y, _ = factors(product)
+
+    def program(party: Party) -> tuple[np.ndarray, list[tuple[int, str, bytes]]]:
+        left = rows_of_owners(party, x, owners)
+        right = passive.reshare(party, party.prss.zero_share(y.shape), "mask") + public(y, party.party_id)
+        before(left)
+        received = party.channel.record_received()
+        found = product(party, left, right)
+        of_product = list(received)
+        return opening.open_to_all(party, found), of_product
+
+    return list(run_in_threads(program, insecure_keys=KEYS, active=active, storage=storage))
+
+
+@pytest.fixture(autouse=True)
+def few_words_pay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passive, "_WORTH", 1)
+
+
+def forget(left: RepShare) -> None:
+    left.inputs = ()
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+@pytest.mark.parametrize("active", [False, True])
+@pytest.mark.parametrize("owners", [[0, 1, 2], [2, None, 0, 0], [1, 1], [None, 0, 2, 1, None, 1]])
+def test_products_and_their_messages_are_what_they_always_are(product, active, owners):
+    want = factors(product)[2]
+    known, unknown = (multiplied(product, owners, before, active) for before in (lambda left: None, forget))
+    for (value, messages), (_, others) in zip(known, unknown, strict=True):
+        assert np.array_equal(value, want)
+        assert messages == others
+        assert messages
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_rows_that_are_known_to_be_zero_are_not_read(product):
+    """Whatever stands there has no effect."""
+    x, y, want = factors(product)
+
+    def program(party: Party) -> tuple[np.ndarray, int]:
+        left, poisoned = rows_of_owners(party, x, [0, 1, 2]), 0
+        for index, part in ((party.party_id, left.own), (party.party_id - 1, left.previous)):
+            for words in left.is_zero(index):
+                assert not part.reshape(-1)[words].any()
+                part.reshape(-1)[words] = POISON
+                poisoned += words.stop - words.start
+        right = passive.reshare(party, party.prss.zero_share(y.shape), "mask") + public(y, party.party_id)
+        return opening.open_to_all(party, product(party, left, right)), poisoned
+
+    for value, poisoned in run_in_threads(program):
+        assert np.array_equal(value, want)
+        assert poisoned == 2 * x.size // 3
+
+
+def test_short_runs_are_read(monkeypatch):
+    """A call for each would take longer than what it leaves out."""
+    x = nothing(60).reshape(12, 5)
+    x.inputs = (InputWords(0, 20, 0), InputWords(23, 44, 0), InputWords(44, 52, 1))
+    assert passive._rows(x, 1) == [slice(4, 5), slice(8, 12)]
+    assert passive._rows(x, 0) == [slice(None)]
+    monkeypatch.setattr(passive, "_WORTH", 16)
+    assert passive._rows(x, 1) == [slice(4, 12)]
+    assert passive._rows(x, 2) == [slice(None)]
+    x.inputs = (InputWords(0, 60, 0),)
+    assert passive._rows(x, 1) == []
+
+
+@pytest.mark.parametrize("product", [passive.matmul, passive.trans_matmul])
+def test_rows_in_files(product, tmp_path, monkeypatch):
+    monkeypatch.setattr("mpc_tamper.engines.mapped.SMALL_BYTES", 1)
+    monkeypatch.setattr("mpc_tamper.engines.mapped.BLOCK_BYTES", 2 * 5 * 8)
+    mapped = []
+
+    def look(left: RepShare) -> None:
+        mapped.append(mapping_of(left.own) is not None)
+
+    found = multiplied(product, [2, 0, 1], look, storage=Storage(tmp_path, 0))
+    assert all(np.array_equal(value, factors(product)[2]) for value, _ in found)
+    assert mapped == [True] * 3
+
+
+PROGRAM = """
+x = sint.Matrix(6, 4)
+for owner in (0, 1, 2):
+    x.get_part(2 * owner, 2).input_from(owner, binary=True)
+w = sint.Matrix(4, 1)
+w.assign_vector(sint(cint([1, 2, 3, 4])))
+
+
+def once():
+    print_ln('%s', x.direct_mul(w).reveal())
+    print_ln('%s', x.get_part(1, 4).direct_trans_mul(x.get_part(1, 4)).get_vector(0, 4).reveal())
+
+
+once()
+x.assign_part_vector(2 * x.get_part_vector(2, 1), 2)
+once()
+"""
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_a_program_that_writes_to_its_rows(active, tmp_path, monkeypatch):
+    """What is known follows what the program does, also where an active run has lent the matrix to its record."""
+    path = tmp_path / "rows.mpc"
+    path.write_text(PROGRAM)
+    program = load_program(path)
+    rows = np.arange(1, 25, dtype=np.int64).reshape(6, 4) ** 3 * np.array([1, -1, 1, -1])
+    seen: list[tuple[InputWords, ...]] = []
+    matmul = passive.matmul
+
+    def spy(party: Party, x: RepShare, y: RepShare) -> RepShare:
+        seen.append(x.inputs)
+        return matmul(party, x, y)
+
+    monkeypatch.setattr(passive, "matmul", spy)
+
+    def run(party: Party) -> list[str]:
+        file = tmp_path / f"input-{party.party_id}"
+        rows[2 * party.party_id : 2 * party.party_id + 2].astype("<i8").tofile(file)
+        printed: list[str] = []
+        inputs = OwnerInput(party.party_id, InputFiles(binary=file))
+        run_program(program, (), Rep3Machine(party, inputs, Path(tmp_path), printed.append))
+        return printed
+
+    want = []
+    for factor in (1, 2):
+        changed = rows.copy()
+        changed[2] *= factor
+        want += [changed @ [1, 2, 3, 4], (changed[1:5].T @ changed[1:5])[0]]
+    for printed in run_in_threads(run, active=active):
+        lines = "".join(printed).splitlines()
+        assert [[int(word) for word in line.strip("[]").split(", ")] for line in lines] == [list(each) for each in want]
+    whole = tuple(InputWords(8 * owner, 8 * owner + 8, owner) for owner in range(3))
+    assert seen[:3] == [whole] * 3
+    assert seen[3:] == [(whole[0], InputWords(12, 16, 1), whole[2])] * 3
