@@ -31,8 +31,8 @@ def nothing(size: int) -> RepShare:
     return RepShare(np.zeros(size, np.uint64), np.zeros(size, np.uint64))
 
 
-def an_input(owner: int, size: int) -> RepShare:
-    return RepShare(zeros((size,)), zeros((size,)), owner)
+def an_input(owner: int, size: int, plain: np.ndarray | None = None) -> RepShare:
+    return RepShare(zeros((size,)), zeros((size,)), owner, plain)
 
 
 @st.composite
@@ -42,7 +42,7 @@ def writes(draw: st.DrawFn) -> list[tuple[str, int, int, int]]:
     for _ in range(draw(st.integers(1, 8))):
         start = draw(st.integers(0, SIZE - 1))
         stop = draw(st.integers(start, SIZE))
-        kind = draw(st.sampled_from(["input", "input", "input", "other", "moved", "every second"]))
+        kind = draw(st.sampled_from(["input", "input", "plain", "other", "moved", "every second"]))
         found.append((kind, start, stop, draw(st.integers(0, 2))))
     return found
 
@@ -50,36 +50,41 @@ def writes(draw: st.DrawFn) -> list[tuple[str, int, int, int]]:
 @settings(max_examples=300)
 @given(writes(), st.integers(0, SIZE), st.integers(0, SIZE))
 def test_it_is_known_which_words_are_inputs(steps, start, stop):
-    x, owners = nothing(SIZE), np.full(SIZE, -1)
+    x, owners, plain = nothing(SIZE), np.full(SIZE, -1), np.full(SIZE, -1)
     exact = True  # whether all that is true is known, too
-    for kind, first, last, owner in steps:
+    for number, (kind, first, last, owner) in enumerate(steps):
         part = slice(first, last)
-        if kind == "input":
-            x[part] = an_input(owner, last - first)
-            owners[part] = owner
+        if kind in ("input", "plain"):
+            known = np.full(last - first, number, np.int16) if kind == "plain" else None
+            x[part] = an_input(owner, last - first, known)
+            owners[part], plain[part] = owner, -1 if known is None else number
         elif kind == "other":
             x[part] = nothing(last - first)
-            owners[part] = -1
+            owners[part] = plain[part] = -1
         elif kind == "moved":
-            kept = owners[: last - first].copy()
+            kept = owners[: last - first].copy(), plain[: last - first].copy()
             moved = nothing(SIZE)
             moved[:] = x
             x[part] = moved[: last - first]
-            owners[part] = kept
+            owners[part], plain[part] = kept
         else:
             x[first:last:2] = nothing(len(range(first, last, 2)))
-            owners[first:last:2] = -1
+            owners[first:last:2] = plain[first:last:2] = -1
             exact = exact and first >= last
     exact = exact and all(first < last for _, first, last, _ in steps)
-    for part, truth in ((x, owners), (x[start:stop], owners[start:stop]), (x.reshape(4, -1), owners)):
-        for component in range(3):
-            found = np.zeros(truth.size, np.bool_)
-            for words in part.is_zero(component):
-                found[words] = True
-            true = (truth >= 0) & ((truth + 1) % 3 == component)
-            assert not (found & ~true).any()
-            if exact:
-                assert np.array_equal(found, true)
+    whole, some = slice(None), slice(start, stop)
+    for part, of in ((x, whole), (x[some], some), (x.reshape(4, -1), whole)):
+        for owner in range(3):
+            for only_plain in (False, True):
+                found = np.zeros(owners[of].size, np.bool_)
+                for words in part.words_of(owner, plain=only_plain):
+                    found[words] = True
+                true = (owners[of] == owner) & (plain[of] >= 0 if only_plain else True)
+                assert not (found & ~true).any()
+                if exact:
+                    assert np.array_equal(found, true)
+                if only_plain and found.any():
+                    assert np.array_equal(part.plain.reshape(-1)[found], plain[of][found])
 
 
 def test_inputs_that_come_in_parts_are_one():
@@ -103,10 +108,10 @@ def rows_of_owners(party: Party, x: np.ndarray, owners: list[int | None]) -> Rep
     return joined.reshape(*x.shape)
 
 
-def factors(product: Callable[..., RepShare]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def factors(product: Callable[..., RepShare], small: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """x, y, and what comes out."""
     rng = np.random.default_rng(7)
-    x = rng.integers(0, 2**64, (12, 5), np.uint64)
+    x = rng.integers(-(2**15), 2**15, (12, 5)).view(np.uint64) if small else rng.integers(0, 2**64, (12, 5), np.uint64)
     shape = {passive.matmul: (5, 3), passive.trans_matmul: (12, 2)}.get(product, (12, 5))
     y = rng.integers(0, 2**64, shape, np.uint64)
     if product is passive.matmul:
@@ -122,9 +127,10 @@ def multiplied(
     before: Callable[[RepShare], None] = lambda left: None,
     active: bool = False,
     storage: Storage | None = None,
+    small: bool = False,
 ) -> list[tuple[np.ndarray, list[tuple[int, str, bytes]]]]:
     """What each party opens, and what it received of the product."""
-    x, y, _ = factors(product)
+    x, y, _ = factors(product, small)
 
     def program(party: Party) -> tuple[np.ndarray, list[tuple[int, str, bytes]]]:
         left = rows_of_owners(party, x, owners)
@@ -149,10 +155,13 @@ def forget(left: RepShare) -> None:
 
 @pytest.mark.parametrize("product", PRODUCTS)
 @pytest.mark.parametrize("active", [False, True])
+@pytest.mark.parametrize("small", [False, True])
 @pytest.mark.parametrize("owners", [[0, 1, 2], [2, None, 0, 0], [1, 1], [None, 0, 2, 1, None, 1]])
-def test_products_and_their_messages_are_what_they_always_are(product, active, owners):
-    want = factors(product)[2]
-    known, unknown = (multiplied(product, owners, before, active) for before in (lambda left: None, forget))
+def test_products_and_their_messages_are_what_they_always_are(product, active, small, owners):
+    want = factors(product, small)[2]
+    known, unknown = (
+        multiplied(product, owners, before, active, small=small) for before in (lambda left: None, forget)
+    )
     for (value, messages), (_, others) in zip(known, unknown, strict=True):
         assert np.array_equal(value, want)
         assert messages == others
@@ -160,36 +169,39 @@ def test_products_and_their_messages_are_what_they_always_are(product, active, o
 
 
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_rows_that_are_known_to_be_zero_are_not_read(product):
-    """Whatever stands there has no effect."""
-    x, y, want = factors(product)
+@pytest.mark.parametrize("small", [False, True])
+def test_what_is_left_out_is_not_read(product, small):
+    """Whatever stands there has no effect: where a component is zero, and x_{i-1} in rows that party i knows."""
+    x, y, want = factors(product, small)
 
     def program(party: Party) -> tuple[np.ndarray, int]:
         left, poisoned = rows_of_owners(party, x, [0, 1, 2]), 0
-        for index, part in ((party.party_id, left.own), (party.party_id - 1, left.previous)):
-            for words in left.is_zero(index):
-                assert not part.reshape(-1)[words].any()
-                part.reshape(-1)[words] = POISON
-                poisoned += words.stop - words.start
-        right = passive.reshare(party, party.prss.zero_share(y.shape), "mask") + public(y, party.party_id)
+        me = party.party_id
+        places = [(left.own, words) for words in left.words_of(me - 1)]
+        places += [(left.previous, words) for words in left.words_of(me + 1)]
+        for part, words in places:
+            assert not part.reshape(-1)[words].any()
+        places += [(left.previous, words) for words in left.words_of(me, plain=True)]
+        for part, words in places:
+            part.reshape(-1)[words] = POISON
+            poisoned += words.stop - words.start
+        right = passive.reshare(party, party.prss.zero_share(y.shape), "mask") + public(y, me)
         return opening.open_to_all(party, product(party, left, right)), poisoned
 
     for value, poisoned in run_in_threads(program):
         assert np.array_equal(value, want)
-        assert poisoned == 2 * x.size // 3
+        assert poisoned == (2 + small) * x.size // 3
 
 
-def test_short_runs_are_read(monkeypatch):
-    """A call for each would take longer than what it leaves out."""
+def test_few_words_are_not_worth_a_call_of_their_own(monkeypatch):
     x = nothing(60).reshape(12, 5)
-    x.inputs = (InputWords(0, 20, 0), InputWords(23, 44, 0), InputWords(44, 52, 1))
-    assert passive._rows(x, 1) == [slice(4, 5), slice(8, 12)]
-    assert passive._rows(x, 0) == [slice(None)]
+    words = [slice(0, 20), slice(23, 44), slice(44, 52)]
+    assert passive._whole_rows(x, words) == [slice(0, 4), slice(5, 8), slice(9, 10)]
     monkeypatch.setattr(passive, "_WORTH", 16)
-    assert passive._rows(x, 1) == [slice(4, 12)]
-    assert passive._rows(x, 2) == [slice(None)]
-    x.inputs = (InputWords(0, 60, 0),)
-    assert passive._rows(x, 1) == []
+    assert passive._whole_rows(x, words) == [slice(0, 4)]
+    assert passive._others(12, [slice(5, 8), slice(0, 4)]) == [slice(4, 5), slice(8, 12)]
+    assert passive._others(12, [slice(0, 12)]) == []
+    assert passive._others(12, []) == [slice(0, 12)]
 
 
 @pytest.mark.parametrize("product", [passive.matmul, passive.trans_matmul])
@@ -232,11 +244,12 @@ def test_a_program_that_writes_to_its_rows(active, tmp_path, monkeypatch):
     path.write_text(PROGRAM)
     program = load_program(path)
     rows = np.arange(1, 25, dtype=np.int64).reshape(6, 4) ** 3 * np.array([1, -1, 1, -1])
-    seen: list[tuple[InputWords, ...]] = []
+    seen: list[list[tuple[int, int, int]]] = []
     matmul = passive.matmul
 
     def spy(party: Party, x: RepShare, y: RepShare) -> RepShare:
-        seen.append(x.inputs)
+        seen.append([(each.start, each.stop, each.owner) for each in x.inputs])
+        assert all(each.plain == (each.owner == party.party_id) for each in x.inputs)
         return matmul(party, x, y)
 
     monkeypatch.setattr(passive, "matmul", spy)
@@ -257,6 +270,6 @@ def test_a_program_that_writes_to_its_rows(active, tmp_path, monkeypatch):
     for printed in run_in_threads(run, active=active):
         lines = "".join(printed).splitlines()
         assert [[int(word) for word in line.strip("[]").split(", ")] for line in lines] == [list(each) for each in want]
-    whole = tuple(InputWords(8 * owner, 8 * owner + 8, owner) for owner in range(3))
+    whole = [(8 * owner, 8 * owner + 8, owner) for owner in range(3)]
     assert seen[:3] == [whole] * 3
-    assert seen[3:] == [(whole[0], InputWords(12, 16, 1), whole[2])] * 3
+    assert seen[3:] == [[whole[0], (12, 16, 1), whole[2]]] * 3

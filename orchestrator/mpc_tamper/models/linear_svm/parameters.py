@@ -40,12 +40,6 @@ MOST_COUNTED = 2  # g of the modified Huber loss
 # bound R on a row's norm: 200 for tables, and 400 for images of 28 x 28 pixels, which stay further below the bound. So
 # a training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
 LEAST_REACH, MOST_REACH, REACH_OF_NORM = 200.0, 400.0, 14.3  # times R, between the two
-MOMENTUM = 0.99
-MOST_COUNTED = 2  # g of the modified Huber loss
-
-# What was not given. A step with momentum mu comes to alpha / (1 - mu). With 400 over the square of a row's norm for
-# that, a training reaches what LinearSVC reaches, on tables of 4 features as on images (results/accuracy.md).
-REACH = 400.0
 MOMENTUM = 0.9
 PASSES, PASSES_AT_CONSTANT_RATE = 200, 100
 REGULARISATION, REGULARISATION_AT_CONSTANT_RATE = 1e-5, 1e-4

@@ -9,8 +9,8 @@ multiplies what it knows by the two components that it holds, and the other two 
 they hold by the one that the owner lacks. The same terms in other hands: x_{o-1} y_{o-1} is computed by party o, not
 o - 1. Three products in all instead of six, and the owner's reads a quarter of the memory.
 
-Where x has rows of several owners, a message is what it always is, and rows whose component is zero are left out: four
-products in all.
+Where x has rows of several owners, a message is what it always is, and a party leaves out rows of which a component is
+zero. Its own rows it knows: x y_i + x_i y_{i-1}.
 
 Everything sent is masked by a pad that its receiver lacks: the protocol stays private against a corrupt party until
 something is opened, and what that party can do is to add an error to z_i.
@@ -36,9 +36,9 @@ from mpc_tamper.runs.result import Cost
 
 # Of rows of the first argument by the second, to the third.
 _AddProduct = Callable[[np.ndarray, np.ndarray, np.ndarray, slice], None]
-_Term = tuple[np.ndarray, np.ndarray, list[slice]]  # left, right, and the rows of left that are not known to be zero
+_Term = tuple[np.ndarray, np.ndarray, list[slice]]  # left, right, and which rows of left
 _ALL = slice(None)
-_WORTH = 1 << 13  # words that are known to be zero, for it to pay to leave them out
+_WORTH = 1 << 13  # words of rows that are multiplied apart, or left out, for it to pay
 
 
 def cost(outputs: int) -> Cost:
@@ -116,8 +116,7 @@ def _multiply(
 def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[_Term]:
     """The products whose sum is this party's additive share of x y, before the pad."""
     if x.owner is None:
-        both = y.own + y.previous
-        return [(x.own, both, _rows(x, party_id)), (x.previous, y.own, _rows(x, party_id - 1))]
+        return _terms_of_rows(party_id, x, y)
     role = (party_id - x.owner) % 3
     if role == 1:
         return [(x.previous, y.own, [_ALL])]
@@ -129,17 +128,34 @@ def _local_terms(party_id: int, x: RepShare, y: RepShare) -> list[_Term]:
     return [(x.own, both, [_ALL]), (x.previous, both, [_ALL])]
 
 
-def _rows(x: RepShare, component: int) -> list[slice]:
-    """Of x, all but those in which this component is known to be zero, where these are many together."""
+def _terms_of_rows(party_id: int, x: RepShare, y: RepShare) -> list[_Term]:
+    both, count = y.own + y.previous, x.shape[0]
+    if not x.inputs:
+        return [(x.own, both, [_ALL]), (x.previous, y.own, [_ALL])]
+    known = _whole_rows(x, x.words_of(party_id, plain=True))
+    zero_own, zero_previous = (_whole_rows(x, x.words_of(party_id + by)) for by in (-1, 1))
+    terms = [
+        (x.own, both, _others(count, known + zero_own)),
+        (x.previous, y.own, _others(count, known + zero_previous)),
+    ]
+    return terms if x.plain is None else [*terms, (x.plain, y.own, known), (x.own, y.previous, known)]
+
+
+def _whole_rows(x: RepShare, words: list[slice]) -> list[slice]:
+    """Rows that these are all of, where they are many together."""
     width = math.prod(x.shape[1:])
-    rows, begin = [], 0
-    for words in x.is_zero(component):
-        first, stop = -(-words.start // width), words.stop // width
-        if (stop - first) * width >= _WORTH:
-            rows.append(slice(begin, first))
-            begin = stop
-    rows.append(slice(begin, x.shape[0]))
-    return [each for each in rows if each.start < each.stop] if begin else [_ALL]
+    rows = [slice(-(-each.start // width), each.stop // width) for each in words]
+    return [each for each in rows if (each.stop - each.start) * width >= _WORTH]
+
+
+def _others(count: int, rows: list[slice]) -> list[slice]:
+    """Of so many rows."""
+    others, begin = [], 0
+    for each in [*sorted(rows, key=lambda each: each.start), slice(count, count)]:
+        if begin < each.start:
+            others.append(slice(begin, each.start))
+        begin = each.stop
+    return others
 
 
 def and_planes(

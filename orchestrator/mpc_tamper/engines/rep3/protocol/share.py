@@ -10,12 +10,12 @@ alone, and comparisons compute once what they have in common (primitives/compari
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mpc_tamper.engines.mapped import release
+from mpc_tamper.engines.mapped import Storage, mapping_of, release
 
 _MODULUS = 1 << 64
 _ZERO = np.zeros((), np.uint64)
@@ -48,19 +48,23 @@ class Shifts:
 
 @dataclass(frozen=True)
 class InputWords:
-    """Words start .. stop - 1 of a sharing, in row-major order: a private input of this owner, unchanged."""
+    """Words start .. stop - 1 of a sharing, in row-major order: a private input of this owner, unchanged.
+
+    plain: whether this party has the values themselves, in RepShare.plain.
+    """
 
     start: int
     stop: int
     owner: int
+    plain: bool = False
 
     def within(self, start: int, stop: int) -> InputWords:
         """Those among words start .. stop - 1, counted from start on; perhaps none."""
         first = max(self.start, start)
-        return InputWords(first - start, max(first, min(self.stop, stop)) - start, self.owner)
+        return replace(self, start=first - start, stop=max(first, min(self.stop, stop)) - start)
 
     def moved(self, by: int) -> InputWords:
-        return InputWords(self.start + by, self.stop + by, self.owner)
+        return replace(self, start=self.start + by, stop=self.stop + by)
 
 
 @dataclass
@@ -70,7 +74,7 @@ class RepShare:
     owner: whose private input this is, for unchanged inputs (read-only) and their parts; else None.
     inputs: which words are inputs that were copied here, in order: of several owners, or of one beside something else.
     A component of theirs is zero here too. Writing to this object keeps that true, as it does with shifts.
-    plain: the value itself, int16, at the owner of an input whose values fit.
+    plain: the value itself, int16, at the owner of an input whose values fit; where inputs says so, of several owners.
     shifts: what is publicly known of how parts of this vector differ. Only what keeps it true hands it on (below);
     whatever else makes a share of others drops it, and so does writing to this object. Writing to its memory through
     another one does not: memories of programs copy before they write to what somebody else holds.
@@ -94,6 +98,7 @@ class RepShare:
     def __setitem__(self, key: Any, value: RepShare) -> None:
         self.shifts = None
         self.inputs = self._inputs_with(key, value)
+        self._keep_plain(key, value)
         _write(self.own, key, value.own)
         _write(self.previous, key, value.previous)
 
@@ -102,9 +107,10 @@ class RepShare:
         own, previous = self.own.reshape(*shape), self.previous.reshape(*shape)
         return RepShare(own, previous, self.owner, plain, inputs=self.inputs)
 
-    def is_zero(self, component: int) -> list[slice]:
-        """The words, in row-major order, of which everybody can see that this component is zero: 0, 1 or 2."""
-        return [slice(each.start, each.stop) for each in self.inputs if (each.owner + 1 - component) % 3 == 0]
+    def words_of(self, owner: int, *, plain: bool = False) -> list[slice]:
+        """This owner's inputs, in row-major order: their component owner + 1 is zero. plain: those in self.plain."""
+        found = [each for each in self.inputs if each.owner == owner % 3 and (each.plain or not plain)]
+        return [slice(each.start, each.stop) for each in found]
 
     def _inputs_at(self, key: Any) -> tuple[InputWords, ...]:
         span = _span(key, self.shape) if self.inputs else None
@@ -119,12 +125,23 @@ class RepShare:
         if span is None:
             return ()
         start, stop = span
-        new = value.inputs if value.owner is None else (InputWords(0, stop - start, value.owner),)
+        new = value.inputs
+        if value.owner is not None:
+            new = (InputWords(0, stop - start, value.owner, plain=value.plain is not None),)
         if not (new or self.inputs):
             return ()
+        if mapping_of(self.own) is not None:  # there is no room for more than what has to be there
+            new = tuple(replace(each, plain=False) for each in new)
         before = [each.within(0, start) for each in self.inputs]
         after = [each.within(stop, self.shape[0]).moved(stop) for each in self.inputs]
         return _joined([*before, *(each.moved(start) for each in new), *after])
+
+    def _keep_plain(self, key: Any, value: RepShare) -> None:
+        if value.plain is None or not any(each.plain for each in self.inputs):
+            return
+        if self.plain is None:
+            self.plain = Storage().zeros(self.shape, np.int16, stays=True)
+        self.plain[key] = value.plain
 
     def copy(self) -> RepShare:
         """Writable memory of its own, broadcast zeros included; no longer an input."""
@@ -169,8 +186,8 @@ def _joined(parts: list[InputWords]) -> tuple[InputWords, ...]:
     for part in parts:
         if part.start == part.stop:
             continue
-        if joined and (joined[-1].stop, joined[-1].owner) == (part.start, part.owner):
-            part = InputWords(joined.pop().start, part.stop, part.owner)
+        if joined and joined[-1] == replace(part, start=joined[-1].start, stop=part.start):
+            part = replace(part, start=joined.pop().start)
         joined.append(part)
     return tuple(joined)
 
