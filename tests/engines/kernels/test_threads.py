@@ -306,6 +306,26 @@ def test_where_no_thread_can_be_started_it_is_computed_all_the_same(monkeypatch:
     aside.back()
 
 
+def test_where_no_thread_can_be_started_pads_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each stream, and of what comes after them: nothing is made twice, or later."""
+
+    def refuse(thread: threading.Thread) -> None:
+        refused.append(thread.name)
+        raise RuntimeError("can't start new thread")
+
+    refused: list[str] = []
+    sizes = [2 * prss._WORTH, 3, 3 * prss._WORTH + 1, 5]
+    want = prss.Stream(bytes(32), prss.Purpose.ZERO).draw(sum(sizes))
+    stream = prss.Stream(bytes(32), prss.Purpose.ZERO)
+    with on_threads(3):
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        drawn = [stream.draw(size) for size in sizes[:3]]
+        monkeypatch.undo()
+        drawn.append(stream.draw(sizes[3]))
+    assert np.array_equal(np.concatenate(drawn), want)
+    assert set(refused) == {"pads"}
+
+
 def test_what_is_set_aside_leaves_signals_to_the_program() -> None:
     aside = SetAside()
     blocked = aside.compute(signal.pthread_sigmask, signal.SIG_BLOCK, ()).result()

@@ -329,6 +329,32 @@ def test_a_proof_that_was_refused_is_refused_whenever_it_is_asked_for() -> None:
         proof.finish()
 
 
+@pytest.mark.parametrize("levels", [1, 2, 4])
+def test_a_proof_that_has_failed_at_any_place_has_failed_for_good(levels: int) -> None:
+    """And its thread helps kernels again, though somebody holds it still."""
+    count = CLOSING + OF_LEVEL * levels + CONCLUDING
+
+    class LostOnce:
+        def __init__(self, place: int) -> None:
+            self.left = place
+
+        def exchange(self, tag: str, send: object, receive: object) -> None:
+            self.left -= 1
+            if self.left == -1:
+                raise PeerLost("gone", 1)
+
+    gc.collect()
+    for place in range(CLOSING, count):
+        proof = Beside(LostOnce(place), (SOMETHING for _ in range(count)), levels)  # type: ignore[arg-type]
+        with pytest.raises(PeerLost):
+            proof.advance(1.0)
+        with on_threads(2):
+            assert len(ranges(100, 100)) == 2
+        for again in (proof.finish, lambda proof=proof: proof.advance(1.0), proof.finish):
+            with pytest.raises(AssertionError, match="has failed"):
+                again()
+
+
 @pytest.mark.parametrize("count", [COUNT - 1, COUNT + 1])
 def test_a_proof_has_as_many_messages_as_its_levels_say(count: int) -> None:
     with pytest.raises(AssertionError, match="messages than its levels say"):

@@ -92,7 +92,30 @@ def test_inputs_that_come_in_parts_are_one():
     for start in (0, 3, 6):
         x[start : start + 3] = an_input(2, 3)
     assert x.inputs == (InputWords(0, 9, 2),)
-    assert (x[::2].inputs, x.copy().inputs, (x + x).inputs, x.reshape(3, 3)[1:].inputs) == ((), (), (), ())
+    others = [x[::2], x.copy(), x + x, x - x, x ^ x, x.scale(np.uint64(2)), x.reshape(3, 3)[1:]]
+    assert [(each.inputs, each.plain) for each in others] == [((), None)] * len(others)
+
+
+@pytest.mark.parametrize("component", ["own", "previous"])
+def test_what_is_written_stands_there(component):
+    """A zero that has no memory over what is not zero, and a number that has none over zeros."""
+    x, ones = nothing(9), np.broadcast_to(np.uint64(1), (3,))
+    part = getattr(x, component)
+    x[3:6] = RepShare(ones, ones)
+    assert part.tolist() == [0] * 3 + [1] * 3 + [0] * 3
+    x[4:7] = an_input(0, 3)
+    assert part.tolist() == [0] * 3 + [1] + [0] * 5
+
+
+def test_a_write_that_is_refused_leaves_nothing_known():
+    x = nothing(9)
+    x[:] = an_input(2, 9)
+    with pytest.raises(ValueError, match="broadcast"):
+        x[:3] = an_input(1, 4)
+    assert x.inputs == ()
+    x.own.flags.writeable = x.previous.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        x[:3] = an_input(1, 3)
 
 
 def rows_of_owners(party: Party, x: np.ndarray, owners: list[int | None]) -> RepShare:
@@ -205,17 +228,37 @@ def test_few_words_are_not_worth_a_call_of_their_own(monkeypatch):
 
 
 @pytest.mark.parametrize("product", [passive.matmul, passive.trans_matmul])
-def test_rows_in_files(product, tmp_path, monkeypatch):
+@pytest.mark.parametrize("active", [False, True])
+def test_rows_in_files(product, active, tmp_path, monkeypatch):
     monkeypatch.setattr("mpc_tamper.engines.mapped.SMALL_BYTES", 1)
     monkeypatch.setattr("mpc_tamper.engines.mapped.BLOCK_BYTES", 2 * 5 * 8)
     mapped = []
 
     def look(left: RepShare) -> None:
-        mapped.append(mapping_of(left.own) is not None)
+        mapped.append((mapping_of(left.own) is not None, left.plain is None, len(left.inputs)))
 
-    found = multiplied(product, [2, 0, 1], look, storage=Storage(tmp_path, 0))
-    assert all(np.array_equal(value, factors(product)[2]) for value, _ in found)
-    assert mapped == [True] * 3
+    found = multiplied(product, [2, 0, 1], look, active, storage=Storage(tmp_path, 0), small=True)
+    assert all(np.array_equal(value, factors(product, small=True)[2]) for value, _ in found)
+    assert mapped == [(True, True, 3)] * 3
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_rows_in_files_that_are_turned_round(active, tmp_path, monkeypatch):
+    """A matrix may be a view of an input that is not row by row."""
+    monkeypatch.setattr("mpc_tamper.engines.mapped.SMALL_BYTES", 1)
+    monkeypatch.setattr("mpc_tamper.engines.mapped.BLOCK_BYTES", 2 * 5 * 8)
+    x, y, _ = factors(passive.matmul)
+
+    def program(party: Party) -> list[np.ndarray]:
+        left = shared(party, 1, x.reshape(-1))[::-1].reshape(*x.shape)
+        right = passive.reshare(party, party.prss.zero_share(y.shape), "mask") + public(y, party.party_id)
+        found = [passive.matmul(party, left, right), passive.trans_matmul(party, left, left)]
+        return [opening.open_to_all(party, each) for each in found]
+
+    turned = x.reshape(-1)[::-1].reshape(x.shape)
+    for found in run_in_threads(program, active=active, storage=Storage(tmp_path, 0)):
+        assert np.array_equal(found[0], turned @ y)
+        assert np.array_equal(found[1], turned.T @ turned)
 
 
 PROGRAM = """

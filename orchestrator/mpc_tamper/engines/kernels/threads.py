@@ -1,9 +1,10 @@
 """How many threads this process computes on, and how work is split among them.
 
 Kernels have their helpers (parts.py), who need no turn of Python's lock to begin. What is not a kernel of ours, such as
-AES, is shared among threads of a ThreadPoolExecutor, as it runs without the lock. Both start when they are first used,
-and several parties of one process may use them at once, neither of which holds for the threads that Numba brings.
-Threads do not survive a fork: a fork's child has none until it uses one. Whatever their number, results are the same.
+AES, runs without the lock, and is shared among threads that are started for it: it takes far longer than their start.
+Helpers start when they are first used, and several parties of one process may use all of these at once, neither of
+which holds for the threads that Numba brings. Threads do not survive a fork: a fork's child has none until it uses one.
+Where none can be started, whoever calls does the work. Whatever their number, results are the same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import Future
 
 _SECONDS_TO_END = 1.0  # for a thread that is at work when the process ends
 _Result = TypeVar("_Result")
@@ -87,23 +88,12 @@ class _Threads:
         self.aside = 0
         self.changing = threading.RLock()  # what is aside; again, where memory is collected meanwhile
         self.at_other_work: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
-        self._pool: ThreadPoolExecutor | None = None
-        self._workers = 0
         self._helpers: dict[int, _Helpers] = {}
         self._starting = threading.Lock()
 
     @property
     def free(self) -> int:
         return max(1, self.count - self.aside)
-
-    def pool(self) -> ThreadPoolExecutor:
-        """Of one thread less, at least: the one that calls works too."""
-        if self._pool is None or self._workers < self.count - 1:
-            from concurrent.futures import ThreadPoolExecutor  # which a party of one thread does without
-
-            self._workers = self.count - 1
-            self._pool = ThreadPoolExecutor(self._workers, "pads")
-        return self._pool
 
     def note(self) -> int:
         """Where as many helpers as there may be look for work."""
@@ -124,8 +114,8 @@ class _Threads:
 
     def forget(self) -> None:
         helpers, self._helpers = self._helpers, {}
-        self._pool, self._starting = None, threading.Lock()
-        self.aside, self.changing, self.at_other_work = 0, threading.RLock(), weakref.WeakSet()
+        self.aside, self.changing, self._starting = 0, threading.RLock(), threading.Lock()
+        self.at_other_work = weakref.WeakSet()
         for each in helpers.values():
             each.forget()
 
@@ -155,18 +145,23 @@ class SetAside:
 
     def compute(self, function: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
         """Begin it. Where no thread can be started, it is done when this returns."""
-        from concurrent.futures import Future
-
-        computed: Future[_Result] = Future()
-        try:
-            _threads.at_other_work.add(_started("aside", _compute, computed, function, arguments))
-        except RuntimeError:
-            _compute(computed, function, arguments)
-        return computed
+        return _begin("aside", function, *arguments)
 
     def back(self) -> None:
         """Once; whoever calls again does nothing. What it has begun goes on."""
         self._back()
+
+
+def _begin(name: str, function: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
+    """In a thread of its own; where none can be started, it is done when this returns."""
+    from concurrent.futures import Future  # which a party of one thread does without
+
+    computed: Future[_Result] = Future()
+    try:
+        _threads.at_other_work.add(_started(name, _compute, computed, function, arguments))
+    except RuntimeError:
+        _compute(computed, function, arguments)
+    return computed
 
 
 def _compute(computed: Future[_Result], function: Callable[..., _Result], arguments: tuple[Any, ...]) -> None:
@@ -208,7 +203,7 @@ def ranges(size: int, worth: int) -> list[tuple[int, int]]:
 
 def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> None:
     """Makes these calls, which threads share: the last is made by the caller itself."""
-    pending = [_threads.pool().submit(function, *arguments) for arguments in calls[:-1]]
+    pending = [_begin("pads", function, *arguments) for arguments in calls[:-1]]
     try:
         function(*calls[-1])
     finally:

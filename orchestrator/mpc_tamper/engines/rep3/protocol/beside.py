@@ -34,22 +34,26 @@ def in_turn(channel: Channel, exchanges: Exchanges) -> None:
 class Beside:
     """A proof that is under way. Its batch is closed when this has been made.
 
-    exchanges: of the proof.  levels: of it.  Whatever is called here raises what the proof raises, or the channel.
+    exchanges: of the proof.  levels: of it.  Whatever is called here raises what the proof raises, or the channel; a
+    proof that has failed is never asked for anything again.
     """
 
     def __init__(self, channel: Channel, exchanges: Exchanges, levels: int) -> None:
         self._channel, self._exchanges = channel, exchanges
         self._thread = SetAside()
         self._places = _places(levels)
-        self._accepted = False
+        self._accepted = self._failed = False
         self._computed: Future[Exchange | None] = self._compute()
         self.advance(0.0)
 
     def advance(self, filled: float) -> None:
         """filled: the next record, as a share of what it is proved at."""
+        if self._failed:
+            raise AssertionError("expected a proof that goes on, got one that has failed")
         try:
             self._advance(filled)
         except BaseException:
+            self._failed = True
             self._thread.back()  # there is nothing more to compute
             raise
 
@@ -65,12 +69,12 @@ class Beside:
                 self._end()
 
     def finish(self) -> None:
-        """Nothing else is computed meanwhile: the kernels of the proof have all threads. Raises where it has failed
-        before, too."""
+        """Nothing else is computed meanwhile: the kernels of the proof have all threads. Raises unless it is accepted,
+        and where it has failed before, too."""
         self._thread.back()
         self.advance(1.0)
         if not self._accepted:
-            raise AssertionError("a proof that has failed is not asked for again")
+            raise AssertionError("expected a proof that has been accepted at its end, got another one")
 
     def _end(self) -> None:
         self._thread.back()

@@ -73,7 +73,7 @@ class RepShare:
 
     owner: whose private input this is, for unchanged inputs (read-only) and their parts; else None.
     inputs: which words are inputs that were copied here, in order: of several owners, or of one beside something else.
-    A component of theirs is zero here too. Writing to this object keeps that true, as it does with shifts.
+    A component of theirs is zero here too. Writing to this object keeps that true; to another one, as with shifts.
     plain: the value itself, int16, at the owner of an input whose values fit; where inputs says so, of several owners.
     shifts: what is publicly known of how parts of this vector differ. Only what keeps it true hands it on (below);
     whatever else makes a share of others drops it, and so does writing to this object. Writing to its memory through
@@ -96,11 +96,12 @@ class RepShare:
         return RepShare(self.own[key], self.previous[key], self.owner, plain, inputs=self._inputs_at(key))
 
     def __setitem__(self, key: Any, value: RepShare) -> None:
-        self.shifts = None
-        self.inputs = self._inputs_with(key, value)
-        self._keep_plain(key, value)
+        inputs = self._inputs_with(key, value)
+        self.shifts, self.inputs = None, ()
         _write(self.own, key, value.own)
         _write(self.previous, key, value.previous)
+        self.inputs = inputs
+        self._keep_plain(key, value)
 
     def reshape(self, *shape: int) -> RepShare:
         plain = None if self.plain is None else self.plain.reshape(*shape)
@@ -130,13 +131,14 @@ class RepShare:
             new = (InputWords(0, stop - start, value.owner, plain=value.plain is not None),)
         if not (new or self.inputs):
             return ()
-        if mapping_of(self.own) is not None:  # there is no room for more than what has to be there
+        if mapping_of(self.own) is not None or mapping_of(self.previous) is not None:  # there is no room for more
             new = tuple(replace(each, plain=False) for each in new)
         before = [each.within(0, start) for each in self.inputs]
         after = [each.within(stop, self.shape[0]).moved(stop) for each in self.inputs]
         return _joined([*before, *(each.moved(start) for each in new), *after])
 
     def _keep_plain(self, key: Any, value: RepShare) -> None:
+        """It takes an eighth of what the shares take, beside what a party may fill with those."""
         if value.plain is None or not any(each.plain for each in self.inputs):
             return
         if self.plain is None:
@@ -166,10 +168,12 @@ class RepShare:
 
 def _write(array: np.ndarray, key: Any, values: np.ndarray) -> None:
     """A zero component leaves zeros as they are: memory that nobody has written to takes no room."""
-    without_memory = values.size > 0 and values.strides == (0,) * values.ndim
-    if not (without_memory and not values.flat[0] and not array[key].any()):
+    place = array[key]
+    known_zero = values.size > 0 and not any(values.strides) and not values.flat[0]
+    as_it_is = known_zero and place.flags.writeable and place.shape == values.shape and not place.any()
+    if not as_it_is:
         array[key] = values
-    release(array[key])
+    release(place)
 
 
 def _span(key: Any, shape: tuple[int, ...]) -> tuple[int, int] | None:
