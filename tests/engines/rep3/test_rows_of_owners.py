@@ -253,12 +253,14 @@ def test_rows_in_files_that_are_turned_round(active, tmp_path, monkeypatch):
         left = shared(party, 1, x.reshape(-1))[::-1].reshape(*x.shape)
         right = passive.reshare(party, party.prss.zero_share(y.shape), "mask") + public(y, party.party_id)
         found = [passive.matmul(party, left, right), passive.trans_matmul(party, left, left)]
+        found.append(passive.matmul(party, left[:7, :3], right[:3]))
         return [opening.open_to_all(party, each) for each in found]
 
     turned = x.reshape(-1)[::-1].reshape(x.shape)
     for found in run_in_threads(program, active=active, storage=Storage(tmp_path, 0)):
         assert np.array_equal(found[0], turned @ y)
         assert np.array_equal(found[1], turned.T @ turned)
+        assert np.array_equal(found[2], turned[:7, :3] @ y[:3])
 
 
 PROGRAM = """

@@ -217,9 +217,7 @@ def freeze(x: RepShare) -> RepShare:
 
 
 def _frozen(part: np.ndarray) -> np.ndarray:
-    """A copy where it is not row by row, too, as everybody sees: what is mapped is read in blocks of rows. A known zero
-    needs no memory."""
-    if is_frozen(part) and (part.flags.c_contiguous or not any(part.strides)):
+    if is_frozen(part):
         return part
     copied = np.array(part, np.uint64, order="C")
     copied.flags.writeable = False
