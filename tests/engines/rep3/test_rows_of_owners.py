@@ -107,6 +107,25 @@ def test_what_is_written_stands_there(component):
     assert part.tolist() == [0] * 3 + [1] + [0] * 5
 
 
+def test_zeros_that_have_no_memory_are_not_written_over_zeros():
+    class Watched(np.ndarray):
+        writes = 0
+
+        def __setitem__(self, key: object, value: object) -> None:
+            self.writes += 1
+            super().__setitem__(key, value)
+
+    own, previous = (np.zeros(9, np.uint64).view(Watched) for _ in range(2))
+    x = RepShare(own, previous)
+    x[2:5] = an_input(0, 3)
+    assert (own.writes, previous.writes) == (0, 0)
+    x[2:5] = RepShare(zeros((3,)), np.zeros(3, np.uint64))
+    assert (own.writes, previous.writes) == (0, 1)
+    previous[4] = 1
+    x[2:5] = an_input(0, 3)
+    assert (own.writes, previous.writes, previous.any()) == (0, 3, False)
+
+
 def test_a_write_that_is_refused_leaves_nothing_known():
     x = nothing(9)
     x[:] = an_input(2, 9)

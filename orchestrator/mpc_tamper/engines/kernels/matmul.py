@@ -17,6 +17,7 @@ from numba import types
 
 from mpc_tamper.engines.kernels import small_integers, vectors
 from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
+from mpc_tamper.engines.kernels.layout import row_major
 from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
 from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.kernels.tiles import (
@@ -207,7 +208,7 @@ def matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def add_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """out += x y. out: (a, c), row-major."""
-    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
+    x, y = row_major(x), row_major(y)
     if out.shape[1] != 1:
         _add_blocked(x, y, False, out)
     else:
@@ -223,7 +224,7 @@ def trans_matmul(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def add_trans_matmul(x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
     """out += the transpose of x, times y. out: (a, c), row-major."""
-    x, y = _as_kernels_take_it(x), _as_kernels_take_it(y)
+    x, y = row_major(x), row_major(y)
     if out.shape[1] != 1:
         _add_blocked(x, y, True, out)
     else:
@@ -237,9 +238,3 @@ def _add_blocked(x: np.ndarray, y: np.ndarray, transposed: bool, out: np.ndarray
 
 def _of_vector(x: np.ndarray) -> Any:
     return vectors if x.dtype == _WORD else small_integers
-
-
-def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
-    """Row-major; what is mapped from a file may begin anywhere."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=["C", "A"])

@@ -17,6 +17,7 @@ from numba import types
 from numba.np.numpy_support import carray
 
 from mpc_tamper.engines.kernels.compilation import in_llvm, kernel, part_of_kernels
+from mpc_tamper.engines.kernels.layout import row_major
 from mpc_tamper.engines.kernels.parts import NOTE, in_parts, threads_of
 from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS
@@ -62,7 +63,7 @@ class Matrices:
     def of(cls, arrays: Sequence[np.ndarray | None]) -> Matrices:
         """None: there is none in this place. Copies what is not as kernels take it: what is mapped from a file may
         begin anywhere."""
-        kept = [None if each is None else _as_kernels_take_it(each) for each in arrays]
+        kept = [None if each is None else row_major(each) for each in arrays]
         table = np.zeros((len(kept), 3), np.int64)
         for index, array in enumerate(kept):
             if array is not None:
@@ -85,11 +86,6 @@ class Matrices:
 
     def __len__(self) -> int:
         return len(self.table)
-
-
-def _as_kernels_take_it(array: np.ndarray) -> np.ndarray:
-    flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else np.require(array, requirements=["C", "A"])
 
 
 @kernel(types.void(types.int64[:, ::1], types.int64, _M))
@@ -377,14 +373,14 @@ def _combine(
 def turned(x: np.ndarray) -> np.ndarray:
     """A copy of x (m, n), words: its transpose, row-major."""
     out = np.empty((x.shape[1], x.shape[0]), np.uint64)
-    _turn(_as_kernels_take_it(x), out)
+    _turn(row_major(x), out)
     return out
 
 
 def both_turned(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The same of two of one shape: (2, n, m)."""
     out = np.empty((2, x.shape[1], x.shape[0]), np.uint64)
-    _turn_both(_as_kernels_take_it(x), _as_kernels_take_it(y), out)
+    _turn_both(row_major(x), row_major(y), out)
     return out
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numba import types
 
 from mpc_tamper.engines.kernels.compilation import kernel, part_of_kernels
+from mpc_tamper.engines.kernels.layout import row_major
 from mpc_tamper.engines.kernels.parts import NOTE, in_parts
 from mpc_tamper.engines.kernels.threads import helpers
 from mpc_tamper.engines.rep3.kernels import SUBSETS, lookups, row_sums
@@ -25,14 +26,14 @@ _WORTH_ENTRIES = 1 << 13  # what a thread has to have for it to pay
 def sums_of_rows(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over rows i in subset k of x_ij, modulo 2^64: (48, n). members: (m,); x: (m, n)."""
     out = np.zeros((SUBSETS, x.shape[1]), np.uint64)
-    _add_rows(helpers(x.size // _WORTH_ENTRIES), members, x, out)
+    _add_rows(helpers(x.size // _WORTH_ENTRIES), members, row_major(x), out)
     return out
 
 
 def sums_of_columns(members: np.ndarray, x: np.ndarray) -> np.ndarray:
     """sum over columns j in subset k of x_ij, modulo 2^64: (48, m). members: (n,); x: (m, n)."""
     out = np.zeros((SUBSETS, len(x)), np.uint64)
-    _add_columns(helpers(x.size // _WORTH_ENTRIES), members, x, out)
+    _add_columns(helpers(x.size // _WORTH_ENTRIES), members, row_major(x), out)
     return out
 
 

@@ -182,16 +182,12 @@ def _has_term(gates: MatrixGates, role: Role, index: int) -> bool:
 
 
 def _sums_of_mapped(gates: MatrixGates, a: np.ndarray, x: np.ndarray, storage: Storage) -> np.ndarray:
-    """a^T X or, where the transpose is what is multiplied, X a: (48, inner). X may be a view that is not row by row."""
-
-    def of_rows(rows: np.ndarray, members: np.ndarray) -> np.ndarray:
-        return subsets.sums_of_rows(members, np.ascontiguousarray(rows))
-
+    """a^T X or, where the transpose is what is multiplied, X a: (48, inner)."""
     if not gates.transposed:
-        return sum_over_rows(of_rows, x, a)
+        return sum_over_rows(lambda rows, members: subsets.sums_of_rows(members, rows), x, a)
     out = storage.zeros((SUBSETS, len(x)))  # as long as X has rows, which may be too long for memory
     for rows in row_blocks(x, SUBSETS * WORD_BYTES):
-        out[:, rows] = subsets.sums_of_columns(a, np.ascontiguousarray(x[rows]))
+        out[:, rows] = subsets.sums_of_columns(a, x[rows])
         release(out)
     return out
 
