@@ -137,6 +137,23 @@ def no_garbage_collected() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def without_scipy() -> Iterator[None]:
+    """For the import of Numba, which looks for SciPy's BLAS, and of which no kernel multiplies floats. In a process of
+    our own: other threads would not find SciPy meanwhile.
+
+    It costs time and memory, and where memory is limited its allocation of buffers tries again for ever.
+    """
+    hidden = "scipy" not in sys.modules
+    if hidden:
+        sys.modules["scipy"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["scipy"]
+
+
+@contextlib.contextmanager
 def kept_whole(module: str) -> Iterator[None]:
     """While a module of kernels is imported: of processes that would all compile a kernel of it, one does, and the
     others load it. From then on no process has to compile any of it."""

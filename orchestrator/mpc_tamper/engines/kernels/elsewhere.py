@@ -16,13 +16,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO
 
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.core.memory import available_bytes
 from mpc_tamper.core.notices import notice
-from mpc_tamper.engines.kernels.compilation import compiles_into, kept_whole
+from mpc_tamper.engines.kernels.compilation import compiles_into, kept_whole, without_scipy
 from mpc_tamper.engines.kernels.threads import all_cores
 from mpc_tamper.engines.offspring import Offspring
 
@@ -54,34 +54,53 @@ def compile_missing(modules: Sequence[str], say: Say = notify) -> None:
     if not missing:
         return
     orders = [missing, missing[::-1]] if len(missing) > 1 and _two_have_room() else [missing]
-    name = ", ".join(module.rpartition(".")[2] for module in missing)
-    said = set()
+    come_to: list[str] = []
+    with _compilers(orders) as (compilers, lines):
+        if _all_are_compiled(lines, come_to, say):
+            return
+        codes = [each.process.wait() for each in compilers]
+    if min(codes, default=0) < 0:
+        names = ", ".join(come_to[-1:] or map(_short, missing))
+        raise EngineUnavailable(
+            f"expected to compile the kernels {names}, got the end of the process that compiles them by "
+            f"{signal.Signals(-min(codes)).name}; free some memory, and run it again"
+        )
+
+
+@contextlib.contextmanager
+def _compilers(orders: Sequence[Sequence[str]]) -> Iterator[tuple[list[Offspring], Iterable[bytes]]]:
+    """Those that can be started, which end with this, and the lines that they say."""
     compilers: list[Offspring] = []
     try:
         names, told = os.pipe()
     except OSError:
+        yield compilers, ()
         return
     try:
         with os.fdopen(names, "rb") as lines:
             with os.fdopen(told, "wb") as output, contextlib.suppress(OSError):
                 for order in orders:
                     compilers.append(_compiler(order, output))
-            for line in lines:
-                if line == _ALL:
-                    return
-                name = line.decode().strip()
-                if name not in said:
-                    said.add(name)
-                    say(name)
-        codes = [each.process.wait() for each in compilers]
+            yield compilers, lines
     finally:
         for each in compilers:
             each.kill()
-    if min(codes, default=0) < 0:
-        raise EngineUnavailable(
-            f"expected to compile the kernels {name}, got the end of the process that compiles them by "
-            f"{signal.Signals(-min(codes)).name}; free some memory, and run it again"
-        )
+
+
+def _all_are_compiled(lines: Iterable[bytes], come_to: list[str], say: Say) -> bool:
+    """Whether one of them says so before all have ended. Adds the names that they say; each is told once."""
+    for line in lines:
+        if line == _ALL:
+            return True
+        name = line.decode().strip()
+        if name not in come_to:
+            say(name)
+        come_to.append(name)
+    return False
+
+
+def _short(module: str) -> str:
+    return module.rpartition(".")[2]
 
 
 def _compiler(modules: Sequence[str], output: IO[bytes]) -> Offspring:
@@ -102,12 +121,11 @@ def _two_have_room() -> bool:
 
 def main(_: str, *modules: str) -> None:
     """What that process does; it says on its standard output which module it has come to."""
-    sys.modules["scipy"] = None  # type: ignore[assignment]  # Numba would import it (rep3/fork_server.py)
     missing = list(modules)
     while missing:
         module = missing.pop(0)
-        os.write(1, f"{module.rpartition('.')[2]}\n".encode())
-        with kept_whole(module):
+        os.write(1, f"{_short(module)}\n".encode())
+        with without_scipy(), kept_whole(module):
             importlib.import_module(module)
         missing = [each for each in missing if compiles_into(each) is not None]  # the other one is at work too
     os.write(1, _ALL)

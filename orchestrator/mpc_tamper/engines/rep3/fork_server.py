@@ -26,11 +26,12 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from mpc_tamper.engines.kernels.compilation import without_scipy
 from mpc_tamper.engines.kernels.elsewhere import COMPILING
 from mpc_tamper.engines.rep3 import kernels
 from mpc_tamper.engines.rep3.party import run_as_process
@@ -118,7 +119,7 @@ class ForkServer:
     def _load(self, what: str, load: Callable[[], None]) -> None:
         """A party that needs what cannot be loaded meets the error again."""
         self._say(f"loading {what}")
-        with contextlib.suppress(Exception), _without_scipy():
+        with contextlib.suppress(Exception), without_scipy():
             load()
 
     def _say_what_is_compiled(self, name: str) -> None:
@@ -215,22 +216,6 @@ def _end_with_the_server(server: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     if os.getppid() != server:
         os._exit(1)
-
-
-@contextlib.contextmanager
-def _without_scipy() -> Iterator[None]:
-    """For the import of Numba, which looks for SciPy's BLAS, and of which no kernel multiplies floats.
-
-    It costs time and memory, and where memory is limited its allocation of buffers tries again for ever.
-    """
-    hidden = "scipy" not in sys.modules
-    if hidden:
-        sys.modules["scipy"] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        if hidden:
-            del sys.modules["scipy"]
 
 
 def _show_name(name: str) -> None:
