@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 import mpc_tamper
 from mpc_tamper.core import bundle
+from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.engines import kernels as shared_kernels
 from mpc_tamper.engines.hosts import Address, Host
 from mpc_tamper.engines.kernels import compilation
@@ -231,3 +233,18 @@ def test_a_temporary_folder_that_others_can_write_is_not_used(tmp_path: Path, mo
 def test_the_users_own_cache_folder_for_numba_is_kept_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
     assert compilation.cache_folder.__wrapped__() == tmp_path / "numba"
+
+
+@pytest.mark.parametrize(("refused", "way_out"), [(errno.ENOSPC, "NUMBA_CACHE_DIR"), (errno.ENOMEM, "some memory")])
+def test_what_the_system_has_too_little_of_is_said(
+    refused: int, way_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk, where kernels cannot be kept, names the folder."""
+    (tmp_path / "refused.py").write_text(f"import os\nraise OSError({refused}, os.strerror({refused}))")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(EngineUnavailable) as caught:
+        shared_kernels.WhenUsed("refused").anything  # noqa: B018
+    assert "the compiled kernels refused, got: " in str(caught.value)
+    assert os.strerror(refused) in str(caught.value)
+    assert way_out in str(caught.value)
+    assert (str(compilation.cache_folder()) in str(caught.value)) == (refused == errno.ENOSPC)

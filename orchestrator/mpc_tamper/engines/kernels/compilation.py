@@ -30,7 +30,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parents[2]
 _BESIDE = Path(__file__).parent / "__pycache__"
-_VARIABLE = "NUMBA_CACHE_DIR"
+VARIABLE = "NUMBA_CACHE_DIR"  # of the environment: a folder for compiled kernels
 _TURN_SECONDS = 60.0  # for another process that compiles the same kernel
 _LOOK_SECONDS = 0.01
 _TURNS = "turns"  # the file in which kernels are locked
@@ -98,7 +98,7 @@ def _of_this_installation() -> str:
 @cache
 def cache_folder() -> Path | None:
     """Below which compiled kernels are kept; None where nothing can be written."""
-    places = [Path(os.environ[_VARIABLE])] if os.environ.get(_VARIABLE) else []
+    places = [Path(os.environ[VARIABLE])] if os.environ.get(VARIABLE) else []
     return next((place for place in (*places, _BESIDE, *_elsewhere()) if _can_be_written(place)), None)
 
 
