@@ -13,6 +13,7 @@ import pytest
 
 from mpc_tamper.core.errors import PartyError, PeerLost, ProofRejected
 from mpc_tamper.engines.hosts import Address
+from mpc_tamper.engines.kernels import threads
 from mpc_tamper.engines.kernels.threads import on_threads, ranges
 from mpc_tamper.engines.rep3 import party as party_module
 from mpc_tamper.engines.rep3.clients.remarks import Remarks
@@ -283,6 +284,21 @@ def test_no_thread_stays_aside_after_a_run_that_failed(corrupt_party: int) -> No
     refused(ends, corrupt_party)
     with on_threads(2):
         assert len(ranges(100, 100)) == 2
+
+
+def test_no_thread_stays_aside_where_none_could_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though somebody keeps the error, and with it the proof."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    gc.collect()  # of runs that ended with a batch under way
+    monkeypatch.setattr(threads, "_started", interrupted)
+    with on_threads(2):
+        with pytest.raises(KeyboardInterrupt) as kept:
+            Beside(memory_channels()[0], iter(()), 1)
+        assert len(ranges(100, 100)) == 2
+        assert kept.value
 
 
 def test_no_thread_stays_aside_after_a_run() -> None:

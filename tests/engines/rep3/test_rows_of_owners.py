@@ -47,6 +47,25 @@ def writes(draw: st.DrawFn) -> list[tuple[str, int, int, int]]:
     return found
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["no memory for it", "half written"])
+def test_nothing_is_known_of_words_whose_copy_could_not_be_kept(kept, monkeypatch):
+    """A program may catch the error, and go on: they would be left out as the party's own."""
+    x = nothing(SIZE)
+    if kept:
+        x[:10] = an_input(1, 10, np.full(10, 3, np.int16))
+        failing = an_input(0, 9, np.full(8, 5, np.int16))  # which does not fit
+    else:
+
+        def refuse(*_: object, **__: object) -> np.ndarray:
+            raise MemoryError
+
+        monkeypatch.setattr(Storage, "zeros", refuse)
+        failing = an_input(0, 9, np.full(9, 5, np.int16))
+    with pytest.raises(ValueError if kept else MemoryError):
+        x[5:14] = failing
+    assert [x.words_of(owner) for owner in range(3)] == [[], [], []]
+
+
 @settings(max_examples=300)
 @given(writes(), st.integers(0, SIZE), st.integers(0, SIZE))
 def test_it_is_known_which_words_are_inputs(steps, start, stop):

@@ -203,11 +203,14 @@ def ranges(size: int, worth: int) -> list[tuple[int, int]]:
 
 def together(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> None:
     """Makes these calls, which threads share: the last is made by the caller itself."""
-    pending = [_begin("pads", function, *arguments) for arguments in calls[:-1]]
+    pending: list[Future[Any]] = []
     try:
+        for arguments in calls[:-1]:
+            pending.append(_begin("pads", function, *arguments))
         function(*calls[-1])
     finally:
-        found = [each.exception() for each in pending]  # none writes any more when this returns or raises
+        # None writes any more when this returns, or raises what a call raises. An interrupt may come before.
+        found = [each.exception() for each in pending]
     for exc in found:
         if exc is not None:
             raise exc

@@ -43,7 +43,11 @@ class Beside:
         self._thread = SetAside()
         self._places = _places(levels)
         self._accepted = self._failed = False
-        self._computed: Future[Exchange | None] = self._compute()
+        try:
+            self._computed: Future[Exchange | None] = self._compute()
+        except BaseException:  # such as an interrupt, of which the traceback keeps this
+            self._thread.back()
+            raise
         self.advance(0.0)
 
     def advance(self, filled: float) -> None:

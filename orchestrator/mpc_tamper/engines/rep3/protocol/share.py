@@ -100,8 +100,8 @@ class RepShare:
         self.shifts, self.inputs = None, ()
         _write(self.own, key, value.own)
         _write(self.previous, key, value.previous)
-        self.inputs = inputs
-        self._keep_plain(key, value)
+        self._keep_plain(key, value, inputs)
+        self.inputs = inputs  # last: of words that are half written nothing is known
 
     def reshape(self, *shape: int) -> RepShare:
         plain = None if self.plain is None else self.plain.reshape(*shape)
@@ -137,9 +137,12 @@ class RepShare:
         after = [each.within(stop, self.shape[0]).moved(stop) for each in self.inputs]
         return _joined([*before, *(each.moved(start) for each in new), *after])
 
-    def _keep_plain(self, key: Any, value: RepShare) -> None:
-        """It takes an eighth of what the shares take, beside what a party may fill with those."""
-        if value.plain is None or not any(each.plain for each in self.inputs):
+    def _keep_plain(self, key: Any, value: RepShare, inputs: tuple[InputWords, ...]) -> None:
+        """It takes an eighth of what the shares take, beside what a party may fill with those.
+
+        inputs: of all words, from now on.
+        """
+        if value.plain is None or not any(each.plain for each in inputs):
             return
         if self.plain is None:
             self.plain = Storage().zeros(self.shape, np.int16, stays=True)
