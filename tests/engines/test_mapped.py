@@ -98,6 +98,15 @@ def test_blocks_cover_the_rows_in_order(in_file: np.ndarray) -> None:
     assert list(row_blocks(X)) == [slice(0, len(X))]
 
 
+def test_blocks_of_a_view_are_as_large_in_the_file_as_others(in_file: np.ndarray) -> None:
+    """With what lies between: that is read with it."""
+    whole = len(list(row_blocks(in_file)))
+    for view in (in_file[::3], in_file[:, :2], in_file[::-1], in_file[::-2, 3:]):
+        blocks = list(row_blocks(view))
+        assert whole - 1 <= len(blocks) <= whole + 1
+        assert [row for block in blocks for row in range(block.start, block.stop)] == list(range(len(view)))
+
+
 def test_walks_give_what_whole_arrays_give(in_file: np.ndarray) -> None:
     y = X[: X.shape[1]].copy()
     assert np.array_equal(by_rows(lambda rows: rows @ y, in_file), X @ y)

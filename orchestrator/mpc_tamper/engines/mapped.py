@@ -135,13 +135,15 @@ def row_blocks(array: np.ndarray, row_bytes: int = 0) -> Iterator[slice]:
     """Slices of rows that cover the array: one, unless it is mapped. A block is released when the next one is asked
     for, which is read ahead meanwhile.
 
-    array: C-contiguous where it is mapped.  row_bytes: of what is made of a row, where that is more.
+    array: where it is mapped, its rows are one after the other.  row_bytes: of what is made of a row, where that is
+    more.
     """
     rows = len(array)
     if mapping_of(array) is None or not array.size:
         yield slice(0, rows)
         return
-    size = max(1, BLOCK_BYTES // max(row_bytes, array.nbytes // rows))
+    touched = max(array.nbytes // rows, abs(array.strides[0]))  # of a view, with what lies between
+    size = max(1, BLOCK_BYTES // max(row_bytes, touched))
     for start in range(0, rows, size):
         block = slice(start, min(rows, start + size))
         _advise(array[block.stop : block.stop + size], mmap.MADV_WILLNEED)
