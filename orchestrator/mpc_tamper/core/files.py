@@ -19,6 +19,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeGuard
 
 from mpc_tamper.core.errors import DataError, TamperError, UsageError
 
@@ -236,8 +237,13 @@ def system_failure(exc: OSError) -> str:
     return f"{': '.join([*names[:1], exc.strerror or str(exc)])}; {_way_out(exc)}"
 
 
+def is_of_room(exc: BaseException) -> TypeGuard[OSError]:
+    """Whether it says that a disk is full, or that the user may fill no more of it."""
+    return isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def _way_out(exc: OSError) -> str:
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_of_room(exc):
         return "free some space, or choose another place"
     if exc.errno in (errno.EMFILE, errno.ENFILE):
         return "allow more open files (ulimit -n)"

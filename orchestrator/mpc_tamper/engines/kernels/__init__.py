@@ -6,14 +6,20 @@ Numba and the kernels take most of a second to load, so each module is imported 
 from __future__ import annotations
 
 import contextlib
-import errno
 import importlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mpc_tamper.core.errors import EngineUnavailable
-from mpc_tamper.engines.kernels.compilation import VARIABLE, cache_folder, kept_whole, no_garbage_collected
+from mpc_tamper.core.files import is_of_room
+from mpc_tamper.engines.kernels.compilation import (
+    VARIABLE,
+    cache_folder,
+    kept_whole,
+    no_garbage_collected,
+    short_name,
+)
 from mpc_tamper.engines.kernels.elsewhere import Say, compile_missing, notify
 
 
@@ -94,8 +100,8 @@ def _refusals_told(*modules: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ImportError, MemoryError) as exc:  # where memory is short, llvmlite says that a library is missing
-        names = ", ".join(module.rpartition(".")[2] for module in modules)
-        if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        names = ", ".join(map(short_name, modules))
+        if is_of_room(exc):
             raise EngineUnavailable(
                 f"{cache_folder()}: expected room for the compiled kernels {names}, got: {exc.strerror}; free some "
                 f"space, or say in {VARIABLE} which folder has it"

@@ -219,7 +219,12 @@ def _wait_for_turn(file: int, byte: int) -> None:
 def _mark(module: str, folder: Path) -> Path:
     """The file that says that all of this module's kernels are there, for this processor. Numba's own files appear one
     by one, while another process compiles or until it is interrupted, and may have been made on another machine."""
-    return folder / f"{module.rpartition('.')[2]}.{_target()}.whole"
+    return folder / f"{short_name(module)}.{_target()}.whole"
+
+
+def short_name(module: str) -> str:
+    """Without its package."""
+    return module.rpartition(".")[2]
 
 
 @cache

@@ -22,7 +22,7 @@ from typing import IO
 from mpc_tamper.core.errors import EngineUnavailable
 from mpc_tamper.core.memory import available_bytes
 from mpc_tamper.core.notices import notice
-from mpc_tamper.engines.kernels.compilation import compiles_into, kept_whole, without_scipy
+from mpc_tamper.engines.kernels.compilation import compiles_into, kept_whole, short_name, without_scipy
 from mpc_tamper.engines.kernels.threads import all_cores
 from mpc_tamper.engines.offspring import Offspring
 
@@ -60,7 +60,7 @@ def compile_missing(modules: Sequence[str], say: Say = notify) -> None:
             return
         codes = [each.process.wait() for each in compilers]
     if min(codes, default=0) < 0:
-        names = ", ".join(come_to[-1:] or map(_short, missing))
+        names = ", ".join(come_to[-1:] or map(short_name, missing))
         raise EngineUnavailable(
             f"expected to compile the kernels {names}, got the end of the process that compiles them by "
             f"{signal.Signals(-min(codes)).name}; free some memory, and run it again"
@@ -99,10 +99,6 @@ def _all_are_compiled(lines: Iterable[bytes], come_to: list[str], say: Say) -> b
     return False
 
 
-def _short(module: str) -> str:
-    return module.rpartition(".")[2]
-
-
 def _compiler(modules: Sequence[str], output: IO[bytes]) -> Offspring:
     return Offspring(
         __name__,
@@ -124,7 +120,7 @@ def main(_: str, *modules: str) -> None:
     missing = list(modules)
     while missing:
         module = missing.pop(0)
-        os.write(1, f"{_short(module)}\n".encode())
+        os.write(1, f"{short_name(module)}\n".encode())
         with without_scipy(), kept_whole(module):
             importlib.import_module(module)
         missing = [each for each in missing if compiles_into(each) is not None]  # the other one is at work too

@@ -144,8 +144,12 @@ class SetAside:
         self._back.atexit = False
 
     def compute(self, function: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
-        """Begin it. Where no thread can be started, it is done when this returns."""
-        return _begin("aside", function, *arguments)
+        """Begin it. Where no thread can be started, it is done when this returns. Where this raises, it is back."""
+        try:
+            return _begin("aside", function, *arguments)
+        except BaseException:  # such as an interrupt, whose traceback keeps this from being dropped
+            self.back()
+            raise
 
     def back(self) -> None:
         """Once; whoever calls again does nothing. What it has begun goes on."""

@@ -43,11 +43,7 @@ class Beside:
         self._thread = SetAside()
         self._places = _places(levels)
         self._accepted = self._failed = False
-        try:
-            self._computed: Future[Exchange | None] = self._compute()
-        except BaseException:  # such as an interrupt, of which the traceback keeps this
-            self._thread.back()
-            raise
+        self._computed: Future[Exchange | None] = self._compute()
         self.advance(0.0)
 
     def advance(self, filled: float) -> None:
